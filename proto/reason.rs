@@ -1,0 +1,48 @@
+//! The reasons that tokend gives in `google.rpc.ErrorInfo`, for programs to
+//! match on.
+//!
+//! Which call answers with which reason and gRPC code is said at each method of
+//! the services.
+
+/// The credential's name isn't one: `[a-z0-9][a-z0-9_-]{0,62}`.
+pub const INVALID_NAME: &str = "INVALID_NAME";
+/// `min_ttl` is negative or out of range.
+pub const INVALID_MIN_TTL: &str = "INVALID_MIN_TTL";
+/// A variable or a secret is missing, unknown or malformed.
+pub const INVALID_INPUT: &str = "INVALID_INPUT";
+/// A reader is malformed, or no such user or group exists.
+pub const INVALID_PRINCIPAL: &str = "INVALID_PRINCIPAL";
+/// A page token wasn't one of ours.
+pub const INVALID_PAGE_TOKEN: &str = "INVALID_PAGE_TOKEN";
+/// There is no such credential, or the caller may not read it.
+pub const CALLER_NOT_PERMITTED: &str = "CALLER_NOT_PERMITTED";
+/// There is no such credential.
+pub const CREDENTIAL_NOT_FOUND: &str = "CREDENTIAL_NOT_FOUND";
+/// A credential of that name exists already.
+pub const CREDENTIAL_EXISTS: &str = "CREDENTIAL_EXISTS";
+/// Stored rows of the credential can't be opened.
+pub const CREDENTIAL_DAMAGED: &str = "CREDENTIAL_DAMAGED";
+/// The provider refused the credential; a person has to act.
+pub const CREDENTIAL_REJECTED: &str = "CREDENTIAL_REJECTED";
+/// The credential changed since its etag was read.
+pub const ETAG_MISMATCH: &str = "ETAG_MISMATCH";
+/// The credential went away while the call was under way.
+pub const CREDENTIAL_REMOVED: &str = "CREDENTIAL_REMOVED";
+/// There is no provider definition of that name.
+pub const PROVIDER_NOT_FOUND: &str = "PROVIDER_NOT_FOUND";
+/// The reader has no access that could be taken away.
+pub const READER_NOT_FOUND: &str = "READER_NOT_FOUND";
+/// There is no such user.
+pub const USER_NOT_FOUND: &str = "USER_NOT_FOUND";
+/// The provider fails, throttles or can't be reached.
+pub const PROVIDER_UNAVAILABLE: &str = "PROVIDER_UNAVAILABLE";
+/// The issuance limits allow no issuance now.
+pub const ISSUANCE_BUDGET_EXHAUSTED: &str = "ISSUANCE_BUDGET_EXHAUSTED";
+/// The provider's tokens never live as long as was asked for.
+pub const MIN_TTL_UNSATISFIABLE: &str = "MIN_TTL_UNSATISFIABLE";
+/// The disk that holds the store is full.
+pub const STORE_FULL: &str = "STORE_FULL";
+/// The store can't be written.
+pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
+/// The daemon is about to end.
+pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
