@@ -1,0 +1,407 @@
+//! The life of one credential: what it holds, what it is doing, what comes next.
+
+mod effect;
+mod input;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+pub use self::{
+    effect::{Cause, Effect},
+    input::{History, Input, Receipt, Waiter, WaiterId},
+    view::{State, View},
+};
+use crate::{
+    BootTime, Failure, IssuanceId, Moment, Random, Refusal, Setback, StoreFailure, Token, TokenId,
+    Verdict, refresh_at,
+};
+
+#[derive(Debug)]
+pub(crate) struct Credential<P> {
+    token: Option<Arc<Token<P>>>,
+    activity: Activity<P>,
+    consecutive_failures: u32,
+    setback: Option<(Setback, Timestamp)>,
+}
+
+/// What is under way. Whether a usable token is held is another question: any
+/// of these can go on beside one.
+#[derive(Debug)]
+enum Activity<P> {
+    /// Nothing, until the token is due or a caller comes.
+    Resting,
+    /// An issuance. Everyone who asks meanwhile waits for it.
+    Issuing { issuance: IssuanceId, step: Step<P>, waiters: Vec<Waiter> },
+    /// A wait after a failure or for the budget.
+    Waiting { retry_at: BootTime },
+    /// A token came but couldn't be written; writing is tried again, nothing is
+    /// asked for.
+    Unsaved { issuance: IssuanceId, token: Arc<Token<P>>, receipt: Receipt, retry_at: BootTime },
+    /// The provider refused the credential: nothing happens until a person acts.
+    Refused,
+}
+
+#[derive(Debug)]
+enum Step<P> {
+    Reserving,
+    Sending,
+    Persisting(Arc<Token<P>>, Receipt),
+}
+
+/// When a credential has to be looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    Now,
+    Wall(Timestamp),
+    Boot(BootTime),
+}
+
+/// A token with less life than this on arrival is as good as expired.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
+
+/// One look at a credential: when it happens, what is drawn, what is to be done.
+pub(crate) struct Turn<'a, P> {
+    pub(crate) now: Moment,
+    pub(crate) random: &'a mut dyn Random,
+    pub(crate) effects: Vec<Effect<P>>,
+}
+
+impl<P> Credential<P> {
+    /// Takes a credential up from the store.
+    pub(crate) fn load(token: Option<Token<P>>, history: History, turn: &mut Turn<'_, P>) -> Self {
+        let token = token.map(Arc::new);
+        if let Some(token) = &token {
+            turn.effects.push(Effect::Publish(Arc::clone(token)));
+        }
+        let consecutive_failures = history.consecutive_failures;
+        let (activity, setback) = match history.last_failure {
+            None => (Activity::Resting, None),
+            Some((failure, at, ago)) => {
+                let activity = if failure.verdict == Verdict::Denied {
+                    Activity::Refused
+                } else {
+                    let wait =
+                        failure.wait(consecutive_failures, &mut turn.random).saturating_sub(ago);
+                    Activity::Waiting { retry_at: turn.now.boot.after(wait) }
+                };
+                (activity, Some((Setback::Issuance(failure), at)))
+            }
+        };
+        Self { token, activity, consecutive_failures, setback }
+    }
+
+    pub(crate) fn handle(&mut self, input: Input<P>, turn: &mut Turn<'_, P>) {
+        match input {
+            // The shell loads a credential once; the keeper takes care of it.
+            Input::Loaded { .. } => {}
+            Input::Requested(waiter) => self.requested(waiter, turn),
+            Input::Forced(waiter) => self.forced(waiter, turn),
+            Input::Reserved(id) => self.reserved(id, turn),
+            Input::Refused { issuance, retry_after } => {
+                self.refused(issuance, retry_after, turn);
+            }
+            Input::Issued { issuance, sent_at, lifetime, payload, receipt } => {
+                if self.is_sending(issuance) {
+                    let token = Token {
+                        id: TokenId::draw(&mut turn.random),
+                        issued_at: sent_at,
+                        expires_at: lifetime.end(sent_at),
+                        refresh_at: refresh_at(sent_at, lifetime, &mut turn.random),
+                        payload,
+                    };
+                    self.issued(issuance, token, receipt, turn);
+                }
+            }
+            Input::Failed { issuance, sent, failure, receipt } => {
+                if self.is_sending(issuance) {
+                    settle(issuance, sent, &failure, receipt, turn);
+                    self.failed(failure, turn);
+                }
+            }
+            Input::Persisted(id) => self.persisted(id, turn),
+            Input::Unwritten { issuance, failure } => {
+                self.unwritten(issuance, failure, turn);
+            }
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn wake(&mut self, turn: &mut Turn<'_, P>) {
+        if !self.is_due(turn.now) {
+            return;
+        }
+        match &self.activity {
+            Activity::Resting | Activity::Waiting { .. } => {
+                let usable = self.usable(turn.now).is_some();
+                let cause = if usable { Cause::Aging } else { Cause::Absent };
+                self.start(cause, Vec::new(), turn);
+            }
+            Activity::Unsaved { .. } => self.save_again(Vec::new(), turn),
+            Activity::Issuing { .. } | Activity::Refused => {}
+        }
+    }
+
+    /// Answers everyone who waits; the credential is gone.
+    pub(crate) fn remove(self) -> Vec<Effect<P>> {
+        match self.activity {
+            Activity::Issuing { waiters, .. } => refusals(waiters, &Refusal::Removed).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        match &self.activity {
+            Activity::Resting => match &self.token {
+                Some(token) => token.refresh_at.or(token.expires_at).map(Deadline::Wall),
+                None => Some(Deadline::Now),
+            },
+            Activity::Waiting { retry_at } | Activity::Unsaved { retry_at, .. } => {
+                Some(Deadline::Boot(*retry_at))
+            }
+            Activity::Issuing { .. } | Activity::Refused => None,
+        }
+    }
+
+    fn requested(&mut self, waiter: Waiter, turn: &mut Turn<'_, P>) {
+        // It may have been published since the caller looked.
+        if let Some(token) =
+            self.usable(turn.now).filter(|t| t.satisfies(waiter.min_ttl, turn.now.wall))
+        {
+            let answer = Ok(Arc::clone(token));
+            turn.effects.push(Effect::Answer { waiter: waiter.id, answer });
+            return;
+        }
+        if let Some(life) = self.unsatisfiable(waiter.min_ttl) {
+            turn.effects.extend(refusals([waiter], &Refusal::MinTtlUnsatisfiable { life }));
+            return;
+        }
+        if let Activity::Issuing { waiters, .. } = &mut self.activity {
+            waiters.push(waiter);
+        } else if matches!(self.activity, Activity::Resting) || self.is_due(turn.now) {
+            let usable = self.usable(turn.now).is_some();
+            let cause = if usable { Cause::MinTtl } else { Cause::Absent };
+            match self.activity {
+                Activity::Unsaved { .. } => self.save_again(vec![waiter], turn),
+                _ => self.start(cause, vec![waiter], turn),
+            }
+        } else {
+            let refusal = self.refusal(turn.now);
+            turn.effects.extend(refusals([waiter], &refusal));
+        }
+    }
+
+    fn forced(&mut self, id: WaiterId, turn: &mut Turn<'_, P>) {
+        let waiter = Waiter { id, min_ttl: Some(Duration::ZERO) };
+        match &mut self.activity {
+            Activity::Issuing { waiters, .. } => waiters.push(waiter),
+            // The provider has answered already; what is missing is the write.
+            Activity::Unsaved { .. } => self.save_again(vec![waiter], turn),
+            Activity::Resting | Activity::Waiting { .. } | Activity::Refused => {
+                self.start(Cause::Forced, vec![waiter], turn);
+            }
+        }
+    }
+
+    fn start(&mut self, cause: Cause, waiters: Vec<Waiter>, turn: &mut Turn<'_, P>) {
+        let issuance = IssuanceId::draw(&mut turn.random);
+        self.activity = Activity::Issuing { issuance, step: Step::Reserving, waiters };
+        turn.effects.push(Effect::Reserve { issuance, cause });
+    }
+
+    fn reserved(&mut self, id: IssuanceId, turn: &mut Turn<'_, P>) {
+        if let Activity::Issuing { issuance, step: step @ Step::Reserving, .. } = &mut self.activity
+            && *issuance == id
+        {
+            *step = Step::Sending;
+            turn.effects.push(Effect::Send(id));
+        }
+    }
+
+    fn refused(&mut self, id: IssuanceId, retry_after: Duration, turn: &mut Turn<'_, P>) {
+        if let Activity::Issuing { issuance, step: Step::Reserving, .. } = &self.activity
+            && *issuance == id
+        {
+            let next = Activity::Waiting { retry_at: turn.now.boot.after(retry_after) };
+            self.give_up(Setback::Budget, next, turn);
+        }
+    }
+
+    fn issued(
+        &mut self,
+        issuance: IssuanceId,
+        token: Token<P>,
+        receipt: Receipt,
+        turn: &mut Turn<'_, P>,
+    ) {
+        if token.remaining(turn.now.wall).is_some_and(|left| left < LEAST_LIFE) {
+            let life = token.life().unwrap_or_default().as_secs();
+            let failure =
+                transient(format!("the token had expired when it came: it lives for {life} s"));
+            settle(issuance, true, &failure, receipt, turn);
+            self.failed(failure, turn);
+            return;
+        }
+        if let Activity::Issuing { step, .. } = &mut self.activity {
+            let token = Arc::new(token);
+            *step = Step::Persisting(Arc::clone(&token), receipt);
+            turn.effects.push(Effect::Persist { issuance, token, receipt });
+        }
+    }
+
+    fn failed(&mut self, failure: Failure, turn: &mut Turn<'_, P>) {
+        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
+        let next = if failure.verdict == Verdict::Denied {
+            Activity::Refused
+        } else {
+            let wait = failure.wait(self.consecutive_failures, &mut turn.random);
+            Activity::Waiting { retry_at: turn.now.boot.after(wait) }
+        };
+        self.give_up(Setback::Issuance(failure), next, turn);
+    }
+
+    fn persisted(&mut self, id: IssuanceId, turn: &mut Turn<'_, P>) {
+        let Activity::Issuing { issuance, step: Step::Persisting(token, _), waiters } =
+            &mut self.activity
+        else {
+            return;
+        };
+        if *issuance != id {
+            return;
+        }
+        let token = Arc::clone(token);
+        if token.is_expired(turn.now.wall) {
+            self.failed(transient("the token expired before it could be stored".to_owned()), turn);
+            return;
+        }
+        let waiters = std::mem::take(waiters);
+        self.activity = Activity::Resting;
+        self.consecutive_failures = 0;
+        self.setback = None;
+        turn.effects.push(Effect::Publish(Arc::clone(&token)));
+        for waiter in waiters {
+            let answer = if token.satisfies(waiter.min_ttl, turn.now.wall) {
+                Ok(Arc::clone(&token))
+            } else {
+                let life = token.remaining(turn.now.wall).unwrap_or_default();
+                Err(Refusal::MinTtlUnsatisfiable { life })
+            };
+            turn.effects.push(Effect::Answer { waiter: waiter.id, answer });
+        }
+        self.token = Some(token);
+    }
+
+    fn unwritten(&mut self, id: IssuanceId, failure: StoreFailure, turn: &mut Turn<'_, P>) {
+        let Activity::Issuing { issuance, step, .. } = &self.activity else {
+            return;
+        };
+        if *issuance != id {
+            return;
+        }
+        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
+        let wait = store_wait(&failure, self.consecutive_failures, &mut turn.random);
+        let retry_at = turn.now.boot.after(wait);
+        let next = match step {
+            Step::Reserving => Activity::Waiting { retry_at },
+            Step::Persisting(token, receipt) => Activity::Unsaved {
+                issuance: id,
+                token: Arc::clone(token),
+                receipt: *receipt,
+                retry_at,
+            },
+            Step::Sending => return,
+        };
+        self.give_up(Setback::Store(failure), next, turn);
+    }
+
+    /// Ends the issuance without a token: everyone who waits learns why.
+    fn give_up(&mut self, setback: Setback, next: Activity<P>, turn: &mut Turn<'_, P>) {
+        self.setback = Some((setback, turn.now.wall));
+        if let Activity::Issuing { waiters, .. } = std::mem::replace(&mut self.activity, next) {
+            let refusal = self.refusal(turn.now);
+            turn.effects.extend(refusals(waiters, &refusal));
+        }
+    }
+
+    fn save_again(&mut self, waiters: Vec<Waiter>, turn: &mut Turn<'_, P>) {
+        if let Activity::Unsaved { issuance, token, receipt, .. } = &self.activity {
+            let (issuance, token, receipt) = (*issuance, Arc::clone(token), *receipt);
+            let step = Step::Persisting(Arc::clone(&token), receipt);
+            turn.effects.push(Effect::Persist { issuance, token, receipt });
+            self.activity = Activity::Issuing { issuance, step, waiters };
+        }
+    }
+
+    /// What a caller is told for whom no token is held and none is under way.
+    fn refusal(&self, now: Moment) -> Refusal {
+        let retry_after = match &self.activity {
+            Activity::Waiting { retry_at } | Activity::Unsaved { retry_at, .. } => {
+                now.boot.until(*retry_at)
+            }
+            Activity::Resting | Activity::Issuing { .. } | Activity::Refused => Duration::ZERO,
+        };
+        match &self.setback {
+            Some((setback, _)) => setback.refusal(retry_after),
+            None => Refusal::Unavailable { retry_after, message: "no token yet".to_owned() },
+        }
+    }
+
+    fn usable(&self, now: Moment) -> Option<&Arc<Token<P>>> {
+        self.token.as_ref().filter(|token| !token.is_expired(now.wall))
+    }
+
+    /// Returns the life of the last token if no token of that life can satisfy
+    /// `min_ttl`. Asking the provider would only spend an issuance.
+    fn unsatisfiable(&self, min_ttl: Option<Duration>) -> Option<Duration> {
+        let token = self.token.as_ref().filter(|token| token.never_satisfies(min_ttl))?;
+        token.life()
+    }
+
+    fn is_sending(&self, id: IssuanceId) -> bool {
+        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Sending, .. }
+            if *issuance == id)
+    }
+
+    fn is_due(&self, now: Moment) -> bool {
+        match self.deadline() {
+            Some(Deadline::Now) => true,
+            Some(Deadline::Wall(at)) => at <= now.wall,
+            Some(Deadline::Boot(at)) => at <= now.boot,
+            None => false,
+        }
+    }
+}
+
+fn transient(message: String) -> Failure {
+    Failure { verdict: Verdict::Transient, retry_after: None, message }
+}
+
+/// A store that fails is looked at again as a failing provider is, but within a
+/// minute: looking costs nothing.
+fn store_wait(failure: &StoreFailure, consecutive: u32, random: &mut impl Random) -> Duration {
+    const LONGEST_ROW: u32 = 5;
+    transient(failure.message.clone()).wait(consecutive.min(LONGEST_ROW), random)
+}
+
+fn settle<P>(
+    issuance: IssuanceId,
+    sent: bool,
+    failure: &Failure,
+    receipt: Receipt,
+    turn: &mut Turn<'_, P>,
+) {
+    let failure = failure.clone();
+    turn.effects.push(Effect::Settle { issuance, sent, failure, receipt });
+}
+
+fn refusals<P>(
+    waiters: impl IntoIterator<Item = Waiter>,
+    refusal: &Refusal,
+) -> impl Iterator<Item = Effect<P>> {
+    let answer =
+        |waiter: Waiter| Effect::Answer { waiter: waiter.id, answer: Err(refusal.clone()) };
+    waiters.into_iter().map(answer)
+}

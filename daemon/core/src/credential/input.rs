@@ -1,0 +1,96 @@
+//! What happens to a credential.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{Failure, IssuanceId, Lifetime, StoreFailure, Token};
+
+/// What happened to a credential.
+#[derive(Debug)]
+pub enum Input<P> {
+    /// It was read from the store, or has just been written to it.
+    Loaded {
+        /// The stored token, expired or not.
+        token: Option<Token<P>>,
+        /// How its latest issuances went.
+        history: History,
+    },
+    /// A caller wants a token and the published one doesn't do.
+    Requested(Waiter),
+    /// An operator wants a new token, whatever is held and whatever failed.
+    Forced(WaiterId),
+    /// The ledger holds the issuance: it may be sent.
+    Reserved(IssuanceId),
+    /// The limits allow no issuance.
+    Refused {
+        /// The issuance that isn't to be.
+        issuance: IssuanceId,
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// The provider issued a token.
+    Issued {
+        /// The issuance that brought it.
+        issuance: IssuanceId,
+        /// When the request was sent.
+        sent_at: Timestamp,
+        /// How long the token lives.
+        lifetime: Lifetime,
+        /// The secret and what belongs to it.
+        payload: P,
+        /// What the ledger notes of the answer.
+        receipt: Receipt,
+    },
+    /// The provider gave no token.
+    Failed {
+        /// The issuance that failed.
+        issuance: IssuanceId,
+        /// Whether any of it may have reached the provider.
+        sent: bool,
+        /// Why.
+        failure: Failure,
+        /// What the ledger notes of the answer.
+        receipt: Receipt,
+    },
+    /// The token is on disk.
+    Persisted(IssuanceId),
+    /// A reservation or a token couldn't be written.
+    Unwritten {
+        /// The issuance that it belongs to.
+        issuance: IssuanceId,
+        /// Why.
+        failure: StoreFailure,
+    },
+}
+
+/// What the ledger notes of a provider's answer. It passes through the core.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The provider's own time (the Date header), if there was an answer.
+    pub date: Option<Timestamp>,
+    /// How long the issuance took.
+    pub took: Duration,
+}
+
+/// A caller who waits for an answer, as the shell numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WaiterId(pub u64);
+
+/// A caller who waits, and what it asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiter {
+    /// Who.
+    pub id: WaiterId,
+    /// The life that the token must have left; `None` for the default.
+    pub min_ttl: Option<Duration>,
+}
+
+/// How the latest issuances of a credential went, as the ledger tells.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// How many have failed since the last success; those of unknown fate count.
+    pub consecutive_failures: u32,
+    /// The last one, if it failed: why, when, and how long ago that was.
+    pub last_failure: Option<(Failure, Timestamp, Duration)>,
+}

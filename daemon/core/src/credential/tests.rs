@@ -1,0 +1,429 @@
+use super::*;
+use crate::{BootTime, Lifetime, SplitMix};
+
+/// A credential on a bench: time stands still until it is moved.
+struct Bench {
+    credential: Credential<&'static str>,
+    now: Moment,
+    random: SplitMix,
+    effects: Vec<Effect<&'static str>>,
+}
+
+const LIFE: u64 = 1_000;
+
+impl Bench {
+    fn load(token: Option<Token<&'static str>>, history: History) -> Self {
+        let now = Moment {
+            wall: "2026-01-01T00:00:00Z".parse().unwrap(),
+            boot: BootTime(Duration::from_secs(500)),
+        };
+        let mut random = SplitMix::new(1);
+        let mut turn = Turn { now, random: &mut random, effects: Vec::new() };
+        let credential = Credential::load(token, history, &mut turn);
+        let effects = turn.effects;
+        Self { credential, now, random, effects }
+    }
+
+    fn empty() -> Self {
+        Self::load(None, History::default())
+    }
+
+    /// A credential that got its token just now.
+    fn fresh() -> Self {
+        let mut bench = Self::empty();
+        let issuance = bench.wake_and_reserve();
+        bench.issue(issuance, LIFE, "first");
+        bench.input(Input::Persisted(issuance));
+        bench.effects.clear();
+        bench
+    }
+
+    fn pass(&mut self, secs: u64) {
+        let wait = Duration::from_secs(secs);
+        self.now.wall = crate::after(self.now.wall, wait);
+        self.now.boot = self.now.boot.after(wait);
+    }
+
+    fn turn(
+        &mut self,
+        act: impl FnOnce(&mut Credential<&'static str>, &mut Turn<'_, &'static str>),
+    ) {
+        let mut turn = Turn { now: self.now, random: &mut self.random, effects: Vec::new() };
+        act(&mut self.credential, &mut turn);
+        self.effects.extend(turn.effects);
+    }
+
+    fn input(&mut self, input: Input<&'static str>) {
+        self.turn(|credential, turn| credential.handle(input, turn));
+    }
+
+    fn wake(&mut self) {
+        self.turn(Credential::wake);
+    }
+
+    fn ask(&mut self, id: u64, min_ttl: Option<u64>) {
+        let waiter = Waiter { id: WaiterId(id), min_ttl: min_ttl.map(Duration::from_secs) };
+        self.input(Input::Requested(waiter));
+    }
+
+    /// Takes the effects so far, each as a short word.
+    fn said(&mut self) -> Vec<String> {
+        let word = |effect: Effect<&'static str>| match effect {
+            Effect::Reserve { cause, .. } => format!("reserve {cause:?}"),
+            Effect::Send(_) => "send".to_owned(),
+            Effect::Persist { token, .. } => format!("persist {}", token.payload),
+            Effect::Settle { sent, .. } => format!("settle sent={sent}"),
+            Effect::Publish(token) => format!("publish {}", token.payload),
+            Effect::Answer { waiter, answer: Ok(token) } => {
+                format!("{} gets {}", waiter.0, token.payload)
+            }
+            Effect::Answer { waiter, answer: Err(refusal) } => {
+                let kind = match refusal {
+                    Refusal::BudgetExhausted { .. } => "budget",
+                    Refusal::Unavailable { .. } => "unavailable",
+                    Refusal::Rejected { .. } => "rejected",
+                    Refusal::MinTtlUnsatisfiable { .. } => "unsatisfiable",
+                    Refusal::Store(_) => "store",
+                    Refusal::Removed => "removed",
+                };
+                format!("{} refused: {kind}", waiter.0)
+            }
+        };
+        std::mem::take(&mut self.effects).into_iter().map(word).collect()
+    }
+
+    fn issuance(&self) -> IssuanceId {
+        let Activity::Issuing { issuance, .. } = &self.credential.activity else {
+            panic!("no issuance is under way: {:?}", self.credential.activity);
+        };
+        *issuance
+    }
+
+    fn wake_and_reserve(&mut self) -> IssuanceId {
+        self.wake();
+        let issuance = self.issuance();
+        self.input(Input::Reserved(issuance));
+        issuance
+    }
+
+    fn issue(&mut self, issuance: IssuanceId, life: u64, payload: &'static str) {
+        self.input(Input::Issued {
+            issuance,
+            sent_at: self.now.wall,
+            lifetime: Lifetime::For(Duration::from_secs(life)),
+            payload,
+            receipt: Receipt::default(),
+        });
+    }
+
+    fn fail(&mut self, issuance: IssuanceId, verdict: Verdict) {
+        let failure = Failure { verdict, retry_after: None, message: "no".to_owned() };
+        let receipt = Receipt::default();
+        self.input(Input::Failed { issuance, sent: true, failure, receipt });
+    }
+
+    fn unwritten(&mut self, issuance: IssuanceId) {
+        let failure = StoreFailure { full: true, message: "disk full".to_owned() };
+        self.input(Input::Unwritten { issuance, failure });
+    }
+
+    fn state(&self) -> State {
+        self.credential.view(self.now).state
+    }
+
+    /// Moves to the time that the credential waits for.
+    fn pass_to_deadline(&mut self) {
+        let wait = match self.credential.deadline().expect("something is due some time") {
+            Deadline::Now => 0,
+            Deadline::Boot(at) => self.now.boot.until(at).as_secs() + 1,
+            Deadline::Wall(at) => at.duration_since(self.now.wall).as_secs().unsigned_abs() + 1,
+        };
+        self.pass(wait);
+    }
+}
+
+#[test]
+fn nothing_is_sent_before_the_ledger_holds_it_nor_shown_before_the_disk_holds_it() {
+    let mut bench = Bench::empty();
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Absent"]);
+    assert_eq!(bench.state(), State::Issuing);
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    assert_eq!(bench.said(), ["send"]);
+    bench.issue(issuance, LIFE, "first");
+    assert_eq!(bench.said(), ["persist first"]);
+    bench.input(Input::Persisted(issuance));
+    assert_eq!(bench.said(), ["publish first"]);
+    assert_eq!(bench.state(), State::Fresh);
+}
+
+#[test]
+fn a_stored_token_is_published_at_once_and_costs_no_issuance() {
+    let fresh = Bench::fresh();
+    let token = Token::clone(fresh.credential.token.as_ref().unwrap());
+    let mut bench = Bench::load(Some(token), History::default());
+    assert_eq!(bench.said(), ["publish first"]);
+    bench.wake();
+    assert!(bench.said().is_empty());
+    assert_eq!(bench.state(), State::Fresh);
+}
+
+#[test]
+fn all_who_wait_share_one_issuance_and_its_token() {
+    let mut bench = Bench::empty();
+    for id in 1..=3 {
+        bench.ask(id, None);
+    }
+    assert_eq!(bench.said(), ["reserve Absent"]);
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    bench.ask(4, None);
+    bench.issue(issuance, LIFE, "first");
+    bench.ask(5, None);
+    assert_eq!(bench.said(), ["send", "persist first"]);
+    bench.input(Input::Persisted(issuance));
+    let expected = [
+        "publish first",
+        "1 gets first",
+        "2 gets first",
+        "3 gets first",
+        "4 gets first",
+        "5 gets first",
+    ];
+    assert_eq!(bench.said(), expected);
+}
+
+#[test]
+fn all_who_wait_share_a_failure_and_later_ones_get_it_without_a_request() {
+    let mut bench = Bench::empty();
+    bench.ask(1, None);
+    bench.ask(2, None);
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    bench.said();
+    bench.fail(issuance, Verdict::Transient);
+    assert_eq!(
+        bench.said(),
+        ["settle sent=true", "1 refused: unavailable", "2 refused: unavailable"]
+    );
+    bench.ask(3, None);
+    assert_eq!(bench.said(), ["3 refused: unavailable"]);
+    assert_eq!(bench.state(), State::BackingOff);
+}
+
+#[test]
+fn serves_the_old_token_while_refreshing_and_after_a_failed_refresh() {
+    let mut bench = Bench::fresh();
+    bench.pass_to_deadline();
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Aging"]);
+    assert_eq!(bench.state(), State::Refreshing);
+    bench.ask(1, None);
+    assert_eq!(bench.said(), ["1 gets first"]);
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    bench.fail(issuance, Verdict::Transient);
+    bench.ask(2, None);
+    assert_eq!(bench.said(), ["send", "settle sent=true", "2 gets first"]);
+}
+
+#[test]
+fn backs_off_and_tries_again_by_itself_until_it_succeeds() {
+    let mut bench = Bench::empty();
+    for _ in 0..20 {
+        let issuance = bench.wake_and_reserve();
+        bench.fail(issuance, Verdict::Transient);
+        bench.said();
+        bench.wake();
+        assert!(bench.said().is_empty(), "not before the wait is over");
+        bench.pass_to_deadline();
+    }
+    let issuance = bench.wake_and_reserve();
+    bench.issue(issuance, LIFE, "at last");
+    bench.input(Input::Persisted(issuance));
+    assert_eq!(bench.state(), State::Fresh);
+    assert!(bench.credential.view(bench.now).setback.is_none());
+}
+
+#[test]
+fn a_denied_credential_stops_until_a_person_acts() {
+    let mut bench = Bench::empty();
+    bench.ask(1, None);
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    bench.said();
+    bench.fail(issuance, Verdict::Denied);
+    assert_eq!(bench.said(), ["settle sent=true", "1 refused: rejected"]);
+    assert_eq!(bench.credential.deadline(), None);
+    bench.pass(7 * 86_400);
+    bench.wake();
+    bench.ask(2, None);
+    assert_eq!(bench.said(), ["2 refused: rejected"]);
+    bench.input(Input::Forced(WaiterId(3)));
+    assert_eq!(bench.said(), ["reserve Forced"]);
+}
+
+#[test]
+fn a_refused_reservation_waits_for_the_budget_and_says_how_long() {
+    let mut bench = Bench::empty();
+    bench.ask(1, None);
+    let issuance = bench.issuance();
+    let retry_after = Duration::from_secs(90);
+    bench.input(Input::Refused { issuance, retry_after });
+    assert_eq!(bench.said(), ["reserve Absent", "1 refused: budget"]);
+    assert_eq!(bench.state(), State::Limited);
+    bench.pass(30);
+    bench.ask(2, None);
+    let Some(Effect::Answer { answer: Err(refusal), .. }) = bench.effects.pop() else {
+        panic!("an answer was due");
+    };
+    assert_eq!(refusal, Refusal::BudgetExhausted { retry_after: Duration::from_secs(60) });
+    bench.pass(60);
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Absent"]);
+}
+
+#[test]
+fn a_token_that_could_not_be_written_is_kept_and_written_later() {
+    let mut bench = Bench::empty();
+    bench.ask(1, None);
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    bench.issue(issuance, LIFE, "first");
+    bench.said();
+    bench.unwritten(issuance);
+    assert_eq!(bench.said(), ["1 refused: store"], "what isn't stored isn't served");
+    bench.ask(2, None);
+    assert_eq!(bench.said(), ["2 refused: store"]);
+    bench.pass_to_deadline();
+    bench.wake();
+    assert_eq!(bench.said(), ["persist first"], "the provider isn't asked again");
+    bench.input(Input::Persisted(issuance));
+    assert_eq!(bench.said(), ["publish first"]);
+}
+
+#[test]
+fn a_reservation_that_could_not_be_written_sends_nothing() {
+    let mut bench = Bench::empty();
+    bench.ask(1, None);
+    let issuance = bench.issuance();
+    bench.unwritten(issuance);
+    assert_eq!(bench.said(), ["reserve Absent", "1 refused: store"]);
+    bench.input(Input::Reserved(issuance));
+    assert!(bench.said().is_empty());
+}
+
+#[test]
+fn a_longer_life_than_is_left_costs_an_issuance_but_an_impossible_one_does_not() {
+    let mut bench = Bench::fresh();
+    bench.pass(200);
+    bench.ask(1, Some(801));
+    assert_eq!(bench.said(), ["reserve MinTtl"]);
+    let mut bench = Bench::fresh();
+    bench.ask(1, Some(901));
+    bench.pass(100);
+    bench.ask(2, Some(901));
+    assert_eq!(bench.said(), ["1 gets first", "2 refused: unsatisfiable"]);
+    assert_eq!(bench.state(), State::Fresh);
+}
+
+#[test]
+fn one_whose_wish_the_new_token_does_not_meet_is_told_so() {
+    let mut bench = Bench::empty();
+    bench.ask(1, Some(5_000));
+    bench.ask(2, None);
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    bench.issue(issuance, LIFE, "first");
+    bench.said();
+    bench.input(Input::Persisted(issuance));
+    assert_eq!(bench.said(), ["publish first", "1 refused: unsatisfiable", "2 gets first"]);
+}
+
+#[test]
+fn a_token_that_has_expired_on_arrival_is_a_failure() {
+    for lifetime in [Lifetime::For(Duration::ZERO), Lifetime::Until(jiff::Timestamp::MIN)] {
+        let mut bench = Bench::empty();
+        let issuance = bench.wake_and_reserve();
+        bench.said();
+        let (sent_at, receipt) = (bench.now.wall, Receipt::default());
+        bench.input(Input::Issued { issuance, sent_at, lifetime, payload: "late", receipt });
+        assert_eq!(bench.said(), ["settle sent=true"]);
+        assert_eq!(bench.state(), State::BackingOff);
+    }
+}
+
+#[test]
+fn answers_to_another_issuance_change_nothing() {
+    let mut bench = Bench::empty();
+    let issuance = bench.wake_and_reserve();
+    bench.said();
+    let other = IssuanceId([9; 16]);
+    bench.input(Input::Reserved(other));
+    bench.input(Input::Refused { issuance: other, retry_after: Duration::ZERO });
+    bench.issue(other, LIFE, "stray");
+    bench.fail(other, Verdict::Denied);
+    bench.input(Input::Persisted(other));
+    bench.input(Input::Persisted(issuance));
+    bench.unwritten(other);
+    bench.input(Input::Reserved(issuance));
+    assert!(bench.said().is_empty());
+    assert_eq!(bench.issuance(), issuance);
+}
+
+#[test]
+fn after_a_restart_the_back_off_goes_on_where_it_was() {
+    let failure = |verdict| Failure {
+        verdict,
+        retry_after: Some(Duration::from_secs(600)),
+        message: "no".to_owned(),
+    };
+    let at = "2025-12-31T23:59:00Z".parse().unwrap();
+    let history = |verdict| History {
+        consecutive_failures: 3,
+        last_failure: Some((failure(verdict), at, Duration::from_secs(60))),
+    };
+    let mut bench = Bench::load(None, history(Verdict::Transient));
+    bench.pass(539);
+    bench.wake();
+    assert!(bench.said().is_empty());
+    bench.pass(2);
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Absent"]);
+
+    let mut bench = Bench::load(None, history(Verdict::Denied));
+    bench.pass(7 * 86_400);
+    bench.wake();
+    assert!(bench.said().is_empty());
+    assert_eq!(bench.state(), State::Refused);
+}
+
+#[test]
+fn an_operator_joins_what_is_under_way_and_overrides_a_wait() {
+    let mut bench = Bench::fresh();
+    bench.input(Input::Forced(WaiterId(1)));
+    bench.input(Input::Forced(WaiterId(2)));
+    assert_eq!(bench.said(), ["reserve Forced"]);
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    bench.said();
+    bench.fail(issuance, Verdict::Transient);
+    assert_eq!(
+        bench.said(),
+        ["settle sent=true", "1 refused: unavailable", "2 refused: unavailable"]
+    );
+    bench.input(Input::Forced(WaiterId(3)));
+    assert_eq!(bench.said(), ["reserve Forced"]);
+}
+
+#[test]
+fn jitter_is_drawn_once_however_often_the_token_is_looked_at() {
+    let mut bench = Bench::fresh();
+    let due = bench.credential.deadline();
+    for id in 0..100 {
+        bench.ask(id, None);
+        bench.wake();
+    }
+    assert_eq!(bench.credential.deadline(), due);
+}

@@ -1,0 +1,67 @@
+//! A look at a credential, for people.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{Activity, Credential};
+use crate::{Moment, Setback, Token};
+
+/// What a credential is doing, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No usable token and nothing under way.
+    Empty,
+    /// No usable token, one is being asked for.
+    Issuing,
+    /// A usable token.
+    Fresh,
+    /// A usable token, its successor is being asked for.
+    Refreshing,
+    /// The last issuance failed, the next follows by itself.
+    BackingOff,
+    /// The limits allow no issuance now.
+    Limited,
+    /// The provider refused the credential.
+    Refused,
+}
+
+/// A look at a credential.
+#[derive(Debug)]
+pub struct View<'a, P> {
+    /// What it is doing.
+    pub state: State,
+    /// The token that it holds, expired or not.
+    pub token: Option<&'a Arc<Token<P>>>,
+    /// What went wrong last, and when, until a success.
+    pub setback: Option<(&'a Setback, Timestamp)>,
+    /// How many issuances have failed in a row.
+    pub consecutive_failures: u32,
+    /// When the next attempt is due, if it waits for one.
+    pub retry_in: Option<Duration>,
+}
+
+impl<P> Credential<P> {
+    pub(crate) fn view(&self, now: Moment) -> View<'_, P> {
+        let usable = self.usable(now).is_some();
+        let (state, retry_at) = match &self.activity {
+            Activity::Resting if usable => (State::Fresh, None),
+            Activity::Resting => (State::Empty, None),
+            Activity::Issuing { .. } if usable => (State::Refreshing, None),
+            Activity::Issuing { .. } => (State::Issuing, None),
+            Activity::Waiting { retry_at } => match &self.setback {
+                Some((Setback::Budget, _)) => (State::Limited, Some(*retry_at)),
+                _ => (State::BackingOff, Some(*retry_at)),
+            },
+            Activity::Unsaved { retry_at, .. } => (State::BackingOff, Some(*retry_at)),
+            Activity::Refused => (State::Refused, None),
+        };
+        View {
+            state,
+            token: self.token.as_ref(),
+            setback: self.setback.as_ref().map(|(setback, at)| (setback, *at)),
+            consecutive_failures: self.consecutive_failures,
+            retry_in: retry_at.map(|at| now.boot.until(at)),
+        }
+    }
+}

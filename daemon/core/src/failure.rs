@@ -1,0 +1,185 @@
+//! How issuances fail, how long to wait then, and what callers are told.
+
+use std::time::Duration;
+
+use crate::Random;
+
+/// An issuance that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What the failure means for what happens next.
+    pub verdict: Verdict,
+    /// How long the provider wants to be left alone (Retry-After, RFC 9110
+    /// §10.2.3).
+    pub retry_after: Option<Duration>,
+    /// What happened, for people; it holds no secret.
+    pub message: String,
+}
+
+/// What a failure means for what happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// The provider wants fewer requests: wait.
+    Limited,
+    /// The provider refused the credential: stop until a person acts.
+    Denied,
+    /// Anything that may pass by itself: try again.
+    Transient,
+}
+
+/// The store couldn't write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFailure {
+    /// Whether the disk is full.
+    pub full: bool,
+    /// What happened, for people.
+    pub message: String,
+}
+
+/// What went wrong last with a credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Setback {
+    /// The issuance failed.
+    #[error("{}", .0.message)]
+    Issuance(Failure),
+    /// The limits allowed no issuance.
+    #[error("the limit on issued tokens is reached")]
+    Budget,
+    /// The store couldn't write.
+    #[error("the store can't be written: {}", .0.message)]
+    Store(StoreFailure),
+}
+
+/// Why a caller gets no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The issuance limits allow no issuance for now.
+    #[error("the limit on issued tokens is reached and no usable token is held")]
+    BudgetExhausted {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// The provider fails, throttles or can't be reached.
+    #[error("the provider gives no token: {message}")]
+    Unavailable {
+        /// When tokend asks the provider again.
+        retry_after: Duration,
+        /// What the provider said, or what happened to the request.
+        message: String,
+    },
+    /// The provider refused the credential.
+    #[error("the provider refused the credential: {message}")]
+    Rejected {
+        /// What the provider said.
+        message: String,
+    },
+    /// This provider's tokens don't live as long as was asked for.
+    #[error("min_ttl can't be met: a token of this provider has {} s to live", .life.as_secs())]
+    MinTtlUnsatisfiable {
+        /// How long a token lives, or the life that a new one had left.
+        life: Duration,
+    },
+    /// The store couldn't write, and what isn't stored isn't served.
+    #[error("the store can't be written: {}", .0.message)]
+    Store(StoreFailure),
+    /// The credential was removed meanwhile.
+    #[error("the credential was removed")]
+    Removed,
+}
+
+/// No wait is shorter: no failure may become a busy loop, whatever is drawn.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
+
+/// The longest wait of tokend's own choice. A provider that comes back is
+/// noticed within this.
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+
+/// The longest wait that a provider can demand: more is taken for an error.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
+/// The first range of waits after a transient failure ..
+const TRANSIENT_BASE: Duration = Duration::from_secs(2);
+
+/// .. and after a provider asked for fewer requests but not for how long: most
+/// such windows are a minute.
+const LIMITED_BASE: Duration = Duration::from_secs(60);
+
+impl Setback {
+    /// Returns what a caller is told for whom no usable token is held, when the
+    /// next attempt is due after `retry_after`.
+    pub fn refusal(&self, retry_after: Duration) -> Refusal {
+        match self {
+            Self::Issuance(Failure { verdict: Verdict::Denied, message, .. }) => {
+                Refusal::Rejected { message: message.clone() }
+            }
+            Self::Issuance(Failure { message, .. }) => {
+                Refusal::Unavailable { retry_after, message: message.clone() }
+            }
+            Self::Budget => Refusal::BudgetExhausted { retry_after },
+            Self::Store(failure) => Refusal::Store(failure.clone()),
+        }
+    }
+}
+
+impl Failure {
+    /// Returns how long to wait after the `consecutive`-th failure in a row.
+    ///
+    /// Exponential back-off with full jitter: the wait is drawn evenly up to a
+    /// bound that doubles each time. Retry-After wins if it is longer.
+    pub fn wait(&self, consecutive: u32, random: &mut impl Random) -> Duration {
+        let base = match self.verdict {
+            Verdict::Limited => LIMITED_BASE,
+            Verdict::Denied | Verdict::Transient => TRANSIENT_BASE,
+        };
+        let doublings = consecutive.saturating_sub(1).min(16);
+        let bound = (base * (1 << doublings)).min(LONGEST_WAIT);
+        let drawn = LEAST_WAIT + bound.mul_f64(random.fraction());
+        let demanded = self.retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        drawn.max(demanded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SplitMix;
+
+    fn failure(verdict: Verdict, retry_after: Option<u64>) -> Failure {
+        let retry_after = retry_after.map(Duration::from_secs);
+        Failure { verdict, retry_after, message: String::new() }
+    }
+
+    fn longest(verdict: Verdict, consecutive: u32) -> u64 {
+        let mut random = SplitMix::new(3);
+        let waits =
+            (0..2_000).map(|_| failure(verdict, None).wait(consecutive, &mut random).as_secs());
+        waits.max().unwrap()
+    }
+
+    #[test]
+    fn waits_double_up_to_five_minutes() {
+        let bounds: Vec<u64> = [1, 2, 3, 4, 8, 9, 1_000, u32::MAX]
+            .iter()
+            .map(|consecutive| longest(Verdict::Transient, *consecutive))
+            .collect();
+        assert_eq!(bounds, [2, 4, 8, 16, 256, 300, 300, 300]);
+        assert_eq!(longest(Verdict::Limited, 1), 60);
+    }
+
+    #[test]
+    fn no_wait_is_shorter_than_a_second() {
+        let mut random = SplitMix::new(5);
+        for consecutive in 0..2_000 {
+            let wait = failure(Verdict::Transient, Some(0)).wait(consecutive, &mut random);
+            assert!(wait >= LEAST_WAIT);
+        }
+    }
+
+    #[test]
+    fn retry_after_wins_up_to_a_day() {
+        let mut random = SplitMix::new(5);
+        let mut wait = |secs| failure(Verdict::Transient, Some(secs)).wait(1, &mut random);
+        assert_eq!(wait(120), Duration::from_secs(120));
+        assert_eq!(wait(u64::MAX), Duration::from_secs(86_400));
+    }
+}

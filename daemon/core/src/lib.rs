@@ -1,0 +1,44 @@
+//! Decides *when* tokend asks for a token, and what callers are told meanwhile.
+//!
+//! The crate is pure: it reads no clock, draws no random number, does no I/O and
+//! knows no secret. Time and randomness are arguments; what is to be done comes
+//! out as [`Effect`]s, and what became of it goes in as [`Input`]s. The payload of
+//! a token, `P`, passes through unseen.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tokend_core::{BootTime, Effect, History, Input, Keeper, Moment, Name, SplitMix};
+//!
+//! let mut keeper = Keeper::<&str>::default();
+//! let mut random = SplitMix::new(1);
+//! let now = Moment { wall: "2026-01-01T00:00:00Z".parse()?, boot: BootTime(Duration::ZERO) };
+//! let name: Name = "causely".parse()?;
+//!
+//! let loaded = Input::Loaded { token: None, history: History::default() };
+//! assert!(keeper.handle(now, &mut random, &name, loaded).is_empty());
+//! let due = keeper.wake(now, &mut random);
+//! assert!(matches!(due[..], [(_, Effect::Reserve { .. })]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod budget;
+mod credential;
+mod failure;
+mod id;
+mod keeper;
+mod name;
+mod random;
+mod schedule;
+mod time;
+mod token;
+
+pub use budget::{Limit, admit};
+pub use credential::{Cause, Effect, History, Input, Receipt, State, View, Waiter, WaiterId};
+pub use failure::{Failure, Refusal, Setback, StoreFailure, Verdict};
+pub use id::{IssuanceId, TokenId};
+pub use keeper::Keeper;
+pub use name::{InvalidName, Name};
+pub use random::{Random, SplitMix};
+pub use schedule::refresh_at;
+pub use time::{BootId, BootTime, Moment, Stamp, after};
+pub use token::{DEFAULT_MIN_TTL, Lifetime, Token};

@@ -1,0 +1,144 @@
+//! One generation of what a provider issued, without the secret.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{TokenId, time::after};
+
+/// The life that a token must still have for a caller who doesn't say: time
+/// enough for one request with its retries. For short-lived tokens it is a tenth
+/// of their life.
+pub const DEFAULT_MIN_TTL: Duration = Duration::from_secs(30);
+
+/// A token: its life, and a payload that the core doesn't look into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token<P> {
+    /// The generation's id.
+    pub id: TokenId,
+    /// When the request that brought it was sent. Its life is counted from here,
+    /// not from the answer's arrival, which is later than the issuance.
+    pub issued_at: Timestamp,
+    /// When it expires; `None` if it never does.
+    pub expires_at: Option<Timestamp>,
+    /// When it is to be replaced, jitter included; `None` if it isn't.
+    pub refresh_at: Option<Timestamp>,
+    /// The secret and what belongs to it.
+    pub payload: P,
+}
+
+/// How long a token lives, as its provider says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// From the request on.
+    For(Duration),
+    /// Until a point in time.
+    Until(Timestamp),
+    /// It never expires, or not that anyone knew.
+    Unlimited,
+}
+
+impl Lifetime {
+    /// Returns when a token that was asked for at `issued_at` expires.
+    pub fn end(self, issued_at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::For(life) => Some(after(issued_at, life)),
+            Self::Until(end) => Some(end),
+            Self::Unlimited => None,
+        }
+    }
+}
+
+impl<P> Token<P> {
+    /// Tokens are asked for at most this share of their life.
+    const MAX_MIN_TTL: f64 = 0.9;
+
+    /// Returns the whole life that the token had when it was issued; `None` if
+    /// it never ends.
+    pub fn life(&self) -> Option<Duration> {
+        self.expires_at.map(|end| between(self.issued_at, end))
+    }
+
+    /// Returns the life that is left at `now`; `None` if it never ends.
+    pub fn remaining(&self, now: Timestamp) -> Option<Duration> {
+        self.expires_at.map(|end| between(now, end))
+    }
+
+    /// Tells whether the token has expired at `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Tells whether the token hasn't expired and has a life of at least
+    /// `min_ttl` left, or of the default if there is none.
+    pub fn satisfies(&self, min_ttl: Option<Duration>, now: Timestamp) -> bool {
+        let Some(remaining) = self.remaining(now) else {
+            return true;
+        };
+        !remaining.is_zero() && remaining >= self.least(min_ttl)
+    }
+
+    /// Tells whether tokens of this life can't reasonably satisfy `min_ttl`:
+    /// one that is spent as soon as it is a tenth through its life would cost an
+    /// issuance for nearly every call.
+    pub fn never_satisfies(&self, min_ttl: Option<Duration>) -> bool {
+        match (self.life(), min_ttl) {
+            (Some(life), Some(least)) => least > life.mul_f64(Self::MAX_MIN_TTL),
+            _ => false,
+        }
+    }
+
+    fn least(&self, min_ttl: Option<Duration>) -> Duration {
+        min_ttl.unwrap_or_else(|| {
+            self.life().map_or(DEFAULT_MIN_TTL, |life| DEFAULT_MIN_TTL.min(life / 10))
+        })
+    }
+}
+
+fn between(start: Timestamp, end: Timestamp) -> Duration {
+    Duration::try_from(end.duration_since(start)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(life: Option<u64>) -> (Token<()>, Timestamp) {
+        let issued_at = "2026-01-01T00:00:00Z".parse().unwrap();
+        let expires_at = life.map(|secs| after(issued_at, Duration::from_secs(secs)));
+        let id = TokenId([0; 16]);
+        (Token { id, issued_at, expires_at, refresh_at: None, payload: () }, issued_at)
+    }
+
+    #[test]
+    fn without_a_wish_thirty_seconds_or_a_tenth_of_the_life_must_be_left() {
+        for (life, last_good) in [(3_600, 3_570), (300, 270), (50, 45), (5, 4)] {
+            let (token, start) = token(Some(life));
+            let at = |secs| after(start, Duration::from_secs(secs));
+            assert!(token.satisfies(None, at(last_good)), "{life}");
+            assert!(!token.satisfies(None, at(last_good + 1)), "{life}");
+        }
+    }
+
+    #[test]
+    fn zero_takes_any_token_that_has_not_expired() {
+        let (token, start) = token(Some(60));
+        let zero = Some(Duration::ZERO);
+        assert!(token.satisfies(zero, after(start, Duration::from_secs(59))));
+        assert!(!token.satisfies(zero, after(start, Duration::from_secs(60))));
+    }
+
+    #[test]
+    fn a_token_without_end_satisfies_everyone() {
+        let (token, start) = token(None);
+        assert!(token.satisfies(Some(Duration::MAX), after(start, Duration::MAX)));
+        assert!(!token.never_satisfies(Some(Duration::MAX)));
+    }
+
+    #[test]
+    fn more_than_nine_tenths_of_the_life_is_asking_too_much() {
+        let (token, _) = token(Some(1_000));
+        assert!(!token.never_satisfies(Some(Duration::from_secs(900))));
+        assert!(token.never_satisfies(Some(Duration::from_secs(901))));
+    }
+}
