@@ -1,0 +1,90 @@
+//! Reads the dates and durations that providers and definitions write.
+
+use std::time::Duration;
+
+use jiff::civil::DateTime;
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::tz::TimeZone;
+use jiff::{Span, SpanRelativeTo, Timestamp};
+
+/// No life or delay is taken to be longer: ten years outlast any machine that
+/// keeps tokens, and stay far from every overflow.
+pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Parses an HTTP-date in any of the three forms that RFC 9110 §5.6.7 wants
+/// recipients to accept. A wrong weekday is forgiven.
+pub(crate) fn parse_http(text: &str) -> Option<Timestamp> {
+    const IMF_FIXDATE: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    let text = text.trim();
+    IMF_FIXDATE.parse_timestamp(text).ok().or_else(|| parse_obsolete(text))
+}
+
+/// Parses an HTTP-date or an RFC 3339 date with its offset.
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+    parse_http(text).or_else(|| text.trim().parse().ok())
+}
+
+/// Parses a duration as people write it in a definition, `90s` or `1d 12h`. A
+/// day is 24 hours. Zero, negative and endless ones are refused.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    let duration = Duration::try_from(exact).ok()?;
+    (!duration.is_zero() && duration <= LONGEST).then_some(duration)
+}
+
+/// Returns how long `later` is after `earlier`, zero if it is before it.
+pub(crate) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default().min(LONGEST)
+}
+
+fn parse_obsolete(text: &str) -> Option<Timestamp> {
+    // The weekday is left out of the format since strtime insists on the right
+    // one. RFC 850 dates have a comma after it, asctime dates a space.
+    let (format, rest) = match text.split_once(", ") {
+        Some((_, rest)) => ("%d-%b-%y %H:%M:%S GMT", rest),
+        None => ("%b %e %H:%M:%S %Y", text.split_once(' ')?.1),
+    };
+    let civil = DateTime::strptime(format, rest.trim_start()).ok()?;
+    TimeZone::UTC.to_timestamp(civil).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_all_forms_of_http_dates() {
+        let expected: Timestamp = "1994-11-06T08:49:37Z".parse().unwrap();
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Mon, 06 Nov 1994 08:49:37 GMT",
+            " Sun, 6 Nov 1994 08:49:37 GMT ",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(parse_http(text), Some(expected), "{text}");
+        }
+        for text in ["", "now", "1994-11-06T08:49:37Z", "Sun, 32 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(parse_http(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_rfc_3339_dates_that_name_an_offset() {
+        let expected: Timestamp = "2025-05-31T22:54:23Z".parse().unwrap();
+        assert_eq!(parse("2025-05-31T22:54:23.000Z"), Some(expected));
+        assert_eq!(parse("2025-06-01T00:54:23+02:00"), Some(expected));
+        assert_eq!(parse("2025-05-31T22:54:23"), None);
+    }
+
+    #[test]
+    fn reads_durations_with_their_units() {
+        for (text, seconds) in [("90s", 90), ("1d", 86_400), ("1h 30m", 5_400), ("24h", 86_400)] {
+            assert_eq!(parse_duration(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "5", "0s", "-1h", "100 years", "1 month", "soon"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+}

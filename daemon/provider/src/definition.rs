@@ -1,0 +1,200 @@
+//! Provider definitions: parsed, checked, ready to run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use toml::Spanned;
+
+use self::error::{DefinitionError, Fault, Located};
+use self::file::{File, Requests, Text};
+use crate::account::IDENTIFYING;
+use crate::expiry::Expiry;
+use crate::expression::{Names, Scope};
+use crate::input::{AcceptedInputs, Input, declaration};
+use crate::limit::LimitRule;
+use crate::message::Message;
+use crate::output::Output;
+use crate::placement::{Placement, PlacementError, Presentation};
+use crate::recipe::Recipe;
+use crate::template::Template;
+use crate::verdict::Verdicts;
+use crate::{host, limit, oauth2};
+
+pub(crate) mod error;
+pub(crate) mod file;
+
+/// A provider definition: how one API's tokens are asked for, found in its
+/// answers and presented.
+#[derive(Debug)]
+pub struct Definition {
+    name: String,
+    title: String,
+    documentation: Option<String>,
+    source: Source,
+    text: String,
+    inputs: Vec<Input>,
+    pub(crate) account: Option<Template>,
+    pub(crate) hosts: Vec<Template>,
+    pub(crate) limits: Vec<LimitRule>,
+    pub(crate) ca_file: Option<Template>,
+    pub(crate) recipes: Vec<Recipe>,
+    pub(crate) output: Output,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) message: Message,
+    presentation: Presentation,
+}
+
+/// Where a definition comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// It is compiled in.
+    BuiltIn,
+    /// It was read from this file.
+    File(PathBuf),
+}
+
+impl Definition {
+    /// Parses and checks a definition.
+    ///
+    /// # Errors
+    /// Shows the author the place, the line and, where it can be guessed, what
+    /// was meant.
+    pub fn parse(name: &str, source: Source, text: &str) -> Result<Self, DefinitionError> {
+        compile(name, source.clone(), text)
+            .map_err(|located| DefinitionError::new(source, text, located))
+    }
+
+    /// The name by which credentials refer to it: `[a-z0-9][a-z0-9_-]{0,62}`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is, in a few words.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// A link to the API's own documentation.
+    pub fn documentation(&self) -> Option<&str> {
+        self.documentation.as_deref()
+    }
+
+    /// Where it comes from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The definition as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it needs from its user: variables, then secrets, each in the order
+    /// in which to ask for them.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// Tells what to put where in a request to the API.
+    ///
+    /// # Errors
+    /// If a value has characters that its place can't carry. A token and extras
+    /// that an exchange of these inputs issued always fit.
+    pub fn placements(
+        &self,
+        inputs: &AcceptedInputs,
+        token: &SecretString,
+        extras: &BTreeMap<String, SecretString>,
+    ) -> Result<Vec<Placement>, PlacementError> {
+        self.presentation.render(inputs.context(), token, extras)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built-in"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+fn compile(name: &str, source: Source, text: &str) -> Result<Definition, Located> {
+    if !is_name(name) {
+        return Err(Fault::DefinitionName(name.to_owned()).anywhere());
+    }
+    let mut file: File = toml::from_str(text)?;
+    let inputs = declaration::declare(&file)?;
+    let names = declaration::names(&inputs, &file.output);
+    let public = names.public();
+    let recipes = recipes(&mut file, &names.request())?;
+    let answer = names.answer();
+    let default = lifetime(&file)?;
+    let whole = |text: &Text| Template::compile(text, &public);
+    Ok(Definition {
+        name: name.to_owned(),
+        source,
+        text: text.to_owned(),
+        account: account(&file, &names, &public)?,
+        hosts: host::compile(&file.hosts, &public)?,
+        limits: limit::compile(&file.limits, &public)?,
+        ca_file: file.http.ca_file.as_ref().map(whole).transpose()?,
+        recipes,
+        output: Output::compile(&file.output, default, &answer)?,
+        verdicts: Verdicts::compile(&file.verdict, &answer)?,
+        message: Message::compile(&file.error, &answer)?,
+        presentation: Presentation::compile(file.present.as_ref(), &names.presentation())?,
+        title: file.title,
+        documentation: file.documentation,
+        inputs,
+    })
+}
+
+fn recipes(file: &mut File, scope: &Scope) -> Result<Vec<Recipe>, Located> {
+    let issues = match (&file.oauth2, file.issue.take().map(Spanned::into_inner)) {
+        (Some(oauth2), None) => {
+            oauth2::complete(&mut file.output, oauth2);
+            oauth2::expand(oauth2.get_ref())?
+        }
+        (None, Some(Requests(issues))) if !issues.is_empty() => issues,
+        (Some(oauth2), Some(_)) => return Err(Fault::TwoForms.at(oauth2.span())),
+        (None, _) => return Err(Fault::NoForm.anywhere()),
+    };
+    issues.iter().map(|issue| Recipe::compile(issue, scope)).collect()
+}
+
+fn lifetime(file: &File) -> Result<Expiry, Located> {
+    match &file.lifetime.default {
+        None => Ok(Expiry::Unknown),
+        Some(text) if text.get_ref() == "never" => Ok(Expiry::Never),
+        Some(text) => limit::duration(text).map(Expiry::After),
+    }
+}
+
+/// Compiles who asks for tokens: what the definition says, else the client id,
+/// else the first variable whose name tells.
+fn account(file: &File, names: &Names, scope: &Scope) -> Result<Option<Template>, Located> {
+    if let Some(text) = &file.account {
+        return Template::compile(text, scope).map(Some);
+    }
+    if let Some(oauth2) = &file.oauth2
+        // A client id that is a secret can't name an account.
+        && let Ok(template) = Template::compile(&oauth2::client_id(oauth2.get_ref()), scope)
+    {
+        return Ok(Some(template));
+    }
+    let telling = IDENTIFYING.iter().find(|name| names.variables.iter().any(|v| v == *name));
+    let Some(name) = telling else { return Ok(None) };
+    Template::compile(&Text::new(0..0, format!("{{{{ var.{name} }}}}")), scope).map(Some)
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! Tells the author of a definition what is wrong with it, and where.
+
+use std::fmt;
+use std::ops::Range;
+
+use thiserror::Error;
+
+use crate::address::AddressError;
+use crate::definition::Source;
+use crate::suggestion::Suggestion;
+
+/// Why a text isn't a provider definition.
+///
+/// Displays as the place, the fault and the line itself:
+///
+/// ```text
+/// /etc/tokend/providers.d/acme.toml:3:1: unknown key `tokn_url`, did you mean `token_url`?
+/// 3 | tokn_url = "https://auth.acme.example/token"
+///   | ^^^^^^^^
+/// ```
+#[derive(Debug)]
+pub struct DefinitionError(Box<Report>);
+
+#[derive(Debug)]
+struct Report {
+    source: Source,
+    position: Option<Position>,
+    fault: Fault,
+}
+
+/// A place in a text, counted from 1, columns in characters.
+#[derive(Debug)]
+struct Position {
+    line: usize,
+    column: usize,
+    width: usize,
+    text: String,
+}
+
+/// What is wrong with a definition, without saying where.
+#[derive(Debug, Error)]
+pub(crate) enum Fault {
+    /// Whatever the TOML parser or the type of a key has to say.
+    #[error("{0}")]
+    Toml(String),
+    #[error("unknown key `{key}`{suggestion}")]
+    UnknownKey { key: String, suggestion: Suggestion },
+    #[error("unknown value `{value}`{suggestion}")]
+    UnknownValue { value: String, suggestion: Suggestion },
+    #[error("missing key `{0}`")]
+    MissingKey(String),
+    #[error("`{0}` is not a name: use a-z, 0-9, - and _, and start with a letter or a digit")]
+    DefinitionName(String),
+    #[error("`{0}` is not a name: use a-z, 0-9 and _, and start with a letter")]
+    InputName(String),
+    #[error("`{0}` is both a variable and a secret")]
+    DeclaredTwice(String),
+
+    #[error("the default doesn't fit: {0}")]
+    Default(String),
+    #[error("a definition has either [oauth2] or [issue]")]
+    TwoForms,
+    #[error("a definition needs [oauth2] or [issue]: how to ask for a token")]
+    NoForm,
+    #[error("{kind} `{name}` is not declared{suggestion}")]
+    Undeclared { kind: &'static str, name: String, suggestion: Suggestion },
+    #[error("`{name}` means nothing here{suggestion}")]
+    UnknownName { name: String, suggestion: Suggestion },
+    #[error("`{0}` needs a name: write `{0}.NAME`")]
+    BareRoot(String),
+    #[error("not an expression: {0}")]
+    Expression(String),
+    #[error("an expression has at most {0} characters")]
+    LongExpression(usize),
+    #[error("`{{{{` without `}}}}`")]
+    Unclosed,
+    #[error("only expressions work here, `{{{{ .. }}}}` without `-`: write text as {example}")]
+    Statement { example: &'static str },
+    #[error("a template is a whole value here: join texts inside it, `{{{{ 'a' ~ var.b }}}}`")]
+    Mixed,
+    #[error("a secret must come from an input: write `{{{{ secret.NAME }}}}`")]
+    LiteralSecret,
+    #[error("the host of a URL can't depend on a secret")]
+    SecretHost,
+    #[error("the URL {0}")]
+    Address(#[from] AddressError),
+    #[error("a URL template must start with https:// or with `{{{{ .. }}}}`")]
+    RelativeUrl,
+    #[error("after an expression that starts a URL comes a text that starts with /")]
+    BaseUrl,
+    #[error("`{0}` is not a request method that can be used here")]
+    Method(String),
+    #[error("`{0}` is not a header name")]
+    HeaderName(String),
+    #[error("header `{0}` is set by the HTTP client")]
+    ReservedHeader(String),
+    #[error("`{0}` is not a cookie name")]
+    CookieName(String),
+    #[error("`basic` sets the header `Authorization` already")]
+    TwoAuthorizations,
+    #[error("a request has either `form` or `json`; for a choice write two [[issue]] with `when`")]
+    TwoBodies,
+    #[error("only texts, numbers and booleans work here")]
+    NotScalar,
+    #[error("write a date as a text, in quotes")]
+    Date,
+    #[error("`{0}` is not a duration: write `90s`, `12h` or `1d`")]
+    Duration(String),
+    #[error("a limit counts at least 1")]
+    Count,
+    #[error("`{0}` is not a host: write `api.example.com`, or `.example.com` for all below it")]
+    Host(String),
+}
+
+/// A fault and the bytes of the definition that it is about.
+#[derive(Debug)]
+pub(crate) struct Located {
+    fault: Fault,
+    span: Option<Range<usize>>,
+}
+
+impl Fault {
+    /// Adds the place.
+    pub(crate) fn at(self, span: Range<usize>) -> Located {
+        Located { fault: self, span: Some(span) }
+    }
+
+    /// Is about the definition as a whole.
+    pub(crate) fn anywhere(self) -> Located {
+        Located { fault: self, span: None }
+    }
+}
+
+impl From<toml::de::Error> for Located {
+    fn from(error: toml::de::Error) -> Self {
+        Self { span: error.span(), fault: classify(error.message()) }
+    }
+}
+
+/// Reads serde's message, whose form its documentation fixes
+/// (`serde::de::Error::unknown_field`), since nothing else tells what was
+/// expected: names stand between backticks, the misspelt one first.
+fn classify(message: &str) -> Fault {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let first = names.next().unwrap_or_default().to_owned();
+    if message.starts_with("unknown field ") {
+        Fault::UnknownKey { suggestion: Suggestion::among(&first, names), key: first }
+    } else if message.starts_with("unknown variant ") {
+        Fault::UnknownValue { suggestion: Suggestion::among(&first, names), value: first }
+    } else if message.starts_with("missing field ") {
+        Fault::MissingKey(first)
+    } else if message.ends_with("expected a spanned value") {
+        // What the toml crate says of a date, alone of all types.
+        Fault::Date
+    } else {
+        Fault::Toml(message.replace("expected a map", "expected a table"))
+    }
+}
+
+impl DefinitionError {
+    pub(crate) fn new(source: Source, text: &str, located: Located) -> Self {
+        let position = located.span.and_then(|span| Position::find(text, &span));
+        Self(Box::new(Report { source, position, fault: located.fault }))
+    }
+
+    /// Returns the line of the fault, counted from 1, if it has a place.
+    pub fn line(&self) -> Option<usize> {
+        self.0.position.as_ref().map(|position| position.line)
+    }
+
+    /// Returns the column of the fault, counted in characters from 1.
+    pub fn column(&self) -> Option<usize> {
+        self.0.position.as_ref().map(|position| position.column)
+    }
+}
+
+impl std::error::Error for DefinitionError {}
+
+impl fmt::Display for DefinitionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { source, position, fault } = &*self.0;
+        let Some(Position { line, column, width, text }) = position else {
+            return write!(f, "{source}: {fault}");
+        };
+        let gutter = line.to_string().len();
+        // Tabs are kept so that the marks stand below what they mark.
+        let indent: String =
+            text.chars().take(column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        writeln!(f, "{source}:{line}:{column}: {fault}")?;
+        writeln!(f, "{line} | {text}")?;
+        write!(f, "{:gutter$} | {indent}{}", "", "^".repeat(*width))
+    }
+}
+
+impl Position {
+    fn find(text: &str, span: &Range<usize>) -> Option<Self> {
+        let before = text.get(..span.start)?;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text[start..].lines().next().unwrap_or_default();
+        let marked = text.get(span.clone())?.lines().next().unwrap_or_default();
+        Some(Self {
+            line: before.matches('\n').count() + 1,
+            column: text[start..span.start].chars().count() + 1,
+            width: marked.chars().count().max(1),
+            text: line.to_owned(),
+        })
+    }
+}

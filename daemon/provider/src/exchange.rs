@@ -1,0 +1,133 @@
+//! A token dance in progress: requests out, answers in, an outcome at the end.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use crate::answer::{Answer, Document};
+use crate::definition::Definition;
+use crate::expression::context;
+use crate::input::AcceptedInputs;
+use crate::mask::{self, Mask};
+use crate::outcome::{Failure, Issued, Outcome, Verdict};
+use crate::recipe::Recipe;
+use crate::request::{Request, RequestError};
+use crate::verdict;
+
+/// A token dance in progress. It waits for the answer to the request that came
+/// with it.
+pub struct Exchange {
+    definition: Arc<Definition>,
+    inputs: Arc<AcceptedInputs>,
+    started_at: Timestamp,
+    mask: Mask,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub enum Step {
+    /// Send the request, then hand its answer to the exchange.
+    Send(Box<Exchange>, Request),
+    /// The dance has ended.
+    Done(Outcome),
+}
+
+impl Exchange {
+    /// Starts a dance with inputs that this definition has accepted.
+    ///
+    /// # Errors
+    /// If no request can be made of the inputs, which only a person can mend.
+    pub fn start(
+        definition: &Arc<Definition>,
+        inputs: &Arc<AcceptedInputs>,
+        now: Timestamp,
+    ) -> Result<Step, RequestError> {
+        let context = inputs.context();
+        let request = Recipe::choose(&definition.recipes, &context)?.render(&context)?;
+        let exchange = Self {
+            definition: Arc::clone(definition),
+            inputs: Arc::clone(inputs),
+            started_at: now,
+            mask: conceal(inputs, &request),
+        };
+        Ok(Step::Send(Box::new(exchange), request))
+    }
+
+    /// Takes the answer to the request that was sent.
+    pub fn answer(self, answer: &Answer) -> Step {
+        Step::Done(self.read(answer))
+    }
+
+    fn read(self, answer: &Answer) -> Outcome {
+        let date = answer.date();
+        match self.issued(answer, date) {
+            Ok(issued) => Outcome::Issued(issued),
+            Err(Refusal { verdict, message }) => {
+                let retry_after = verdict::retry_after(answer, date);
+                Outcome::Failed(Failure { verdict, retry_after, message, date })
+            }
+        }
+    }
+
+    fn issued(self, answer: &Answer, date: Option<Timestamp>) -> Result<Issued, Refusal> {
+        let Self { definition, inputs, started_at, mut mask } = self;
+        let document = Document::read(answer);
+        let (status, headers) = (answer.status, &answer.headers);
+        let context = context::answer(inputs.context(), status, headers, document.value());
+        // These errors quote the definition, never the answer.
+        let broken = |error: &dyn std::error::Error| Refusal {
+            verdict: Verdict::Transient,
+            message: mask::cut(&format!("status {}: {error}", status.as_u16())),
+        };
+        let judged = definition.verdicts.judge(&document, &context);
+        if let Some(verdict) = judged.map_err(|error| broken(&error))? {
+            // A success that isn't one after all can hold a token.
+            if status.is_success() {
+                for secret in definition.output.secrets(&context) {
+                    mask.hide(secret.expose_secret());
+                }
+            }
+            let message = definition.message.describe(answer, &document, &context, &mask);
+            return Err(Refusal { verdict, message });
+        }
+        let issued = definition.output.read(&context, started_at, date);
+        let issued = issued.map_err(|error| broken(&error))?;
+        // A token that can't be presented must not replace one that can.
+        let placements = definition.placements(&inputs, &issued.value, &issued.extras);
+        placements.map_err(|error| broken(&error))?;
+        Ok(issued)
+    }
+}
+
+/// An answer that brings no token, without what its headers say.
+struct Refusal {
+    verdict: Verdict,
+    message: String,
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("definition", &self.definition.name())
+            .field("started_at", &self.started_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Hides the secrets of the inputs and what the request makes of them.
+fn conceal(inputs: &AcceptedInputs, request: &Request) -> Mask {
+    let mut mask = Mask::default();
+    for secret in inputs.secrets().values() {
+        mask.hide(secret.expose_secret());
+    }
+    for value in request.headers.values().filter(|value| value.is_sensitive()) {
+        let Ok(value) = value.to_str() else { continue };
+        mask.hide(value.split_once(' ').map_or(value, |(_, credentials)| credentials));
+    }
+    mask
+}
+
+#[cfg(test)]
+mod tests;

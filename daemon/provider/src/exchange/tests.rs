@@ -1,0 +1,187 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+use crate::sample::{PLAIN, accept, answer, definition, inputs, run};
+use crate::{Answer, Expiry, Issued, Outcome};
+
+/// Runs PLAIN with more in its tables.
+fn outcome(more: &str, answer: &Answer) -> Outcome {
+    let definition = definition(&format!("{PLAIN}{more}"));
+    let inputs = accept(&definition, inputs(&[], &[("password", "hunter2")]));
+    run(&definition, &inputs, answer)
+}
+
+fn issued(more: &str, answer: &Answer) -> Result<Issued, String> {
+    match outcome(more, answer) {
+        Outcome::Issued(issued) => Ok(issued),
+        Outcome::Failed(failure) => Err(failure.message),
+    }
+}
+
+#[test]
+fn the_life_of_a_token_is_read_in_all_its_forms() {
+    let more = "expires_in = 'body.in'\nexpires_at = 'body.at'\n[lifetime]\ndefault = '24h'";
+    let after = |seconds| Ok(Expiry::After(Duration::from_secs(seconds)));
+    let date = "Sun, 01 Jun 2025 13:00:00 GMT";
+    for (fields, expected) in [
+        ("", after(86_400)),
+        (r#", "in": null, "at": null"#, after(86_400)),
+        (r#", "in": 3600"#, after(3600)),
+        (r#", "in": "899""#, after(899)),
+        (r#", "in": 3600.5"#, after(3600)),
+        (r#", "in": 0"#, after(0)),
+        (r#", "in": -1"#, after(0)),
+        (r#", "in": 1e18"#, after(10 * 365 * 86_400)),
+        (
+            r#", "in": "soon""#,
+            Err("status 200: `body.in` in the answer is not a number of seconds"),
+        ),
+        (r#", "in": true"#, Err("status 200: `body.in` in the answer is not a number of seconds")),
+        (r#", "in": [1]"#, Err("status 200: `body.in` in the answer is not a number of seconds")),
+        (r#", "at": "Sun, 01 Jun 2025 13:10:00 GMT""#, after(600)),
+        (r#", "at": "2025-06-01T15:10:00+02:00""#, after(600)),
+        (r#", "at": "2025-06-01T12:00:00Z""#, after(0)),
+        (r#", "at": "tomorrow""#, Err("status 200: `body.at` in the answer is not a date")),
+        (r#", "in": 60, "at": "2025-06-01T13:10:00Z""#, after(60)),
+        (r#", "in": 6000, "at": "2025-06-01T13:10:00Z""#, after(600)),
+    ] {
+        let body = format!(r#"{{"token": "t"{fields}}}"#);
+        let issued = issued(more, &answer(200, &[("date", date)], &body));
+        let expected = expected.map_err(str::to_owned);
+        assert_eq!(issued.map(|issued| issued.expiry), expected, "{body}");
+    }
+}
+
+#[test]
+fn without_a_default_the_life_can_be_unknown_or_endless() {
+    let answer = answer(200, &[], r#"{"token": "t"}"#);
+    assert_eq!(issued("", &answer).unwrap().expiry, Expiry::Unknown);
+    let never = "[lifetime]\ndefault = 'never'";
+    assert_eq!(issued(never, &answer).unwrap().expiry, Expiry::Never);
+}
+
+#[test]
+fn a_token_that_no_header_could_carry_is_refused() {
+    for token in ["a b", "a\\nb", "a\\u0000", "é", "\\u202ea", &"x".repeat(100 * 1024 + 1)] {
+        let body = format!(r#"{{"token": "{token}"}}"#);
+        assert!(issued("", &answer(200, &[], &body)).is_err(), "{token:.20}");
+    }
+    let longest = "x".repeat(100 * 1024);
+    let body = format!(r#"{{"token": "{longest}"}}"#);
+    let issued = issued("", &answer(200, &[], &body)).unwrap();
+    assert_eq!(issued.value.expose_secret(), longest);
+}
+
+#[test]
+fn extras_are_required_and_printed() {
+    let more = "[output.extras]\nurl = 'body.instance.url'\nid = 'body.id'\n\
+                region = \"body.region | default('eu')\"";
+    let body = r#"{"token": "t", "instance": {"url": "https://x"}, "id": 5}"#;
+    let issued = issued(more, &answer(200, &[], body)).unwrap();
+    let extras: Vec<_> =
+        issued.extras.iter().map(|(k, v)| (k.as_str(), v.expose_secret())).collect();
+    assert_eq!(extras, [("id", "5"), ("region", "eu"), ("url", "https://x")]);
+    for (body, expected) in [
+        (r#"{"token": "t", "id": 5}"#, "status 200: the answer has no `body.instance.url`"),
+        (
+            r#"{"token": "t", "id": [], "instance": {"url": "u"}}"#,
+            "status 200: `body.id` in the answer is not a text",
+        ),
+    ] {
+        let error = self::issued(more, &answer(200, &[], body)).unwrap_err();
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn a_prefix_is_stripped_if_it_is_there() {
+    let more = "strip_prefix = 'Bearer '\nrefresh_token = 'body.refresh'";
+    for (token, refresh) in [("Bearer t0", "r0"), ("t0", "Bearer r0")] {
+        let body = format!(r#"{{"token": "{token}", "refresh": "{refresh}"}}"#);
+        let issued = issued(more, &answer(200, &[], body)).unwrap();
+        assert_eq!(issued.value.expose_secret(), "t0");
+        assert_eq!(issued.refresh_token.unwrap().expose_secret(), "r0");
+    }
+}
+
+#[test]
+fn a_type_that_is_no_word_is_left_out() {
+    let more = "token_type = 'body.type'";
+    for (kind, expected) in
+        [(r#""Bearer""#, Some("Bearer")), (r#""two words""#, None), ("5", None), ("null", None)]
+    {
+        let body = format!(r#"{{"token": "t", "type": {kind}}}"#);
+        let issued = issued(more, &answer(200, &[], body)).unwrap();
+        assert_eq!(issued.token_type.as_deref(), expected);
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_presented_is_not_issued() {
+    let more = "[present.cookies]\nsid = '{{ token }}'";
+    let error = issued(more, &answer(200, &[], r#"{"token": "a;b"}"#)).unwrap_err();
+    assert_eq!(error, "status 200: cookie `sid` can't carry this value");
+}
+
+#[test]
+fn the_clock_of_the_provider_is_passed_on() {
+    let date = ("date", "Sun, 01 Jun 2025 13:00:00 GMT");
+    let expected = Some("2025-06-01T13:00:00Z".parse().unwrap());
+    assert_eq!(issued("", &answer(200, &[date], r#"{"token": "t"}"#)).unwrap().date, expected);
+    let Outcome::Failed(failure) = outcome("", &answer(500, &[date], "")) else {
+        panic!("a failure is expected");
+    };
+    assert_eq!(failure.date, expected);
+}
+
+#[test]
+fn nothing_secret_shows_in_debug() {
+    let body = r#"{"token": "eyJ0", "refresh": "r0"}"#;
+    let outcome = outcome("refresh_token = 'body.refresh'", &answer(200, &[], body));
+    let shown = format!("{outcome:?} {:?}", answer(200, &[("x-token", "eyJ0")], body));
+    assert!(!shown.contains("eyJ0") && !shown.contains("r0"), "{shown}");
+}
+
+/// An answer body that is often nearly right.
+fn bodies() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        "\\PC{0,60}".prop_map(String::into_bytes),
+        ("\\PC{0,30}", "[-0-9.eE]{1,12}", "\\PC{0,30}").prop_map(|(token, life, at)| {
+            serde_json::json!({ "token": token, "in": life, "at": at }).to_string().into_bytes()
+        }),
+        "[\\[{]\"?(token|error|errors)\"?[:,\\[{]{0,3}\\PC{0,20}[\\]}]{0,3}"
+            .prop_map(String::into_bytes),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_answer_panics_or_breaks_a_promise(
+        status in 100_u16..1000,
+        body in bodies(),
+        date in "\\PC{0,40}|Sun, 0[0-9] Jun [0-9]{4} [0-9]{2}:00:00 GMT",
+        retry in "[0-9]{0,30}|[ -~]{0,30}",
+    ) {
+        let more = "expires_in = 'body.in'\nexpires_at = 'body.at'";
+        let headers: Vec<(&str, &str)> = [("date", date.as_str()), ("retry-after", retry.as_str())]
+            .into_iter()
+            .filter(|(_, value)| http::HeaderValue::from_str(value).is_ok())
+            .collect();
+        match outcome(more, &answer(status, &headers, &body)) {
+            Outcome::Issued(issued) => {
+                let token = issued.value.expose_secret();
+                prop_assert!((200..300).contains(&status));
+                prop_assert!(!token.is_empty());
+                prop_assert!(token.bytes().all(|byte| byte.is_ascii_graphic()));
+            }
+            Outcome::Failed(failure) => {
+                prop_assert!(failure.message.chars().count() <= 200);
+                prop_assert!(!failure.message.contains(char::is_control));
+                prop_assert!(!failure.message.contains("hunter2"));
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The expressions of a definition: Jinja's, compiled once, evaluated with fuel.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::LazyLock;
+
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use thiserror::Error;
+use toml::Spanned;
+
+use crate::definition::error::{Fault, Located};
+use crate::definition::file::Text;
+
+pub(crate) use self::scope::{Names, Scope};
+
+pub(crate) mod context;
+mod scope;
+
+/// What an expression may cost. A step costs 1, and so do 64 bytes that pass
+/// through a filter or an operator: ten times over an answer of 64 KiB, which
+/// takes well under a millisecond.
+const FUEL: u64 = 10_000;
+
+/// How long an expression may be, in bytes. Its compiler recurses, so that
+/// length is stack.
+const LONGEST: usize = 1000;
+
+static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut language = Environment::new();
+    // What stays undefined is our error to report, with the selector's text.
+    language.set_undefined_behavior(UndefinedBehavior::Chainable);
+    language.set_fuel(Some(FUEL));
+    // An expression is made of names, filters and tests; no function is needed.
+    let functions: Vec<String> = language.globals().map(|(name, _)| name.to_owned()).collect();
+    for function in functions {
+        language.remove_global(&function);
+    }
+    language.add_filter("host", host);
+    language
+});
+
+/// A compiled expression whose names have been checked.
+pub(crate) struct Expression {
+    text: String,
+    compiled: minijinja::Expression<'static, 'static>,
+    secret: bool,
+}
+
+/// An expression failed while it was evaluated.
+///
+/// Tells the kind of error only: minijinja's details quote values, which can
+/// be secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{expression}` can't be evaluated: {kind}")]
+pub struct EvaluationError {
+    expression: String,
+    kind: String,
+}
+
+impl Expression {
+    /// Compiles a bare expression that may use the names of the scope.
+    pub(crate) fn compile(text: &Text, scope: &Scope) -> Result<Self, Located> {
+        Self::new(text.get_ref(), scope).map_err(|fault| fault.at(text.span()))
+    }
+
+    /// Compiles one of the language's own defaults.
+    pub(crate) fn preset(text: &str, scope: &Scope) -> Self {
+        Self::new(text, scope).expect("the defaults are compiled by the tests")
+    }
+
+    pub(crate) fn new(text: &str, scope: &Scope) -> Result<Self, Fault> {
+        let text = text.trim().to_owned();
+        if text.len() > LONGEST {
+            return Err(Fault::LongExpression(LONGEST));
+        }
+        let compiled = LANGUAGE.compile_expression_owned(text.clone()).map_err(|error| {
+            Fault::Expression(error.detail().unwrap_or("syntax error").to_owned())
+        })?;
+        let mut secret = false;
+        let names: BTreeSet<String> = compiled.undeclared_variables(true).into_iter().collect();
+        for name in names {
+            scope.check(&name)?;
+            secret |= name.starts_with("secret.");
+        }
+        // minijinja looks filters up only when it runs, so run it on nothing.
+        if let Err(error) = compiled.eval(Value::from_pairs::<[_; 0], &str, Value>([])) {
+            let unknown = [
+                ErrorKind::UnknownFilter,
+                ErrorKind::UnknownTest,
+                ErrorKind::UnknownFunction,
+                ErrorKind::UnknownMethod,
+            ];
+            if unknown.contains(&error.kind()) {
+                let detail = error.detail().unwrap_or_default();
+                return Err(Fault::Expression(format!("{}: {detail}", error.kind())));
+            }
+        }
+        Ok(Self { text, compiled, secret })
+    }
+
+    /// Evaluates. What isn't there is `undefined`, however deep.
+    pub(crate) fn evaluate(&self, context: &Value) -> Result<Value, EvaluationError> {
+        self.compiled.eval(context.clone()).map_err(|error| EvaluationError {
+            expression: self.text.clone(),
+            kind: error.kind().to_string(),
+        })
+    }
+
+    /// Evaluates; undefined and none are nothing.
+    pub(crate) fn find(&self, context: &Value) -> Result<Option<Value>, EvaluationError> {
+        let value = self.evaluate(context)?;
+        Ok((!value.is_undefined() && !value.is_none()).then_some(value))
+    }
+
+    /// Evaluates to a truth by Jinja's rules: empty, zero and undefined are false.
+    pub(crate) fn holds(&self, context: &Value) -> Result<bool, EvaluationError> {
+        self.evaluate(context).map(|value| value.is_true())
+    }
+
+    /// Whether a secret goes into the value.
+    pub(crate) fn mentions_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// The expression as it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expression({})", self.text)
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Compiles an optional key.
+pub(crate) fn optional(
+    text: Option<&Spanned<String>>,
+    scope: &Scope,
+) -> Result<Option<Expression>, Located> {
+    text.map(|text| Expression::compile(text, scope)).transpose()
+}
+
+/// The filter `host`: the host name of a URL.
+fn host(text: &str) -> Result<String, minijinja::Error> {
+    let url = url::Url::parse(text).ok();
+    let host = url.as_ref().and_then(url::Url::host_str);
+    host.map(str::to_owned)
+        .ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, "not a URL"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Which names an expression may use at its place.
+
+use std::collections::BTreeMap;
+
+use crate::definition::error::Fault;
+use crate::suggestion::Suggestion;
+
+/// The inputs and extras that a definition declares.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) variables: Vec<String>,
+    pub(crate) secrets: Vec<String>,
+    pub(crate) extras: Vec<String>,
+}
+
+/// The names that an expression may use: roots, some with declared names below.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    roots: BTreeMap<&'static str, Option<Vec<String>>>,
+}
+
+impl Names {
+    /// What is kept, logged and shown: variables only.
+    pub(crate) fn public(&self) -> Scope {
+        Scope { roots: BTreeMap::from([("var", Some(self.variables.clone()))]) }
+    }
+
+    /// What goes into a request to the provider.
+    pub(crate) fn request(&self) -> Scope {
+        let mut scope = self.public();
+        scope.roots.insert("secret", Some(self.secrets.clone()));
+        scope
+    }
+
+    /// What can be read from an answer.
+    pub(crate) fn answer(&self) -> Scope {
+        let mut scope = self.request();
+        scope.roots.extend([("status", None), ("headers", None), ("body", None)]);
+        scope
+    }
+
+    /// What goes into a request to the API.
+    pub(crate) fn presentation(&self) -> Scope {
+        let mut scope = self.request();
+        scope.roots.insert("token", None);
+        scope.roots.insert("extra", Some(self.extras.clone()));
+        scope
+    }
+}
+
+impl Scope {
+    /// Checks a dotted name as minijinja reports it.
+    pub(crate) fn check(&self, name: &str) -> Result<(), Fault> {
+        let mut parts = name.split('.');
+        let root = parts.next().unwrap_or_default();
+        let Some(declared) = self.roots.get(root) else {
+            return Err(Fault::UnknownName {
+                name: root.to_owned(),
+                suggestion: self.suggest(root),
+            });
+        };
+        let Some(declared) = declared else {
+            return Ok(());
+        };
+        let Some(below) = parts.next() else {
+            return Err(Fault::BareRoot(root.to_owned()));
+        };
+        if declared.iter().any(|name| name == below) {
+            return Ok(());
+        }
+        let (kind, table) = match root {
+            "var" => ("variable", "variables"),
+            "secret" => ("secret", "secrets"),
+            _ => ("extra", "output.extras"),
+        };
+        let suggestion = if declared.is_empty() {
+            Suggestion::add(&format!("{table}.{below}"))
+        } else {
+            Suggestion::among(below, declared.iter().map(String::as_str))
+        };
+        Err(Fault::Undeclared { kind, name: below.to_owned(), suggestion })
+    }
+
+    /// Suggests a root, or the declared name that lacks one.
+    fn suggest(&self, name: &str) -> Suggestion {
+        for (root, declared) in &self.roots {
+            if declared.iter().flatten().any(|declared| declared == name) {
+                return Suggestion::of(&format!("{root}.{name}"));
+            }
+        }
+        Suggestion::among(name, self.roots.keys().copied())
+    }
+}

@@ -1,0 +1,81 @@
+//! The hosts that a token may be sent to.
+
+use minijinja::Value;
+
+use crate::definition::error::{Fault, Located};
+use crate::definition::file::Text;
+use crate::expression::Scope;
+use crate::input::InputError;
+use crate::template::Template;
+
+/// Compiles `hosts`.
+pub(crate) fn compile(hosts: &[Text], scope: &Scope) -> Result<Vec<Template>, Located> {
+    let compiled = hosts.iter().map(|text| {
+        let template = Template::compile(text, scope)?;
+        match template.as_literal() {
+            Some(host) if !is_host(host) => Err(Fault::Host(host.to_owned()).at(text.span())),
+            _ => Ok(template),
+        }
+    });
+    compiled.collect()
+}
+
+/// Renders the hosts; those whose variable isn't given are left out.
+pub(crate) fn render(hosts: &[Template], context: &Value) -> Result<Vec<String>, InputError> {
+    let mut rendered = Vec::with_capacity(hosts.len());
+    for host in hosts {
+        let host = host.text(context);
+        let host = host.map_err(|reason| InputError::Derived { part: "hosts", reason })?;
+        let Some(host) = host else { continue };
+        if !is_host(&host) {
+            return Err(InputError::Host(host.to_string()));
+        }
+        rendered.push(host.to_string());
+    }
+    Ok(rendered)
+}
+
+/// Whether this is a host as URLs spell it, perhaps with a leading dot.
+fn is_host(text: &str) -> bool {
+    let (below, name) = match text.strip_prefix('.') {
+        Some(name) => (true, name),
+        None => (false, text),
+    };
+    match url::Host::parse(name) {
+        Ok(url::Host::Domain(domain)) => {
+            let is_label = |label: &str| {
+                !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            };
+            domain == name && domain.split('.').all(is_label)
+        }
+        Ok(address) => !below && address.to_string() == name,
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_spelled_as_in_a_url_without_anything_else() {
+        for good in ["api.example.com", ".example.com", "127.0.0.1", "[::1]", "localhost"] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            ".127.0.0.1",
+            "a.example.",
+            "API.example.com",
+            "a/b",
+            "a:80",
+            "https://a",
+            "a b",
+            "*.a",
+        ] {
+            assert!(!is_host(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Checks inputs against what a definition declares.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{AcceptedInputs, Input, InputError, Inputs, Kind};
+use crate::account::Account;
+use crate::address;
+use crate::definition::Definition;
+use crate::expression::context;
+use crate::recipe::Recipe;
+use crate::suggestion::Suggestion;
+use crate::transport::Transport;
+use crate::{host, limit};
+
+impl Definition {
+    /// Checks inputs, fills in the defaults, and works out what follows from
+    /// them, so that nothing can be wrong with them later.
+    ///
+    /// # Errors
+    /// Names the first input that is missing, unknown or unfit.
+    pub fn accept(&self, inputs: Inputs) -> Result<AcceptedInputs, InputError> {
+        self.recognise(&inputs)?;
+        let Inputs { mut variables, mut secrets } = inputs;
+        variables.retain(|_, value| !value.is_empty());
+        secrets.retain(|_, secret| !secret.expose_secret().is_empty());
+        for input in self.inputs() {
+            let given = match variables.get(&input.name) {
+                Some(value) => {
+                    check(input, value)?;
+                    true
+                }
+                None => secrets.contains_key(&input.name),
+            };
+            match &input.default {
+                _ if given => {}
+                Some(default) => {
+                    variables.insert(input.name.clone(), default.clone());
+                }
+                None if input.required => {
+                    return Err(InputError::Missing {
+                        input: input.name.clone(),
+                        description: input.description.clone(),
+                    });
+                }
+                None => {}
+            }
+        }
+        self.complete(variables, secrets)
+    }
+
+    fn recognise(&self, inputs: &Inputs) -> Result<(), InputError> {
+        let variables = inputs.variables.keys().map(|name| (name, false));
+        for (name, secret) in variables.chain(inputs.secrets.keys().map(|name| (name, true))) {
+            let input = name.clone();
+            match self.inputs().iter().find(|declared| declared.name == *name) {
+                Some(declared) if declared.secret == secret => {}
+                Some(_) if secret => return Err(InputError::NotASecret { input }),
+                Some(_) => return Err(InputError::NotAVariable { input }),
+                None => {
+                    let known = self.inputs().iter().map(|input| input.name.as_str());
+                    let suggestion = Suggestion::among(name, known);
+                    return Err(InputError::Unknown { input, suggestion });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn complete(
+        &self,
+        variables: BTreeMap<String, String>,
+        secrets: BTreeMap<String, SecretString>,
+    ) -> Result<AcceptedInputs, InputError> {
+        let typed = self.typed(&variables);
+        let context = context::request(&typed, &secrets);
+        let request = Recipe::choose(&self.recipes, &context)?.render(&context)?;
+        let account = Account::of(&request.url, self.account.as_ref(), &context)?;
+        let hosts = host::render(&self.hosts, &context)?;
+        let limits = limit::render(&self.limits, &context)?;
+        let transport = Transport::render(self.ca_file.as_ref(), &context)?;
+        Ok(AcceptedInputs { variables, secrets, typed, account, hosts, limits, transport })
+    }
+
+    fn typed(&self, variables: &BTreeMap<String, String>) -> Value {
+        let typed = self.inputs().iter().filter_map(|input| {
+            let text = variables.get(&input.name)?;
+            let value = match (input.kind, text.parse::<i64>()) {
+                (Kind::Integer, Ok(number)) => Value::from(number),
+                _ => Value::from(text),
+            };
+            Some((input.name.as_str(), value))
+        });
+        Value::from_pairs(typed)
+    }
+}
+
+/// Checks the value of a variable.
+pub(crate) fn check(declared: &Input, value: &str) -> Result<(), InputError> {
+    let input = declared.name.clone();
+    if value.contains(char::is_control) {
+        return Err(InputError::ControlCharacter { input });
+    }
+    if !declared.choices.is_empty() && !declared.choices.iter().any(|choice| choice == value) {
+        return Err(InputError::NotAChoice { input, choices: declared.choices.join("`, `") });
+    }
+    match declared.kind {
+        Kind::Text => Ok(()),
+        Kind::Url => match address::parse(value) {
+            Ok(_) => Ok(()),
+            Err(reason) => Err(InputError::Url { input, reason }),
+        },
+        Kind::Integer => match value.parse::<i64>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(InputError::NotANumber { input }),
+        },
+    }
+}

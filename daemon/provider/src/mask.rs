@@ -1,0 +1,174 @@
+//! Makes foreign text fit to be shown: printable, short, without secrets.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use crate::escape;
+
+/// The longest text that is shown, in characters: two lines of a terminal.
+const LONGEST: usize = 200;
+
+/// What stands in the place of a secret.
+const MASKED: &str = "[masked]";
+
+/// The secrets that must not show, in all spellings in which a provider may
+/// echo them.
+#[derive(Default)]
+pub(crate) struct Mask {
+    /// Longest first, so that no part of a longer one is left over.
+    spellings: Vec<Zeroizing<String>>,
+}
+
+impl Mask {
+    /// Hides a secret from now on.
+    pub(crate) fn hide(&mut self, secret: &str) {
+        let percent = escape::percent(secret);
+        let form = escape::form(secret);
+        let quoted = serde_json::to_string(secret).unwrap_or_default();
+        let quoted = quoted.trim_start_matches('"').trim_end_matches('"').to_owned();
+        let spellings = [
+            secret.to_owned(),
+            secret.trim().to_owned(),
+            lower_hex(&percent),
+            lower_hex(&form),
+            percent,
+            form,
+            quoted.replace('/', "\\/"),
+            quoted,
+            BASE64_STANDARD.encode(secret),
+            BASE64_URL_SAFE_NO_PAD.encode(secret),
+        ];
+        for spelling in spellings {
+            let spelling = Zeroizing::new(printable(&spelling));
+            if !spelling.is_empty() && !self.spellings.contains(&spelling) {
+                self.spellings.push(spelling);
+            }
+        }
+        self.spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+    }
+
+    /// Returns the text as it can be shown: its secrets masked, in printable
+    /// characters on one line, cut to at most 200 of them.
+    pub(crate) fn apply(&self, text: &str) -> String {
+        let text = printable(text);
+        let mut text = Cow::Borrowed(text.as_str());
+        for spelling in &self.spellings {
+            if text.contains(spelling.as_str()) {
+                text = Cow::Owned(text.replace(spelling.as_str(), "\0"));
+            }
+        }
+        // By way of a character that doesn't print, so that a secret such as
+        // `mask` isn't looked for in what stands for another.
+        cut(&text.replace('\0', MASKED))
+    }
+}
+
+/// Cuts a text to the length that is shown.
+pub(crate) fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(LONGEST - 1).chain(['…']).collect(),
+    }
+}
+
+/// Drops what doesn't print or changes how the rest prints (controls,
+/// direction marks, invisible characters), and makes white space single.
+fn printable(text: &str) -> String {
+    let mut printed = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_whitespace() || c.is_control() {
+            if !printed.is_empty() && !printed.ends_with(' ') {
+                printed.push(' ');
+            }
+        } else if !is_invisible(c) {
+            printed.push(c);
+        }
+    }
+    printed.truncate(printed.trim_end().len());
+    printed
+}
+
+/// Whether Unicode counts a character as a format character (Cf), a variation
+/// selector or a noncharacter, as far as terminals act on them.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+fn lower_hex(encoded: &str) -> String {
+    let mut left = 0_u8;
+    encoded
+        .chars()
+        .map(|c| {
+            if c == '%' {
+                left = 2;
+                return c;
+            }
+            let c = if left > 0 { c.to_ascii_lowercase() } else { c };
+            left = left.saturating_sub(1);
+            c
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(secret: &str) -> Mask {
+        let mut mask = Mask::default();
+        mask.hide(secret);
+        mask
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_every_spelling() {
+        let mask = mask("p/s \"w+Ü");
+        for echoed in [
+            "p/s \"w+Ü",
+            "p%2Fs+%22w%2B%C3%9C",
+            "p%2fs%20%22w%2b%c3%9c",
+            "p/s \\\"w+Ü",
+            "p\\/s \\\"w+Ü",
+            "cC9zICJ3K8Oc",
+        ] {
+            assert_eq!(mask.apply(&format!("bad <{echoed}>!")), "bad <[masked]>!", "{echoed}");
+        }
+    }
+
+    #[test]
+    fn invisible_characters_cannot_carry_a_secret_past_the_mask() {
+        assert_eq!(mask("hunter2").apply("hun\u{200b}ter2 hunter2\u{0}"), "[masked] [masked]");
+        assert_eq!(mask("a\nb").apply("was: a\r\nb"), "was: [masked]");
+    }
+
+    #[test]
+    fn a_secret_that_would_be_cut_is_masked_first() {
+        let text = format!("{}hunter2", "x".repeat(196));
+        assert_eq!(mask("hunter2").apply(&text).chars().count(), 200);
+        assert!(!mask("hunter2").apply(&text).contains("hun"));
+    }
+
+    #[test]
+    fn the_longer_of_two_secrets_leaves_nothing_over() {
+        let mut mask = mask("abc");
+        mask.hide("abcdef");
+        mask.hide("mask");
+        assert_eq!(mask.apply("abcdef abc"), "[masked] [masked]");
+    }
+
+    #[test]
+    fn what_is_shown_is_one_printable_line() {
+        let mask = Mask::default();
+        assert_eq!(mask.apply(" a\r\n\tb\u{1b}[31m\u{202e}c\u{9b} "), "a b [31mc");
+        assert_eq!(mask.apply(&"é".repeat(500)).chars().count(), 200);
+        assert_eq!(mask.apply(&"é".repeat(200)), "é".repeat(200));
+    }
+}

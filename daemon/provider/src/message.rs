@@ -1,0 +1,86 @@
+//! Picks the part of an answer that tells people why there is no token.
+
+use http::StatusCode;
+use minijinja::Value;
+use minijinja::value::ValueKind;
+
+use crate::answer::{Answer, Document};
+use crate::definition::error::Located;
+use crate::definition::file;
+use crate::expression::{self, Expression, Scope};
+use crate::mask::{self, Mask};
+
+/// Where OAuth, GraphQL and plain JSON APIs put their messages.
+const USUAL: [&str; 6] = [
+    "body.error_description",
+    "body.error",
+    "body.errors[0].message",
+    "body.errors[0]",
+    "body.error.message",
+    "body.message",
+];
+
+/// The rule by which a message is picked.
+#[derive(Debug)]
+pub(crate) struct Message {
+    selectors: Vec<Expression>,
+}
+
+impl Message {
+    /// Compiles `[error]`.
+    pub(crate) fn compile(file: &file::Message, scope: &Scope) -> Result<Self, Located> {
+        let own = expression::optional(file.message.as_ref(), scope)?;
+        let usual = USUAL.iter().map(|selector| Expression::preset(selector, scope));
+        Ok(Self { selectors: own.into_iter().chain(usual).collect() })
+    }
+
+    /// Describes an answer that brought no token, fit to be shown.
+    pub(crate) fn describe(
+        &self,
+        answer: &Answer,
+        document: &Document,
+        context: &Value,
+        mask: &Mask,
+    ) -> String {
+        let status = status(answer.status, document);
+        match self.pick(context).or_else(|| excerpt(answer.status, document)) {
+            Some(picked) => mask::cut(&format!("{status}: {}", mask.apply(&picked))),
+            None => status,
+        }
+    }
+
+    fn pick(&self, context: &Value) -> Option<String> {
+        self.selectors
+            .iter()
+            // A selector that fails on this answer has nothing to say about it.
+            .filter_map(|selector| selector.find(context).ok()?)
+            .filter(|value| value.kind() == ValueKind::String)
+            .map(|value| value.to_string())
+            .find(|text| !text.trim().is_empty())
+    }
+}
+
+/// Falls back on the body itself, unless it is a success: that may hold a token.
+fn excerpt(status: StatusCode, document: &Document) -> Option<String> {
+    match document {
+        _ if status.is_success() => None,
+        Document::Json(value) => Some(value.to_string()),
+        Document::Text(text) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn status(status: StatusCode, document: &Document) -> String {
+    let number = status.as_u16();
+    match document {
+        Document::Html => format!("status {number} with an HTML page"),
+        Document::Malformed(why) => format!("status {number} with a body that {why}"),
+        _ if status.is_redirection() => {
+            format!("status {number}, a redirect, which is never followed")
+        }
+        _ => format!("status {number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

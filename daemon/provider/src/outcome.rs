@@ -1,0 +1,69 @@
+//! How a token dance ended.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::expiry::Expiry;
+
+/// How a token dance ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The provider issued a token.
+    Issued(Issued),
+    /// It didn't.
+    Failed(Failure),
+}
+
+/// What a provider issued.
+#[derive(Debug)]
+pub struct Issued {
+    /// The token: 1 to 102,400 visible ASCII characters.
+    pub value: SecretString,
+    /// What the provider calls the token's type, such as `Bearer`.
+    pub token_type: Option<String>,
+    /// The token by which to get the next one, if there is one.
+    pub refresh_token: Option<SecretString>,
+    /// When the token expires.
+    pub expiry: Expiry,
+    /// The other values that callers need, by the definition's names.
+    pub extras: BTreeMap<String, SecretString>,
+    /// The provider's clock, by the answer's `Date` header.
+    pub date: Option<Timestamp>,
+}
+
+/// Why a provider issued no token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What to do about it.
+    pub verdict: Verdict,
+    /// When the provider wants to be asked again.
+    pub retry_after: Option<RetryAfter>,
+    /// What happened, for people: at most 200 printable characters in which
+    /// the secrets of the inputs are masked.
+    pub message: String,
+    /// The provider's clock, by the answer's `Date` header.
+    pub date: Option<Timestamp>,
+}
+
+/// What to do about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The provider's limit on issuances is reached: wait.
+    Limited,
+    /// The provider refuses these inputs: a person has to act.
+    Denied,
+    /// Anything else: try again later.
+    Transient,
+}
+
+/// When to ask again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// This long after the answer came; at most ten years.
+    After(Duration),
+    /// At this time, by the provider's clock, whose skew isn't known.
+    At(Timestamp),
+}

@@ -1,0 +1,80 @@
+//! What the tests are made of.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use jiff::Timestamp;
+
+use crate::{AcceptedInputs, Answer, Definition, Exchange, Inputs, Outcome, Request, Source, Step};
+
+/// The time at which the exchanges of the tests start.
+pub(crate) fn now() -> Timestamp {
+    "2025-06-01T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn definition(text: &str) -> Arc<Definition> {
+    match Definition::parse("acme", Source::File("acme.toml".into()), text) {
+        Ok(definition) => Arc::new(definition),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+pub(crate) fn inputs(variables: &[(&str, &str)], secrets: &[(&str, &str)]) -> Inputs {
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Inputs {
+        variables: variables.iter().map(own).collect(),
+        secrets: secrets.iter().map(own).map(|(name, value)| (name, value.into())).collect(),
+    }
+}
+
+pub(crate) fn accept(definition: &Definition, inputs: Inputs) -> Arc<AcceptedInputs> {
+    Arc::new(definition.accept(inputs).unwrap())
+}
+
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {
+    let header = |(name, value): &(&str, &str)| {
+        let name: HeaderName = name.parse().unwrap();
+        (name, HeaderValue::from_str(value).unwrap())
+    };
+    Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: headers.iter().map(header).collect::<HeaderMap>(),
+        body: body.as_ref().to_vec().into(),
+    }
+}
+
+/// Starts an exchange, which sends a request first.
+pub(crate) fn start(
+    definition: &Arc<Definition>,
+    inputs: &Arc<AcceptedInputs>,
+) -> (Exchange, Request) {
+    match Exchange::start(definition, inputs, now()) {
+        Ok(Step::Send(exchange, request)) => (*exchange, request),
+        Ok(Step::Done(outcome)) => panic!("ended before it started: {outcome:?}"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Runs an exchange of one request.
+pub(crate) fn run(
+    definition: &Arc<Definition>,
+    inputs: &Arc<AcceptedInputs>,
+    answer: &Answer,
+) -> Outcome {
+    match start(definition, inputs).0.answer(answer) {
+        Step::Done(outcome) => outcome,
+        Step::Send(_, request) => panic!("goes on with {request:?}"),
+    }
+}
+
+/// A definition that says as little as one can, with a secret to lose.
+pub(crate) const PLAIN: &str = r#"
+title = "Acme"
+[secrets.password]
+description = "The password"
+[issue]
+url = "https://auth.acme.example/login"
+form = { password = "{{ secret.password }}" }
+[output]
+token = "body.token"
+"#;

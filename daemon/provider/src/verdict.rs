@@ -1,0 +1,91 @@
+//! Decides whether an answer brings a token, and what its refusal means.
+
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use jiff::Timestamp;
+use minijinja::Value;
+
+use crate::answer::{Answer, Document};
+use crate::date;
+use crate::definition::error::Located;
+use crate::definition::file;
+use crate::expression::{EvaluationError, Expression, Scope};
+use crate::outcome::{RetryAfter, Verdict};
+
+/// Too Many Requests (RFC 6585 §4).
+const LIMITED: &str = "status == 429";
+
+/// Unauthorized, and the error codes of RFC 6749 §5.2 and §4.1.2.1 and RFC 8707 §2
+/// that only a person can mend. Some APIs send those with 200, so the status
+/// decides only that the provider isn't out of order. 403 alone is as often a
+/// firewall's word as the provider's.
+const DENIED: &str = "status == 401 or status < 500 and body.error in ['invalid_client', 'invalid_grant', \
+    'unauthorized_client', 'unsupported_grant_type', 'invalid_scope', 'invalid_request', \
+    'access_denied', 'invalid_target']";
+
+/// Success, without any of the ways in which APIs say with 200 that it isn't.
+const OK: &str = "status >= 200 and status < 300 and not body.error and not body.errors \
+    and body.ok is not false and body.success is not false";
+
+/// The rules by which answers are judged, in the order limited, denied, ok.
+#[derive(Debug)]
+pub(crate) struct Verdicts {
+    limited: Expression,
+    denied: Expression,
+    ok: Expression,
+}
+
+impl Verdicts {
+    /// Compiles the rules; those that aren't given are the defaults above.
+    pub(crate) fn compile(file: &file::Verdicts, scope: &Scope) -> Result<Self, Located> {
+        let rule = |text: &Option<file::Text>, default| match text {
+            Some(text) => Expression::compile(text, scope),
+            None => Ok(Expression::preset(default, scope)),
+        };
+        Ok(Self {
+            limited: rule(&file.limited, LIMITED)?,
+            denied: rule(&file.denied, DENIED)?,
+            ok: rule(&file.ok, OK)?,
+        })
+    }
+
+    /// Judges an answer; `None` means that it brings a token.
+    ///
+    /// Only a limit is read from a page or a malformed body: those come from
+    /// what stands before the provider as often as from the provider itself.
+    pub(crate) fn judge(
+        &self,
+        document: &Document,
+        context: &Value,
+    ) -> Result<Option<Verdict>, EvaluationError> {
+        if self.limited.holds(context)? {
+            return Ok(Some(Verdict::Limited));
+        }
+        if matches!(document, Document::Html | Document::Malformed(_)) {
+            return Ok(Some(Verdict::Transient));
+        }
+        if self.denied.holds(context)? {
+            return Ok(Some(Verdict::Denied));
+        }
+        Ok((!self.ok.holds(context)?).then_some(Verdict::Transient))
+    }
+}
+
+/// Reads the header `Retry-After` (RFC 9110 §10.2.3). A date is turned into a
+/// delay by the provider's own clock, if the answer tells it.
+pub(crate) fn retry_after(answer: &Answer, date: Option<Timestamp>) -> Option<RetryAfter> {
+    let text = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = text.parse().unwrap_or(u64::MAX);
+        return Some(RetryAfter::After(Duration::from_secs(seconds).min(date::LONGEST)));
+    }
+    let at = date::parse_http(text)?;
+    Some(match date {
+        Some(date) => RetryAfter::After(date::between(date, at)),
+        None => RetryAfter::At(at),
+    })
+}
+
+#[cfg(test)]
+mod tests;
