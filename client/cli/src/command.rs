@@ -1,0 +1,53 @@
+//! The commands, one module each.
+
+mod access;
+mod add;
+mod first_steps;
+mod get;
+mod list;
+mod providers;
+mod readers;
+mod refresh;
+mod remove;
+mod show;
+mod status;
+
+use std::io::Write;
+
+use crate::{
+    arguments::Command, caller::Caller, daemon::Daemon, exit::Exit, failure::Failure,
+    output::Output,
+};
+
+/// Runs a command, and says what to end with.
+pub(crate) async fn run(
+    command: Option<Command>,
+    caller: &Caller,
+    output: &mut Output<impl Write>,
+) -> Result<Exit, Failure> {
+    let Some(command) = command else {
+        first_steps::run(caller, output)?;
+        return Ok(Exit::Done);
+    };
+    match command {
+        Command::Get(get) => get::run(&get, output).await?,
+        Command::Add(add) => add::run(&Daemon::find()?, add, caller, output).await?,
+        Command::Grant(readers) => readers::grant(&Daemon::find()?, readers, output).await?,
+        Command::RevokeAccess(readers) => {
+            readers::revoke(&Daemon::find()?, readers, output).await?;
+        }
+        Command::Access { name, user, form } => {
+            return access::run(&Daemon::find()?, name, user, &form, output).await;
+        }
+        Command::Refresh { name } => refresh::run(&Daemon::find()?, name, output).await?,
+        Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
+        Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,
+        Command::Remove { name, yes } => remove::run(&Daemon::find()?, name, yes, output).await?,
+        Command::Status { form } => status::run(&Daemon::find()?, &form, output).await?,
+        Command::Providers { name, form } => {
+            providers::run(&Daemon::find()?, name, &form, output).await?;
+        }
+    }
+    output.flush()?;
+    Ok(Exit::Done)
+}

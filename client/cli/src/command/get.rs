@@ -1,0 +1,127 @@
+//! `get`: prints a token.
+
+use std::io::{self, Write};
+
+use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
+use tokend_client::{Client, Placement, Target, Token, TokenOptions};
+
+use crate::{
+    arguments::Get,
+    failure::Failure,
+    json,
+    output::{Output, printable},
+};
+
+pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<(), Failure> {
+    let mut options = TokenOptions::new().timeout(get.timeout);
+    if let Some(life) = get.min_ttl {
+        options = options.min_ttl(life);
+    }
+    let token =
+        Client::new()?.token_with(&get.name, options).await.map_err(Failure::about(&get.name))?;
+    if get.json {
+        json::write(output, &json::token(&get.name, &token))?;
+    } else if get.header {
+        let lines = header_lines(&token);
+        if lines.is_empty() {
+            return Err(Failure::NoHeader(get.name.clone()));
+        }
+        for text in &lines {
+            line(output, text)?;
+        }
+        let elsewhere = |placement: &Placement| matches!(placement.target(), Target::Query(_));
+        if token.placements().iter().any(elsewhere) {
+            eprintln!(
+                "tokend-cli: {} also needs query parameters; --json has them in placements",
+                printable(&get.name)
+            );
+        }
+    } else {
+        line(output, token.value().expose_secret())?;
+    }
+    Ok(())
+}
+
+/// Writes a text as it is for programs, and so that it can't steer the terminal
+/// for people.
+fn line(output: &mut Output<impl Write>, text: &str) -> io::Result<()> {
+    if output.is_terminal() {
+        writeln!(output, "{}", printable(text))
+    } else {
+        writeln!(output, "{text}")
+    }
+}
+
+/// Returns complete header lines, names spelt as the definition does; all cookies
+/// go into one (RFC 6265 §5.4).
+fn header_lines(token: &Token) -> Vec<Zeroizing<String>> {
+    let mut lines = Vec::new();
+    let mut cookies = Zeroizing::new(String::new());
+    for placement in token.placements() {
+        let value = placement.value().expose_secret();
+        match placement.target() {
+            Target::Header(name) => lines.push(Zeroizing::new(format!("{name}: {value}"))),
+            Target::Cookie(name) => {
+                let before = if cookies.is_empty() { "Cookie: " } else { "; " };
+                cookies.push_str(before);
+                cookies.push_str(name);
+                cookies.push('=');
+                cookies.push_str(value);
+            }
+            _ => {}
+        }
+    }
+    if !cookies.is_empty() {
+        lines.push(cookies);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use tokend_proto::v1::{self, AcquireTokenResponse, placement};
+
+    use super::*;
+
+    fn token(placements: &[(placement::Target, &str)]) -> Token {
+        let placements = placements
+            .iter()
+            .map(|(target, value)| v1::Placement {
+                target: Some(target.clone()),
+                value: (*value).to_owned(),
+            })
+            .collect();
+        let token = v1::Token { placements, ..v1::Token::default() };
+        Token::try_from(AcquireTokenResponse { token: Some(token), remaining: None }).unwrap()
+    }
+
+    #[test]
+    fn header_lines_are_complete() {
+        let header = |name: &str| placement::Target::Header(name.to_owned());
+        let cookie = |name: &str| placement::Target::Cookie(name.to_owned());
+        let token = token(&[
+            (header("Authorization"), "Bearer x"),
+            (cookie("a"), "1"),
+            (header("X-Tenant"), "t"),
+            (cookie("b"), "2"),
+        ]);
+        let lines: Vec<_> = header_lines(&token).iter().map(|line| line.to_string()).collect();
+        assert_eq!(lines, ["Authorization: Bearer x", "X-Tenant: t", "Cookie: a=1; b=2"]);
+    }
+
+    #[test]
+    fn a_token_in_the_query_has_no_header_line() {
+        assert!(
+            header_lines(&token(&[(placement::Target::Query("t".to_owned()), "x")])).is_empty()
+        );
+    }
+
+    #[test]
+    fn programs_get_the_bytes_and_terminals_no_escape_sequence() {
+        for (terminal, shown) in [(false, "a\u{1b}b\n"), (true, "a\\u{1b}b\n")] {
+            let mut output = Output::of_a_test(Vec::new(), terminal);
+            line(&mut output, "a\u{1b}b").unwrap();
+            assert_eq!(String::from_utf8(output.into_writer()).unwrap(), shown);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The status that the command ends with.
+
+use std::process::ExitCode;
+
+use tokend_client::Error;
+use tonic::Code;
+
+/// What scripts can tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Unavailable = 4,
+    PersonNeeded = 5,
+    BudgetSpent = 6,
+}
+
+/// The table of the statuses, for `--help`.
+pub(crate) const HELP: &str = "\
+Exit status:
+  0  done
+  1  another failure
+  2  bad usage: an unknown flag, a malformed name, a missing or unknown input
+  3  no such credential, or not permitted to read it
+  4  not available: the daemon isn't running or its socket isn't permitted, or
+     the provider is down
+  5  a person must act: the provider refused the credential, or it is damaged
+  6  the limits on issuances allow no new token now
+
+Environment:
+  TOKEND_SOCKET        the callers' socket, a path or a unix:// URI
+  TOKEND_ADMIN_SOCKET  the operators' socket; by default admin.sock beside it
+  NO_COLOR             no colours, if set";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<&Error> for Exit {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Address(_) | Error::InvalidRequest { .. } | Error::MinTtlUnsatisfiable { .. } => {
+                Self::Usage
+            }
+            Error::NotPermitted { .. } | Error::NotFound { .. } => Self::NotFound,
+            Error::DaemonNotRunning { .. }
+            | Error::SocketNotPermitted { .. }
+            | Error::Unreachable { .. }
+            | Error::Disconnected(_)
+            | Error::TimedOut
+            | Error::Unavailable { .. }
+            | Error::StoreFull { .. }
+            | Error::Refused { code: Code::Unavailable, .. } => Self::Unavailable,
+            Error::CredentialRejected { .. }
+            | Error::CredentialDamaged { .. }
+            // A reason of a later version: `LOGIN_NEEDED`, say.
+            | Error::Refused { code: Code::FailedPrecondition, .. } => Self::PersonNeeded,
+            Error::BudgetExhausted { .. } => Self::BudgetSpent,
+            _ => Self::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_has_its_status() {
+        let (message, path) = (String::new, || "/s".into());
+        let refused = |code| Error::Refused { code, reason: None, message: String::new() };
+        let unavailable =
+            Error::Unavailable { reason: message(), message: message(), retry_after: None };
+        for (error, exit) in [
+            (Error::InvalidRequest { reason: message(), message: message() }, 2),
+            (Error::MinTtlUnsatisfiable { message: message() }, 2),
+            (Error::NotPermitted { message: message() }, 3),
+            (Error::NotFound { reason: message(), message: message() }, 3),
+            (Error::DaemonNotRunning { path: path() }, 4),
+            (Error::SocketNotPermitted { path: path(), group: None }, 4),
+            (Error::TimedOut, 4),
+            (unavailable, 4),
+            (Error::StoreFull { message: message() }, 4),
+            (Error::CredentialRejected { message: message() }, 5),
+            (Error::CredentialDamaged { message: message() }, 5),
+            (refused(Code::FailedPrecondition), 5),
+            (Error::BudgetExhausted { message: message(), retry_after: None }, 6),
+            (refused(Code::AlreadyExists), 1),
+            (Error::BadAnswer("x"), 1),
+        ] {
+            assert_eq!(Exit::from(&error) as u8, exit, "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Why a command failed: its message, the remedy and the exit status.
+
+mod remedy;
+
+use std::{error::Error as StdError, io};
+
+use tokend_client::Error;
+use tonic::Status;
+
+use crate::{
+    caller::Caller,
+    exit::Exit,
+    input,
+    output::{is_unsafe, printable},
+    secret,
+};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The daemon can't be reached, or said no.
+    #[error("{}", chain(error))]
+    Daemon { error: Error, credential: Option<String> },
+    /// The credential is stored, and that is as far as it got.
+    #[error("{credential} is stored, but has no token yet: {}", chain(error))]
+    FirstToken { error: Error, credential: String },
+    /// The flags don't fit the provider definition.
+    #[error(transparent)]
+    Input(#[from] input::Problem),
+    /// A secret can't be read from where it should come from.
+    #[error(transparent)]
+    Secret(#[from] secret::Problem),
+    /// A reader without its kind.
+    #[error("a reader is user:NAME, group:NAME, uid:NUMBER or gid:NUMBER, not {0:?}")]
+    NotAReader(String),
+    /// Nobody is there to confirm a removal.
+    #[error("removing {0} needs a confirmation, and there is no terminal to ask on")]
+    Unconfirmed(String),
+    /// The token goes into no header.
+    #[error("the token of {0} isn't sent in a header")]
+    NoHeader(String),
+    /// The person at the terminal gave no answer.
+    #[error("can't ask on the terminal")]
+    Terminal(#[source] io::Error),
+    /// Standard output is closed or full.
+    #[error("can't write to standard output")]
+    Output(#[from] io::Error),
+    /// The process has no means to work with.
+    #[error("can't start")]
+    Start(#[source] io::Error),
+}
+
+impl Failure {
+    /// Says which credential an error of the daemon's is about.
+    pub(crate) fn about(credential: &str) -> impl FnOnce(Error) -> Self {
+        move |error| Self::Daemon { error, credential: Some(credential.to_owned()) }
+    }
+
+    /// Returns the exit status.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Daemon { error, .. } | Self::FirstToken { error, .. } => error.into(),
+            Self::Input(_) | Self::NotAReader(_) | Self::Unconfirmed(_) => Exit::Usage,
+            Self::Secret(_)
+            | Self::NoHeader(_)
+            | Self::Terminal(_)
+            | Self::Output(_)
+            | Self::Start(_) => Exit::Failed,
+        }
+    }
+
+    /// Writes the message and the remedy to standard error.
+    pub(crate) fn report(&self, caller: &Caller) {
+        match self {
+            // The reader has what it wanted, as in `tokend-cli list | head -1`.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            _ => eprint!("{}", self.text(caller)),
+        }
+    }
+
+    fn text(&self, caller: &Caller) -> String {
+        let mut text = format!("tokend-cli: {}\n", printable(&chain(self)));
+        if let Some(hint) = self.hint(caller) {
+            // A line break is ours; anything else that isn't printable came with
+            // a name or a path.
+            let hint = hint.replace(|c| c != '\n' && is_unsafe(c), "?");
+            text.push_str("hint: ");
+            text.push_str(&hint.replace('\n', "\n  "));
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Returns what to do about it, if anything can be done; it may be several lines.
+    pub(crate) fn hint(&self, caller: &Caller) -> Option<String> {
+        match self {
+            Self::Daemon { error, credential } => remedy::of(error, credential.as_deref(), caller),
+            Self::FirstToken { error, credential } => remedy::of(error, Some(credential), caller),
+            Self::Input(problem) => problem.remedy(),
+            Self::Secret(problem) => problem.remedy(),
+            Self::NotAReader(text) if !text.contains(':') => {
+                Some(format!("user:{text} or group:{text}"))
+            }
+            Self::Unconfirmed(name) => Some(format!("tokend-cli remove {name} --yes")),
+            Self::NoHeader(name) => {
+                Some(format!("tokend-cli get {name} --json says where it goes, in placements"))
+            }
+            Self::NotAReader(_) | Self::Terminal(_) | Self::Output(_) | Self::Start(_) => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Daemon { error, credential: None }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Error::from(status).into()
+    }
+}
+
+/// Joins an error and its sources with `: `.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut error = error;
+    while let Some(source) = error.source() {
+        // What the gRPC library says of a lost connection tells people nothing.
+        if source.is::<Status>() {
+            break;
+        }
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        error = source;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

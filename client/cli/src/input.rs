@@ -1,0 +1,158 @@
+//! Fits what the flags of `add` give to what a provider definition needs.
+
+use tokend_proto::v1::{Input, Provider};
+
+use crate::secret::Place;
+
+/// One flag of `add`, its text still whole: a malformed one may hold a secret,
+/// so that it must not be repeated in an error.
+#[derive(Debug)]
+pub(crate) enum Flag {
+    Var(String),
+    Secret { flag: &'static str, text: String, place: fn(String) -> Place },
+    SecretStdin(String),
+}
+
+/// Where the value of an input comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    CommandLine(String),
+    Secret(Place),
+}
+
+/// What is given, and what a person is still to be asked for, in the order of the
+/// definition.
+#[derive(Debug, Default)]
+pub(crate) struct Plan<'a> {
+    pub(crate) given: Vec<(&'a Input, Origin)>,
+    pub(crate) asked: Vec<&'a Input>,
+}
+
+/// Why the flags don't fit.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("{flag} takes INPUT={value}")]
+    NoEquals { flag: &'static str, value: &'static str },
+    #[error("{provider} has no input {name:?}")]
+    Unknown { provider: String, name: String, known: Vec<String> },
+    #[error("{name} is given twice")]
+    Twice { name: String },
+    #[error(
+        "{name} is a secret and can't be given on the command line, where other users can read it"
+    )]
+    Exposed { name: String },
+    #[error("{name} isn't a secret")]
+    NotSecret { name: String },
+    #[error("{name} can only be one of {}", choices.join(", "))]
+    NotAChoice { name: String, choices: Vec<String> },
+    #[error("{provider} needs more, and there is no terminal to ask on: {}", names(missing))]
+    Missing { provider: String, missing: Vec<Input> },
+}
+
+impl Problem {
+    pub(crate) fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Unknown { known, .. } if known.is_empty() => return None,
+            Self::Unknown { known, .. } => format!("it has {}", known.join(", ")),
+            Self::Exposed { name } => format!("give it as {}", secret_flags(name)),
+            Self::NotSecret { name } => format!("give it as --var {name}=VALUE"),
+            Self::Missing { missing, .. } => {
+                let lines: Vec<_> = missing.iter().map(how_to_give).collect();
+                format!("give\n{}", lines.join("\n"))
+            }
+            Self::NoEquals { .. } | Self::Twice { .. } | Self::NotAChoice { .. } => return None,
+        })
+    }
+}
+
+/// Fits the flags to the definition's inputs.
+///
+/// If something is missing and a person is there, everything that isn't given is
+/// asked for; a command that is complete asks nothing.
+pub(crate) fn plan(
+    provider: &Provider,
+    flags: Vec<Flag>,
+    person: bool,
+) -> Result<Plan<'_>, Problem> {
+    let mut plan = Plan::default();
+    for flag in flags {
+        let (name, origin) = flag.split()?;
+        let input = provider.inputs.iter().find(|input| input.name == name);
+        let input = input.ok_or_else(|| Problem::Unknown {
+            provider: provider.name.clone(),
+            name: name.clone(),
+            known: provider.inputs.iter().map(|input| input.name.clone()).collect(),
+        })?;
+        if plan.given.iter().any(|(given, _)| given.name == name) {
+            return Err(Problem::Twice { name });
+        }
+        match (&origin, input.secret) {
+            (Origin::CommandLine(_), true) => return Err(Problem::Exposed { name }),
+            (Origin::Secret(_), false) => return Err(Problem::NotSecret { name }),
+            (Origin::CommandLine(value), false)
+                if !input.choices.is_empty() && !input.choices.contains(value) =>
+            {
+                return Err(Problem::NotAChoice { name, choices: input.choices.clone() });
+            }
+            _ => plan.given.push((input, origin)),
+        }
+    }
+    let not_given: Vec<_> = provider
+        .inputs
+        .iter()
+        .filter(|input| plan.given.iter().all(|(given, _)| given.name != input.name))
+        .collect();
+    let needed = |input: &&Input| input.required && input.default_value.is_empty();
+    if not_given.iter().any(needed) {
+        if !person {
+            let missing = not_given.into_iter().filter(needed).cloned().collect();
+            return Err(Problem::Missing { provider: provider.name.clone(), missing });
+        }
+        plan.asked = not_given;
+    }
+    Ok(plan)
+}
+
+impl Flag {
+    fn split(self) -> Result<(String, Origin), Problem> {
+        let (flag, value, text) = match &self {
+            Self::Var(text) => ("--var", "VALUE", text),
+            Self::Secret { flag, text, .. } => (*flag, "..", text),
+            Self::SecretStdin(name) => return Ok((name.clone(), Origin::Secret(Place::Stdin))),
+        };
+        let (name, given) = text
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or(Problem::NoEquals { flag, value })?;
+        let given = given.to_owned();
+        let origin = match &self {
+            Self::Secret { place, .. } => Origin::Secret(place(given)),
+            Self::Var(_) | Self::SecretStdin(_) => Origin::CommandLine(given),
+        };
+        Ok((name.to_owned(), origin))
+    }
+}
+
+/// Returns the flag for an input and what the input is.
+pub(crate) fn how_to_give(input: &Input) -> String {
+    let flag = if input.secret {
+        secret_flags(&input.name)
+    } else {
+        format!("--var {}=VALUE", input.name)
+    };
+    if input.description.is_empty() { flag } else { format!("{flag}: {}", input.description) }
+}
+
+fn secret_flags(name: &str) -> String {
+    format!(
+        "--secret-file {name}=PATH, --secret-env {name}=VARIABLE, --secret-stdin {name} or \
+         --secret-command {name}=COMMAND"
+    )
+}
+
+fn names(inputs: &[Input]) -> String {
+    inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! The contract's messages as JSON: its own field names, times as in RFC 3339,
+//! `null` for what isn't there.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, Write},
+};
+
+use prost_types::Timestamp;
+use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
+use serde_json::{Value, json};
+use tokend_client::{Target, Token};
+use tokend_proto::v1::{Credential, ExplainAccessResponse, GetStatusResponse, Input, Provider};
+
+use crate::output::{Output, is_unsafe};
+
+/// Writes a value and a line break.
+pub(crate) fn write(output: &mut Output<impl Write>, value: &Value) -> io::Result<()> {
+    let plain = Zeroizing::new(format!("{value:#}"));
+    let mut shown = Zeroizing::new(String::with_capacity(plain.len() + 1));
+    for character in plain.chars() {
+        // Control characters up to U+001F are escaped already; what is left of
+        // the others stands in strings, where each may be escaped.
+        if character != '\n' && is_unsafe(character) {
+            write!(shown, "\\u{:04x}", u32::from(character)).expect("a string takes any text");
+        } else {
+            shown.push(character);
+        }
+    }
+    shown.push('\n');
+    output.write_all(shown.as_bytes())
+}
+
+pub(crate) fn token(name: &str, token: &Token) -> Value {
+    let placements = token.placements().iter().map(|placement| {
+        let (place, name) = match placement.target() {
+            Target::Header(name) => ("header", name.as_str()),
+            Target::Query(name) => ("query", name.as_str()),
+            Target::Cookie(name) => ("cookie", name.as_str()),
+            _ => ("unknown", ""),
+        };
+        json!({ place: name, "value": placement.value().expose_secret() })
+    });
+    let extras = token.extras().iter().map(|(name, value)| (name.clone(), value.expose_secret()));
+    json!({
+        "name": name,
+        "value": token.value().expose_secret(),
+        "token_id": token.id(),
+        "token_type": token.token_type(),
+        "issue_time": time(token.issued_at().map(Timestamp::from)),
+        "expire_time": time(token.expires_at().map(Timestamp::from)),
+        "remaining_seconds": token.remaining().map(|life| life.as_secs()),
+        "extras": extras.collect::<BTreeMap<_, _>>(),
+        "placements": placements.collect::<Vec<_>>(),
+        "hosts": token.hosts(),
+    })
+}
+
+pub(crate) fn credential(credential: &Credential) -> Value {
+    json!({
+        "name": credential.name,
+        "provider": credential.provider,
+        "state": credential.state().as_str_name(),
+        "etag": credential.etag,
+        "variables": credential.variables,
+        "secret_names": credential.secret_names,
+        "readers": credential.readers,
+        "create_time": time(credential.create_time),
+        "update_time": time(credential.update_time),
+        "last_use_time": time(credential.last_use_time),
+        "token": credential.token.as_ref().map(|token| json!({
+            "token_id": token.token_id,
+            "issue_time": time(token.issue_time),
+            "expire_time": time(token.expire_time),
+            "refresh_time": time(token.refresh_time),
+            "expired": token.expired,
+        })),
+        "last_failure": credential.last_failure.as_ref().map(|failure| json!({
+            "reason": failure.reason,
+            "message": failure.message,
+            "time": time(failure.time),
+            "retry_time": time(failure.retry_time),
+            "consecutive": failure.consecutive,
+            "remedy": failure.remedy,
+        })),
+    })
+}
+
+pub(crate) fn status(status: &GetStatusResponse) -> Value {
+    json!({
+        "version": status.version,
+        "pid": status.pid,
+        "start_time": time(status.start_time),
+        "state_directory": status.state_directory,
+        "problems": status.problems,
+        "credentials": status.credentials.iter().map(credential).collect::<Vec<_>>(),
+    })
+}
+
+/// Returns a provider definition; its text is left out where it isn't known.
+pub(crate) fn provider(provider: &Provider) -> Value {
+    let mut value = json!({
+        "name": provider.name,
+        "title": provider.title,
+        "documentation": provider.documentation,
+        "source": provider.source,
+        "inputs": provider.inputs.iter().map(input).collect::<Vec<_>>(),
+    });
+    if !provider.definition.is_empty() {
+        value["definition"] = provider.definition.as_str().into();
+    }
+    value
+}
+
+fn input(input: &Input) -> Value {
+    json!({
+        "name": input.name,
+        "description": input.description,
+        "secret": input.secret,
+        "required": input.required,
+        "default_value": input.default_value,
+        "choices": input.choices,
+    })
+}
+
+pub(crate) fn access(access: &ExplainAccessResponse) -> Value {
+    json!({
+        "allowed": access.allowed,
+        "rule": access.rule,
+        "identity": access.identity,
+        "socket_reachable": access.socket_reachable,
+        "remedies": access.remedies,
+    })
+}
+
+fn time(time: Option<Timestamp>) -> Value {
+    time.map_or(Value::Null, |time| time.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokend_proto::v1::{Failure, credential::State};
+
+    use super::*;
+
+    fn written(value: &Value) -> String {
+        let mut output = Output::of_a_test(Vec::new(), false);
+        write(&mut output, value).unwrap();
+        String::from_utf8(output.into_writer()).unwrap()
+    }
+
+    #[test]
+    fn a_credential_has_the_contracts_names() {
+        let message = Credential {
+            name: "a".to_owned(),
+            state: State::BackingOff.into(),
+            create_time: Some(Timestamp { seconds: 0, nanos: 0 }),
+            last_failure: Some(Failure { message: "no".to_owned(), ..Failure::default() }),
+            ..Credential::default()
+        };
+        let value = credential(&message);
+        assert_eq!(value["state"], "BACKING_OFF");
+        assert_eq!(value["create_time"], "1970-01-01T00:00:00Z");
+        assert_eq!(value["last_failure"]["message"], "no");
+        assert_eq!(value["token"], Value::Null);
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_and_reads_back_the_same() {
+        let value = json!({ "message": "\u{1b}[2J\u{9b}31m\u{202e}\u{7f}\n" });
+        let text = written(&value);
+        assert!(!text.contains(|c| c != '\n' && is_unsafe(c)), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+}

@@ -1,0 +1,41 @@
+//! The command `tokend-cli`: gets tokens, adds credentials and shows how they
+//! are.
+
+mod arguments;
+mod ask;
+mod caller;
+mod clock;
+mod command;
+mod daemon;
+mod exit;
+mod failure;
+mod input;
+mod json;
+mod output;
+mod secret;
+mod span;
+mod state;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+
+use crate::{arguments::Arguments, caller::Caller, failure::Failure, output::Output};
+
+fn main() -> ExitCode {
+    // Keeps secrets out of core dumps. It fails on no kernel that tokend runs on.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let arguments = Arguments::parse();
+    let caller = Caller::of_this_process();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(Failure::Start).and_then(|runtime| {
+        runtime.block_on(command::run(arguments.command, &caller, &mut Output::standard()))
+    });
+    let exit = done.unwrap_or_else(|failure| {
+        failure.report(&caller);
+        failure.exit()
+    });
+    exit.into()
+}

@@ -1,0 +1,101 @@
+//! Where a command writes to, and what a terminal may be shown.
+
+use std::{
+    borrow::Cow,
+    env,
+    io::{self, IsTerminal as _, Stdout, Write},
+};
+
+/// Standard output, or what stands for it in a test.
+pub(crate) struct Output<W = Stdout> {
+    writer: W,
+    terminal: bool,
+    colour: bool,
+}
+
+impl Output {
+    /// Returns standard output.
+    pub(crate) fn standard() -> Self {
+        let writer = io::stdout();
+        let terminal = writer.is_terminal();
+        // https://no-color.org: set and not empty, whatever to.
+        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || env::var_os("TERM").is_some_and(|name| name == "dumb");
+        Self { writer, terminal, colour: terminal && !unwanted }
+    }
+}
+
+impl<W> Output<W> {
+    /// Tells whether a person looks on.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Tells whether colours are wanted.
+    pub(crate) fn has_colour(&self) -> bool {
+        self.colour
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_a_test(writer: W, terminal: bool) -> Self {
+        Self { writer, terminal, colour: terminal }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_writer(self) -> W {
+        self.writer
+    }
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// Returns a text with everything escaped that could move a terminal's cursor,
+/// colour it or turn the reading direction round. Failure messages come from
+/// servers out of reach.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_unsafe(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Tells control characters (C0, DEL, C1) and the bidirectional ones (Unicode
+/// UAX #9) from others.
+pub(crate) fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_is_printable() {
+        for (text, shown) in [
+            ("plain, ünïcode 令牌", "plain, ünïcode 令牌"),
+            ("\u{1b}[2J\u{1b}]0;x\u{7}", "\\u{1b}[2J\\u{1b}]0;x\\u{7}"),
+            ("a\r\nb\tc\u{7f}", "a\\r\\nb\\tc\\u{7f}"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("\u{202e}txt", "\\u{202e}txt"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
+}

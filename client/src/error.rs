@@ -1,0 +1,190 @@
+//! What can go wrong, by what a caller can do about it.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use tokend_proto::reason;
+use tonic::{Code, Status};
+
+use crate::socket;
+
+/// Why there is no answer, or no token in it.
+///
+/// The texts are tokend's own, for people, and may change; programs go by the
+/// variants and by [`Error::reason`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An environment variable names no socket.
+    #[error(transparent)]
+    Address(#[from] socket::Malformed),
+    /// Nothing listens on the socket, or there is no socket.
+    #[error("tokend isn't running: nothing answers on {}", path.display())]
+    DaemonNotRunning {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The socket's permissions keep this user out.
+    #[error("not permitted to use {}{}", path.display(), belongs_to(group.as_deref()))]
+    SocketNotPermitted {
+        /// The socket.
+        path: PathBuf,
+        /// The group that owns it, or the directory that can't be entered.
+        group: Option<String>,
+    },
+    /// Another failure to connect.
+    #[error("can't connect to {}", path.display())]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The connection was lost before the answer was there.
+    #[error("lost the connection to tokend")]
+    Disconnected(#[source] Status),
+    /// No answer came in time.
+    #[error("tokend gave no answer in time")]
+    TimedOut,
+    /// The answer isn't one that this version understands.
+    #[error("can't use tokend's answer: {0}")]
+    BadAnswer(&'static str),
+    /// The request is malformed: a name, a duration, an input.
+    #[error("{message}")]
+    InvalidRequest {
+        /// One of the `INVALID_` reasons.
+        reason: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// There is no such credential, or this caller may not read it.
+    #[error("{message}")]
+    NotPermitted {
+        /// What tokend says about it.
+        message: String,
+    },
+    /// There is no such credential, provider, reader or user. Only operators are
+    /// told.
+    #[error("{message}")]
+    NotFound {
+        /// One of the `_NOT_FOUND` reasons, or `CREDENTIAL_REMOVED`.
+        reason: String,
+        /// What there isn't.
+        message: String,
+    },
+    /// The limits on issuances allow none now, and no usable token is held.
+    #[error("{message}")]
+    BudgetExhausted {
+        /// Which limit it is.
+        message: String,
+        /// When one is allowed again.
+        retry_after: Option<Duration>,
+    },
+    /// The provider or the daemon can't serve now; it will try again by itself.
+    #[error("{message}")]
+    Unavailable {
+        /// The reason.
+        reason: String,
+        /// What fails.
+        message: String,
+        /// When the next attempt is due.
+        retry_after: Option<Duration>,
+    },
+    /// The daemon's disk is full.
+    #[error("{message}")]
+    StoreFull {
+        /// Which disk it is.
+        message: String,
+    },
+    /// The provider refused the credential; a person has to act.
+    #[error("{message}")]
+    CredentialRejected {
+        /// What the provider says.
+        message: String,
+    },
+    /// What is stored for the credential can't be opened; a person has to act.
+    #[error("{message}")]
+    CredentialDamaged {
+        /// What is damaged.
+        message: String,
+    },
+    /// This provider's tokens never live as long as was asked for.
+    #[error("{message}")]
+    MinTtlUnsatisfiable {
+        /// How long they live.
+        message: String,
+    },
+    /// Any other refusal.
+    #[error("{message}")]
+    Refused {
+        /// The gRPC code.
+        code: Code,
+        /// The reason, if tokend gave one.
+        reason: Option<String>,
+        /// What tokend says about it.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Tells whether the same call may succeed later without anyone's doing.
+    /// [`Self::retry_after`] says how much later, where that is known.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::DaemonNotRunning { .. }
+            | Self::Disconnected(_)
+            | Self::TimedOut
+            | Self::BudgetExhausted { .. }
+            | Self::Unavailable { .. } => true,
+            Self::Refused { code, .. } => *code == Code::Unavailable,
+            Self::Address(_)
+            | Self::SocketNotPermitted { .. }
+            | Self::Unreachable { .. }
+            | Self::BadAnswer(_)
+            | Self::InvalidRequest { .. }
+            | Self::NotPermitted { .. }
+            | Self::NotFound { .. }
+            | Self::StoreFull { .. }
+            | Self::CredentialRejected { .. }
+            | Self::CredentialDamaged { .. }
+            | Self::MinTtlUnsatisfiable { .. } => false,
+        }
+    }
+
+    /// Returns how long to wait before asking again, if tokend says.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::BudgetExhausted { retry_after, .. } | Self::Unavailable { retry_after, .. } => {
+                *retry_after
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the reason that tokend gave, one of `tokend_proto::reason`; `None`
+    /// if the error isn't an answer of tokend's.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::InvalidRequest { reason, .. }
+            | Self::NotFound { reason, .. }
+            | Self::Unavailable { reason, .. } => Some(reason),
+            Self::Refused { reason, .. } => reason.as_deref(),
+            Self::NotPermitted { .. } => Some(reason::CALLER_NOT_PERMITTED),
+            Self::BudgetExhausted { .. } => Some(reason::ISSUANCE_BUDGET_EXHAUSTED),
+            Self::StoreFull { .. } => Some(reason::STORE_FULL),
+            Self::CredentialRejected { .. } => Some(reason::CREDENTIAL_REJECTED),
+            Self::CredentialDamaged { .. } => Some(reason::CREDENTIAL_DAMAGED),
+            Self::MinTtlUnsatisfiable { .. } => Some(reason::MIN_TTL_UNSATISFIABLE),
+            Self::Address(_)
+            | Self::DaemonNotRunning { .. }
+            | Self::SocketNotPermitted { .. }
+            | Self::Unreachable { .. }
+            | Self::Disconnected(_)
+            | Self::TimedOut
+            | Self::BadAnswer(_) => None,
+        }
+    }
+}
+
+fn belongs_to(group: Option<&str>) -> String {
+    group.map_or_else(String::new, |group| format!(", which belongs to the group {group}"))
+}

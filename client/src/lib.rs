@@ -1,0 +1,61 @@
+//! Gets API tokens from tokend, the token daemon, over its Unix socket.
+//!
+//! tokend keeps the tokens fresh; a program asks for one whenever it needs one
+//! and keeps none for long. A token that is held is answered at once, without a
+//! request to the API's provider.
+//!
+//! ```no_run
+//! use tokend_client::{Client, ExposeSecret};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new()?;
+//! let token = client.token("causely").await?;
+//!
+//! // What the provider definition says to put into a request ..
+//! for (name, value) in &token.headers() {
+//!     println!("{name} is {} bytes long", value.len());
+//! }
+//! // .. or the bare value.
+//! let secret: &str = token.value().expose_secret();
+//! # let _ = secret;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A program that is about to start something long asks for a token that lives
+//! long enough, and errors say what a caller can do about them:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use tokend_client::{Client, Error, TokenOptions};
+//!
+//! # async fn run(client: Client) -> Result<(), Error> {
+//! let options = TokenOptions::new().min_ttl(Duration::from_secs(600));
+//! match client.token_with("causely", options).await {
+//!     Ok(token) => println!("{:?} left", token.remaining()),
+//!     Err(error) if error.is_transient() => println!("later: {:?}", error.retry_after()),
+//!     Err(error) => return Err(error),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Which socket is used is said in [`socket`]. Values of tokens are wiped when
+//! they are dropped; the buffers of the gRPC library, through which they came,
+//! are not.
+
+mod channel;
+mod client;
+mod error;
+pub mod socket;
+mod status;
+mod token;
+
+pub use secrecy::{ExposeSecret, SecretString};
+
+pub use crate::{
+    channel::channel,
+    client::{Client, TokenOptions},
+    error::Error,
+    token::{Placement, Target, Token},
+};

@@ -1,0 +1,97 @@
+//! From a call's gRPC status to the error that it stands for.
+
+use std::{error::Error as StdError, io, os::unix::fs::MetadataExt as _, path::Path};
+
+use nix::unistd::{Gid, Group};
+use tokend_proto::{ERROR_DOMAIN, reason};
+use tonic::{Code, Status, TimeoutExpired};
+use tonic_types::StatusExt as _;
+
+use crate::{Error, channel::Unreachable};
+
+impl From<Status> for Error {
+    /// Tells errors apart by the reason in the status' `google.rpc.ErrorInfo`,
+    /// and failures to connect over [`channel`](crate::channel()) by their cause.
+    fn from(status: Status) -> Self {
+        if let Some(Unreachable { path, source }) = cause(&status) {
+            return unreachable(path, source);
+        }
+        if status.code() == Code::DeadlineExceeded || cause::<TimeoutExpired>(&status).is_some() {
+            return Error::TimedOut;
+        }
+        // A status that the daemon sent has no source.
+        if status.source().is_some() {
+            return Error::Disconnected(status);
+        }
+        answered(&status)
+    }
+}
+
+fn answered(status: &Status) -> Error {
+    let code = status.code();
+    let message = status.message().to_owned();
+    let info = status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN);
+    let Some(reason) = info.map(|info| info.reason) else {
+        return Error::Refused { code, reason: None, message };
+    };
+    let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    match reason.as_str() {
+        reason::INVALID_NAME
+        | reason::INVALID_MIN_TTL
+        | reason::INVALID_INPUT
+        | reason::INVALID_PRINCIPAL
+        | reason::INVALID_PAGE_TOKEN => Error::InvalidRequest { reason, message },
+        reason::CALLER_NOT_PERMITTED => Error::NotPermitted { message },
+        reason::CREDENTIAL_NOT_FOUND
+        | reason::CREDENTIAL_REMOVED
+        | reason::PROVIDER_NOT_FOUND
+        | reason::READER_NOT_FOUND
+        | reason::USER_NOT_FOUND => Error::NotFound { reason, message },
+        reason::ISSUANCE_BUDGET_EXHAUSTED => Error::BudgetExhausted { message, retry_after },
+        reason::PROVIDER_UNAVAILABLE | reason::STORE_UNAVAILABLE | reason::SHUTTING_DOWN => {
+            Error::Unavailable { reason, message, retry_after }
+        }
+        reason::STORE_FULL => Error::StoreFull { message },
+        reason::CREDENTIAL_REJECTED => Error::CredentialRejected { message },
+        reason::CREDENTIAL_DAMAGED => Error::CredentialDamaged { message },
+        reason::MIN_TTL_UNSATISFIABLE => Error::MinTtlUnsatisfiable { message },
+        _ => Error::Refused { code, reason: Some(reason), message },
+    }
+}
+
+fn cause<T: StdError + 'static>(status: &Status) -> Option<&T> {
+    let mut source = status.source();
+    while let Some(error) = source {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        source = error.source();
+    }
+    None
+}
+
+fn unreachable(path: &Path, source: &io::Error) -> Error {
+    let path = path.to_path_buf();
+    match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            Error::DaemonNotRunning { path }
+        }
+        io::ErrorKind::PermissionDenied => {
+            let group = owning_group(&path);
+            Error::SocketNotPermitted { path, group }
+        }
+        // The source is shared with the status, so it is copied.
+        kind => Error::Unreachable { path, source: io::Error::new(kind, source.to_string()) },
+    }
+}
+
+/// Returns the group of the socket, or of the first directory on the way up that
+/// can be looked at: the one below it can't be entered.
+fn owning_group(path: &Path) -> Option<String> {
+    let gid = path.ancestors().find_map(|path| path.metadata().ok())?.gid();
+    let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
+    Some(group.map_or_else(|| gid.to_string(), |group| group.name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! From statuses to errors.
+
+use std::time::Duration;
+
+use tonic_types::ErrorDetails;
+
+use super::*;
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn every_reason_of_the_contract_has_its_variant() {
+    let seconds = Duration::from_secs;
+    let table: &[(&str, Code, &str, bool)] = &[
+        (reason::INVALID_NAME, Code::InvalidArgument, "InvalidRequest", false),
+        (reason::INVALID_MIN_TTL, Code::InvalidArgument, "InvalidRequest", false),
+        (reason::INVALID_INPUT, Code::InvalidArgument, "InvalidRequest", false),
+        (reason::INVALID_PRINCIPAL, Code::InvalidArgument, "InvalidRequest", false),
+        (reason::CALLER_NOT_PERMITTED, Code::PermissionDenied, "NotPermitted", false),
+        (reason::CREDENTIAL_NOT_FOUND, Code::NotFound, "NotFound", false),
+        (reason::CREDENTIAL_REMOVED, Code::Aborted, "NotFound", false),
+        (reason::PROVIDER_NOT_FOUND, Code::NotFound, "NotFound", false),
+        (reason::READER_NOT_FOUND, Code::NotFound, "NotFound", false),
+        (reason::USER_NOT_FOUND, Code::NotFound, "NotFound", false),
+        (reason::ISSUANCE_BUDGET_EXHAUSTED, Code::ResourceExhausted, "BudgetExhausted", true),
+        (reason::PROVIDER_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
+        (reason::STORE_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
+        (reason::SHUTTING_DOWN, Code::Unavailable, "Unavailable", true),
+        (reason::STORE_FULL, Code::ResourceExhausted, "StoreFull", false),
+        (reason::CREDENTIAL_REJECTED, Code::FailedPrecondition, "CredentialRejected", false),
+        (reason::CREDENTIAL_DAMAGED, Code::DataLoss, "CredentialDamaged", false),
+        (reason::MIN_TTL_UNSATISFIABLE, Code::OutOfRange, "MinTtlUnsatisfiable", false),
+        (reason::CREDENTIAL_EXISTS, Code::AlreadyExists, "Refused", false),
+        (reason::ETAG_MISMATCH, Code::Aborted, "Refused", false),
+        ("OF_A_LATER_VERSION", Code::Unavailable, "Refused", true),
+    ];
+    for (reason, code, variant, transient) in table {
+        let mut details = ErrorDetails::with_error_info(*reason, ERROR_DOMAIN, []);
+        details.set_retry_info(Some(seconds(7)));
+        let error = Error::from(Status::with_error_details(*code, "what it says", details));
+        assert!(format!("{error:?}").starts_with(variant), "{reason}: {error:?}");
+        assert_eq!(error.reason(), Some(*reason));
+        assert_eq!(error.to_string(), "what it says");
+        assert_eq!(error.is_transient(), *transient, "{reason}");
+        let waits = matches!(*variant, "BudgetExhausted" | "Unavailable");
+        assert_eq!(error.retry_after(), waits.then_some(seconds(7)), "{reason}");
+    }
+}
+
+#[test]
+fn neither_a_text_nor_another_domain_makes_a_reason() {
+    let details = ErrorDetails::with_error_info(reason::CREDENTIAL_REJECTED, "else.where", []);
+    let foreign = Status::with_error_details(Code::FailedPrecondition, "x", details);
+    for status in [foreign, Status::failed_precondition(reason::CREDENTIAL_REJECTED)] {
+        let error = Error::from(status);
+        assert!(matches!(error, Error::Refused { reason: None, .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn names_the_group_of_what_keeps_a_user_out() {
+    let path = Path::new("/proc/no/such/socket");
+    let error = unreachable(path, &io::ErrorKind::PermissionDenied.into());
+    assert!(
+        matches!(&error, Error::SocketNotPermitted { group: Some(group), .. } if group == "root")
+    );
+    assert_eq!(
+        error.to_string(),
+        "not permitted to use /proc/no/such/socket, which belongs to the group root"
+    );
+}

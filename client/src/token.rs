@@ -1,0 +1,296 @@
+//! A token as a program sees it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokend_proto::v1::{self, AcquireTokenResponse, placement};
+
+use crate::Error;
+
+/// One generation of what a provider issued. It keeps no clock: ask
+/// [`Client::token`](crate::Client::token) anew instead of holding one for long.
+#[derive(Clone)]
+pub struct Token {
+    value: SecretString,
+    id: String,
+    kind: String,
+    remaining: Option<Duration>,
+    issued_at: Option<SystemTime>,
+    expires_at: Option<SystemTime>,
+    extras: BTreeMap<String, SecretString>,
+    placements: Vec<Placement>,
+    hosts: Vec<String>,
+}
+
+impl Token {
+    /// Returns the secret itself, as the provider gave it.
+    pub fn value(&self) -> &SecretString {
+        &self.value
+    }
+
+    /// Returns the opaque id of this generation; it tells nothing about the value.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns what the provider calls the token's type, such as `Bearer`, if it
+    /// says. For how to present the token there are [`Self::headers`] and
+    /// [`Self::placements`].
+    pub fn token_type(&self) -> Option<&str> {
+        Some(self.kind.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// Returns the life that was left when the daemon answered, by its clock;
+    /// `None` if the token never expires.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.remaining
+    }
+
+    /// Returns when the request that brought the token was sent.
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.issued_at
+    }
+
+    /// Returns when the token expires; `None` if it never does.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
+    /// Returns other values that belong to the token, by the names that the
+    /// provider definition gives them (an instance URL, a tenant ..).
+    pub fn extras(&self) -> &BTreeMap<String, SecretString> {
+        &self.extras
+    }
+
+    /// Returns what to put where in a request to the API. All of them apply.
+    pub fn placements(&self) -> &[Placement] {
+        &self.placements
+    }
+
+    /// Returns the headers to put into a request to the API, marked as
+    /// sensitive: `Authorization: Bearer ..`, say. Cookies are among them, query
+    /// parameters can't be.
+    #[expect(clippy::missing_panics_doc, reason = "what is in it was checked when it was read")]
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut cookies = Vec::new();
+        for Placement { target, value } in &self.placements {
+            match target {
+                Target::Header(name) => {
+                    let name = HeaderName::from_bytes(name.as_bytes())
+                        .expect("checked when the answer was read");
+                    headers.append(name, sensitive(value.expose_secret()));
+                }
+                Target::Cookie(name) => cookies.push(format!("{name}={}", value.expose_secret())),
+                Target::Query(_) => {}
+            }
+        }
+        if !cookies.is_empty() {
+            headers.append(COOKIE, sensitive(&cookies.join("; ")));
+        }
+        headers
+    }
+
+    /// Returns the hosts that the token may be sent to; a leading dot stands for
+    /// every subdomain. Empty if the provider definition doesn't say.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("value", &"[redacted]")
+            .field("id", &self.id)
+            .field("token_type", &self.kind)
+            .field("remaining", &self.remaining)
+            .field("expires_at", &self.expires_at)
+            .field("extras", &self.extras.keys().collect::<Vec<_>>())
+            .field("placements", &self.placements)
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One thing to put into each request to the API.
+#[derive(Clone)]
+pub struct Placement {
+    target: Target,
+    value: SecretString,
+}
+
+impl Placement {
+    /// Returns where it goes.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Returns the complete value to put there, a secret as the token is.
+    pub fn value(&self) -> &SecretString {
+        &self.value
+    }
+}
+
+impl fmt::Debug for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Placement")
+            .field("target", &self.target)
+            .field("value", &"[redacted]")
+            .finish()
+    }
+}
+
+/// A place in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// The header of this name, spelt as the API's documentation does.
+    Header(String),
+    /// The query parameter of this name.
+    Query(String),
+    /// The cookie of this name.
+    Cookie(String),
+}
+
+impl TryFrom<AcquireTokenResponse> for Token {
+    type Error = Error;
+
+    fn try_from(answer: AcquireTokenResponse) -> Result<Self, Error> {
+        let token = answer.token.ok_or(Error::BadAnswer("it holds no token"))?;
+        let remaining = answer.remaining.map(Duration::try_from).transpose();
+        Ok(Self {
+            value: token.value.into(),
+            id: token.token_id,
+            kind: token.token_type,
+            remaining: remaining.map_err(|_| Error::BadAnswer("its remaining life is negative"))?,
+            issued_at: time(token.issue_time)?,
+            expires_at: time(token.expire_time)?,
+            extras: token.extras.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            placements: token.placements.into_iter().map(placement).collect::<Result<_, _>>()?,
+            hosts: token.hosts,
+        })
+    }
+}
+
+fn time(time: Option<prost_types::Timestamp>) -> Result<Option<SystemTime>, Error> {
+    time.map(SystemTime::try_from)
+        .transpose()
+        .map_err(|_| Error::BadAnswer("a time is out of range"))
+}
+
+fn placement(placement: v1::Placement) -> Result<Placement, Error> {
+    let v1::Placement { target, value } = placement;
+    let target = match target {
+        Some(placement::Target::Header(name)) => Target::Header(name),
+        Some(placement::Target::Query(name)) => Target::Query(name),
+        Some(placement::Target::Cookie(name)) => Target::Cookie(name),
+        // A place that this version doesn't know: leaving it out would send half
+        // of what the API needs.
+        None => {
+            return Err(Error::BadAnswer("it puts the token in a place unknown to this client"));
+        }
+    };
+    let fits = match &target {
+        Target::Header(name) => {
+            HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(&value).is_ok()
+        }
+        Target::Cookie(name) => HeaderValue::from_str(&format!("{name}={value}")).is_ok(),
+        Target::Query(_) => true,
+    };
+    if !fits {
+        return Err(Error::BadAnswer("a placement doesn't fit into a header"));
+    }
+    Ok(Placement { target, value: value.into() })
+}
+
+fn sensitive(value: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(value).expect("checked when the answer was read");
+    value.set_sensitive(true);
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(placements: &[(placement::Target, &str)]) -> AcquireTokenResponse {
+        let placements = placements
+            .iter()
+            .map(|(target, value)| v1::Placement {
+                target: Some(target.clone()),
+                value: (*value).to_owned(),
+            })
+            .collect();
+        AcquireTokenResponse {
+            token: Some(v1::Token {
+                value: "s3cret".to_owned(),
+                token_id: "t-1".to_owned(),
+                extras: [("csrf".to_owned(), "s3cret".to_owned())].into(),
+                placements,
+                expire_time: Some(prost_types::Timestamp { seconds: 60, nanos: 0 }),
+                ..v1::Token::default()
+            }),
+            remaining: Some(prost_types::Duration { seconds: 30, nanos: 0 }),
+        }
+    }
+
+    #[test]
+    fn puts_headers_and_cookies_into_the_headers_and_marks_them() {
+        let token = Token::try_from(answer(&[
+            (placement::Target::Header("X-Api-Key".to_owned()), "k s3cret"),
+            (placement::Target::Cookie("a".to_owned()), "1"),
+            (placement::Target::Query("q".to_owned()), "2"),
+            (placement::Target::Cookie("b".to_owned()), "3"),
+        ]))
+        .unwrap();
+        let headers = token.headers();
+        assert_eq!(headers.len(), 2);
+        assert_eq!(headers["x-api-key"], "k s3cret");
+        assert_eq!(headers["cookie"], "a=1; b=3");
+        assert!(headers.values().all(HeaderValue::is_sensitive));
+    }
+
+    #[test]
+    fn debug_output_holds_no_secret() {
+        let header = placement::Target::Header("X-Api-Key".to_owned());
+        let token = Token::try_from(answer(&[(header, "k s3cret")])).unwrap();
+        let shown = format!("{token:?} {:?}", token.headers());
+        assert!(shown.contains("X-Api-Key") && shown.contains("csrf"), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn reads_times_and_remaining_life() {
+        let token = Token::try_from(answer(&[])).unwrap();
+        assert_eq!(token.remaining(), Some(Duration::from_secs(30)));
+        assert_eq!(token.expires_at(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
+        assert_eq!(token.issued_at(), None);
+        assert_eq!(token.token_type(), None);
+    }
+
+    #[test]
+    fn refuses_an_answer_that_makes_no_sense() {
+        let header = |name: &str| placement::Target::Header(name.to_owned());
+        let mut unknown_place = answer(&[(header("A"), "b")]);
+        unknown_place.token.as_mut().unwrap().placements[0].target = None;
+        let mut negative = answer(&[]);
+        negative.remaining = Some(prost_types::Duration { seconds: -1, nanos: 0 });
+        for bad in [
+            AcquireTokenResponse::default(),
+            unknown_place,
+            negative,
+            answer(&[(header("A"), "line\r\nbreak: s3cret")]),
+            answer(&[(header("a b"), "c")]),
+            answer(&[(placement::Target::Cookie("a".to_owned()), "line\nbreak")]),
+        ] {
+            let error = Token::try_from(bad).unwrap_err();
+            assert!(matches!(error, Error::BadAnswer(_)), "{error:?}");
+        }
+    }
+}
