@@ -7,7 +7,6 @@ use tonic_types::ErrorDetails;
 use super::*;
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_reason_of_the_contract_has_its_variant() {
     let seconds = Duration::from_secs;
     let table: &[(&str, Code, &str, bool)] = &[

@@ -1,0 +1,149 @@
+//! What `tokend` does when it is called: the daemon, `init`, `dev`.
+
+use std::{
+    error::Error,
+    ffi::OsString,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use tokend::{
+    config::{Config, Surroundings},
+    daemon::Daemon,
+    dev,
+    init::{Initialised, init},
+    systemd::{self, Inherited},
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Keeps API tokens fresh and serves them to the programs of this machine.
+///
+/// Without a subcommand it runs the daemon in the foreground. `tokend dev` shows
+/// what it does without any set-up; `tokend init` makes the store that the daemon
+/// needs.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The configuration file [default: tokend.toml in /etc/tokend for root, in
+    /// ~/.config/tokend for others, if there is one]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the store and its key, once
+    Init {
+        /// The user that the daemon runs as [default: as root, tokend if there is
+        /// such a user; else the current user]
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+    },
+    /// Run a daemon with a demo provider in a temporary directory, to try things
+    Dev {
+        /// A command to run beside it; tokend ends with its exit code
+        #[arg(last = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
+}
+
+/// Reads the command line and does what it says.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let file = arguments.config.as_deref();
+    let result = match arguments.command {
+        None => serve(file),
+        Some(Command::Init { user }) => make_store(file, user.as_deref()),
+        Some(Command::Dev { .. }) if file.is_some() => {
+            Err("dev brings its own configuration; leave --config out".into())
+        }
+        Some(Command::Dev { command }) => try_out(command),
+    };
+    result.unwrap_or_else(|error| {
+        let mut parts = vec![error.to_string()];
+        let mut next = error.source();
+        while let Some(source) = next {
+            parts.push(source.to_string());
+            next = source.source();
+        }
+        eprintln!("tokend: {}", parts.join(": "));
+        ExitCode::FAILURE
+    })
+}
+
+type Result = std::result::Result<ExitCode, Box<dyn Error>>;
+
+fn serve(file: Option<&Path>) -> Result {
+    let config = Config::load(file, &Surroundings::here())?;
+    log(&config.log)?;
+    let inherited = Inherited::from_env()?;
+    runtime()?.block_on(async {
+        let daemon = Daemon::open(&config, inherited)?;
+        daemon.run(ended()?).await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
+    let config = Config::load(file, &Surroundings::here())?;
+    let (state, key) = (config.state_dir.display(), config.key_file.display());
+    match init(&config, user)? {
+        Initialised::New { owner } => {
+            let owner = owner.map(|user| format!(" for user {user}")).unwrap_or_default();
+            println!("made a store in {state}{owner}");
+            println!("its key is {key}: keep a copy in a safe place, without it the store is lost");
+            println!("next: start tokend, then `tokend-cli add`");
+        }
+        Initialised::Already => println!("there is a store in {state} already; nothing changed"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn try_out(command: Vec<OsString>) -> Result {
+    // A command's own output shouldn't drown in the daemon's log.
+    log(if command.is_empty() { "info" } else { "warn" })?;
+    runtime()?.block_on(async { Ok(dev::run(command, ended()?).await?) })
+}
+
+/// Only what serves runs on this thread; the store and HTTP have their own.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Resolves when the process is asked to end.
+fn ended() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Logs to standard error, by `TOKEND_LOG` if it is set.
+fn log(default: &str) -> std::result::Result<(), Box<dyn Error>> {
+    let (name, directives) = match std::env::var("TOKEND_LOG") {
+        Ok(directives) => ("TOKEND_LOG", directives),
+        Err(_) => ("log", default.to_owned()),
+    };
+    let filter = EnvFilter::try_new(&directives)
+        .map_err(|error| format!("{name} is {directives:?}, which isn't a filter: {error}"))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    if systemd::logs_to_journal() {
+        builder.without_time().init();
+    } else {
+        builder.init();
+    }
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! Where the daemon keeps its things and whom it lets connect.
+
+mod file;
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+pub use self::file::ConfigError;
+use self::file::File;
+
+/// The daemon's configuration, complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Holds the store and its key; the daemon's alone.
+    pub state_dir: PathBuf,
+    /// Holds the sockets.
+    pub runtime_dir: PathBuf,
+    /// The file with the key of the store.
+    pub key_file: PathBuf,
+    /// Directories with provider definitions, the later before the earlier.
+    pub provider_dirs: Vec<PathBuf>,
+    /// The group whose members may connect to the callers' socket; `None` for
+    /// the daemon's own user only.
+    pub socket_group: Option<String>,
+    /// What is logged, as `tracing_subscriber::EnvFilter` takes it.
+    pub log: String,
+}
+
+/// The surroundings that defaults come from.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The environment.
+    pub env: BTreeMap<OsString, OsString>,
+    /// The user that the process runs as.
+    pub uid: u32,
+    /// Whether `/run/user/UID` is there.
+    pub has_run_user: bool,
+}
+
+/// Where a system-wide daemon keeps its things, when systemd doesn't say.
+const SYSTEM: [(Place, &str); 3] = [
+    (Place::Config, "/etc/tokend"),
+    (Place::State, "/var/lib/tokend"),
+    (Place::Runtime, "/run/tokend"),
+];
+
+/// The group that a system-wide daemon lets connect.
+pub const CLIENTS_GROUP: &str = "tokend-clients";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Config,
+    State,
+    Runtime,
+}
+
+impl Surroundings {
+    /// Looks at the surroundings of this process.
+    pub fn here() -> Self {
+        let uid = rustix::process::geteuid().as_raw();
+        Self {
+            env: std::env::vars_os().collect(),
+            uid,
+            has_run_user: Path::new(&format!("/run/user/{uid}")).is_dir(),
+        }
+    }
+
+    /// Returns the place that systemd made for the daemon, if it runs the daemon
+    /// (`StateDirectory=` and so on, systemd.exec(5)), else root's, else the
+    /// user's (XDG base directory specification).
+    fn place(&self, place: Place) -> Result<PathBuf, ConfigError> {
+        let (by_systemd, by_xdg, below_home) = match place {
+            Place::Config => ("CONFIGURATION_DIRECTORY", "XDG_CONFIG_HOME", ".config"),
+            Place::State => ("STATE_DIRECTORY", "XDG_STATE_HOME", ".local/state"),
+            Place::Runtime => ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", ""),
+        };
+        if let Some(path) = self.path(by_systemd) {
+            return Ok(path);
+        }
+        if self.is_system() {
+            let path = SYSTEM.iter().find(|(of, _)| *of == place).map_or("/", |(_, path)| *path);
+            return Ok(path.into());
+        }
+        if let Some(base) = self.path(by_xdg) {
+            return Ok(base.join("tokend"));
+        }
+        match (place, self.path("HOME")) {
+            (Place::Runtime, _) if self.has_run_user => {
+                Ok(format!("/run/user/{}/tokend", self.uid).into())
+            }
+            (Place::Runtime, _) => Err(ConfigError::NoRuntimeDir { uid: self.uid }),
+            (_, Some(home)) => Ok(home.join(below_home).join("tokend")),
+            (_, None) => Err(ConfigError::NoHome { variable: by_xdg }),
+        }
+    }
+
+    /// Tells whether this is the machine's daemon: root's, or one that systemd
+    /// runs as a system service. A user's manager sets `XDG_RUNTIME_DIR`.
+    fn is_system(&self) -> bool {
+        let by_systemd = self.path("STATE_DIRECTORY").is_some();
+        self.uid == 0 || by_systemd && self.path("XDG_RUNTIME_DIR").is_none()
+    }
+
+    /// Returns an absolute path from the environment. systemd separates several
+    /// with colons; the first is meant. Relative ones are to be ignored (XDG).
+    fn path(&self, variable: &str) -> Option<PathBuf> {
+        let value = self.env.get(OsString::from(variable).as_os_str())?.to_str()?;
+        let first = PathBuf::from(value.split(':').next()?);
+        first.is_absolute().then_some(first)
+    }
+}
+
+impl Config {
+    /// Reads the configuration: from `file` if one is named, else from the usual
+    /// place if there is one, else all is by default.
+    pub fn load(file: Option<&Path>, here: &Surroundings) -> Result<Self, ConfigError> {
+        let config_dir = here.place(Place::Config);
+        let File { state_dir, runtime_dir, key_file, provider_dirs, socket_group, log } =
+            match (file, &config_dir) {
+                (Some(path), _) => File::read(path)?,
+                (None, Ok(dir)) => File::read_if_there(&dir.join("tokend.toml"))?,
+                (None, Err(_)) => File::default(),
+            };
+        let state_dir = state_dir.map_or_else(|| here.place(Place::State), Ok)?;
+        let runtime_dir = runtime_dir.map_or_else(|| here.place(Place::Runtime), Ok)?;
+        let system = here.is_system();
+        let provider_dirs = match (provider_dirs, config_dir) {
+            (Some(dirs), _) => dirs,
+            (None, Ok(own)) => {
+                let mut dirs = vec![PathBuf::from("/etc/tokend/providers.d")];
+                dirs.push(own.join("providers.d"));
+                dirs.dedup();
+                dirs
+            }
+            (None, Err(_)) => Vec::new(),
+        };
+        Ok(Self {
+            key_file: key_file.unwrap_or_else(|| state_dir.join("key")),
+            state_dir,
+            runtime_dir,
+            provider_dirs,
+            socket_group: socket_group.or_else(|| system.then(|| CLIENTS_GROUP.to_owned())),
+            log: log.unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(uid: u32, env: &[(&str, &str)], has_run_user: bool) -> Surroundings {
+        let env = env.iter().map(|(k, v)| (k.into(), v.into())).collect();
+        Surroundings { env, uid, has_run_user }
+    }
+
+    fn dirs(here: &Surroundings) -> Result<(PathBuf, PathBuf), String> {
+        let config = Config::load(None, here).map_err(|error| error.to_string())?;
+        assert_eq!(config.key_file, config.state_dir.join("key"));
+        Ok((config.state_dir, config.runtime_dir))
+    }
+
+    #[test]
+    fn places_by_surroundings() {
+        let home = ("HOME", "/nowhere/ann");
+        for (here, state, runtime) in [
+            (
+                here(1_000, &[home, ("XDG_RUNTIME_DIR", "/run/user/1000")], true),
+                "/nowhere/ann/.local/state/tokend",
+                "/run/user/1000/tokend",
+            ),
+            // As under cron.
+            (
+                here(1_000, &[home], true),
+                "/nowhere/ann/.local/state/tokend",
+                "/run/user/1000/tokend",
+            ),
+            (
+                here(1_000, &[home, ("XDG_STATE_HOME", "/s"), ("XDG_RUNTIME_DIR", "/r")], false),
+                "/s/tokend",
+                "/r/tokend",
+            ),
+            (
+                here(
+                    990,
+                    &[
+                        ("CONFIGURATION_DIRECTORY", "/nowhere"),
+                        ("STATE_DIRECTORY", "/var/lib/x:/y"),
+                        ("RUNTIME_DIRECTORY", "/run/x"),
+                    ],
+                    false,
+                ),
+                "/var/lib/x",
+                "/run/x",
+            ),
+            // Behind socket units the runtime directory isn't the service's.
+            (
+                here(
+                    990,
+                    &[
+                        ("CONFIGURATION_DIRECTORY", "/nowhere"),
+                        ("STATE_DIRECTORY", "/var/lib/tokend"),
+                    ],
+                    false,
+                ),
+                "/var/lib/tokend",
+                "/run/tokend",
+            ),
+            // A user's manager knows state directories too.
+            (
+                here(
+                    1_000,
+                    &[
+                        ("HOME", "/nowhere/ann"),
+                        ("STATE_DIRECTORY", "/s"),
+                        ("XDG_RUNTIME_DIR", "/run/user/1000"),
+                    ],
+                    true,
+                ),
+                "/s",
+                "/run/user/1000/tokend",
+            ),
+        ] {
+            assert_eq!(dirs(&here), Ok((state.into(), runtime.into())));
+        }
+    }
+
+    #[test]
+    fn without_a_runtime_directory_the_way_out_is_said() {
+        let error = dirs(&here(1_000, &[("HOME", "/nowhere/ann")], false)).unwrap_err();
+        assert!(error.contains("runtime_dir"), "{error}");
+        let relative = here(1_000, &[("HOME", "ann"), ("XDG_RUNTIME_DIR", "run")], false);
+        assert!(dirs(&relative).is_err(), "relative paths don't count");
+    }
+
+    #[test]
+    fn a_system_daemon_lets_its_clients_group_connect_and_a_users_daemon_no_one() {
+        let system = [("CONFIGURATION_DIRECTORY", "/nowhere"), ("STATE_DIRECTORY", "/s")];
+        let group = |here| Config::load(None, &here).unwrap().socket_group;
+        assert_eq!(group(here(990, &system, false)).as_deref(), Some(CLIENTS_GROUP));
+        let user = [("STATE_DIRECTORY", "/s"), ("XDG_RUNTIME_DIR", "/r")];
+        assert_eq!(group(here(1_000, &user, true)), None);
+        assert_eq!(group(here(1_000, &[("HOME", "/nowhere/ann")], true)), None);
+    }
+
+    #[test]
+    fn a_file_overrides_the_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokend.toml");
+        std::fs::write(&path, "state_dir = '/a'\nruntime_dir = '/b'\nlog = 'debug'\n").unwrap();
+        let config = Config::load(Some(&path), &here(1_000, &[], false)).unwrap();
+        assert_eq!(config.state_dir, Path::new("/a"));
+        assert_eq!(config.key_file, Path::new("/a/key"));
+        assert_eq!(config.log, "debug");
+        assert!(config.provider_dirs.is_empty());
+    }
+}

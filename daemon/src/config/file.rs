@@ -1,0 +1,146 @@
+//! The configuration file.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+/// `tokend.toml`. Every key can be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the fields are the file's keys")]
+pub(super) struct File {
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) runtime_dir: Option<PathBuf>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) provider_dirs: Option<Vec<PathBuf>>,
+    pub(super) socket_group: Option<String>,
+    pub(super) log: Option<String>,
+}
+
+/// The configuration can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the configuration {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file isn't right.
+    #[error("{}: {}", path.display(), source.to_string().trim_end())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// A path in the file isn't absolute.
+    #[error("{}: {key} is {:?}; give an absolute path", path.display(), value.display())]
+    Relative {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: PathBuf,
+    },
+    /// There is no home directory.
+    #[error("there is no home directory: set HOME or {variable}, or name a file with --config")]
+    NoHome {
+        /// The variable that would do as well.
+        variable: &'static str,
+    },
+    /// There is no runtime directory.
+    #[error(
+        "there is no runtime directory for user {uid}: set XDG_RUNTIME_DIR, or runtime_dir in \
+         tokend.toml, to a directory of yours; clients then need TOKEND_SOCKET"
+    )]
+    NoRuntimeDir {
+        /// The user.
+        uid: u32,
+    },
+}
+
+impl File {
+    /// Reads a file that must be there.
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let file: Self = toml::from_str(&text).map_err(|source| ConfigError::Malformed {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        file.check(path)?;
+        Ok(file)
+    }
+
+    /// Reads a file, or returns the defaults if it isn't there.
+    pub(super) fn read_if_there(path: &Path) -> Result<Self, ConfigError> {
+        match Self::read(path) {
+            Err(ConfigError::Unreadable { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                Ok(Self::default())
+            }
+            result => result,
+        }
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let dirs = self.provider_dirs.iter().flatten().map(|dir| ("provider_dirs", dir));
+        let others = [
+            ("state_dir", &self.state_dir),
+            ("runtime_dir", &self.runtime_dir),
+            ("key_file", &self.key_file),
+        ];
+        let others = others.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        match others.chain(dirs).find(|(_, value)| value.is_relative()) {
+            None => Ok(()),
+            Some((key, value)) => {
+                Err(ConfigError::Relative { path: path.to_owned(), key, value: value.clone() })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_of(text: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokend.toml");
+        fs::write(&path, text).unwrap();
+        let error = File::read(&path).unwrap_err().to_string();
+        error.replace(&path.display().to_string(), "tokend.toml")
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = error_of("log = 'info'\nstate_dri = '/x'\n");
+        assert!(error.starts_with("tokend.toml: TOML parse error at line 2, column 1"), "{error}");
+        assert!(
+            error.contains("unknown field `state_dri`, expected one of `state_dir`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn relative_paths_are_refused() {
+        let error = error_of("state_dir = 'x'");
+        assert_eq!(error, r#"tokend.toml: state_dir is "x"; give an absolute path"#);
+        assert!(error_of("provider_dirs = ['/a', 'b']").contains("provider_dirs"));
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_only_if_it_was_named() {
+        let path = Path::new("/nowhere/tokend.toml");
+        assert!(File::read_if_there(path).is_ok());
+        assert!(matches!(File::read(path), Err(ConfigError::Unreadable { .. })));
+    }
+}

@@ -1,0 +1,123 @@
+//! What the daemon knows of a credential and of a token: the parts that are
+//! stored, secrets included.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{Debug, Display, Formatter},
+};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokend_core::{Name, Random};
+
+/// The id of a credential's rows. A credential that is removed and made again
+/// has another one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CredentialId(pub [u8; 16]);
+
+/// A named use of a provider.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// The id of its rows.
+    pub id: CredentialId,
+    /// The name by which callers ask for it.
+    pub name: Name,
+    /// The name of its provider definition.
+    pub provider: String,
+    /// The values of the definition's variables.
+    pub variables: BTreeMap<String, String>,
+    /// The secrets that the definition asks for.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// Who may read its tokens besides root and the daemon's own user.
+    pub readers: Vec<Reader>,
+    /// Counts the changes of the stored credential; shown as its etag.
+    pub revision: u64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A user or a group who may read a credential's tokens.
+///
+/// The number decides: it was looked up when access was granted. A name that is
+/// given to someone else later doesn't take the access along.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reader {
+    /// Whether `id` is a user's or a group's number.
+    pub kind: ReaderKind,
+    /// The number.
+    pub id: u32,
+    /// The name that the number was looked up by, if it was.
+    pub name: Option<String>,
+}
+
+/// Whether a reader is a user or a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReaderKind {
+    /// A user.
+    User,
+    /// A group, as primary or supplementary group of a process.
+    Group,
+}
+
+/// What a provider issued: the secret part of a token.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The token itself.
+    pub value: SecretString,
+    /// What the provider calls its type, such as `Bearer`.
+    pub token_type: Option<String>,
+    /// The refresh token that came with it.
+    pub refresh_token: Option<SecretString>,
+    /// Other values that callers need, by the definition's names for them.
+    pub extras: BTreeMap<String, SecretString>,
+}
+
+impl CredentialId {
+    /// Draws a new id.
+    pub fn draw(random: &mut impl Random) -> Self {
+        let mut bytes = [0; 16];
+        random.fill(&mut bytes);
+        Self(bytes)
+    }
+}
+
+impl Reader {
+    /// Tells whether both are the same user or group, whatever name they were
+    /// looked up by.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.id == other.id
+    }
+}
+
+impl Debug for CredentialId {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl Display for Reader {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match (self.kind, &self.name) {
+            (ReaderKind::User, Some(name)) => write!(f, "user:{name}"),
+            (ReaderKind::User, None) => write!(f, "uid:{}", self.id),
+            (ReaderKind::Group, Some(name)) => write!(f, "group:{name}"),
+            (ReaderKind::Group, None) => write!(f, "gid:{}", self.id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_is_shown_as_it_was_granted() {
+        let reader = |kind, name: Option<&str>| Reader { kind, id: 7, name: name.map(Into::into) };
+        assert_eq!(reader(ReaderKind::User, Some("ann")).to_string(), "user:ann");
+        assert_eq!(reader(ReaderKind::User, None).to_string(), "uid:7");
+        assert_eq!(reader(ReaderKind::Group, Some("ci")).to_string(), "group:ci");
+        assert_eq!(reader(ReaderKind::Group, None).to_string(), "gid:7");
+    }
+}

@@ -1,0 +1,280 @@
+//! The daemon: opens what it needs, serves until it is told to end, and ends in
+//! order.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sd_notify::NotifyState;
+use tokend_provider::{Definition, DefinitionError, Library, Source};
+use tokio::{
+    net::UnixListener,
+    sync::{mpsc, watch},
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    clock::{NoBootId, SystemClock},
+    config::Config,
+    engine::{self, Command, Engine, Event, Inbox},
+    entropy::SystemEntropy,
+    issuer::HttpIssuer,
+    ports::Clock,
+    published::Slots,
+    rpc::{About, Context, Door, Listener, Services, serve},
+    socket::{self, Reach, SocketError},
+    store::{Key, KeyError, OpenError, Store, Worker},
+    systemd::{self, Inherited},
+};
+
+/// How long connections and issuances that are under way may take to end. The
+/// whole daemon ends within five seconds.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// A daemon that is ready to serve. It holds the store and the sockets.
+#[derive(Debug)]
+pub struct Daemon {
+    engine: Engine<SystemClock, SystemEntropy, HttpIssuer, Worker>,
+    inbox: Inbox,
+    commands: mpsc::Sender<Command>,
+    slots: Arc<Slots>,
+    library: Arc<Library>,
+    clock: SystemClock,
+    about: Arc<About>,
+    listeners: Vec<Listener>,
+    /// Socket files that are ours to remove.
+    sockets: Vec<PathBuf>,
+}
+
+/// The daemon can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The key of the store can't be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// A socket can't be made.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// A provider definition isn't right.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// A directory or file with definitions can't be read.
+    #[error("can't read provider definitions from {}", path.display())]
+    Definitions {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The group that may connect can't be looked up.
+    #[error("can't look up group {group}")]
+    Group {
+        /// Its name.
+        group: String,
+        /// What the system says.
+        source: nix::Error,
+    },
+    /// This isn't a whole machine.
+    #[error(transparent)]
+    BootId(#[from] NoBootId),
+    /// A thread or a socket can't be set up.
+    #[error("can't set up {what}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Daemon {
+    /// Opens the store, starts the daemon's threads and makes its sockets.
+    ///
+    /// It has to be called within a tokio runtime that does I/O.
+    pub fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
+        let clock = SystemClock::new()?;
+        let library = Arc::new(library(&config.provider_dirs)?);
+
+        // The store's lock keeps a second daemon away; nothing else is touched
+        // before it is held.
+        let key = Key::read(&config.key_file)?;
+        let mut store = Store::open(&config.state_dir, &key, SystemEntropy::default())?;
+        let loaded = store.load(&clock.stamp())?;
+
+        let (commands, events, inbox) = engine::inbox();
+        let system = |what| move |source| StartError::System { what, source };
+        let written = events.clone();
+        let store = Worker::spawn(store, move |answer| {
+            // After the engine has ended no one waits for an answer.
+            let _ = written.send(Event::Written(answer));
+        })
+        .map_err(system("the store's thread"))?;
+        let issuer = HttpIssuer::spawn(clock, move |ended| {
+            let _ = events.send(Event::Issued(ended));
+        })
+        .map_err(system("the issuer's thread"))?;
+
+        let slots = Arc::new(Slots::default());
+        let engine = Engine::new(
+            clock,
+            SystemEntropy::default(),
+            issuer,
+            store,
+            Arc::clone(&library),
+            Arc::clone(&slots),
+            loaded,
+        );
+        let Sockets { listeners, made, callers } = Sockets::open(config, inherited)?;
+        let about = Arc::new(About {
+            uid: rustix::process::geteuid().as_raw(),
+            started_at: clock.now().wall,
+            state_dir: config.state_dir.clone(),
+            socket: callers,
+        });
+        let sockets = made;
+        Ok(Self { engine, inbox, commands, slots, library, clock, about, listeners, sockets })
+    }
+
+    /// Returns where commands for the engine go.
+    pub fn commands(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// Returns the callers' socket.
+    pub fn socket(&self) -> &Path {
+        &self.about.socket
+    }
+
+    /// Serves until `shutdown` resolves, then ends within five seconds.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { engine, inbox, commands, slots, library, clock, about, listeners, sockets } =
+            self;
+        let uid = about.uid;
+        info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
+        let context = Context { slots, engine: commands, library, clock: Arc::new(clock), about };
+        let (stop, stopping) = watch::channel(false);
+        let serving = listeners.into_iter().map(|listener| {
+            let services = Services::new(&context, listener.door);
+            serve(listener, services, uid, stopping.clone(), GRACE)
+        });
+        let mut ended = stopping.clone();
+        let engine = engine::run(
+            engine,
+            inbox,
+            async move {
+                // An error means that the sender is gone: time to end as well.
+                let _ = ended.wait_for(|ending| *ending).await;
+            },
+            GRACE,
+        );
+        systemd::notify(&[NotifyState::Ready]);
+        let (engine, _, ()) =
+            tokio::join!(engine, futures_util::future::join_all(serving), async {
+                shutdown.await;
+                info!("shutting down");
+                systemd::notify(&[NotifyState::Stopping]);
+                stop.send_replace(true);
+            });
+        for socket in sockets {
+            if let Err(error) = std::fs::remove_file(&socket) {
+                warn!(socket = %socket.display(), "can't remove the socket: {error}");
+            }
+        }
+        let (issuer, store) = engine.into_parts();
+        issuer.finish();
+        match store.finish() {
+            Ok(()) => info!("shut down"),
+            Err(problem) => error!("the store wasn't closed in order: {problem}"),
+        }
+    }
+}
+
+/// The sockets that the daemon serves.
+struct Sockets {
+    listeners: Vec<Listener>,
+    made: Vec<PathBuf>,
+    callers: PathBuf,
+}
+
+impl Sockets {
+    fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
+        let reach = reach(config)?;
+        let mut made = Vec::new();
+        let mut callers = config.runtime_dir.join(socket::CALLERS);
+        let mut listeners = Vec::new();
+        for (door, name, reach, given) in [
+            (Door::Callers, socket::CALLERS, reach, inherited.callers),
+            (Door::Operators, socket::OPERATORS, Reach::Own, inherited.operators),
+        ] {
+            let path = config.runtime_dir.join(name);
+            let listener = if let Some(listener) = given {
+                let address = listener.local_addr().ok();
+                let path = address.and_then(|address| address.as_pathname().map(Path::to_owned));
+                if let (Door::Callers, Some(path)) = (door, path) {
+                    callers = path;
+                }
+                listener
+            } else {
+                socket::make_directory(&config.runtime_dir, reach)?;
+                let listener = socket::bind(&path, reach)?;
+                made.push(path);
+                listener
+            };
+            let system = |source| StartError::System { what: "a socket", source };
+            listener.set_nonblocking(true).map_err(system)?;
+            let socket = UnixListener::from_std(listener).map_err(system)?;
+            listeners.push(Listener { socket, door });
+        }
+        Ok(Self { listeners, made, callers })
+    }
+}
+
+fn reach(config: &Config) -> Result<Reach, StartError> {
+    let Some(name) = &config.socket_group else { return Ok(Reach::Own) };
+    let group = nix::unistd::Group::from_name(name)
+        .map_err(|source| StartError::Group { group: name.clone(), source })?;
+    if let Some(group) = group {
+        return Ok(Reach::Group(group.gid.as_raw()));
+    }
+    warn!(
+        "there is no group {name}: only root and the daemon's own user can connect; \
+         `groupadd --system {name}` makes it"
+    );
+    Ok(Reach::Own)
+}
+
+/// Reads all definitions: the built-in ones, then those of each directory, which
+/// replace earlier ones of the same name.
+fn library(dirs: &[PathBuf]) -> Result<Library, StartError> {
+    let mut library = Library::built_in();
+    for dir in dirs {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| StartError::Definitions { path, source }
+        };
+        let entries = match std::fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(unreadable(dir))?,
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(unreadable(dir))?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        for path in files {
+            let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            library.insert(Definition::parse(&name, Source::File(path), &text)?);
+        }
+    }
+    Ok(library)
+}

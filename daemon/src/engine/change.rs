@@ -1,0 +1,217 @@
+//! Changes to stored credentials: one after the other for each name, and
+//! answered when they are on disk.
+
+use std::sync::Arc;
+
+use tokend_core::{History, Input, IssuanceId, Name, Random, StoreFailure};
+use tracing::info;
+
+use super::{Change, Engine, Error, NewCredential, Reply, Snapshot, dance};
+use crate::{
+    credential::{Credential, CredentialId, Reader},
+    ports::{Clock, Issuer, Store, Write},
+};
+
+/// What a write that is under way is for.
+#[derive(Debug)]
+pub(super) enum Pending {
+    Reservation { name: Name, issuance: IssuanceId },
+    Token { name: Name, issuance: IssuanceId },
+    Settlement { issuance: IssuanceId },
+    Change(PendingChange),
+}
+
+/// A change that is being written.
+#[derive(Debug)]
+pub(super) enum PendingChange {
+    Create { credential: Arc<Credential>, reply: Reply<Snapshot> },
+    Update { credential: Arc<Credential>, reply: Reply<Snapshot> },
+    Remove { name: Name, reply: Reply<()> },
+}
+
+impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
+    pub(super) fn change(&mut self, change: Change) {
+        if let Some(waiting) = self.deferred.get_mut(change.name()) {
+            waiting.push_back(change);
+            return;
+        }
+        match change {
+            Change::Create { new, reply } => match self.create(new) {
+                Ok(credential) => {
+                    let write = Write::Credential(Arc::clone(&credential));
+                    self.submit_change(PendingChange::Create { credential, reply }, write);
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Change::Remove { name, revision, reply } => match self.removable(&name, revision) {
+                Ok(id) => {
+                    self.submit_change(PendingChange::Remove { name, reply }, Write::Remove(id));
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            },
+            Change::Grant { name, revision, readers, reply } => {
+                let changed = self.current(&name, revision).map(|credential| {
+                    let mut all = credential.readers.clone();
+                    all.extend(readers);
+                    (credential, all)
+                });
+                self.update_readers(changed, reply);
+            }
+            Change::Revoke { name, revision, readers, reply } => {
+                let changed = self.current(&name, revision).and_then(|credential| {
+                    let rest = without(&credential, &readers)?;
+                    Ok((credential, rest))
+                });
+                self.update_readers(changed, reply);
+            }
+        }
+    }
+
+    /// A change has been written, or not.
+    pub(super) fn changed(&mut self, pending: PendingChange, result: Result<(), StoreFailure>) {
+        let name = pending.name().clone();
+        match (pending, result) {
+            (PendingChange::Create { credential, reply }, Ok(())) => {
+                info!(credential = %name, provider = credential.provider, "credential created");
+                let slot = self.take_up(credential);
+                self.slots.insert(&slot);
+                self.step(&name, Input::Loaded { token: None, history: History::default() });
+                self.wake();
+                let _ = reply.send(self.snapshot(&name));
+            }
+            (PendingChange::Update { credential, reply }, Ok(())) => {
+                info!(credential = %name, readers = ?credential.readers, "readers changed");
+                if let Some(entry) = self.entries.get_mut(&name) {
+                    entry.slot.set_readers(credential.readers.clone());
+                    entry.credential = credential;
+                }
+                let _ = reply.send(self.snapshot(&name));
+            }
+            (PendingChange::Remove { reply, .. }, Ok(())) => {
+                info!(credential = %name, "credential removed");
+                for effect in self.keeper.remove(&name) {
+                    self.carry_out(&name, effect);
+                }
+                self.entries.remove(&name);
+                self.slots.remove(&name);
+                self.damaged.retain(
+                    |damage| !matches!(&damage.credential, Some((damaged, _)) if *damaged == name),
+                );
+                let _ = reply.send(Ok(()));
+            }
+            (pending, Err(failure)) => pending.refuse(Error::Store(failure)),
+        }
+        for change in self.deferred.remove(&name).unwrap_or_default() {
+            self.change(change);
+        }
+    }
+
+    fn create(&mut self, new: NewCredential) -> Result<Arc<Credential>, Error> {
+        let NewCredential { name, provider, variables, secrets, readers } = new;
+        if self.entries.contains_key(&name) {
+            return Err(Error::Exists(name));
+        }
+        if let Some((damage, _)) = self.damage(&name) {
+            return Err(Error::Damaged { message: damage.message.clone(), name });
+        }
+        let now = self.clock.now().wall;
+        let credential = Credential {
+            id: CredentialId::draw(&mut self.random),
+            name,
+            provider,
+            variables,
+            secrets,
+            readers: distinct(readers),
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        dance::Dance::of(&self.library, &credential)?;
+        Ok(Arc::new(credential))
+    }
+
+    fn current(&self, name: &Name, revision: Option<u64>) -> Result<Arc<Credential>, Error> {
+        let Some(entry) = self.entries.get(name) else {
+            return Err(self.missing(name));
+        };
+        if revision.is_some_and(|revision| revision != entry.credential.revision) {
+            return Err(Error::RevisionMismatch(name.clone()));
+        }
+        Ok(Arc::clone(&entry.credential))
+    }
+
+    /// Returns the id of a credential that can be removed; a damaged one can.
+    fn removable(&self, name: &Name, revision: Option<u64>) -> Result<CredentialId, Error> {
+        match self.damage(name) {
+            Some((_, id)) => Ok(id),
+            None => self.current(name, revision).map(|credential| credential.id),
+        }
+    }
+
+    fn update_readers(
+        &mut self,
+        changed: Result<(Arc<Credential>, Vec<Reader>), Error>,
+        reply: Reply<Snapshot>,
+    ) {
+        match changed {
+            Ok((credential, readers)) => {
+                let readers = distinct(readers);
+                if readers == credential.readers {
+                    let _ = reply.send(self.snapshot(&credential.name));
+                    return;
+                }
+                let credential = Arc::new(Credential {
+                    readers,
+                    revision: credential.revision + 1,
+                    updated_at: self.clock.now().wall,
+                    ..Credential::clone(&credential)
+                });
+                let write = Write::Credential(Arc::clone(&credential));
+                self.submit_change(PendingChange::Update { credential, reply }, write);
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn submit_change(&mut self, pending: PendingChange, write: Write) {
+        self.deferred.entry(pending.name().clone()).or_default();
+        self.submit(Pending::Change(pending), write);
+    }
+}
+
+impl PendingChange {
+    fn name(&self) -> &Name {
+        match self {
+            Self::Create { credential, .. } | Self::Update { credential, .. } => &credential.name,
+            Self::Remove { name, .. } => name,
+        }
+    }
+
+    fn refuse(self, error: Error) {
+        match self {
+            Self::Create { reply, .. } | Self::Update { reply, .. } => {
+                drop(reply.send(Err(error)));
+            }
+            Self::Remove { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// Sorts readers and drops those that are there twice: the number decides.
+fn distinct(mut readers: Vec<Reader>) -> Vec<Reader> {
+    readers.sort();
+    readers.dedup_by(|a, b| a.is_same(b));
+    readers
+}
+
+fn without(credential: &Credential, readers: &[Reader]) -> Result<Vec<Reader>, Error> {
+    let has = |reader: &Reader| credential.readers.iter().any(|r| r.is_same(reader));
+    if let Some(stranger) = readers.iter().find(|reader| !has(reader)) {
+        return Err(Error::ReaderNotFound {
+            name: credential.name.clone(),
+            reader: stranger.to_string(),
+        });
+    }
+    let stays = |reader: &&Reader| !readers.iter().any(|r| r.is_same(reader));
+    Ok(credential.readers.iter().filter(stays).cloned().collect())
+}

@@ -1,0 +1,158 @@
+//! What the services ask of the engine.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use tokend_core::Name;
+use tokio::sync::oneshot;
+
+use super::{Error, Snapshot};
+use crate::{credential::Reader, published::Published};
+
+/// Where the answer to a command goes.
+pub type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What someone wants of the engine. Whether they may is decided before.
+#[derive(Debug)]
+pub enum Command {
+    /// A token; the published one doesn't do.
+    Acquire {
+        /// Of which credential.
+        name: Name,
+        /// The life that it must have left; `None` for the default.
+        min_ttl: Option<Duration>,
+        /// The answer.
+        reply: Reply<Arc<Published>>,
+    },
+    /// A new token, whatever is held and whatever failed.
+    Refresh {
+        /// Of which credential.
+        name: Name,
+        /// The answer.
+        reply: Reply<Arc<Published>>,
+    },
+    /// A change to a stored credential.
+    Change(Change),
+    /// A look at a credential.
+    Get {
+        /// Which.
+        name: Name,
+        /// The answer.
+        reply: Reply<Snapshot>,
+    },
+    /// A look at some credentials, in the order of their names.
+    List {
+        /// Those behind this name; from the first one if left out.
+        after: Option<Name>,
+        /// At most this many.
+        limit: usize,
+        /// The answer.
+        reply: Reply<Vec<Snapshot>>,
+    },
+    /// What is wrong with the daemon as a whole.
+    Problems {
+        /// The answer, a sentence each.
+        reply: Reply<Vec<String>>,
+    },
+}
+
+/// A change to a stored credential. It is answered when it is on disk.
+#[derive(Debug)]
+pub enum Change {
+    /// A new credential.
+    Create {
+        /// What is to be stored.
+        new: NewCredential,
+        /// The answer.
+        reply: Reply<Snapshot>,
+    },
+    /// Its removal.
+    Remove {
+        /// Which.
+        name: Name,
+        /// The revision that it must have.
+        revision: Option<u64>,
+        /// The answer.
+        reply: Reply<()>,
+    },
+    /// More readers.
+    Grant {
+        /// Of which credential.
+        name: Name,
+        /// The revision that it must have.
+        revision: Option<u64>,
+        /// Who.
+        readers: Vec<Reader>,
+        /// The answer.
+        reply: Reply<Snapshot>,
+    },
+    /// Fewer readers.
+    Revoke {
+        /// Of which credential.
+        name: Name,
+        /// The revision that it must have.
+        revision: Option<u64>,
+        /// Who.
+        readers: Vec<Reader>,
+        /// The answer.
+        reply: Reply<Snapshot>,
+    },
+}
+
+/// A credential to be stored.
+#[derive(Debug)]
+pub struct NewCredential {
+    /// Its name.
+    pub name: Name,
+    /// The name of its provider definition.
+    pub provider: String,
+    /// The definition's variables.
+    pub variables: BTreeMap<String, String>,
+    /// The definition's secrets.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// Who may read its tokens.
+    pub readers: Vec<Reader>,
+}
+
+impl Command {
+    pub(super) fn refuse(self, error: Error) {
+        match self {
+            Self::Acquire { reply, .. } | Self::Refresh { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Change(change) => change.refuse(error),
+            Self::Get { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::List { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Problems { reply } => {
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+}
+
+impl Change {
+    pub(super) fn name(&self) -> &Name {
+        match self {
+            Self::Create { new, .. } => &new.name,
+            Self::Remove { name, .. } | Self::Grant { name, .. } | Self::Revoke { name, .. } => {
+                name
+            }
+        }
+    }
+
+    pub(super) fn refuse(self, error: Error) {
+        // Whoever asked may have gone; there is no one else to tell.
+        match self {
+            Self::Create { reply, .. } | Self::Grant { reply, .. } | Self::Revoke { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Remove { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Carries out what the core decides.
+
+use std::sync::Arc;
+
+use tokend_core::{
+    Cause, Effect, Failure, Input, IssuanceId, Name, Random, Receipt, Refusal, Stamp, Token,
+    Verdict, WaiterId,
+};
+use tracing::{debug, warn};
+
+use super::{Engine, Entry, Error, change::Pending, dance::Dance};
+use crate::{
+    credential::Grant,
+    ports::{Clock, Issuer, Job, Reservation, Settled, Store, Write},
+    published::Published,
+};
+
+/// How many failures in a row are worth a warning each.
+const LOUD_FAILURES: u32 = 3;
+
+impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
+    pub(super) fn step(&mut self, name: &Name, input: Input<Grant>) {
+        let now = self.clock.now();
+        for effect in self.keeper.handle(now, &mut self.random, name, input) {
+            self.carry_out(name, effect);
+        }
+        self.show_health(name);
+    }
+
+    pub(super) fn carry_out(&mut self, name: &Name, effect: Effect<Grant>) {
+        match effect {
+            Effect::Answer { waiter, answer } => self.answer(name, waiter, answer.map(drop)),
+            Effect::Publish(token) => self.publish(name, token),
+            Effect::Reserve { issuance, cause } => self.reserve(name, issuance, cause),
+            Effect::Send(issuance) => self.send(name, issuance),
+            Effect::Persist { issuance, token, receipt } => {
+                if let Some(entry) = self.entries.get(name) {
+                    let credential = entry.credential.id;
+                    let settled = self.settled(receipt);
+                    let pending = Pending::Token { name: name.clone(), issuance };
+                    self.submit(pending, Write::Token { credential, token, issuance, settled });
+                }
+            }
+            Effect::Settle { issuance, sent, failure, receipt } => {
+                self.report(name, issuance, &failure);
+                let settled = self.settled(receipt);
+                let write = Write::Failure { issuance, sent, failure, settled };
+                self.submit(Pending::Settlement { issuance }, write);
+            }
+        }
+    }
+
+    fn answer(&mut self, name: &Name, waiter: WaiterId, answer: Result<(), Refusal>) {
+        let Some(reply) = self.waiting.remove(&waiter) else { return };
+        let published = self.entries.get(name).and_then(|entry| entry.slot.published());
+        let answer = match (answer, published) {
+            (Ok(()), Some(published)) => Ok(published),
+            (Ok(()), None) => Err(Error::Refused(Refusal::Removed)),
+            (Err(refusal), _) => Err(Error::Refused(refusal)),
+        };
+        // The caller may have given up; the token is there for the next one.
+        let _ = reply.send(answer);
+    }
+
+    fn publish(&mut self, name: &Name, token: Arc<Token<Grant>>) {
+        if let Some(Entry { dance, slot, .. }) = self.entries.get(name) {
+            let (placements, hosts) = match dance {
+                Ok(dance) => dance.presentation(&token.payload),
+                Err(_) => (Vec::new(), Vec::new()),
+            };
+            slot.publish(Published::new(token, placements, hosts));
+        }
+    }
+
+    fn reserve(&mut self, name: &Name, issuance: IssuanceId, cause: Cause) {
+        let Some(Entry { credential, dance, .. }) = self.entries.get(name) else { return };
+        debug!(credential = %name, %issuance, ?cause, "issuance wanted");
+        let (account, limits) = match dance {
+            Ok(dance) => (dance.account(), dance.limits()),
+            // Nothing will be sent; the ledger only notes the attempt.
+            Err(_) => (String::new(), Vec::new()),
+        };
+        let credential = credential.id;
+        let at = self.clock.stamp();
+        let reservation = Reservation { issuance, credential, account, limits, cause, at };
+        let pending = Pending::Reservation { name: name.clone(), issuance };
+        self.submit(pending, Write::Reserve(reservation));
+    }
+
+    fn send(&mut self, name: &Name, issuance: IssuanceId) {
+        let Some(Entry { dance, .. }) = self.entries.get(name) else { return };
+        match dance {
+            Ok(Dance { definition, inputs }) => self.issuer.issue(Job {
+                name: name.clone(),
+                issuance,
+                definition: Arc::clone(definition),
+                inputs: Arc::clone(inputs),
+            }),
+            Err(problem) => {
+                let failure = Failure {
+                    verdict: Verdict::Transient,
+                    retry_after: None,
+                    message: problem.to_string(),
+                };
+                let receipt = Receipt::default();
+                self.step(name, Input::Failed { issuance, sent: false, failure, receipt });
+            }
+        }
+    }
+
+    fn settled(&self, receipt: Receipt) -> Settled {
+        let at = Stamp { date: receipt.date, ..self.clock.stamp() };
+        Settled { at, took: receipt.took }
+    }
+
+    /// Tells of a failure; one that keeps repeating is told in a lower voice.
+    fn report(&self, name: &Name, issuance: IssuanceId, failure: &Failure) {
+        let view = self.keeper.view(name, self.clock.now());
+        let consecutive = view.map_or(1, |view| view.consecutive_failures);
+        let Failure { verdict, message, .. } = failure;
+        if consecutive <= LOUD_FAILURES {
+            warn!(credential = %name, %issuance, ?verdict, consecutive, "no token: {message}");
+        } else {
+            debug!(credential = %name, %issuance, ?verdict, consecutive, "no token: {message}");
+        }
+    }
+
+    pub(super) fn show_health(&self, name: &Name) {
+        if let Some(entry) = self.entries.get(name) {
+            let view = self.keeper.view(name, self.clock.now());
+            entry.slot.set_failing(view.is_some_and(|view| view.setback.is_some()));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Drives the engine in the daemon: its mailbox, its timer and its end.
+
+use std::{pin::pin, time::Duration};
+
+use tokend_core::Random;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until},
+};
+use tracing::warn;
+
+use super::{Command, Engine};
+use crate::ports::{Clock, Issuance, Issuer, Store, Written};
+
+/// How many commands may wait. More callers than this wait at the door, and the
+/// daemon's memory stays bounded.
+const COMMANDS: usize = 1_024;
+
+/// What the rooms beside the engine tell it.
+#[derive(Debug)]
+pub enum Event {
+    /// The store has answered.
+    Written(Written),
+    /// A dance has ended.
+    Issued(Issuance),
+}
+
+/// Where the engine finds what it is told.
+#[derive(Debug)]
+pub struct Inbox {
+    commands: mpsc::Receiver<Command>,
+    // Unbounded: each event answers something that the engine began itself.
+    events: mpsc::UnboundedReceiver<Event>,
+}
+
+/// Makes a mailbox: where commands go in, where events go in, and the inbox.
+pub fn inbox() -> (mpsc::Sender<Command>, mpsc::UnboundedSender<Event>, Inbox) {
+    let (command_sender, commands) = mpsc::channel(COMMANDS);
+    let (event_sender, events) = mpsc::unbounded_channel();
+    (command_sender, event_sender, Inbox { commands, events })
+}
+
+/// Runs the engine until `shutdown` resolves, then until all that is under way
+/// has ended, at most for `grace`.
+pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
+    mut engine: Engine<C, R, I, S>,
+    mut inbox: Inbox,
+    shutdown: impl Future<Output = ()>,
+    grace: Duration,
+) -> Engine<C, R, I, S> {
+    let mut shutdown = pin!(shutdown);
+    let mut end = None;
+    while end.is_none() || !engine.is_quiet() {
+        tokio::select! {
+            biased;
+            () = &mut shutdown, if end.is_none() => {
+                engine.stop();
+                end = Some(Instant::now() + grace);
+            }
+            () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => {
+                warn!("an issuance was still under way; it counts as spent");
+                break;
+            }
+            Some(event) = inbox.events.recv() => match event {
+                Event::Written(written) => engine.written(written),
+                Event::Issued(issuance) => engine.issued(issuance),
+            },
+            Some(command) = inbox.commands.recv() => engine.command(command),
+            () = sleep(engine.idle()) => {}
+        }
+        engine.wake();
+    }
+    engine
+}

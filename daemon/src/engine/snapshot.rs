@@ -1,0 +1,61 @@
+//! A look at a credential, for operators.
+
+use std::{ops::Bound, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokend_core::{Name, Random, Setback, State, Token, after};
+
+use super::{Engine, Error};
+use crate::{
+    credential::{Credential, Grant},
+    ports::{Clock, Issuer, Store},
+};
+
+/// How a credential was at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// What is stored of it.
+    pub credential: Arc<Credential>,
+    /// What it is doing.
+    pub state: State,
+    /// The token that it holds, expired or not.
+    pub token: Option<Arc<Token<Grant>>>,
+    /// Whether that token has expired.
+    pub expired: bool,
+    /// What went wrong last and when, until a success.
+    pub setback: Option<(Setback, Timestamp)>,
+    /// How many issuances have failed in a row.
+    pub consecutive_failures: u32,
+    /// When the next attempt is due, if it waits for one.
+    pub retry_at: Option<Timestamp>,
+    /// When a caller last asked for a token.
+    pub last_use: Option<Timestamp>,
+}
+
+impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
+    pub(super) fn snapshot(&self, name: &Name) -> Result<Snapshot, Error> {
+        let missing = || Error::NotFound(name.clone());
+        let entry = self.entries.get(name).ok_or_else(missing)?;
+        let now = self.clock.now();
+        let view = self.keeper.view(name, now).ok_or_else(missing)?;
+        Ok(Snapshot {
+            credential: Arc::clone(&entry.credential),
+            state: view.state,
+            token: view.token.cloned(),
+            expired: view.token.is_some_and(|token| token.is_expired(now.wall)),
+            setback: view.setback.map(|(setback, at)| (setback.clone(), at)),
+            consecutive_failures: view.consecutive_failures,
+            retry_at: view.retry_in.map(|wait: Duration| after(now.wall, wait)),
+            last_use: entry.slot.last_use(),
+        })
+    }
+
+    pub(super) fn snapshots(&self, behind: Option<&Name>, limit: usize) -> Vec<Snapshot> {
+        let start = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        self.entries
+            .range::<Name, _>((start, Bound::Unbounded))
+            .take(limit)
+            .filter_map(|(name, _)| self.snapshot(name).ok())
+            .collect()
+    }
+}

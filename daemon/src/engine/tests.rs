@@ -1,0 +1,422 @@
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use tokend_core::{
+    BootId, BootTime, History, Moment, Refusal, SplitMix, State, StoreFailure, after,
+};
+use tokend_provider::{Expiry, Issued};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::{
+    credential::{CredentialId, Reader, ReaderKind},
+    ports::{Damage, Job, StoredCredential},
+};
+
+#[derive(Debug, Clone)]
+struct ManualClock(Rc<RefCell<Moment>>);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Moment {
+        *self.0.borrow()
+    }
+
+    fn boot_id(&self) -> BootId {
+        BootId([1; 16])
+    }
+}
+
+/// A store or an issuer that notes what it is asked; the test answers.
+#[derive(Debug)]
+struct Asked<T>(Rc<RefCell<Vec<T>>>);
+
+impl<T> Clone for Asked<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Asked<T> {
+    fn default() -> Self {
+        Self(Rc::default())
+    }
+}
+
+impl Store for Asked<(Ticket, Write)> {
+    fn submit(&mut self, ticket: Ticket, write: Write) {
+        self.0.borrow_mut().push((ticket, write));
+    }
+}
+
+impl Issuer for Asked<Job> {
+    fn issue(&mut self, job: Job) {
+        self.0.borrow_mut().push(job);
+    }
+}
+
+struct Bench {
+    engine: Engine<ManualClock, SplitMix, Asked<Job>, Asked<(Ticket, Write)>>,
+    clock: ManualClock,
+    jobs: Asked<Job>,
+    writes: Asked<(Ticket, Write)>,
+    slots: Arc<Slots>,
+}
+
+type Answer<T> = oneshot::Receiver<Result<T, Error>>;
+
+impl Bench {
+    fn new() -> Self {
+        Self::load(Loaded::default())
+    }
+
+    fn load(loaded: Loaded) -> Self {
+        let boot = BootTime(Duration::from_secs(100));
+        let now = Moment { wall: start(), boot };
+        let clock = ManualClock(Rc::new(RefCell::new(now)));
+        let (jobs, writes, slots) = (Asked::default(), Asked::default(), Arc::default());
+        let mut engine = Engine::new(
+            clock.clone(),
+            SplitMix::new(1),
+            Asked::clone(&jobs),
+            Asked::clone(&writes),
+            Arc::new(Library::built_in()),
+            Arc::clone(&slots),
+            loaded,
+        );
+        engine.wake();
+        Self { engine, clock, jobs, writes, slots }
+    }
+
+    /// Asks the engine something. The answer is there when it has been given.
+    fn ask<T>(&mut self, command: impl FnOnce(Reply<T>) -> Command) -> Answer<T> {
+        let (reply, answer) = oneshot::channel();
+        self.engine.command(command(reply));
+        answer
+    }
+
+    fn create(&mut self, name: &str) -> Answer<Snapshot> {
+        let stored = credential(name);
+        let new = NewCredential {
+            name: stored.name,
+            provider: stored.provider,
+            variables: stored.variables,
+            secrets: stored.secrets,
+            readers: Vec::new(),
+        };
+        self.ask(|reply| Command::Change(Change::Create { new, reply }))
+    }
+
+    fn grant(&mut self, name: &str, uid: u32, revision: Option<u64>) -> Answer<Snapshot> {
+        let (name, readers) = (parsed(name), vec![user(uid)]);
+        self.ask(|reply| Command::Change(Change::Grant { name, revision, readers, reply }))
+    }
+
+    fn acquire(&mut self, name: &str) -> Answer<Arc<Published>> {
+        let name = parsed(name);
+        self.ask(|reply| Command::Acquire { name, min_ttl: None, reply })
+    }
+
+    fn remove(&mut self, name: &str) -> Answer<()> {
+        let name = parsed(name);
+        self.ask(|reply| Command::Change(Change::Remove { name, revision: None, reply }))
+    }
+
+    /// Takes the oldest write that waits for its answer.
+    fn next_write(&mut self) -> (Ticket, Write) {
+        self.writes.0.borrow_mut().remove(0)
+    }
+
+    fn answer_write(&mut self, result: Result<ports::Reply, StoreFailure>) -> Write {
+        let (ticket, write) = self.next_write();
+        self.engine.written(Written { ticket, result });
+        write
+    }
+
+    fn done(&mut self) -> Write {
+        self.answer_write(Ok(ports::Reply::Done))
+    }
+
+    /// The provider answers the oldest job.
+    fn issue(&mut self, value: &str, life: u64) {
+        let job = self.jobs.0.borrow_mut().remove(0);
+        let outcome = Outcome::Issued(Issued {
+            value: SecretString::from(value),
+            token_type: Some("Bearer".to_owned()),
+            refresh_token: None,
+            expiry: Expiry::After(Duration::from_secs(life)),
+            extras: BTreeMap::new(),
+            date: None,
+        });
+        self.engine.issued(Issuance {
+            name: job.name,
+            issuance: job.issuance,
+            sent_at: self.clock.now().wall,
+            took: Duration::from_millis(50),
+            sent: true,
+            outcome,
+        });
+    }
+
+    /// A credential with its first token.
+    fn with_token(name: &str) -> Self {
+        let mut bench = Self::new();
+        let mut created = bench.create(name);
+        bench.done();
+        bench.done();
+        bench.issue("first", 3_600);
+        bench.done();
+        assert!(created.try_recv().unwrap().is_ok());
+        bench
+    }
+
+    fn pass(&mut self, secs: u64) {
+        let wait = Duration::from_secs(secs);
+        {
+            let mut now = self.clock.0.borrow_mut();
+            *now = Moment { wall: after(now.wall, wait), boot: now.boot.after(wait) };
+        }
+        self.engine.wake();
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        let now = self.clock.now().wall;
+        let published = self.slots.get(name)?.acquire(None, now)?;
+        Some(published.token().payload.value.expose_secret().to_owned())
+    }
+}
+
+fn start() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn parsed(name: &str) -> Name {
+    name.parse().unwrap()
+}
+
+fn user(id: u32) -> Reader {
+    Reader { kind: ReaderKind::User, id, name: None }
+}
+
+fn credential(name: &str) -> Credential {
+    let variable = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    Credential {
+        id: CredentialId([7; 16]),
+        name: parsed(name),
+        provider: "oauth2-client-credentials".to_owned(),
+        variables: [("token_url", "https://auth.example.com/token"), ("client_id", "me")]
+            .map(variable)
+            .into(),
+        secrets: [("client_secret".to_owned(), SecretString::from("hunter2"))].into(),
+        readers: Vec::new(),
+        revision: 1,
+        created_at: start(),
+        updated_at: start(),
+    }
+}
+
+fn stored_with_token(name: &str, provider: &str) -> StoredCredential {
+    let payload = Grant {
+        value: SecretString::from("stored"),
+        token_type: None,
+        refresh_token: None,
+        extras: BTreeMap::new(),
+    };
+    StoredCredential {
+        credential: Credential { provider: provider.to_owned(), ..credential(name) },
+        token: Some(tokend_core::Token {
+            id: tokend_core::TokenId([3; 16]),
+            issued_at: start(),
+            expires_at: Some(after(start(), Duration::from_secs(3_600))),
+            refresh_at: Some(after(start(), Duration::from_secs(1_800))),
+            payload,
+        }),
+        history: History::default(),
+    }
+}
+
+#[test]
+fn a_credential_is_on_disk_before_it_is_known_and_asks_for_its_token_at_once() {
+    let mut bench = Bench::new();
+    let mut created = bench.create("api");
+    assert!(created.try_recv().is_err(), "not answered before it is on disk");
+    assert!(bench.slots.get("api").is_none());
+    assert!(matches!(bench.done(), Write::Credential(_)));
+    assert_eq!(created.try_recv().unwrap().unwrap().state, State::Issuing);
+
+    assert!(bench.jobs.0.borrow().is_empty(), "nothing is sent before the ledger has it");
+    let Write::Reserve(reservation) = bench.done() else { panic!("a reservation was due") };
+    assert_eq!(reservation.account, "auth.example.com/me");
+    bench.issue("first", 3_600);
+    assert_eq!(bench.value("api"), None, "nothing is served before it is on disk");
+    assert!(matches!(bench.done(), Write::Token { .. }));
+    assert_eq!(bench.value("api").as_deref(), Some("first"));
+}
+
+#[test]
+fn what_the_disk_does_not_take_is_not_there() {
+    let mut bench = Bench::new();
+    let mut created = bench.create("api");
+    let full = || Err(StoreFailure { full: true, message: "disk full".to_owned() });
+    bench.answer_write(full());
+    assert!(matches!(created.try_recv().unwrap(), Err(Error::Store(failure)) if failure.full));
+    assert!(bench.slots.get("api").is_none());
+
+    let mut bench = Bench::with_token("api");
+    let mut removed = bench.remove("api");
+    bench.answer_write(full());
+    assert!(matches!(removed.try_recv().unwrap(), Err(Error::Store(_))));
+    assert_eq!(bench.value("api").as_deref(), Some("first"));
+}
+
+#[test]
+fn changes_to_one_credential_are_made_one_after_the_other() {
+    let mut bench = Bench::with_token("api");
+    let mut first = bench.grant("api", 1, Some(1));
+    let mut second = bench.grant("api", 2, Some(1));
+    let mut third = bench.grant("api", 3, None);
+    assert_eq!(bench.writes.0.borrow().len(), 1);
+    bench.done();
+    assert_eq!(first.try_recv().unwrap().unwrap().credential.revision, 2);
+    let mismatch = second.try_recv().unwrap();
+    assert!(matches!(mismatch, Err(Error::RevisionMismatch(_))), "{mismatch:?}");
+    bench.done();
+    let third = third.try_recv().unwrap().unwrap();
+    assert_eq!(third.credential.readers, [user(1), user(3)]);
+    assert_eq!(*bench.slots.get("api").unwrap().readers(), [user(1), user(3)]);
+}
+
+#[test]
+fn two_who_create_the_same_name_do_not_both_succeed() {
+    let mut bench = Bench::new();
+    let (mut first, mut second) = (bench.create("api"), bench.create("api"));
+    bench.done();
+    assert!(first.try_recv().unwrap().is_ok());
+    assert!(matches!(second.try_recv().unwrap(), Err(Error::Exists(_))));
+}
+
+#[test]
+fn granting_again_changes_nothing_and_a_stranger_cannot_be_revoked() {
+    let mut bench = Bench::with_token("api");
+    bench.grant("api", 1, None);
+    bench.done();
+    let mut again = bench.grant("api", 1, None);
+    assert_eq!(again.try_recv().unwrap().unwrap().credential.revision, 2);
+    let revoke = |reply| {
+        let (name, readers) = (parsed("api"), vec![user(9)]);
+        Command::Change(Change::Revoke { name, revision: None, readers, reply })
+    };
+    let mut revoked = bench.ask(revoke);
+    assert!(matches!(revoked.try_recv().unwrap(), Err(Error::ReaderNotFound { .. })));
+    assert!(bench.writes.0.borrow().is_empty());
+}
+
+#[test]
+fn a_caller_who_gives_up_does_not_stop_the_issuance() {
+    let mut bench = Bench::new();
+    bench.create("api");
+    bench.done();
+    drop(bench.acquire("api"));
+    let mut patient = bench.acquire("api");
+    bench.done();
+    bench.issue("first", 3_600);
+    bench.done();
+    assert!(patient.try_recv().unwrap().is_ok());
+}
+
+#[test]
+fn whoever_waits_for_a_removed_credential_is_told_and_late_answers_change_nothing() {
+    let mut bench = Bench::new();
+    bench.create("api");
+    bench.done();
+    bench.done();
+    let mut waiting = bench.acquire("api");
+    let mut removed = bench.remove("api");
+    bench.done();
+    assert!(removed.try_recv().unwrap().is_ok());
+    let told = waiting.try_recv().unwrap();
+    assert!(matches!(told, Err(Error::Refused(Refusal::Removed))), "{told:?}");
+    bench.issue("late", 3_600);
+    assert!(bench.writes.0.borrow().is_empty());
+    assert!(matches!(bench.acquire("api").try_recv().unwrap(), Err(Error::NotFound(_))));
+}
+
+#[test]
+fn a_stored_token_is_served_at_once_and_refreshed_when_it_is_due() {
+    let credentials = vec![stored_with_token("api", "oauth2-client-credentials")];
+    let mut bench = Bench::load(Loaded { credentials, damaged: Vec::new() });
+    assert_eq!(bench.value("api").as_deref(), Some("stored"));
+    assert!(bench.writes.0.borrow().is_empty(), "a restart costs no issuance");
+    assert!(bench.engine.idle() <= Duration::from_secs(30));
+    bench.pass(1_801);
+    assert!(matches!(bench.done(), Write::Reserve(_)));
+    bench.issue("fresh", 3_600);
+    assert_eq!(bench.value("api").as_deref(), Some("stored"));
+    bench.done();
+    assert_eq!(bench.value("api").as_deref(), Some("fresh"));
+}
+
+#[test]
+fn a_credential_whose_definition_is_gone_serves_what_it_holds_and_sends_nothing() {
+    let credentials = vec![stored_with_token("api", "no-such-provider")];
+    let mut bench = Bench::load(Loaded { credentials, damaged: Vec::new() });
+    assert_eq!(bench.value("api").as_deref(), Some("stored"));
+    bench.pass(1_801);
+    assert!(matches!(bench.done(), Write::Reserve(_)));
+    let (_, write) = bench.next_write();
+    assert!(matches!(write, Write::Failure { sent: false, .. }), "{write:?}");
+    assert!(bench.jobs.0.borrow().is_empty());
+    assert_eq!(bench.value("api").as_deref(), Some("stored"));
+    let mut shown = bench.ask(|reply| Command::Get { name: parsed("api"), reply });
+    let (setback, _) = shown.try_recv().unwrap().unwrap().setback.unwrap();
+    assert_eq!(setback.to_string(), "there is no provider definition \"no-such-provider\"");
+}
+
+#[test]
+fn a_damaged_credential_is_said_to_be_damaged_and_nothing_is_written_over_it() {
+    let id = CredentialId([7; 16]);
+    let credential = Some((parsed("api"), id));
+    let damage = Damage { credential, message: "row 1 was altered".to_owned() };
+    let mut bench = Bench::load(Loaded { credentials: Vec::new(), damaged: vec![damage] });
+    let told = bench.acquire("api").try_recv().unwrap();
+    assert!(matches!(told, Err(Error::Damaged { .. })), "{told:?}");
+    let told = bench.create("api").try_recv().unwrap();
+    assert!(matches!(told, Err(Error::Damaged { .. })), "{told:?}");
+    let problems = bench.ask(|reply| Command::Problems { reply }).try_recv().unwrap();
+    assert_eq!(problems.unwrap(), ["the credential api is damaged: row 1 was altered"]);
+    assert!(bench.writes.0.borrow().is_empty());
+
+    let mut removed = bench.remove("api");
+    assert!(matches!(bench.done(), Write::Remove(removed) if removed == id));
+    assert!(removed.try_recv().unwrap().is_ok());
+    let problems = bench.ask(|reply| Command::Problems { reply }).try_recv().unwrap();
+    assert!(problems.unwrap().is_empty());
+}
+
+#[test]
+fn what_is_paid_for_is_stored_even_at_the_end_but_nothing_new_begins() {
+    let mut bench = Bench::new();
+    bench.create("api");
+    bench.done();
+    bench.done();
+    bench.engine.stop();
+    assert!(!bench.engine.is_quiet());
+    let told = bench.acquire("api").try_recv().unwrap();
+    assert!(matches!(told, Err(Error::Stopping)), "{told:?}");
+    bench.issue("first", 3_600);
+    assert!(matches!(bench.done(), Write::Token { .. }));
+    assert!(bench.engine.is_quiet());
+    bench.pass(86_400);
+    assert!(bench.writes.0.borrow().is_empty());
+}
+
+#[test]
+fn health_follows_failures() {
+    let mut bench = Bench::with_token("api");
+    let slot = bench.slots.get("api").unwrap();
+    assert!(slot.is_healthy(bench.clock.now().wall));
+    bench.pass(2_161);
+    bench.answer_write(Err(StoreFailure { full: false, message: "I/O error".to_owned() }));
+    assert_eq!(bench.value("api").as_deref(), Some("first"));
+    assert!(!slot.is_healthy(bench.clock.now().wall), "it can serve but not refresh");
+}

@@ -1,0 +1,169 @@
+//! Makes a new store and its key.
+
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, lchown},
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::{User, setgroups, setresgid, setresuid};
+
+use crate::{
+    config::Config,
+    entropy::SystemEntropy,
+    store::{DATABASE, Key, KeyError, OpenError, Store},
+};
+
+/// The user that a system-wide daemon runs as.
+pub const SYSTEM_USER: &str = "tokend";
+
+/// What was done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Initialised {
+    /// The store and its key were made.
+    New {
+        /// The user that they were given to, if it isn't the current one.
+        owner: Option<String>,
+    },
+    /// Both were there already; nothing has changed.
+    Already,
+}
+
+/// A store can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// The store is there without its key.
+    #[error(
+        "{} is there but its key {} isn't: bring the key back from where it is kept; \
+         without it nothing in the store can be read", store.display(), key.display()
+    )]
+    KeyMissing {
+        /// The database.
+        store: PathBuf,
+        /// Where the key should be.
+        key: PathBuf,
+    },
+    /// There is no such user.
+    #[error("there is no user {0:?} to own the store; make one or name another with --user")]
+    NoUser(String),
+    /// A user can't be looked up.
+    #[error("can't look up user {0:?}")]
+    Lookup(String, #[source] nix::Error),
+    /// Only root can give files away.
+    #[error("only root can make a store for another user ({0}); run it as root or as that user")]
+    NotRoot(String),
+    /// This process can't become the user's.
+    #[error("can't act as user {0}")]
+    Become(String, #[source] nix::Error),
+    /// The key can't be written or read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store can't be made.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The system says no.
+    #[error("can't set up {}", path.display())]
+    System {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Makes the state directory, the key and an empty store, unless they are there.
+///
+/// Root makes them for `user`, or for the user `tokend` if there is one: the
+/// daemon has to be able to use them. From then on this process is that user's,
+/// so that nothing is done as root in a directory that someone else controls.
+pub fn init(config: &Config, user: Option<&str>) -> Result<Initialised, InitError> {
+    let owner = owner(user)?;
+    let database = config.state_dir.join(DATABASE);
+    let has_key = exists(&config.key_file)?;
+    match (has_key, exists(&database)?) {
+        (true, true) => return Ok(Initialised::Already),
+        (false, true) => {
+            return Err(InitError::KeyMissing { store: database, key: config.key_file.clone() });
+        }
+        (_, false) => {}
+    }
+    make_state_dir(&config.state_dir, owner.as_ref()).map_err(system(&config.state_dir))?;
+    // The key first: a store without a key is lost, a key without a store is
+    // taken up by the next attempt.
+    let elsewhere = config.key_file.parent() != Some(&config.state_dir);
+    if !has_key && elsewhere {
+        make_key(&config.key_file)?;
+        if let Some(user) = &owner {
+            give(&config.key_file, user).map_err(system(&config.key_file))?;
+        }
+    }
+    if let Some(user) = &owner {
+        become_user(user).map_err(|error| InitError::Become(user.name.clone(), error))?;
+    }
+    if !has_key && !elsewhere {
+        make_key(&config.key_file)?;
+    }
+    let key = Key::read(&config.key_file)?;
+    Store::create(&config.state_dir, &key, SystemEntropy::default())?;
+    Ok(Initialised::New { owner: owner.map(|user| user.name) })
+}
+
+fn system(path: &Path) -> impl FnOnce(io::Error) -> InitError {
+    let path = path.to_owned();
+    move |source| InitError::System { path, source }
+}
+
+fn exists(path: &Path) -> Result<bool, InitError> {
+    path.try_exists().map_err(system(path))
+}
+
+fn make_key(path: &Path) -> Result<(), KeyError> {
+    Key::generate(&mut SystemEntropy::default()).write_new(path)
+}
+
+/// Makes the directory for the daemon alone; those above it are for all. One that
+/// is there already stays another user's if it is.
+fn make_state_dir(dir: &Path, owner: Option<&User>) -> io::Result<()> {
+    if let Some(parent) = dir.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let metadata = fs::symlink_metadata(dir)?;
+    match owner {
+        Some(user) if metadata.is_dir() && metadata.uid() == 0 => give(dir, user),
+        _ => Ok(()),
+    }
+}
+
+fn give(path: &Path, user: &User) -> io::Result<()> {
+    lchown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+}
+
+/// Makes this process the user's, for good.
+fn become_user(user: &User) -> Result<(), nix::Error> {
+    setgroups(&[])?;
+    setresgid(user.gid, user.gid, user.gid)?;
+    setresuid(user.uid, user.uid, user.uid)
+}
+
+/// Returns who is to own the store, if it isn't the current user.
+fn owner(user: Option<&str>) -> Result<Option<User>, InitError> {
+    let current = nix::unistd::geteuid();
+    let name = match user {
+        Some(name) => name,
+        None if current.is_root() => SYSTEM_USER,
+        None => return Ok(None),
+    };
+    let found = User::from_name(name).map_err(|error| InitError::Lookup(name.to_owned(), error))?;
+    match found {
+        Some(found) if found.uid == current => Ok(None),
+        Some(found) if current.is_root() => Ok(Some(found)),
+        Some(found) => Err(InitError::NotRoot(found.name)),
+        None if user.is_some() => Err(InitError::NoUser(name.to_owned())),
+        None => Ok(None),
+    }
+}

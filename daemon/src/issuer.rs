@@ -1,0 +1,152 @@
+//! Runs providers' dances over HTTP, on a runtime of its own: a slow provider
+//! and a large answer never hold up a caller.
+
+mod client;
+mod transfer;
+
+use std::{io, panic::AssertUnwindSafe, sync::Arc, thread};
+
+use futures_util::FutureExt;
+use tokend_provider::{Exchange, Failure, Outcome, Step, Verdict};
+use tokio::{runtime, sync::mpsc, task::JoinSet};
+use tracing::{debug, error};
+
+use self::client::Clients;
+use crate::ports::{Clock, Issuance, Issuer, Job};
+
+/// Runs dances over HTTP.
+#[derive(Debug)]
+pub struct HttpIssuer {
+    jobs: mpsc::UnboundedSender<Job>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl HttpIssuer {
+    /// Starts the thread that dances run on. `deliver` gets each one's end.
+    pub fn spawn<C, F>(clock: C, deliver: F) -> io::Result<Self>
+    where
+        C: Clock + Clone + Send + Sync + 'static,
+        F: Fn(Issuance) + Clone + Send + Sync + 'static,
+    {
+        // ring is the crypto library of TLS too. An error means that it has been
+        // said before in this process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("issuer".to_owned()).spawn(move || {
+            runtime.block_on(serve(queue, clock, deliver));
+            // A name server that doesn't answer must not hold the daemon's end.
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { jobs, thread })
+    }
+
+    /// Ends the thread; dances that are under way are given up.
+    pub fn finish(self) {
+        drop(self.jobs);
+        if self.thread.join().is_err() {
+            error!("the issuer's thread has panicked");
+        }
+    }
+}
+
+impl Issuer for HttpIssuer {
+    fn issue(&mut self, job: Job) {
+        if let Err(lost) = self.jobs.send(job) {
+            error!(credential = %lost.0.name, "the issuer's thread is gone");
+        }
+    }
+}
+
+async fn serve<C, F>(mut jobs: mpsc::UnboundedReceiver<Job>, clock: C, deliver: F)
+where
+    C: Clock + Clone + Send + Sync + 'static,
+    F: Fn(Issuance) + Clone + Send + Sync + 'static,
+{
+    let clients = Arc::new(Clients::default());
+    let mut dances = JoinSet::new();
+    loop {
+        tokio::select! {
+            job = jobs.recv() => match job {
+                Some(job) => {
+                    let dance = run(job, Arc::clone(&clients), clock.clone());
+                    let deliver = deliver.clone();
+                    dances.spawn(async move { deliver(dance.await) });
+                }
+                None => return,
+            },
+            Some(ended) = dances.join_next() => {
+                if let Err(problem) = ended {
+                    error!("delivering an issuance failed: {problem}");
+                }
+            }
+        }
+    }
+}
+
+/// Runs one dance to its end, whatever happens in it.
+async fn run(job: Job, clients: Arc<Clients>, clock: impl Clock) -> Issuance {
+    let started = clock.now();
+    let mut progress = Progress { sent_at: started.wall, sent: false };
+    let dance = AssertUnwindSafe(dance(&job, &clients, &clock, &mut progress)).catch_unwind();
+    let outcome = dance.await.unwrap_or_else(|_| failed("tokend failed at the dance; see its log"));
+    Issuance {
+        name: job.name,
+        issuance: job.issuance,
+        sent_at: progress.sent_at,
+        took: started.boot.until(clock.now().boot),
+        sent: progress.sent,
+        outcome,
+    }
+}
+
+struct Progress {
+    sent_at: jiff::Timestamp,
+    sent: bool,
+}
+
+async fn dance(
+    job: &Job,
+    clients: &Clients,
+    clock: &impl Clock,
+    progress: &mut Progress,
+) -> Outcome {
+    let mut step = match Exchange::start(&job.definition, &job.inputs, clock.now().wall) {
+        Ok(step) => step,
+        Err(problem) => return denied(&problem.to_string()),
+    };
+    loop {
+        let (exchange, request) = match step {
+            Step::Send(exchange, request) => (exchange, request),
+            Step::Done(outcome) => return outcome,
+        };
+        let client = match clients.get(&request, job.inputs.transport()) {
+            Ok(client) => client,
+            Err(problem) => return failed(&problem.to_string()),
+        };
+        debug!(credential = %job.name, issuance = %job.issuance, method = %request.method,
+            host = request.url.host_str(), "sending");
+        progress.sent_at = clock.now().wall;
+        let sent_before = std::mem::replace(&mut progress.sent, true);
+        match transfer::transfer(&client, request).await {
+            Ok(answer) => step = exchange.answer(&answer),
+            Err(problem) => {
+                progress.sent = sent_before || problem.was_sent();
+                return failed(&problem.to_string());
+            }
+        }
+    }
+}
+
+/// No request can be made of the inputs; only a person can mend that.
+fn denied(message: &str) -> Outcome {
+    failure(Verdict::Denied, message)
+}
+
+fn failed(message: &str) -> Outcome {
+    failure(Verdict::Transient, message)
+}
+
+fn failure(verdict: Verdict, message: &str) -> Outcome {
+    Outcome::Failed(Failure { verdict, retry_after: None, message: message.to_owned(), date: None })
+}

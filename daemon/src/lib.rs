@@ -1,0 +1,21 @@
+//! The daemon of tokend, as a library: the binary and the tests run it.
+//!
+//! The rooms know each other by [`ports`] only: the [`engine`] asks a store, an
+//! issuer and a clock, whoever they are; [`daemon`] wires the real ones to it and
+//! to [`rpc`], which serves callers.
+
+pub mod clock;
+pub mod config;
+pub mod credential;
+pub mod daemon;
+pub mod dev;
+pub mod engine;
+pub mod entropy;
+pub mod init;
+pub mod issuer;
+pub mod ports;
+pub mod published;
+pub mod rpc;
+pub mod socket;
+pub mod store;
+pub mod systemd;

@@ -1,0 +1,204 @@
+//! The seams of the daemon: what the engine asks of the clock, the store and the
+//! issuer, and how they answer.
+//!
+//! The rooms on either side know these types and not each other. Whoever drives
+//! the engine puts the answers back into it, so that a simulation can stand where
+//! SQLite, HTTP and the machine's clock stand.
+
+use std::{
+    fmt::{Display, Formatter},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokend_core::{
+    BootId, Cause, Failure, History, IssuanceId, Limit, Moment, Name, Stamp, StoreFailure, Token,
+};
+use tokend_provider::{AcceptedInputs, Definition, Outcome};
+
+use crate::credential::{Credential, CredentialId, Grant};
+
+/// Reads the machine's clocks.
+pub trait Clock {
+    /// Reads both clocks together.
+    fn now(&self) -> Moment;
+
+    /// Identifies this boot of the machine.
+    fn boot_id(&self) -> BootId;
+
+    /// Returns `now` in the form that outlives the boot.
+    fn stamp(&self) -> Stamp {
+        Stamp { moment: self.now(), boot_id: self.boot_id(), date: None }
+    }
+}
+
+/// Runs providers' dances.
+pub trait Issuer {
+    /// Starts one. It ends in one [`Issuance`], however long the provider takes
+    /// and whatever becomes of the callers.
+    fn issue(&mut self, job: Job);
+}
+
+/// A dance to run.
+#[derive(Debug)]
+pub struct Job {
+    /// The credential's name.
+    pub name: Name,
+    /// The issuance, which the ledger holds.
+    pub issuance: IssuanceId,
+    /// How it goes.
+    pub definition: Arc<Definition>,
+    /// What goes into it.
+    pub inputs: Arc<AcceptedInputs>,
+}
+
+/// How a dance ended.
+#[derive(Debug)]
+pub struct Issuance {
+    /// The credential's name, as in the job.
+    pub name: Name,
+    /// The issuance, as in the job.
+    pub issuance: IssuanceId,
+    /// When its last request was sent: the token's life is counted from here.
+    pub sent_at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether any of it may have reached the provider. It isn't counted
+    /// against a budget if not.
+    pub sent: bool,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Keeps credentials, tokens and the ledger.
+pub trait Store {
+    /// Starts a write. It ends in one [`Written`] with the same ticket; an `Ok`
+    /// means that it is on disk. Writes take effect in the order in which they
+    /// were submitted.
+    fn submit(&mut self, ticket: Ticket, write: Write);
+}
+
+/// Tells the answers of the store apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// A change to what is stored, done whole or not at all.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Stores a credential in place of the one with the same id, if there is one.
+    Credential(Arc<Credential>),
+    /// Removes a credential and its token. The ledger keeps its issuances.
+    Remove(CredentialId),
+    /// Writes an issuance into the ledger, if the limits allow it.
+    Reserve(Reservation),
+    /// Stores a token in place of the one before, and settles its issuance.
+    Token {
+        /// Whose.
+        credential: CredentialId,
+        /// The token.
+        token: Arc<Token<Grant>>,
+        /// Its issuance.
+        issuance: IssuanceId,
+        /// When the answer came.
+        settled: Settled,
+    },
+    /// Settles an issuance that failed.
+    Failure {
+        /// Which.
+        issuance: IssuanceId,
+        /// Whether it counts against a budget.
+        sent: bool,
+        /// Why.
+        failure: Failure,
+        /// When that was known.
+        settled: Settled,
+    },
+}
+
+/// An issuance to write into the ledger.
+#[derive(Debug, Clone)]
+pub struct Reservation {
+    /// Its id.
+    pub issuance: IssuanceId,
+    /// The credential that wants it.
+    pub credential: CredentialId,
+    /// The account at the provider; issuances of one account share its limits.
+    pub account: String,
+    /// The limits that must still be kept with this issuance counted.
+    pub limits: Vec<Limit>,
+    /// Why it is wanted.
+    pub cause: Cause,
+    /// Now.
+    pub at: Stamp,
+}
+
+/// When an issuance was settled.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled {
+    /// Now, by both clocks; with the provider's Date, if the answer had one.
+    pub at: Stamp,
+    /// How long the issuance took.
+    pub took: Duration,
+}
+
+/// The answer to a write.
+#[derive(Debug)]
+pub struct Written {
+    /// The write's ticket.
+    pub ticket: Ticket,
+    /// What became of it. After an error nothing has changed.
+    pub result: Result<Reply, StoreFailure>,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It is on disk.
+    Done,
+    /// The limits allow no issuance; nothing was written.
+    Refused {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+}
+
+/// What the store held when it was opened.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The credentials, in the order of their names.
+    pub credentials: Vec<StoredCredential>,
+    /// Rows that can't be opened. They harm no one but themselves, and nothing
+    /// is written over them.
+    pub damaged: Vec<Damage>,
+}
+
+/// A credential as it was stored.
+#[derive(Debug)]
+pub struct StoredCredential {
+    /// The credential.
+    pub credential: Credential,
+    /// Its token, expired or not.
+    pub token: Option<Token<Grant>>,
+    /// How its latest issuances went.
+    pub history: History,
+}
+
+/// A row that can't be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The credential, if its own row could be opened. It can be removed, which
+    /// is the only thing left to do with it.
+    pub credential: Option<(Name, CredentialId)>,
+    /// Which row, and what is wrong with it.
+    pub message: String,
+}
+
+impl Display for Damage {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match &self.credential {
+            Some((name, _)) => write!(f, "the credential {name} is damaged: {}", self.message),
+            None => write!(f, "a credential is damaged: {}", self.message),
+        }
+    }
+}

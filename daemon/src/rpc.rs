@@ -1,0 +1,146 @@
+//! Serves the contract to callers and operators.
+
+mod access;
+mod admin;
+mod credential;
+mod health;
+mod peer;
+mod principal;
+mod provider;
+mod serve;
+mod status;
+mod token;
+
+use std::{collections::BTreeMap, convert::Infallible, future, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokend_proto::v1::{
+    admin_service_server::AdminServiceServer, credential_service_server::CredentialServiceServer,
+    provider_service_server::ProviderServiceServer,
+};
+use tokend_provider::Library;
+use tokio::sync::{mpsc, oneshot};
+use tonic::{Status, body::Body, server::NamedService};
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::pb;
+use tower_service::Service;
+
+use self::{
+    admin::Admin, credential::Credentials, health::Health, provider::Providers, token::Tokens,
+};
+pub use self::{
+    peer::{Door, Peer},
+    serve::{Listener, serve},
+};
+use crate::{
+    engine::{Command, Error, Reply},
+    ports::Clock,
+    published::Slots,
+};
+
+/// What the services need of the rest of the daemon.
+#[derive(Clone)]
+pub struct Context {
+    /// Tokens to be read.
+    pub slots: Arc<Slots>,
+    /// Where commands for the engine go.
+    pub engine: mpsc::Sender<Command>,
+    /// The definitions that there are.
+    pub library: Arc<Library>,
+    /// The clock.
+    pub clock: Arc<dyn Clock + Send + Sync>,
+    /// What the daemon tells of itself.
+    pub about: Arc<About>,
+}
+
+/// What the daemon tells of itself.
+#[derive(Debug)]
+pub struct About {
+    /// The user that it runs as.
+    pub uid: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The directory that holds the store.
+    pub state_dir: std::path::PathBuf,
+    /// The callers' socket.
+    pub socket: std::path::PathBuf,
+}
+
+impl Context {
+    /// Asks the engine something and waits for its answer.
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Status> {
+        let (reply, answer) = oneshot::channel();
+        let stopping = || status::of(&Error::Stopping);
+        self.engine.send(command(reply)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?.map_err(|error| status::of(&error))
+    }
+}
+
+/// All services of one socket, by name.
+#[derive(Clone)]
+pub struct Services(Arc<BTreeMap<&'static str, Route>>);
+
+type Route = Box<dyn Fn(Request<Incoming>) -> Answer + Send + Sync>;
+
+type Answer = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+impl Services {
+    /// Makes the services that callers are offered at `door`.
+    pub fn new(context: &Context, door: Door) -> Self {
+        let mut routes = BTreeMap::from([route(Tokens::new(context.clone()))]);
+        if door == Door::Operators {
+            routes.extend([
+                route(CredentialServiceServer::new(Credentials::new(context.clone()))),
+                route(ProviderServiceServer::new(Providers::new(Arc::clone(&context.library)))),
+                route(AdminServiceServer::new(Admin::new(context.clone()))),
+            ]);
+        }
+        let health = Health::new(context.clone(), &names(&routes));
+        routes.extend([route(HealthServer::new(health))]);
+        // Both versions: many tools speak the older one only.
+        let names = names(&routes);
+        let v1 = reflection(&names).build_v1().map(route);
+        let v1alpha = reflection(&names).build_v1alpha().map(route);
+        let both = v1.into_iter().chain(v1alpha);
+        routes.extend(both);
+        Self(Arc::new(routes))
+    }
+
+    /// Answers one request.
+    fn answer(&self, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path();
+        let name = path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or("");
+        if let Some(route) = self.0.get(name) {
+            return route(request);
+        }
+        let answer = Status::unimplemented("this socket has no such service").into_http();
+        Box::pin(future::ready(Ok(answer)))
+    }
+}
+
+fn route<S>(service: S) -> (&'static str, Route)
+where
+    S: NamedService + Clone + Send + Sync + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>,
+{
+    (S::NAME, Box::new(move |request| service.clone().call(request)))
+}
+
+fn names(routes: &BTreeMap<&'static str, Route>) -> Vec<&'static str> {
+    routes.keys().copied().collect()
+}
+
+fn reflection(names: &[&str]) -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(tokend_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(pb::v1::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(pb::v1alpha::FILE_DESCRIPTOR_SET)
+        .include_reflection_service(false);
+    let own = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+    let names = names.iter().copied().chain(own);
+    names.fold(builder, tonic_reflection::server::Builder::with_service_name)
+}

@@ -1,0 +1,105 @@
+//! Who may read a credential's tokens.
+
+use std::fmt::{Display, Formatter};
+
+use super::Peer;
+use crate::credential::{Reader, ReaderKind};
+
+/// The number that the kernel shows for users and groups that have none in this
+/// user namespace: it can be anyone, so it is no one.
+pub(super) const OVERFLOW: u32 = 65_534;
+
+/// The rule that lets someone in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rule<'a> {
+    /// Root reads everything.
+    Root,
+    /// So does the user that tokend runs as.
+    Own,
+    /// The credential's readers say so.
+    Reader(&'a Reader),
+}
+
+/// Returns the rule that lets `peer` read what `readers` may read, if one does.
+pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, readers: &'a [Reader]) -> Option<Rule<'a>> {
+    if peer.uid == 0 {
+        return Some(Rule::Root);
+    }
+    if peer.uid == own_uid && peer.uid != OVERFLOW {
+        return Some(Rule::Own);
+    }
+    let matches = |reader: &&Reader| {
+        reader.id != OVERFLOW
+            && match reader.kind {
+                ReaderKind::User => reader.id == peer.uid,
+                ReaderKind::Group => reader.id == peer.gid || peer.groups.contains(&reader.id),
+            }
+    };
+    readers.iter().find(matches).map(Rule::Reader)
+}
+
+/// Tells whether `peer` may do what operators do.
+pub(super) fn is_operator(peer: &Peer, own_uid: u32) -> bool {
+    decide(peer, own_uid, &[]).is_some()
+}
+
+impl Display for Rule<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Root => f.write_str("root"),
+            Self::Own => f.write_str("the daemon's own user"),
+            Self::Reader(reader) => reader.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: u32 = 990;
+
+    fn peer(uid: u32, gid: u32, groups: &[u32]) -> Peer {
+        Peer { uid, gid, groups: groups.to_vec(), pid: Some(1) }
+    }
+
+    fn reader(kind: ReaderKind, id: u32) -> Reader {
+        Reader { kind, id, name: None }
+    }
+
+    #[test]
+    fn decisions() {
+        let ann = reader(ReaderKind::User, 1_000);
+        let ci = reader(ReaderKind::Group, 50);
+        let both = [ann.clone(), ci.clone()];
+        for (peer, readers, expected) in [
+            (peer(0, 0, &[]), &[][..], Some(Rule::Root)),
+            (peer(OWN, OWN, &[]), &[], Some(Rule::Own)),
+            (peer(1_000, 1_000, &[]), &[], None),
+            (peer(1_000, 1_000, &[]), &both, Some(Rule::Reader(&ann))),
+            (peer(1_001, 50, &[]), &both, Some(Rule::Reader(&ci))),
+            (peer(1_001, 1_001, &[4, 50]), &both, Some(Rule::Reader(&ci))),
+            (peer(1_001, 1_001, &[4]), &both, None),
+            // A user's number isn't a group's.
+            (peer(50, 1_001, &[]), &both, None),
+            (peer(1_001, 1_000, &[]), &both, None),
+        ] {
+            assert_eq!(decide(&peer, OWN, readers), expected, "{peer:?} {readers:?}");
+        }
+    }
+
+    #[test]
+    fn the_overflow_number_matches_no_one() {
+        let readers = [reader(ReaderKind::User, OVERFLOW), reader(ReaderKind::Group, OVERFLOW)];
+        let nobody = peer(OVERFLOW, OVERFLOW, &[OVERFLOW]);
+        assert_eq!(decide(&nobody, OWN, &readers), None);
+        assert_eq!(decide(&nobody, OVERFLOW, &readers), None, "even where tokend is nobody");
+    }
+
+    #[test]
+    fn readers_are_no_operators() {
+        assert!(is_operator(&peer(0, 0, &[]), OWN));
+        assert!(is_operator(&peer(OWN, OWN, &[]), OWN));
+        assert!(!is_operator(&peer(1_000, 0, &[0]), OWN));
+    }
+}

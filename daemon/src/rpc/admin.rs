@@ -1,0 +1,143 @@
+//! The service by which operators look after the daemon.
+
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process,
+};
+
+use tokend_proto::{
+    reason,
+    v1::{
+        ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest, GetStatusResponse,
+        admin_service_server::AdminService,
+    },
+};
+use tonic::{Code, Request, Response, Status};
+
+use super::{Context, Peer, access, credential, principal, status, token::parse_name};
+use crate::{engine::Command, published::timestamp};
+
+/// `tokend.v1.AdminService`.
+#[derive(Clone)]
+pub(super) struct Admin(Context);
+
+impl Admin {
+    pub(super) fn new(context: Context) -> Self {
+        Self(context)
+    }
+}
+
+#[tonic::async_trait]
+impl AdminService for Admin {
+    async fn get_status(
+        &self,
+        _: Request<GetStatusRequest>,
+    ) -> Result<Response<GetStatusResponse>, Status> {
+        let list = |reply| Command::List { after: None, limit: usize::MAX, reply };
+        let snapshots = self.0.ask(list).await?;
+        let problems = self.0.ask(|reply| Command::Problems { reply }).await?;
+        let about = &self.0.about;
+        Ok(Response::new(GetStatusResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: process::id(),
+            start_time: Some(timestamp(about.started_at)),
+            state_directory: about.state_dir.display().to_string(),
+            credentials: snapshots.iter().map(credential::message).collect(),
+            problems,
+        }))
+    }
+
+    async fn explain_access(
+        &self,
+        request: Request<ExplainAccessRequest>,
+    ) -> Result<Response<ExplainAccessResponse>, Status> {
+        let ExplainAccessRequest { name, user } = request.into_inner();
+        let name = parse_name(&name)?;
+        let get = |reply| Command::Get { name: name.clone(), reply };
+        let snapshot = self.0.ask(get).await?;
+        let (own_uid, socket) = (self.0.about.uid, self.0.about.socket.clone());
+        let explain = move || explain(&snapshot, own_uid, &socket, &user);
+        let explained = tokio::task::spawn_blocking(explain);
+        let answer = explained.await.map_err(|_| Status::internal("lookup failed"))?;
+        answer
+            .map(Response::new)
+            .map_err(|error| status::new(Code::NotFound, reason::USER_NOT_FOUND, error.to_string()))
+    }
+}
+
+fn explain(
+    snapshot: &crate::engine::Snapshot,
+    own_uid: u32,
+    socket: &Path,
+    user: &str,
+) -> Result<ExplainAccessResponse, principal::PrincipalError> {
+    let principal::Account { name: user, peer } = principal::account(user)?;
+    let credential = &snapshot.credential;
+    let rule = access::decide(&peer, own_uid, &credential.readers);
+    let mut remedies = Vec::new();
+    if rule.is_none() {
+        remedies.push(format!("tokend-cli grant {} user:{user}", credential.name));
+    }
+    let barrier = Barrier::before(socket, &peer);
+    if let Some(barrier) = &barrier {
+        remedies.push(barrier.remedy(&user));
+    }
+    let mut identity = vec![format!("uid:{} ({user})", peer.uid)];
+    identity.extend(
+        peer.groups.iter().map(|gid| format!("gid:{gid} ({})", principal::group_name(*gid))),
+    );
+    Ok(ExplainAccessResponse {
+        allowed: rule.is_some(),
+        rule: rule.map_or_else(|| "no rule".to_owned(), |rule| rule.to_string()),
+        identity,
+        socket_reachable: barrier.is_none(),
+        remedies,
+    })
+}
+
+/// A file permission that keeps someone from the socket.
+struct Barrier {
+    path: PathBuf,
+    group: u32,
+    group_would_do: bool,
+}
+
+impl Barrier {
+    /// Connecting takes the right to write the socket and to search each
+    /// directory above it (`unix(7)`, `path_resolution(7)`).
+    fn before(socket: &Path, peer: &Peer) -> Option<Self> {
+        const WRITE: u32 = 0o2;
+        const SEARCH: u32 = 0o1;
+        let needs = socket.ancestors().skip(1).map(|dir| (dir, SEARCH));
+        let needs = std::iter::once((socket, WRITE)).chain(needs);
+        needs.filter(|_| peer.uid != 0).find_map(|(path, need)| {
+            let metadata = path.metadata().ok()?;
+            let mode = metadata.mode();
+            let in_group = peer.gid == metadata.gid() || peer.groups.contains(&metadata.gid());
+            let class = match (metadata.uid() == peer.uid, in_group) {
+                (true, _) => mode >> 6,
+                (false, true) => mode >> 3,
+                (false, false) => mode,
+            };
+            (class & need == 0).then(|| Self {
+                path: path.to_owned(),
+                group: metadata.gid(),
+                group_would_do: (mode >> 3) & need != 0,
+            })
+        })
+    }
+
+    fn remedy(&self, user: &str) -> String {
+        let path = self.path.display();
+        if self.group_would_do {
+            let group = principal::group_name(self.group);
+            format!(
+                "the permissions of {path} let in members of group {group}: run \
+                 `sudo usermod -aG {group} {user}`, then let {user} log in again"
+            )
+        } else {
+            format!("the permissions of {path} keep {user} out; use a socket elsewhere")
+        }
+    }
+}

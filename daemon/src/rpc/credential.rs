@@ -1,0 +1,243 @@
+//! The service by which operators manage credentials.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokend_core::{Refusal, Setback, State};
+use tokend_proto::{
+    reason,
+    v1::{
+        CreateCredentialRequest, Credential, DeleteCredentialRequest, Failure,
+        GetCredentialRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
+        RefreshCredentialRequest, RevokeAccessRequest, TokenInfo, credential,
+        credential_service_server::CredentialService,
+    },
+};
+use tonic::{Code, Request, Response, Status};
+
+use super::{
+    Context, principal, status,
+    token::{parse_name, peer},
+};
+use crate::{
+    credential::Reader,
+    engine::{Change, Command, NewCredential, Snapshot},
+    published::timestamp,
+};
+
+/// The longest page of a list.
+const LONGEST_PAGE: u32 = 1_000;
+
+/// `tokend.v1.CredentialService`.
+#[derive(Clone)]
+pub(super) struct Credentials(Context);
+
+impl Credentials {
+    pub(super) fn new(context: Context) -> Self {
+        Self(context)
+    }
+}
+
+#[tonic::async_trait]
+impl CredentialService for Credentials {
+    async fn create_credential(
+        &self,
+        request: Request<CreateCredentialRequest>,
+    ) -> Result<Response<Credential>, Status> {
+        note(&request, "create credential");
+        let CreateCredentialRequest { credential, secrets } = request.into_inner();
+        let Credential { name, provider, variables, readers, .. } = credential.unwrap_or_default();
+        let new = NewCredential {
+            name: parse_name(&name)?,
+            provider,
+            variables,
+            secrets: secrets.into_iter().map(|(k, v)| (k, SecretString::from(v))).collect(),
+            readers: look_up(readers).await?,
+        };
+        let change = |reply| Command::Change(Change::Create { new, reply });
+        self.0.ask(change).await.map(|snapshot| shown(&snapshot))
+    }
+
+    async fn get_credential(
+        &self,
+        request: Request<GetCredentialRequest>,
+    ) -> Result<Response<Credential>, Status> {
+        let name = parse_name(&request.get_ref().name)?;
+        self.0.ask(|reply| Command::Get { name, reply }).await.map(|snapshot| shown(&snapshot))
+    }
+
+    async fn list_credentials(
+        &self,
+        request: Request<ListCredentialsRequest>,
+    ) -> Result<Response<ListCredentialsResponse>, Status> {
+        let ListCredentialsRequest { page_size, page_token } = request.into_inner();
+        let limit = match page_size {
+            0 => LONGEST_PAGE,
+            size => size.min(LONGEST_PAGE),
+        };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let after = match page_token.as_str() {
+            "" => None,
+            token => Some(token.parse().map_err(|_| {
+                let message = "page_token isn't one that ListCredentials gave";
+                status::new(Code::InvalidArgument, reason::INVALID_PAGE_TOKEN, message)
+            })?),
+        };
+        // One more than asked for tells whether there is another page.
+        let command = |reply| Command::List { after, limit: limit + 1, reply };
+        let mut snapshots = self.0.ask(command).await?;
+        let more = snapshots.len() > limit;
+        snapshots.truncate(limit);
+        let last = snapshots.last().map(|s| s.credential.name.to_string());
+        Ok(Response::new(ListCredentialsResponse {
+            credentials: snapshots.iter().map(message).collect(),
+            next_page_token: last.filter(|_| more).unwrap_or_default(),
+        }))
+    }
+
+    async fn delete_credential(
+        &self,
+        request: Request<DeleteCredentialRequest>,
+    ) -> Result<Response<()>, Status> {
+        note(&request, "delete credential");
+        let DeleteCredentialRequest { name, etag } = request.into_inner();
+        let (name, revision) = (parse_name(&name)?, revision(&etag)?);
+        let change = |reply| Command::Change(Change::Remove { name, revision, reply });
+        self.0.ask(change).await.map(Response::new)
+    }
+
+    async fn grant_access(
+        &self,
+        request: Request<GrantAccessRequest>,
+    ) -> Result<Response<Credential>, Status> {
+        note(&request, "grant access");
+        let GrantAccessRequest { name, readers, etag } = request.into_inner();
+        let (name, revision) = (parse_name(&name)?, revision(&etag)?);
+        let readers = look_up(readers).await?;
+        let change = |reply| Command::Change(Change::Grant { name, revision, readers, reply });
+        self.0.ask(change).await.map(|snapshot| shown(&snapshot))
+    }
+
+    async fn revoke_access(
+        &self,
+        request: Request<RevokeAccessRequest>,
+    ) -> Result<Response<Credential>, Status> {
+        note(&request, "revoke access");
+        let RevokeAccessRequest { name, readers, etag } = request.into_inner();
+        let (name, revision) = (parse_name(&name)?, revision(&etag)?);
+        let readers = look_up(readers).await?;
+        let change = |reply| Command::Change(Change::Revoke { name, revision, readers, reply });
+        self.0.ask(change).await.map(|snapshot| shown(&snapshot))
+    }
+
+    async fn refresh_credential(
+        &self,
+        request: Request<RefreshCredentialRequest>,
+    ) -> Result<Response<Credential>, Status> {
+        note(&request, "refresh credential");
+        let name = parse_name(&request.get_ref().name)?;
+        let refreshed = name.clone();
+        self.0.ask(|reply| Command::Refresh { name: refreshed, reply }).await?;
+        self.0.ask(|reply| Command::Get { name, reply }).await.map(|snapshot| shown(&snapshot))
+    }
+}
+
+/// Leaves a trace of who changed something.
+fn note<T>(request: &Request<T>, what: &str) {
+    if let Ok(peer) = peer(request) {
+        tracing::info!(uid = peer.uid, pid = peer.pid, "operator: {what}");
+    }
+}
+
+fn revision(etag: &str) -> Result<Option<u64>, Status> {
+    if etag.is_empty() {
+        return Ok(None);
+    }
+    let mismatch = |_| {
+        let message = "the etag isn't one that tokend gave; read the credential again";
+        status::new(Code::Aborted, reason::ETAG_MISMATCH, message)
+    };
+    etag.parse().map(Some).map_err(mismatch)
+}
+
+/// Looks readers up, away from the serving thread: it can wait for the network.
+async fn look_up(readers: Vec<String>) -> Result<Vec<Reader>, Status> {
+    let all = move || readers.iter().map(|text| principal::reader(text)).collect();
+    let looked_up: Result<Vec<Reader>, _> =
+        tokio::task::spawn_blocking(all).await.map_err(|_| Status::internal("lookup failed"))?;
+    looked_up.map_err(|error| {
+        status::new(Code::InvalidArgument, reason::INVALID_PRINCIPAL, error.to_string())
+    })
+}
+
+fn shown(snapshot: &Snapshot) -> Response<Credential> {
+    Response::new(message(snapshot))
+}
+
+/// Returns a credential as the contract shows it, without secrets.
+pub(super) fn message(snapshot: &Snapshot) -> Credential {
+    let stored = &snapshot.credential;
+    Credential {
+        name: stored.name.to_string(),
+        provider: stored.provider.clone(),
+        etag: stored.revision.to_string(),
+        variables: stored.variables.clone(),
+        secret_names: stored.secrets.keys().cloned().collect(),
+        readers: stored.readers.iter().map(ToString::to_string).collect(),
+        create_time: Some(timestamp(stored.created_at)),
+        update_time: Some(timestamp(stored.updated_at)),
+        state: state(snapshot.state).into(),
+        token: snapshot.token.as_ref().map(|token| TokenInfo {
+            token_id: token.id.to_string(),
+            issue_time: Some(timestamp(token.issued_at)),
+            expire_time: token.expires_at.map(timestamp),
+            refresh_time: token.refresh_at.map(timestamp),
+            expired: snapshot.expired,
+        }),
+        last_failure: snapshot
+            .setback
+            .as_ref()
+            .map(|(setback, at)| failure(snapshot, setback, *at)),
+        last_use_time: snapshot.last_use.map(timestamp),
+    }
+}
+
+fn state(state: State) -> credential::State {
+    match state {
+        State::Empty => credential::State::Empty,
+        State::Issuing => credential::State::Issuing,
+        State::Fresh => credential::State::Fresh,
+        State::Refreshing => credential::State::Refreshing,
+        State::BackingOff => credential::State::BackingOff,
+        State::Limited => credential::State::Limited,
+        State::Refused => credential::State::Refused,
+    }
+}
+
+fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> Failure {
+    let refusal = setback.refusal(Duration::ZERO);
+    let name = &snapshot.credential.name;
+    let remedy = match &refusal {
+        Refusal::Rejected { .. } => format!(
+            "check the secrets and the account at the provider; then run `tokend-cli refresh {name}`, \
+             or remove the credential and add it again"
+        ),
+        Refusal::BudgetExhausted { .. } => {
+            "wait: the limits on issued tokens allow the next one then".to_owned()
+        }
+        Refusal::Store(store) if store.full => {
+            "free space on the disk that holds the store".to_owned()
+        }
+        Refusal::Store(_) => "see tokend's log for what is wrong with the store".to_owned(),
+        _ => format!("wait, or run `tokend-cli refresh {name}` once the cause is mended"),
+    };
+    Failure {
+        reason: status::refusal_reason(&refusal).to_owned(),
+        message: setback.to_string(),
+        time: Some(timestamp(at)),
+        retry_time: snapshot.retry_at.map(timestamp),
+        consecutive: snapshot.consecutive_failures,
+        remedy,
+    }
+}

@@ -1,0 +1,124 @@
+//! Users and groups as people write them, looked up on this machine.
+
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+
+use super::{Peer, access::OVERFLOW};
+use crate::credential::{Reader, ReaderKind};
+
+/// Why a text is no user or group.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(super) enum PrincipalError {
+    #[error("{0:?} is no reader; write user:NAME, group:NAME, uid:NUMBER or gid:NUMBER")]
+    Malformed(String),
+    #[error("there is no user {0:?} on this machine")]
+    NoUser(String),
+    #[error("there is no group {0:?} on this machine")]
+    NoGroup(String),
+    #[error(
+        "{0} has the number {OVERFLOW}, which the kernel shows for everyone whom a namespace \
+         doesn't know: it can't be given access"
+    )]
+    Overflow(String),
+    #[error("can't look up {0:?}: {1}")]
+    Lookup(String, nix::Error),
+}
+
+/// Parses `user:NAME`, `group:NAME`, `uid:NUMBER` or `gid:NUMBER`. Names are
+/// looked up, which can wait for the network.
+pub(super) fn reader(text: &str) -> Result<Reader, PrincipalError> {
+    let malformed = || PrincipalError::Malformed(text.to_owned());
+    let (kind, rest) = text.split_once(':').ok_or_else(malformed)?;
+    let number = || rest.parse::<u32>().map_err(|_| malformed());
+    let lookup = |error| PrincipalError::Lookup(rest.to_owned(), error);
+    let named = |kind, id| Reader { kind, id, name: Some(rest.to_owned()) };
+    let reader = match kind {
+        "user" => {
+            let user = User::from_name(rest).map_err(lookup)?;
+            let user = user.ok_or_else(|| PrincipalError::NoUser(rest.to_owned()))?;
+            named(ReaderKind::User, user.uid.as_raw())
+        }
+        "group" => {
+            let group = Group::from_name(rest).map_err(lookup)?;
+            let group = group.ok_or_else(|| PrincipalError::NoGroup(rest.to_owned()))?;
+            named(ReaderKind::Group, group.gid.as_raw())
+        }
+        "uid" => Reader { kind: ReaderKind::User, id: number()?, name: None },
+        "gid" => Reader { kind: ReaderKind::Group, id: number()?, name: None },
+        _ => return Err(malformed()),
+    };
+    if reader.id == OVERFLOW { Err(PrincipalError::Overflow(text.to_owned())) } else { Ok(reader) }
+}
+
+/// A user of this machine with all groups, as a new login would have them.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) name: String,
+    pub(super) peer: Peer,
+}
+
+/// Looks up a user by name or number.
+pub(super) fn account(text: &str) -> Result<Account, PrincipalError> {
+    let lookup = |error| PrincipalError::Lookup(text.to_owned(), error);
+    let by_number = text.parse().ok().map(|uid| User::from_uid(Uid::from_raw(uid)));
+    let user = by_number.unwrap_or_else(|| User::from_name(text)).map_err(lookup)?;
+    let user = user.ok_or_else(|| PrincipalError::NoUser(text.to_owned()))?;
+    let name = std::ffi::CString::new(user.name.as_str())
+        .map_err(|_| PrincipalError::NoUser(text.to_owned()))?;
+    let groups = getgrouplist(&name, user.gid).map_err(lookup)?;
+    Ok(Account {
+        name: user.name,
+        peer: Peer {
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+            groups: groups.into_iter().map(Gid::as_raw).collect(),
+            pid: None,
+        },
+    })
+}
+
+/// Returns a group's name, or its number if it has none.
+pub(super) fn group_name(gid: u32) -> String {
+    let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
+    group.map_or_else(|| gid.to_string(), |group| group.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_are_looked_up() {
+        let root = reader("user:root").unwrap();
+        assert_eq!(
+            (root.kind, root.id, root.to_string()),
+            (ReaderKind::User, 0, "user:root".into())
+        );
+        assert_eq!(reader("uid:4711").unwrap().to_string(), "uid:4711");
+        assert_eq!(reader("gid:4711").unwrap().kind, ReaderKind::Group);
+    }
+
+    #[test]
+    fn what_is_no_reader_is_said_to_be_none() {
+        for text in ["", "root", "user", "uid:", "uid:x", "uid:-1", "gid:4294967296", "host:a"] {
+            assert_eq!(reader(text), Err(PrincipalError::Malformed(text.to_owned())));
+        }
+        let missing = "no-such-one-here".to_owned();
+        assert_eq!(
+            reader(&format!("user:{missing}")),
+            Err(PrincipalError::NoUser(missing.clone()))
+        );
+        assert_eq!(reader(&format!("group:{missing}")), Err(PrincipalError::NoGroup(missing)));
+    }
+
+    #[test]
+    fn no_access_can_be_given_to_the_overflow_number() {
+        let error = reader("uid:65534").unwrap_err();
+        assert_eq!(error, PrincipalError::Overflow("uid:65534".to_owned()));
+    }
+
+    #[test]
+    fn an_account_is_found_by_name_and_number() {
+        assert_eq!(account("root").unwrap().peer, account("0").unwrap().peer);
+        assert!(account("no-such-one-here").is_err());
+    }
+}

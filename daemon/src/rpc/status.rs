@@ -1,0 +1,82 @@
+//! Errors as gRPC carries them: a code, a reason for programs, a message for
+//! people.
+
+use std::time::Duration;
+
+use tokend_core::{Refusal, StoreFailure};
+use tokend_proto::{ERROR_DOMAIN, reason};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::engine::Error;
+
+/// Makes a status with a reason.
+pub(super) fn new(code: Code, reason: &str, message: impl Into<String>) -> Status {
+    build(code, reason, message.into(), None)
+}
+
+/// What a caller learns of a credential that it may not read, or that isn't
+/// there: the same.
+pub(super) fn not_permitted() -> Status {
+    let message = "there is no such credential, or you may not read it";
+    new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
+}
+
+/// Translates an error of the engine.
+pub(super) fn of(error: &Error) -> Status {
+    let (code, reason, retry_after) = match error {
+        Error::Refused(refusal) => refused(refusal),
+        Error::NotFound(_) => (Code::NotFound, reason::CREDENTIAL_NOT_FOUND, None),
+        Error::Exists(_) => (Code::AlreadyExists, reason::CREDENTIAL_EXISTS, None),
+        Error::Damaged { .. } => (Code::DataLoss, reason::CREDENTIAL_DAMAGED, None),
+        Error::ProviderNotFound { .. } => (Code::NotFound, reason::PROVIDER_NOT_FOUND, None),
+        Error::Input(_) => (Code::InvalidArgument, reason::INVALID_INPUT, None),
+        Error::RevisionMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
+        Error::ReaderNotFound { .. } => (Code::NotFound, reason::READER_NOT_FOUND, None),
+        Error::Store(failure) => store(failure),
+        Error::Stopping => (Code::Unavailable, reason::SHUTTING_DOWN, None),
+    };
+    build(code, reason, error.to_string(), retry_after)
+}
+
+/// Returns the reason that callers get for a refusal.
+pub(super) fn refusal_reason(refusal: &Refusal) -> &'static str {
+    refused(refusal).1
+}
+
+type Parts = (Code, &'static str, Option<Duration>);
+
+fn refused(refusal: &Refusal) -> Parts {
+    match refusal {
+        Refusal::BudgetExhausted { retry_after } => {
+            (Code::ResourceExhausted, reason::ISSUANCE_BUDGET_EXHAUSTED, Some(*retry_after))
+        }
+        Refusal::Unavailable { retry_after, .. } => {
+            (Code::Unavailable, reason::PROVIDER_UNAVAILABLE, Some(*retry_after))
+        }
+        Refusal::Rejected { .. } => (Code::FailedPrecondition, reason::CREDENTIAL_REJECTED, None),
+        Refusal::MinTtlUnsatisfiable { .. } => {
+            (Code::OutOfRange, reason::MIN_TTL_UNSATISFIABLE, None)
+        }
+        Refusal::Store(failure) => store(failure),
+        Refusal::Removed => (Code::Aborted, reason::CREDENTIAL_REMOVED, None),
+    }
+}
+
+fn store(failure: &StoreFailure) -> Parts {
+    if failure.full {
+        (Code::ResourceExhausted, reason::STORE_FULL, None)
+    } else {
+        (Code::Unavailable, reason::STORE_UNAVAILABLE, None)
+    }
+}
+
+fn build(code: Code, reason: &str, message: String, retry_after: Option<Duration>) -> Status {
+    let mut details = ErrorDetails::new();
+    let metadata: [(String, String); 0] = [];
+    details.set_error_info(reason, ERROR_DOMAIN, metadata);
+    if retry_after.is_some() {
+        details.set_retry_info(retry_after);
+    }
+    Status::with_error_details(code, message, details)
+}

@@ -1,0 +1,167 @@
+//! Keeps credentials, tokens and the ledger of issuances in a SQLite database
+//! whose content is sealed.
+//!
+//! All SQL of the daemon is here. A [`Store`] is synchronous and belongs to one
+//! thread; a [`Worker`] is that thread. What a stolen database tells is how many
+//! rows there are, how long they are and when they were written. Those plain
+//! columns aren't authenticated: whoever can write the file can remove rows.
+
+mod database;
+mod directory;
+mod envelope;
+mod error;
+mod history;
+mod key;
+mod ledger;
+mod load;
+mod privacy;
+mod record;
+mod retention;
+mod schema;
+mod seal;
+mod stamp;
+mod worker;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
+use tokend_core::{Random, Stamp, StoreFailure};
+
+pub use self::{
+    directory::DATABASE,
+    error::{CloseError, OpenError},
+    key::{Key, KeyError},
+    privacy::Exposed,
+    worker::Worker,
+};
+use self::{
+    directory::Directory,
+    envelope::Vault,
+    error::{WriteError, full},
+    writer::Writer,
+};
+use crate::ports::{Loaded, Reply, Write};
+
+/// An open store. No other process can open it meanwhile.
+pub struct Store<R> {
+    // Fields are dropped in this order: the lock goes last.
+    connection: Connection,
+    vault: Vault,
+    random: R,
+    path: PathBuf,
+    _directory: Directory,
+}
+
+impl<R: Random> Store<R> {
+    /// How many prepared statements are kept: all that there are.
+    const STATEMENTS: usize = 32;
+
+    /// Makes a store in `directory`, which exists and is closed to others, with a
+    /// new data key that `key` wraps. A store that is there already is left alone.
+    pub fn create(directory: &Path, key: &Key, mut random: R) -> Result<(), OpenError> {
+        let directory = Directory::claim(directory)?;
+        let path = directory.database();
+        if path.symlink_metadata().is_ok() {
+            return Err(OpenError::Exists { path });
+        }
+        // It is made aside and then moved to its place, so that there is never
+        // half a store.
+        let draft = directory.draft();
+        database::draft(&draft, key, &mut random)?;
+        fs::rename(&draft, &path).map_err(|source| OpenError::io(&path, source))?;
+        directory.sync()
+    }
+
+    /// Opens the store in `directory` and brings its schema up to date.
+    ///
+    /// Nothing is written before the lock is held and the key is known to fit.
+    pub fn open(directory: &Path, key: &Key, random: R) -> Result<Self, OpenError> {
+        let directory = Directory::claim(directory)?;
+        let path = directory.database();
+        database::check(&path)?;
+        let sqlite = |source| OpenError::sqlite(&path, source);
+        let mut connection = database::connect(&path).map_err(sqlite)?;
+        // A store that is refused stays as it is, its log included.
+        let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(no_checkpoint, true).map_err(sqlite)?;
+        schema::check(&connection, &path)?;
+        let vault = Vault::open(&connection, key, &path)?;
+        connection.set_db_config(no_checkpoint, false).map_err(sqlite)?;
+
+        schema::migrate(&mut connection, schema::STEPS).map_err(sqlite)?;
+        let journal: String = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+            .map_err(sqlite)?;
+        if journal != "wal" {
+            return Err(OpenError::NoLog { path });
+        }
+        connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
+        Ok(Self { connection, vault, random, path, _directory: directory })
+    }
+
+    /// Reads everything that the daemon starts with.
+    pub fn load(&mut self, now: &Stamp) -> Result<Loaded, OpenError> {
+        load::load(&self.connection, &self.vault, now)
+            .map_err(|source| OpenError::sqlite(&self.path, source))
+    }
+
+    /// Does all `writes` in their order in one transaction, and returns when they
+    /// are on disk.
+    ///
+    /// A write that can't be done changes nothing and leaves the others alone; if
+    /// the transaction can't be committed, none is done.
+    pub fn write(&mut self, writes: &[Write]) -> Vec<Result<Reply, StoreFailure>> {
+        match self.transact(writes) {
+            Ok(results) => {
+                let failure = |error: WriteError| error.into_failure(&self.path);
+                results.into_iter().map(|result| result.map_err(failure)).collect()
+            }
+            Err(error) => {
+                let failure = WriteError::from(error).into_failure(&self.path);
+                vec![Err(failure); writes.len()]
+            }
+        }
+    }
+
+    /// Moves what is in the log into the database and closes both.
+    pub fn close(self) -> Result<(), CloseError> {
+        let Self { connection, path, _directory: directory, .. } = self;
+        let error = |source| CloseError { path: path.clone(), source };
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(error)?;
+        connection.close().map_err(|(_, source)| error(source))?;
+        drop(directory);
+        Ok(())
+    }
+
+    fn transact(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Result<Reply, WriteError>>> {
+        let mut transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut results = Vec::with_capacity(writes.len());
+        for write in writes {
+            let savepoint = transaction.savepoint()?;
+            let reply =
+                Writer { connection: &savepoint, vault: &self.vault, random: &mut self.random }
+                    .apply(write);
+            match reply {
+                Ok(reply) => {
+                    savepoint.commit()?;
+                    results.push(Ok(reply));
+                }
+                // SQLite may have given up the whole transaction, or be about to.
+                Err(WriteError::Sqlite(error)) if savepoint.is_autocommit() || full(&error) => {
+                    return Err(error);
+                }
+                Err(error) => results.push(Err(error)),
+            }
+        }
+        transaction.commit()?;
+        Ok(results)
+    }
+}

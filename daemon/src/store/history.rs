@@ -1,0 +1,75 @@
+//! Tells from the ledger how a credential's latest issuances went.
+
+use rusqlite::Connection;
+use tokend_core::{Failure, History, IssuanceId, Stamp, Verdict};
+
+use super::{
+    envelope::Vault,
+    ledger::{self, OUTCOME, REQUEST},
+    record::{Outcome, OutcomeRecord, RequestRecord},
+    seal::{Broken, Cell},
+    stamp,
+};
+use crate::credential::CredentialId;
+
+/// How many failures in a row are counted. Waits stop growing long before, and a
+/// start must not read weeks of them.
+const MOST_FAILURES: u32 = 1_000;
+
+/// Reads a credential's history. A row that can't be opened makes all of it
+/// unknown.
+pub(super) fn read(
+    connection: &Connection,
+    vault: &Vault,
+    credential: CredentialId,
+    now: &Stamp,
+) -> rusqlite::Result<Result<History, Broken>> {
+    let mut history = History::default();
+    let mut statement = connection.prepare_cached(
+        "SELECT id, request, outcome, reserved_wall_ms, reserved_boot_ms, reserved_boot_id, \
+         settled_wall_ms, settled_boot_ms, settled_boot_id \
+         FROM issuances WHERE credential = ? ORDER BY number DESC LIMIT ?",
+    )?;
+    let mut rows = statement.query((credential.0, MOST_FAILURES))?;
+    while let Some(row) = rows.next()? {
+        let id = ledger::row(IssuanceId(row.get(0)?), credential);
+        let request: Vec<u8> = row.get(1)?;
+        let sealed: Option<Vec<u8>> = row.get(2)?;
+        let outcome = match open(vault, &id, &request, sealed.as_deref()) {
+            Ok(outcome) => outcome,
+            Err(broken) => return Ok(Err(broken)),
+        };
+        let (failure, at) = match outcome {
+            Some(Outcome::Issued) => break,
+            Some(Outcome::Failed(failure)) => (failure, stamp::read(row, 6, None)?),
+            None => (unknown_fate(), stamp::read(row, 3, None)?),
+        };
+        history.consecutive_failures += 1;
+        history
+            .last_failure
+            .get_or_insert_with(|| (failure, at.moment.wall, at.elapsed(now).unwrap_or_default()));
+    }
+    Ok(Ok(history))
+}
+
+fn open(
+    vault: &Vault,
+    row: &[u8; 32],
+    request: &[u8],
+    outcome: Option<&[u8]>,
+) -> Result<Option<Outcome>, Broken> {
+    let _: RequestRecord = vault.open_record(Cell { column: REQUEST, row }, request)?;
+    let Some(outcome) = outcome else {
+        return Ok(None);
+    };
+    let record: OutcomeRecord = vault.open_record(Cell { column: OUTCOME, row }, outcome)?;
+    Ok(Some(record.outcome))
+}
+
+fn unknown_fate() -> Failure {
+    Failure {
+        verdict: Verdict::Transient,
+        retry_after: None,
+        message: "tokend ended before the answer came".into(),
+    }
+}

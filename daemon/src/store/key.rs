@@ -1,0 +1,218 @@
+//! The key that wraps the store's data key, and the file that it is kept in.
+
+use std::{
+    fmt::{Debug, Formatter},
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use ring::hmac;
+use tokend_core::Random;
+use zeroize::Zeroizing;
+
+use super::{Exposed, privacy};
+
+/// A key of 256 bits that is wiped from memory when it is dropped.
+///
+/// As a file it is one line, `tokend-key-v1:` and the key in base64.
+pub struct Key(Zeroizing<[u8; 32]>);
+
+/// A key file can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// There is none.
+    #[error("there is no key file at {}: make one with `tokend init`", .path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// One is to be written where there is one.
+    #[error("there is a key file already, and it is left as it is: {}", .path.display())]
+    Exists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Other users could read it.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// It isn't a key file.
+    #[error("{} isn't a key file of tokend: restore it from a backup", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file can't be used.
+    #[error("can't use the key file {}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Key {
+    const PREFIX: &str = "tokend-key-v1:";
+
+    /// Longer files aren't read to their end: they are no key files.
+    const LONGEST_FILE: usize = 256;
+
+    /// Draws a new key.
+    pub fn generate(random: &mut impl Random) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        random.fill(&mut *bytes);
+        Self(bytes)
+    }
+
+    /// Reads a key file. It must belong to this user or to root and be closed to
+    /// everyone else.
+    ///
+    /// A symbolic link is followed: what is checked is the file that is read.
+    pub fn read(path: &Path) -> Result<Self, KeyError> {
+        let io = |source: io::Error| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::NotFound => KeyError::Missing { path },
+                _ => KeyError::Io { path, source },
+            }
+        };
+        let file = File::open(path).map_err(io)?;
+        privacy::check(path, &file.metadata().map_err(io)?)?;
+        let mut text = Zeroizing::new([0; Self::LONGEST_FILE]);
+        let length = read_up_to(file, &mut *text).map_err(io)?;
+        Self::parse(&text[..length]).ok_or_else(|| KeyError::Malformed { path: path.to_owned() })
+    }
+
+    /// Writes a new key file, readable by this user alone, and returns when it is
+    /// on disk.
+    pub fn write_new(&self, path: &Path) -> Result<(), KeyError> {
+        let io = |source: io::Error| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::AlreadyExists => KeyError::Exists { path },
+                _ => KeyError::Io { path, source },
+            }
+        };
+        let encoded = Zeroizing::new(STANDARD.encode(*self.0));
+        let text = Zeroizing::new(format!("{}{}\n", Self::PREFIX, *encoded));
+        let mut file = privacy::create(path).map_err(io)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = directory.unwrap_or_else(|| Path::new("."));
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Returns what tells keys apart without telling anything about them.
+    pub(super) fn id(&self) -> [u8; 8] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
+        let tag = hmac::sign(&key, b"tokend key id");
+        *tag.as_ref().first_chunk().expect("a SHA-256 tag has 32 bytes")
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let encoded = text.trim_ascii_end().strip_prefix(Self::PREFIX.as_bytes())?;
+        let bytes = Zeroizing::new(STANDARD.decode(encoded).ok()?);
+        let mut key = Zeroizing::new([0; 32]);
+        if bytes.len() != key.len() {
+            return None;
+        }
+        key.copy_from_slice(&bytes);
+        Some(Self(key))
+    }
+}
+
+impl Debug for Key {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key([redacted])")
+    }
+}
+
+/// Reads a file, or as much of it as there is room for.
+fn read_up_to(mut file: File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..])? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    };
+
+    use tokend_core::SplitMix;
+
+    use super::*;
+
+    fn key() -> Key {
+        Key::generate(&mut SplitMix::new(1))
+    }
+
+    #[test]
+    fn a_key_is_read_back_from_its_file_and_through_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, link) = (directory.path().join("key"), directory.path().join("link"));
+        key().write_new(&path).unwrap();
+        symlink(&path, &link).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(Key::read(&path).unwrap().bytes(), key().bytes());
+        assert_eq!(Key::read(&link).unwrap().bytes(), key().bytes());
+    }
+
+    #[test]
+    fn a_key_file_is_never_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        key().write_new(&path).unwrap();
+        let before = fs::read(&path).unwrap();
+        let other = Key::generate(&mut SplitMix::new(2));
+        assert!(matches!(other.write_new(&path), Err(KeyError::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        key().write_new(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let error = Key::read(&path).unwrap_err().to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_showing_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        assert!(matches!(Key::read(&path), Err(KeyError::Missing { .. })));
+        privacy::create(&path).unwrap();
+        let short = format!("tokend-key-v1:{}", STANDARD.encode([7; 31]));
+        let long = format!("tokend-key-v1:{}", STANDARD.encode([7; 33]));
+        let unnamed = STANDARD.encode([7; 32]);
+        let endless = "x".repeat(100_000);
+        for text in ["", "tokend-key-v1:", "tokend-key-v1:!", &short, &long, &unnamed, &endless] {
+            fs::write(&path, text).unwrap();
+            let error = Key::read(&path).unwrap_err();
+            assert!(matches!(error, KeyError::Malformed { .. }), "{error:?}");
+            assert!(text.is_empty() || !format!("{error:?}{error}").contains(text));
+        }
+    }
+
+    #[test]
+    fn debug_output_and_id_tell_nothing() {
+        assert_eq!(format!("{:?}", key()), "Key([redacted])");
+        assert!(!key().bytes().windows(8).any(|window| window == key().id()));
+    }
+}

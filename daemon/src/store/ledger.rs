@@ -1,0 +1,146 @@
+//! The ledger: which issuances were reserved, and what came of them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use tokend_core::{IssuanceId, Random, Stamp, admit};
+
+use super::{
+    error::WriteError,
+    record::{Outcome, OutcomeRecord, RequestRecord},
+    retention,
+    seal::{Cell, Column},
+    stamp::{self, boot_ms, wall_ms},
+    writer::Writer,
+};
+use crate::{
+    credential::CredentialId,
+    ports::{Reply, Reservation, Settled},
+};
+
+pub(super) const REQUEST: Column = Column { table: "issuances", name: "request" };
+pub(super) const OUTCOME: Column = Column { table: "issuances", name: "outcome" };
+
+/// How many issuances are looked at beyond those that a limit allows: they only
+/// tell how old the others are at most.
+const SURPLUS: i64 = 64;
+
+impl<R: Random> Writer<'_, R> {
+    /// Writes an issuance into the ledger, if the limits allow it. It counts from
+    /// then on, whatever is heard of it or not.
+    pub(super) fn reserve(&mut self, reservation: &Reservation) -> Result<Reply, WriteError> {
+        let account = self.vault.account(&reservation.account);
+        if !reservation.limits.is_empty() {
+            let spent = spent(self.connection, &account, reservation)?;
+            if let Err(retry_after) = admit(&spent, &reservation.limits, &reservation.at) {
+                return Ok(Reply::Refused { retry_after });
+            }
+        }
+        let row = row(reservation.issuance, reservation.credential);
+        let cell = Cell { column: REQUEST, row: &row };
+        let record = RequestRecord { cause: reservation.cause };
+        let request = self.vault.seal(cell, &record, self.random);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO issuances (id, credential, account, reserved_wall_ms, \
+                 reserved_boot_ms, reserved_boot_id, request) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                reservation.issuance.0,
+                reservation.credential.0,
+                account,
+                wall_ms(reservation.at.moment.wall),
+                boot_ms(reservation.at.moment.boot),
+                reservation.at.boot_id.0,
+                request,
+            ])?;
+        retention::prune(self.connection, &account, reservation)?;
+        Ok(Reply::Done)
+    }
+
+    /// Writes what came of an issuance. It stops counting if `sent` is false.
+    pub(super) fn settle(
+        &mut self,
+        issuance: IssuanceId,
+        sent: bool,
+        outcome: Outcome,
+        settled: &Settled,
+    ) -> Result<(), WriteError> {
+        let credential = self
+            .connection
+            .prepare_cached("SELECT credential FROM issuances WHERE id = ?")?
+            .query_row([issuance.0], |row| Ok(CredentialId(row.get(0)?)))
+            .optional()?
+            .ok_or(WriteError::NoIssuance(issuance))?;
+        let row = row(issuance, credential);
+        let cell = Cell { column: OUTCOME, row: &row };
+        let record = OutcomeRecord { took: settled.took, outcome };
+        let outcome = self.vault.seal(cell, &record, self.random);
+        self.connection
+            .prepare_cached(
+                "UPDATE issuances SET counts = ?, settled_wall_ms = ?, settled_boot_ms = ?, \
+                 settled_boot_id = ?, date_ms = ?, outcome = ? WHERE id = ?",
+            )?
+            .execute(params![
+                sent,
+                wall_ms(settled.at.moment.wall),
+                boot_ms(settled.at.moment.boot),
+                settled.at.boot_id.0,
+                settled.at.date.map(wall_ms),
+                outcome,
+                issuance.0,
+            ])?;
+        Ok(())
+    }
+}
+
+/// Returns what identifies an issuance's row, its credential included: a row that
+/// is given to another credential can't be opened.
+pub(super) fn row(issuance: IssuanceId, credential: CredentialId) -> [u8; 32] {
+    let mut row = [0; 32];
+    row[..16].copy_from_slice(&issuance.0);
+    row[16..].copy_from_slice(&credential.0);
+    row
+}
+
+/// Returns how many of an account's youngest issuances are looked at.
+pub(super) fn considered(reservation: &Reservation) -> i64 {
+    let most = reservation.limits.iter().map(|limit| limit.count.get()).max();
+    i64::from(most.unwrap_or_default()) + SURPLUS
+}
+
+/// Returns the youngest issuances of an account that count, oldest first.
+///
+/// They are chosen by the order in which they were written, which no clock can
+/// change: those before the last `count` have no say in a limit of `count`.
+fn spent(
+    connection: &Connection,
+    account: &[u8; 32],
+    reservation: &Reservation,
+) -> rusqlite::Result<Vec<Stamp>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT reserved_wall_ms, reserved_boot_ms, reserved_boot_id, date_ms FROM issuances \
+         WHERE account = ? AND counts = 1 ORDER BY number DESC LIMIT ?",
+    )?;
+    let rows = statement.query_map(params![account, considered(reservation)], |row| {
+        stamp::read(row, 0, row.get(3)?)
+    })?;
+    let mut stamps: Vec<Stamp> = rows.collect::<Result<_, _>>()?;
+    stamps.reverse();
+    straighten(&mut stamps, &reservation.at);
+    Ok(stamps)
+}
+
+/// Corrects the stamps of issuances in the order in which they were written: none
+/// can be older than the one before it. So an issuance of unknown fate that was
+/// written while the clock was behind doesn't seem long past. One that lies in
+/// the future says nothing about the others.
+fn straighten(stamps: &mut [Stamp], now: &Stamp) {
+    let mut earliest: Option<Timestamp> = None;
+    for stamp in stamps {
+        stamp.date = stamp.date.max(earliest);
+        if let Some(age) = stamp.elapsed(now) {
+            let then = now.moment.wall.checked_sub(age).unwrap_or(Timestamp::MIN);
+            earliest = earliest.max(Some(then));
+        }
+    }
+}

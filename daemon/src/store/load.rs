@@ -1,0 +1,96 @@
+//! Reads what the daemon starts with, and sets aside what can't be opened.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use tokend_core::{Name, Stamp, Token};
+
+use super::{
+    envelope::Vault,
+    history,
+    record::{CredentialRecord, TokenRecord},
+    seal::{Broken, Cell, Flaw},
+    writer::{CREDENTIAL, TOKEN},
+};
+use crate::{
+    credential::{Credential, CredentialId, Grant},
+    ports::{Damage, Loaded, StoredCredential},
+};
+
+/// Reads all credentials with their tokens and histories.
+pub(super) fn load(
+    connection: &Connection,
+    vault: &Vault,
+    now: &Stamp,
+) -> rusqlite::Result<Loaded> {
+    let mut nameless = Vec::new();
+    let mut named: BTreeMap<Name, Result<StoredCredential, Damage>> = BTreeMap::new();
+    let mut statement = connection.prepare_cached(
+        "SELECT credentials.id, credentials.sealed, tokens.sealed \
+         FROM credentials LEFT JOIN tokens ON tokens.credential = credentials.id \
+         ORDER BY credentials.rowid",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = CredentialId(row.get(0)?);
+        let sealed: Vec<u8> = row.get(1)?;
+        let credential = match open_credential(vault, id, &sealed) {
+            Ok(credential) => credential,
+            Err(broken) => {
+                nameless.push(Damage { credential: None, message: broken.to_string() });
+                continue;
+            }
+        };
+        let name = credential.name.clone();
+        let damage = |message| Damage { credential: Some((name.clone(), id)), message };
+        let stored = if named.contains_key(&name) {
+            // Neither can be told to be the right one.
+            Err(damage("several rows of credentials have this name".to_owned()))
+        } else {
+            let token: Option<Vec<u8>> = row.get(2)?;
+            complete(connection, vault, credential, token.as_deref(), now)?
+                .map_err(|broken| damage(broken.to_string()))
+        };
+        named.insert(name, stored);
+    }
+
+    let mut loaded = Loaded { credentials: Vec::new(), damaged: nameless };
+    for stored in named.into_values() {
+        match stored {
+            Ok(stored) => loaded.credentials.push(stored),
+            Err(damage) => loaded.damaged.push(damage),
+        }
+    }
+    Ok(loaded)
+}
+
+fn open_credential(vault: &Vault, id: CredentialId, sealed: &[u8]) -> Result<Credential, Broken> {
+    let cell = Cell { column: CREDENTIAL, row: &id.0 };
+    let record: CredentialRecord = vault.open_record(cell, sealed)?;
+    record.restore(id).map_err(|_| cell.broken(Flaw::Content(0)))
+}
+
+fn complete(
+    connection: &Connection,
+    vault: &Vault,
+    credential: Credential,
+    token: Option<&[u8]>,
+    now: &Stamp,
+) -> rusqlite::Result<Result<StoredCredential, Broken>> {
+    let token = match token.map(|sealed| open_token(vault, credential.id, sealed)).transpose() {
+        Ok(token) => token,
+        Err(broken) => return Ok(Err(broken)),
+    };
+    let history = history::read(connection, vault, credential.id, now)?;
+    Ok(history.map(|history| StoredCredential { credential, token, history }))
+}
+
+fn open_token(
+    vault: &Vault,
+    credential: CredentialId,
+    sealed: &[u8],
+) -> Result<Token<Grant>, Broken> {
+    let cell = Cell { column: TOKEN, row: &credential.0 };
+    let record: TokenRecord = vault.open_record(cell, sealed)?;
+    Ok(record.into())
+}

@@ -1,0 +1,120 @@
+//! The tables, and how older databases get them.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::OpenError;
+
+/// Marks the file as tokend's (`PRAGMA application_id`): "tokd".
+const APPLICATION: i64 = 0x746f_6b64;
+
+/// The steps that lead to the newest schema; the n-th leads to version n. A step
+/// that was released is never changed.
+pub(super) const STEPS: &[&str] = &["
+CREATE TABLE envelope (
+    generation INTEGER PRIMARY KEY,
+    key_id BLOB NOT NULL,
+    data_key BLOB NOT NULL,
+    index_key BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE credentials (
+    id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
+    sealed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE tokens (
+    credential BLOB PRIMARY KEY NOT NULL REFERENCES credentials (id) ON DELETE CASCADE,
+    sealed BLOB NOT NULL
+) STRICT;
+
+-- The ledger. It outlives the credentials: their issuances stay spent.
+CREATE TABLE issuances (
+    number INTEGER PRIMARY KEY, -- in the order of reservation
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    credential BLOB NOT NULL CHECK (length(credential) = 16),
+    account BLOB NOT NULL CHECK (length(account) = 32),
+    counts INTEGER NOT NULL DEFAULT 1 CHECK (counts IN (0, 1)),
+    reserved_wall_ms INTEGER NOT NULL,
+    reserved_boot_ms INTEGER NOT NULL,
+    reserved_boot_id BLOB NOT NULL CHECK (length(reserved_boot_id) = 16),
+    request BLOB NOT NULL,
+    settled_wall_ms INTEGER,
+    settled_boot_ms INTEGER,
+    settled_boot_id BLOB CHECK (length(settled_boot_id) = 16),
+    date_ms INTEGER, -- the provider's Date header
+    outcome BLOB
+) STRICT;
+
+CREATE INDEX issuances_by_account ON issuances (account, counts);
+CREATE INDEX issuances_by_credential ON issuances (credential);
+"];
+
+/// Makes the tables in an empty database.
+pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    migrate(connection, STEPS)
+}
+
+/// Refuses a database that isn't tokend's or that this version doesn't know.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let path = || path.to_owned();
+    let sqlite = |source| OpenError::sqlite(&path(), source);
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let application = pragma("application_id").map_err(sqlite)?;
+    let found = pragma("user_version").map_err(sqlite)?;
+    if application != APPLICATION || found < 1 {
+        return Err(OpenError::Foreign { path: path() });
+    }
+    match i64::try_from(STEPS.len()) {
+        Ok(known) if found > known => Err(OpenError::Newer { path: path(), found, known }),
+        _ => Ok(()),
+    }
+}
+
+/// Does those of the `steps` that haven't been done yet, each in a transaction.
+pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
+    let done: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (version, step) in (1_i64..).zip(steps).filter(|(version, _)| *version > done) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(connection: &Connection) -> i64 {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn only_the_missing_steps_are_done() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &["CREATE TABLE a (x)"]).unwrap();
+        connection.execute_batch("INSERT INTO a VALUES (7)").unwrap();
+        let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD y DEFAULT 8", "CREATE TABLE b (z)"];
+        migrate(&mut connection, &steps).unwrap();
+        assert_eq!(version(&connection), 3);
+        let row = connection.query_row("SELECT x, y FROM a", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        });
+        assert_eq!(row.unwrap(), (7, 8));
+    }
+
+    #[test]
+    fn a_step_that_fails_changes_nothing_and_keeps_the_ones_before_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let steps = ["CREATE TABLE a (x)", "CREATE TABLE b (x); CREATE TABLE a (x)"];
+        migrate(&mut connection, &steps).unwrap_err();
+        assert_eq!(version(&connection), 1);
+        let tables = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+        assert_eq!(tables.unwrap(), 1);
+    }
+}

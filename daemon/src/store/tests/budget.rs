@@ -1,0 +1,232 @@
+//! The budget holds, whatever crashes, restarts and clocks do.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn refused(seconds: u64) -> Reply {
+    Reply::Refused { retry_after: Duration::from_secs(seconds) }
+}
+
+#[test]
+fn reservations_of_one_batch_see_each_other() {
+    let home = Home::new();
+    let mut store = home.open();
+    let batch: Vec<Write> =
+        (1..=4).map(|number| reserve(number, at(number), &[limit(2, 3_600)])).collect();
+    let results = store.write(&batch);
+    let wanted = [Reply::Done, Reply::Done, refused(3_598), refused(3_597)];
+    assert_eq!(results, wanted.map(Ok));
+}
+
+#[test]
+fn nothing_is_written_for_one_that_is_refused() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(1, 60)];
+    done(&mut store, &[reserve(1, at(0), &limits)]);
+    assert_eq!(write(&mut store, reserve(2, at(10), &limits)), Ok(refused(50)));
+    let failure = write(&mut store, failed(2, true, Verdict::Transient, at(11))).unwrap_err();
+    assert!(failure.message.contains("isn't in the ledger"), "{failure:?}");
+    done(&mut store, &[reserve(3, at(60), &limits)]);
+}
+
+#[test]
+fn one_of_unknown_fate_counts_after_a_crash() {
+    let home = Home::new();
+    let mut store = home.open();
+    done(&mut store, &[reserve(1, at(0), &[limit(1, 3_600)])]);
+    let crashed = home.crashed();
+    let mut store = crashed.open();
+    assert_eq!(write(&mut store, reserve(2, at(60), &[limit(1, 3_600)])), Ok(refused(3_540)));
+}
+
+#[test]
+fn one_that_was_never_sent_does_not_count() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(1, 3_600)];
+    done(
+        &mut store,
+        &[
+            reserve(1, at(0), &limits),
+            failed(1, false, Verdict::Transient, at(1)),
+            reserve(2, at(2), &limits),
+            failed(2, true, Verdict::Transient, at(3)),
+        ],
+    );
+    assert_eq!(write(&mut store, reserve(3, at(4), &limits)), Ok(refused(3_598)));
+}
+
+#[test]
+fn it_outlives_the_credential_and_the_token() {
+    let home = furnished();
+    let mut store = home.open();
+    done(&mut store, &[Write::Remove(CredentialId([1; 16]))]);
+    let limits = [limit(2, 3_600)];
+    assert_eq!(write(&mut store, reserve(3, at(100), &limits)), Ok(refused(3_500)));
+}
+
+#[test]
+fn accounts_have_budgets_of_their_own() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(1, 3_600)];
+    let Write::Reserve(reservation) = reserve(2, at(0), &limits) else { unreachable!() };
+    let other = Reservation { account: "other".into(), ..reservation };
+    done(&mut store, &[reserve(1, at(0), &limits), Write::Reserve(other)]);
+}
+
+#[test]
+fn the_strictest_of_several_limits_holds() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(1, 60), limit(2, 3_600)];
+    done(&mut store, &[reserve(1, at(0), &limits), reserve(2, at(60), &limits)]);
+    assert_eq!(write(&mut store, reserve(3, at(120), &limits)), Ok(refused(3_480)));
+}
+
+#[test]
+fn a_clock_that_is_set_changes_nothing_within_a_boot() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(1, 3_600)];
+    done(&mut store, &[reserve(1, at(1_000), &limits)]);
+    for wall in [0, 1_000_000_000] {
+        let now = stamp(1, wall, 1_600);
+        assert_eq!(write(&mut store, reserve(2, now, &limits)), Ok(refused(3_000)));
+    }
+}
+
+#[test]
+fn a_clock_that_is_behind_after_a_restart_refills_nothing() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(1, 3_600)];
+    done(&mut store, &[reserve(1, at(1_000_000), &limits)]);
+    let behind = stamp(2, 0, 7_200);
+    assert_eq!(write(&mut store, reserve(2, behind, &limits)), Ok(refused(3_600)));
+}
+
+#[test]
+fn the_providers_date_tells_when_the_clock_was_behind() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(1, 3_600)];
+    let mut answered = at(1);
+    answered.date = Some(at(1_000_000).moment.wall);
+    done(&mut store, &[reserve(1, at(0), &limits), failed(1, true, Verdict::Transient, answered)]);
+    let now = stamp(2, 1_000_600, 5);
+    assert_eq!(write(&mut store, reserve(2, now, &limits)), Ok(refused(3_000)));
+}
+
+#[test]
+fn one_written_while_the_clock_was_behind_is_no_older_than_the_one_before_it() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(2, 3_600)];
+    let (honest, behind) = (stamp(1, 1_000_000, 10), stamp(2, 0, 10));
+    done(&mut store, &[reserve(1, honest, &limits), reserve(2, behind, &limits)]);
+    let now = stamp(3, 1_000_600, 10);
+    assert_eq!(write(&mut store, reserve(3, now, &limits)), Ok(refused(3_000)));
+}
+
+#[test]
+fn one_written_while_the_clock_was_ahead_blocks_itself_only() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(2, 3_600)];
+    let (ahead, honest) = (stamp(1, 1_000_000_000, 10), stamp(2, 1_000, 10));
+    done(&mut store, &[reserve(1, ahead, &limits), reserve(2, honest, &limits)]);
+    let soon = stamp(3, 4_599, 10);
+    assert_eq!(write(&mut store, reserve(3, soon, &limits)), Ok(refused(1)));
+    let later = stamp(3, 4_600, 11);
+    done(&mut store, &[reserve(4, later, &limits)]);
+}
+
+/// What happens in the story of a budget.
+#[derive(Debug, Clone)]
+enum Event {
+    Reserve,
+    /// The last one turns out not to have been sent.
+    Refund,
+    Answer,
+    Crash,
+    Reboot,
+    Pass(Duration),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => Just(Event::Reserve),
+        1 => Just(Event::Refund),
+        3 => Just(Event::Answer),
+        1 => Just(Event::Crash),
+        1 => Just(Event::Reboot),
+        6 => (0_u64..40_000_000_000).prop_map(|nanos| Event::Pass(Duration::from_nanos(nanos))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_window_ever_holds_more_than_its_limit(
+        events in prop::collection::vec(event(), 1..80),
+        count in 1_u32..4,
+        window in 1_u64..120,
+    ) {
+        let limit = limit(count, window);
+        let mut home = Home::new();
+        let mut store = home.open();
+        let (mut now, mut booted_at, mut boot_id) = (Duration::ZERO, Duration::ZERO, 1_u8);
+        let mut sent: Vec<(u64, Duration)> = Vec::new();
+        let mut open = None;
+        for (number, event) in (1..).zip(events) {
+            let mut stamp = stamp(boot_id, 0, 0);
+            stamp.moment.wall = tokend_core::after(stamp.moment.wall, now);
+            stamp.moment.boot = BootTime(now.checked_sub(booted_at).unwrap());
+            match event {
+                Event::Reserve => match write(&mut store, reserve(number, stamp, &[limit])) {
+                    Ok(Reply::Done) => {
+                        sent.push((number, now));
+                        open = Some(number);
+                    }
+                    Ok(Reply::Refused { retry_after }) => prop_assert!(!retry_after.is_zero()),
+                    Err(failure) => panic!("{failure:?}"),
+                },
+                Event::Refund => if let Some(open) = open.take() {
+                    sent.retain(|(number, _)| *number != open);
+                    done(&mut store, &[failed(open, false, Verdict::Transient, stamp)]);
+                },
+                Event::Answer => if let Some(open) = open.take() {
+                    // A Date has whole seconds.
+                    let mut answered = stamp;
+                    answered.date = Some(super::stamp(1, now.as_secs(), 0).moment.wall);
+                    done(&mut store, &[failed(open, true, Verdict::Transient, answered)]);
+                },
+                Event::Crash | Event::Reboot => {
+                    let crashed = home.crashed();
+                    drop(store);
+                    home = crashed;
+                    store = home.open();
+                    open = None;
+                    if matches!(event, Event::Reboot) {
+                        (boot_id, booted_at) = (boot_id + 1, now);
+                    }
+                }
+                Event::Pass(time) => now += time,
+            }
+        }
+        for (_, first) in &sent {
+            let inside = sent.iter().filter(|(_, time)| {
+                time.checked_sub(*first).is_some_and(|age| age < limit.window)
+            });
+            prop_assert!(inside.count() <= count as usize);
+        }
+    }
+}

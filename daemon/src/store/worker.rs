@@ -1,0 +1,223 @@
+//! The thread that owns a store.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::{self, Receiver, Sender},
+    thread::{self, JoinHandle},
+};
+
+use tokend_core::{Random, StoreFailure};
+
+use super::{CloseError, Store};
+use crate::ports::{self, Reply, Ticket, Write, Written};
+
+/// A thread that owns a store and does what is submitted, in order. What has piled
+/// up while it wrote goes to the disk together.
+///
+/// When it is dropped, all that was submitted is done first and the store is
+/// closed; [`finish`](Self::finish) does the same and tells how that went.
+#[derive(Debug)]
+pub struct Worker {
+    /// `None` once nothing more can come.
+    queue: Option<Sender<(Ticket, Write)>>,
+    thread: Option<JoinHandle<Result<(), CloseError>>>,
+}
+
+/// How many writes go to the disk together: a hundred cost little more than one,
+/// and more would keep the first waiting.
+const BATCH: usize = 256;
+
+impl Worker {
+    /// Starts the thread. `deliver` is called on it with the answer to each write.
+    pub fn spawn<R: Random + Send + 'static>(
+        store: Store<R>,
+        deliver: impl FnMut(Written) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (sender, receiver) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("tokend-store".into())
+            .spawn(move || run(store, &receiver, deliver))?;
+        Ok(Self { queue: Some(sender), thread: Some(thread) })
+    }
+
+    /// Waits until all that was submitted is done, and closes the store.
+    ///
+    /// # Panics
+    ///
+    /// If the thread has panicked in `deliver`, this continues the panic.
+    pub fn finish(mut self) -> Result<(), CloseError> {
+        match self.join() {
+            Some(Ok(closed)) => closed,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Ok(()),
+        }
+    }
+
+    fn join(&mut self) -> Option<thread::Result<Result<(), CloseError>>> {
+        drop(self.queue.take());
+        self.thread.take().map(JoinHandle::join)
+    }
+}
+
+impl ports::Store for Worker {
+    fn submit(&mut self, ticket: Ticket, write: Write) {
+        self.queue
+            .as_ref()
+            .and_then(|queue| queue.send((ticket, write)).ok())
+            .expect("the store's thread ends only with the worker, or by a panic");
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        match self.join() {
+            Some(Ok(Err(error))) => {
+                let source = std::error::Error::source(&error);
+                tracing::error!(%error, source, "the store wasn't closed in order");
+            }
+            Some(Err(_)) => tracing::error!("the store's thread had panicked"),
+            Some(Ok(Ok(()))) | None => {}
+        }
+    }
+}
+
+fn run<R: Random>(
+    mut store: Store<R>,
+    queue: &Receiver<(Ticket, Write)>,
+    mut deliver: impl FnMut(Written),
+) -> Result<(), CloseError> {
+    while let Ok(first) = queue.recv() {
+        let batch = std::iter::once(first).chain(queue.try_iter()).take(BATCH);
+        let (tickets, writes): (Vec<_>, Vec<_>) = batch.unzip();
+        for (ticket, result) in tickets.into_iter().zip(write(&mut store, &writes)) {
+            deliver(Written { ticket, result });
+        }
+    }
+    store.close()
+}
+
+/// Writes a batch. If that panics, which rolls the transaction back, the writes
+/// have failed: no one is left waiting, and what is held is still served.
+fn write<R: Random>(store: &mut Store<R>, writes: &[Write]) -> Vec<Result<Reply, StoreFailure>> {
+    catch_unwind(AssertUnwindSafe(|| store.write(writes))).unwrap_or_else(|_| {
+        tracing::error!(writes = writes.len(), "the store panicked");
+        let message = "tokend has a fault: its store panicked, see its log".into();
+        vec![Err(StoreFailure { full: false, message }); writes.len()]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    use tokend_core::SplitMix;
+
+    use super::{
+        super::tests::{Home, commits, credential, key, reserve, stamp},
+        *,
+    };
+    use crate::ports::Store as _;
+
+    /// Fails as a faulty generator would, when told to.
+    struct Faulty {
+        random: SplitMix,
+        fails: Arc<AtomicBool>,
+    }
+
+    impl Random for Faulty {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            assert!(!self.fails.load(Ordering::SeqCst), "out of entropy, as the test wants");
+            self.random.fill(bytes);
+        }
+    }
+
+    fn worker<R: Random + Send + 'static>(store: Store<R>) -> (Worker, Receiver<Written>) {
+        let (sender, answers) = mpsc::channel();
+        // The test may have gone by the time the last answer comes.
+        let worker = Worker::spawn(store, move |written| drop(sender.send(written))).unwrap();
+        (worker, answers)
+    }
+
+    fn submit(worker: &mut Worker, numbers: std::ops::RangeInclusive<u64>) {
+        for number in numbers {
+            worker.submit(Ticket(number), reserve(number, stamp(1, number, number), &[]));
+        }
+    }
+
+    #[test]
+    fn every_write_is_answered_once_and_in_order() {
+        let home = Home::new();
+        let (mut worker, answers) = worker(home.open());
+        submit(&mut worker, 1..=1_000);
+        worker.finish().unwrap();
+        let tickets: Vec<u64> = answers
+            .iter()
+            .map(|written| {
+                assert_eq!(written.result, Ok(Reply::Done));
+                written.ticket.0
+            })
+            .collect();
+        assert_eq!(tickets, (1..=1_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_piled_up_goes_to_the_disk_together() {
+        let home = Home::new();
+        let (open, gate) = mpsc::channel();
+        let (sender, answers) = mpsc::channel();
+        let deliver = move |written: Written| {
+            if written.ticket == Ticket(1) {
+                gate.recv().unwrap();
+            }
+            sender.send(written).unwrap();
+        };
+        let mut worker = Worker::spawn(home.open(), deliver).unwrap();
+        submit(&mut worker, 1..=1);
+        submit(&mut worker, 2..=1_000);
+        open.send(()).unwrap();
+        assert_eq!(answers.iter().take(1_000).count(), 1_000);
+        // The first batch may have been any number of writes.
+        let batches = 1_000_usize.div_ceil(BATCH);
+        assert!((batches..=batches + 1).contains(&commits(&home)), "{}", commits(&home));
+        worker.finish().unwrap();
+    }
+
+    #[test]
+    fn dropping_it_finishes_what_was_submitted() {
+        let home = Home::new();
+        let (mut worker, _answers) = worker(home.open());
+        worker.submit(Ticket(1), Write::Credential(credential(1, "causely")));
+        drop(worker);
+        let loaded = home.open().load(&stamp(1, 0, 0)).unwrap();
+        assert_eq!(loaded.credentials.len(), 1);
+    }
+
+    #[test]
+    fn a_panic_fails_its_batch_and_the_thread_goes_on() {
+        let home = Home::new();
+        let fails = Arc::new(AtomicBool::new(true));
+        let random = Faulty { random: SplitMix::new(1), fails: Arc::clone(&fails) };
+        let (mut worker, answers) = worker(Store::open(home.path(), &key(1), random).unwrap());
+        submit(&mut worker, 1..=1);
+        let failure = answers.recv().unwrap().result.unwrap_err();
+        assert!(failure.message.contains("panicked"), "{failure:?}");
+        fails.store(false, Ordering::SeqCst);
+        submit(&mut worker, 1..=2);
+        let results: Vec<_> = answers.iter().take(2).map(|written| written.result).collect();
+        assert_eq!(results, [Ok(Reply::Done), Ok(Reply::Done)]);
+        worker.finish().unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "no one listens")]
+    fn a_panic_of_the_listener_is_passed_on() {
+        let home = Home::new();
+        let mut worker = Worker::spawn(home.open(), |_| panic!("no one listens")).unwrap();
+        submit(&mut worker, 1..=1);
+        worker.finish().unwrap();
+    }
+}

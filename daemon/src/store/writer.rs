@@ -1,0 +1,83 @@
+//! Does one write inside of a transaction.
+
+use rusqlite::{Connection, ffi, params};
+use tokend_core::{Random, Token};
+
+use super::{
+    envelope::Vault,
+    error::WriteError,
+    record::{CredentialRecord, Outcome, TokenRecord},
+    seal::{Cell, Column},
+};
+use crate::{
+    credential::{Credential, CredentialId, Grant},
+    ports::{Reply, Write},
+};
+
+pub(super) const CREDENTIAL: Column = Column { table: "credentials", name: "sealed" };
+pub(super) const TOKEN: Column = Column { table: "tokens", name: "sealed" };
+
+/// What a write is done with.
+pub(super) struct Writer<'a, R> {
+    pub(super) connection: &'a Connection,
+    pub(super) vault: &'a Vault,
+    pub(super) random: &'a mut R,
+}
+
+impl<R: Random> Writer<'_, R> {
+    /// Does a write. After an error it may be half done: the transaction has to be
+    /// rolled back.
+    pub(super) fn apply(&mut self, write: &Write) -> Result<Reply, WriteError> {
+        match write {
+            Write::Credential(credential) => self.credential(credential)?,
+            Write::Remove(id) => self.remove(*id)?,
+            Write::Reserve(reservation) => return self.reserve(reservation),
+            Write::Token { credential, token, issuance, settled } => {
+                self.token(*credential, token)?;
+                self.settle(*issuance, true, Outcome::Issued, settled)?;
+            }
+            Write::Failure { issuance, sent, failure, settled } => {
+                self.settle(*issuance, *sent, Outcome::Failed(failure.clone()), settled)?;
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    fn credential(&mut self, credential: &Credential) -> Result<(), WriteError> {
+        let cell = Cell { column: CREDENTIAL, row: &credential.id.0 };
+        let record = CredentialRecord::from(credential);
+        let sealed = self.vault.seal(cell, &record, self.random);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO credentials (id, sealed) VALUES (?, ?) \
+                 ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed",
+            )?
+            .execute(params![credential.id.0, sealed])?;
+        Ok(())
+    }
+
+    fn remove(&mut self, id: CredentialId) -> Result<(), WriteError> {
+        self.connection.prepare_cached("DELETE FROM credentials WHERE id = ?")?.execute([id.0])?;
+        Ok(())
+    }
+
+    fn token(&mut self, credential: CredentialId, token: &Token<Grant>) -> Result<(), WriteError> {
+        let cell = Cell { column: TOKEN, row: &credential.0 };
+        let sealed = self.vault.seal(cell, &TokenRecord::from(token), self.random);
+        let written = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO tokens (credential, sealed) VALUES (?, ?) \
+                 ON CONFLICT (credential) DO UPDATE SET sealed = excluded.sealed",
+            )?
+            .execute(params![credential.0, sealed]);
+        match written {
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if error.extended_code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY =>
+            {
+                Err(WriteError::NoCredential)
+            }
+            written => Ok(written.map(drop)?),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What systemd hands to the daemon and what it is told in return.
+
+use std::{env, io, os::unix::net::UnixListener};
+
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+use tracing::debug;
+
+/// The sockets that systemd listens on for the daemon (`sd_listen_fds(3)`).
+#[derive(Debug, Default)]
+pub struct Inherited {
+    /// The callers' socket: `FileDescriptorName=tokend`.
+    pub callers: Option<UnixListener>,
+    /// The operators' socket: `FileDescriptorName=admin`.
+    pub operators: Option<UnixListener>,
+}
+
+/// systemd handed over something else than sockets to listen on.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "systemd handed over {name:?} as descriptor {number}, which isn't one of tokend's sockets: \
+     a socket unit needs FileDescriptorName=tokend or FileDescriptorName=admin and ListenStream="
+)]
+pub struct Unexpected {
+    name: String,
+    number: usize,
+    #[source]
+    source: Option<io::Error>,
+}
+
+impl Inherited {
+    /// Takes the sockets from the process's environment.
+    pub fn from_env() -> Result<Self, Unexpected> {
+        let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let mut names = names.split(':');
+        let mut descriptors = ListenFd::from_env();
+        let mut inherited = Self::default();
+        for index in 0..descriptors.len() {
+            let name = names.next().unwrap_or_default();
+            let unexpected = |source| {
+                // Descriptors are handed over from number 3 on.
+                Unexpected { name: name.to_owned(), number: index + 3, source }
+            };
+            let socket =
+                descriptors.take_unix_listener(index).map_err(|error| unexpected(Some(error)))?;
+            let place = match name {
+                "tokend" => &mut inherited.callers,
+                "admin" => &mut inherited.operators,
+                _ => return Err(unexpected(None)),
+            };
+            *place = socket;
+        }
+        Ok(inherited)
+    }
+}
+
+/// Tells systemd something, if it wants to know.
+pub fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        debug!("systemd can't be told: {error}");
+    }
+}
+
+/// Tells whether standard error goes to the journal, which adds the time itself.
+pub fn logs_to_journal() -> bool {
+    env::var_os("JOURNAL_STREAM").is_some()
+}

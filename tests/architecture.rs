@@ -1,0 +1,190 @@
+//! Holds the house to its plan (docs/ARCHITECTURE.md).
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What each package may depend on, besides what is pure in any case.
+#[test]
+fn packages_depend_on_what_their_room_is_for() {
+    let pure = ["base64", "bytes", "http", "indexmap", "jiff", "minijinja", "secrecy", "serde"];
+    let pure =
+        pure.into_iter().chain(["serde_json", "strsim", "thiserror", "toml", "url", "zeroize"]);
+    let pure: BTreeSet<String> = pure.map(str::to_owned).collect();
+    for manifest in ["daemon/core/Cargo.toml", "daemon/provider/Cargo.toml"] {
+        let strangers: Vec<_> = dependencies(manifest, "dependencies")
+            .into_iter()
+            .filter(|name| !pure.contains(name))
+            .collect();
+        assert!(strangers.is_empty(), "{manifest} depends on {strangers:?}");
+    }
+    for (manifest, forbidden) in [
+        ("daemon/core/Cargo.toml", &["tokend-provider", "tokend-proto", "secrecy"][..]),
+        ("daemon/provider/Cargo.toml", &["tokend-core", "tokend-proto"]),
+        ("daemon/Cargo.toml", &["tokend-client", "tokend-cli"]),
+        ("client/Cargo.toml", &["tokend", "rusqlite", "reqwest", "clap"]),
+        ("client/cli/Cargo.toml", &["tokend", "rusqlite", "reqwest", "minijinja"]),
+    ] {
+        let all = dependencies(manifest, "dependencies");
+        for name in forbidden {
+            assert!(!all.contains(*name), "{manifest} depends on {name}");
+        }
+    }
+}
+
+#[test]
+fn one_file_of_each_program_reads_the_clock() {
+    let readers = files_with(&["daemon", "client"], |line| {
+        line.contains("SystemTime::now")
+            || line.contains("Timestamp::now")
+            || line.contains("clock_gettime")
+    });
+    assert_eq!(readers, paths(&["client/cli/src/clock.rs", "daemon/src/clock.rs"]));
+}
+
+#[test]
+fn sql_is_in_the_store_and_http_clients_are_in_the_issuer() {
+    let sql = files_with(&["daemon", "client", "proto"], |line| line.contains("rusqlite"));
+    assert!(!sql.is_empty());
+    for path in sql {
+        assert!(path.starts_with("daemon/src/store") || path.ends_with("store.rs"), "{path:?}");
+    }
+    let http = files_with(&["daemon", "client", "proto"], |line| line.contains("reqwest"));
+    assert!(!http.is_empty());
+    for path in http {
+        assert!(path.starts_with("daemon/src/issuer"), "{path:?}");
+    }
+}
+
+/// The rooms of the shell, and the rooms each may know of.
+#[test]
+fn rooms_do_not_import_each_other_sideways() {
+    let shared = ["credential", "ports", "published"];
+    for (room, also) in [
+        ("engine", &[][..]),
+        ("store", &[]),
+        ("issuer", &[]),
+        // The services speak to the engine in its own words.
+        ("rpc", &["engine"]),
+        ("published", &[]),
+        ("credential", &[]),
+        ("socket", &[]),
+        ("systemd", &[]),
+        ("config", &[]),
+    ] {
+        let own = |path: &Path| {
+            path.starts_with(format!("daemon/src/{room}"))
+                || path == Path::new(&format!("daemon/src/{room}.rs"))
+        };
+        for path in sources(&["daemon/src"]).into_iter().filter(|path| own(path)) {
+            let text = read(&path);
+            // Tests may reach for what they need.
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            if path.ends_with("tests.rs")
+                || path.components().any(|part| part.as_os_str() == "tests")
+            {
+                continue;
+            }
+            for import in text.split("crate::").skip(1) {
+                for module in modules(import) {
+                    let known = module == room
+                        || shared.contains(&module.as_str())
+                        || also.contains(&module.as_str());
+                    assert!(known, "{} imports {module}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_shipped_units_and_docs_name_files_that_are_there() {
+    for line in read(Path::new("docs/ARCHITECTURE.md")).lines() {
+        for part in line.split('`').skip(1).step_by(2) {
+            let places = ["", "daemon/", "daemon/src/"];
+            let is_source = Path::new(part).extension().is_some_and(|extension| extension == "rs");
+            let is_path = is_source && part.contains('/');
+            let found = places.iter().any(|base| root().join(base).join(part).exists());
+            assert!(!is_path || found, "docs/ARCHITECTURE.md names {part}");
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(root().join(path)).expect("the file is there")
+}
+
+fn paths(texts: &[&str]) -> BTreeSet<PathBuf> {
+    texts.iter().map(PathBuf::from).collect()
+}
+
+/// Returns the modules that the text behind `crate::` begins with.
+fn modules(import: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let Some(group) = import.strip_prefix('{') else {
+        return vec![name(import)].into_iter().filter(|name| is_module(name)).collect();
+    };
+    // The names on the first level of a group of imports.
+    let mut depth = 0;
+    let mut modules = vec![name(group)];
+    for (position, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => modules.push(name(&group[position + 1..])),
+            _ => {}
+        }
+    }
+    modules.into_iter().filter(|name| is_module(name)).collect()
+}
+
+/// Functions of the crate's root are no rooms.
+fn is_module(name: &str) -> bool {
+    root().join("daemon/src").join(name).with_extension("rs").exists() && !name.is_empty()
+}
+
+fn dependencies(manifest: &str, table: &str) -> BTreeSet<String> {
+    let text = read(Path::new(manifest));
+    let header = format!("[{table}]");
+    let lines = text.lines().skip_while(|line| *line != header).skip(1);
+    lines
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn sources(directories: &[&str]) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(root().join(&directory)).expect("the directory is there") {
+            let name = entry.expect("it can be listed").file_name();
+            let path = directory.join(name);
+            if root().join(&path).is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.insert(path);
+            }
+        }
+    }
+    found
+}
+
+fn files_with(directories: &[&str], wanted: impl Fn(&str) -> bool) -> BTreeSet<PathBuf> {
+    let has = |path: &PathBuf| {
+        let text = read(path);
+        text.lines().map(str::trim).any(|line| !line.starts_with("//") && wanted(line))
+    };
+    sources(directories).into_iter().filter(has).collect()
+}

@@ -1,0 +1,180 @@
+//! The command `tokend`: init, start, refusals to start, dev.
+
+mod support;
+
+use std::{
+    fs,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, chown},
+        net::UnixDatagram,
+    },
+    process::Command,
+};
+
+use support::{Place, assert_output, binary, text};
+
+#[test]
+fn init_makes_a_store_once_and_leaves_it_alone_after_that() {
+    let place = Place::empty();
+    let (state, key) = (place.state(), place.state().join("key"));
+    let made = place.tokend(["init"]);
+    let expected = format!(
+        "made a store in {}\n\
+         its key is {}: keep a copy in a safe place, without it the store is lost\n\
+         next: start tokend, then `tokend-cli add`\n",
+        state.display(),
+        key.display(),
+    );
+    assert_output(&made, 0, &expected, "");
+    assert_eq!(fs::metadata(&state).unwrap().mode() & 0o777, 0o700);
+    for (path, _) in place.stored() {
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "{}", path.display());
+    }
+
+    let before = place.stored();
+    let again = place.tokend(["init"]);
+    let expected = format!("there is a store in {} already; nothing changed\n", state.display());
+    assert_output(&again, 0, &expected, "");
+    assert_eq!(place.stored(), before);
+
+    fs::remove_file(&key).unwrap();
+    let without_key = place.tokend(["init"]);
+    assert_eq!(without_key.status.code(), Some(1));
+    assert!(text(&without_key.stderr).contains("bring the key back"));
+}
+
+#[test]
+fn init_takes_up_where_an_interrupted_one_stopped() {
+    let place = Place::new();
+    fs::remove_file(place.state().join("tokend.db")).unwrap();
+    assert!(place.tokend(["init"]).status.success());
+    assert_eq!(place.start().end().code, Some(0));
+}
+
+#[test]
+fn root_makes_a_store_that_the_daemons_user_can_use() {
+    if !nix::unistd::geteuid().is_root() {
+        // Only root can give files away; continuous integration runs as root.
+        return;
+    }
+    let place = Place::empty();
+    let made = place.tokend(["init", "--user", "daemon"]);
+    assert!(text(&made.stdout).contains("for user daemon"), "{}", text(&made.stderr));
+    let user = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+    let stored = place.stored().into_iter().map(|(path, _)| path).chain([place.state()]);
+    for path in stored {
+        assert_eq!(fs::metadata(&path).unwrap().uid(), user.uid.as_raw(), "{}", path.display());
+    }
+    let key = fs::metadata(place.state().join("key")).unwrap();
+    assert_eq!(key.mode() & 0o777, 0o600);
+
+    // As systemd leaves it: the directory is the user's already.
+    let place = Place::empty();
+    fs::create_dir(place.state()).unwrap();
+    fs::set_permissions(place.state(), fs::Permissions::from_mode(0o700)).unwrap();
+    chown(place.state(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    let made = place.tokend(["init", "--user", "daemon"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+
+    let place = Place::empty();
+    let unknown = place.tokend(["init", "--user", "no-such-user"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("there is no user \"no-such-user\""));
+}
+
+#[test]
+fn without_a_store_the_daemon_says_how_to_make_one() {
+    let place = Place::empty();
+    let started = place.tokend::<&str>([]);
+    assert_eq!(started.status.code(), Some(1));
+    assert!(text(&started.stderr).contains("`tokend init`"), "{}", text(&started.stderr));
+}
+
+#[test]
+fn a_second_daemon_refuses_to_start_and_harms_nothing() {
+    let place = Place::new();
+    let daemon = place.start();
+    let second = place.tokend::<&str>([]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another tokend (pid "), "{}", text(&second.stderr));
+    assert!(place.run(["status"]).status.success(), "the first one still serves");
+    assert_eq!(daemon.end().code, Some(0));
+}
+
+#[test]
+fn a_wrong_key_is_said_to_be_wrong_and_nothing_is_overwritten() {
+    let (place, other) = (Place::new(), Place::new());
+    fs::copy(other.state().join("key"), place.state().join("key")).unwrap();
+    let before = place.stored();
+    let started = place.tokend::<&str>([]);
+    assert_eq!(started.status.code(), Some(1));
+    let message = text(&started.stderr);
+    assert!(message.contains("key") && message.contains("tokend.db"), "{message}");
+    let after = place.stored();
+    for (path, bytes) in &before {
+        if path.extension().is_some_and(|extension| extension == "db") {
+            assert!(after.contains(&(path.clone(), bytes.clone())), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_shown_with_its_line() {
+    let place = Place::new();
+    place.configure("socket_gruop = 'x'");
+    let started = place.tokend::<&str>([]);
+    assert_eq!(started.status.code(), Some(1));
+    let message = text(&started.stderr);
+    assert!(message.contains("at line 5") && message.contains("`socket_gruop`"), "{message}");
+}
+
+#[test]
+fn the_service_manager_is_told_when_the_daemon_serves_and_when_it_ends() {
+    let place = Place::new();
+    let path = place.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    let hear = || {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer).unwrap();
+        text(&buffer[..length])
+    };
+    let daemon = place.start_with(|command| {
+        command.env("NOTIFY_SOCKET", &path);
+    });
+    assert_eq!(hear().trim_end(), "READY=1");
+    assert!(place.run(["status"]).status.success());
+    assert_eq!(daemon.end().code, Some(0));
+    assert_eq!(hear().trim_end(), "STOPPING=1");
+}
+
+#[test]
+fn dev_runs_a_command_beside_a_daemon_and_ends_with_its_code() {
+    support::binary("tokend-cli");
+    let dev = |script: &str| {
+        let mut command = Command::new(binary("tokend"));
+        command.args(["dev", "--", "sh", "-c", script]);
+        command.env_remove("TOKEND_SOCKET").env_remove("TOKEND_ADMIN_SOCKET").output().unwrap()
+    };
+    let token = dev("tokend-cli get demo && tokend-cli get demo-graphql --header");
+    assert_eq!(token.status.code(), Some(0), "{}", text(&token.stderr));
+    let printed = text(&token.stdout);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(lines[0].starts_with("demo-"), "{printed}");
+    assert!(lines[1].starts_with("Authorization: Bearer demo-"), "{printed}");
+    assert_eq!(lines.len(), 2, "the command's output stands alone: {printed}");
+
+    assert_eq!(dev("exit 7").status.code(), Some(7));
+    assert_eq!(dev("kill -KILL $$").status.code(), Some(128 + 9));
+    let missing = Command::new(binary("tokend")).args(["dev", "--", "no-such-command"]).output();
+    assert_eq!(missing.unwrap().status.code(), Some(1));
+}
+
+#[test]
+fn dev_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(binary("tokend"));
+    command.args(["dev", "--", "true"]).env("TMPDIR", dir.path());
+    assert!(command.status().unwrap().success());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}

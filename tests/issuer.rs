@@ -1,0 +1,145 @@
+//! The issuer against providers that misbehave: what is sent where, what is read
+//! of the answer, and what is counted.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
+
+mod support;
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener},
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use secrecy::SecretString;
+use support::provider::{Provider, Reply};
+use tokend::{
+    clock::SystemClock,
+    issuer::HttpIssuer,
+    ports::{Issuance, Issuer, Job},
+};
+use tokend_core::{IssuanceId, SplitMix};
+use tokend_provider::{Failure, Inputs, Library, Outcome, RetryAfter, Verdict};
+
+const SECRET: &str = "s3cret-Horse_Battery";
+
+/// Runs one dance against `url` and returns its end.
+fn dance(url: &str) -> Issuance {
+    let definition = Library::built_in().get("oauth2-client-credentials").unwrap();
+    let variables = [("token_url", format!("{url}/token")), ("client_id", "tester".to_owned())];
+    let inputs = definition.accept(Inputs {
+        variables: variables.map(|(key, value)| (key.to_owned(), value)).into(),
+        secrets: [("client_secret".to_owned(), SecretString::from(SECRET))].into(),
+    });
+    let (deliver, delivered) = mpsc::channel();
+    let clock = SystemClock::new().unwrap();
+    let mut issuer = HttpIssuer::spawn(clock, move |ended| deliver.send(ended).unwrap()).unwrap();
+    issuer.issue(Job {
+        name: "api".parse().unwrap(),
+        issuance: IssuanceId::draw(&mut SplitMix::new(1)),
+        definition,
+        inputs: Arc::new(inputs.unwrap()),
+    });
+    let ended = delivered.recv_timeout(support::PATIENCE).unwrap();
+    issuer.finish();
+    ended
+}
+
+fn failure(ended: &Issuance) -> &Failure {
+    match &ended.outcome {
+        Outcome::Failed(failure) => failure,
+        Outcome::Issued(_) => panic!("a token was issued"),
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_nothing_reaches_its_target() {
+    for status in [301, 302, 303, 307, 308] {
+        let target = Provider::issuing();
+        let location = format!("{}/token", target.url());
+        let provider =
+            Provider::scripted(move |_, _| Reply::json(status, "{}").with("location", &location));
+        let ended = dance(provider.url());
+        assert_eq!(failure(&ended).verdict, Verdict::Transient, "{status}");
+        assert!(target.requests().is_empty(), "{status}");
+        assert_eq!(provider.requests().len(), 1, "{status}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_token_by_its_size_is_not_read_to_its_end() {
+    let provider = Provider::scripted(|_, _| Reply::json(200, "x".repeat(1 << 20)));
+    let ended = dance(provider.url());
+    assert_eq!(
+        failure(&ended).message,
+        "127.0.0.1 answered with more than 64 KiB, which is no token"
+    );
+    assert!(ended.sent);
+}
+
+#[test]
+fn a_refused_connection_proves_that_nothing_was_sent() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let ended = dance(&url);
+    let message =
+        "can't connect to 127.0.0.1: tcp connect error: Connection refused (os error 111)";
+    assert_eq!(failure(&ended).message, message);
+    assert!(!ended.sent);
+}
+
+#[test]
+fn a_connection_that_breaks_after_the_request_counts_as_sent_and_is_not_tried_again() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut first = [0; 1];
+        stream.read_exact(&mut first).unwrap();
+        drop(stream);
+        listener.set_nonblocking(true).unwrap();
+        listener
+    });
+    let ended = dance(&url);
+    assert!(ended.sent);
+    assert_eq!(failure(&ended).verdict, Verdict::Transient);
+    let again = served.join().unwrap().accept();
+    assert_eq!(again.unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "no second connection");
+}
+
+#[test]
+fn a_limit_tells_when_to_come_back() {
+    let provider = Provider::scripted(|_, _| Reply::json(429, "{}").with("retry-after", "120"));
+    let ended = dance(provider.url());
+    assert_eq!(failure(&ended).verdict, Verdict::Limited);
+    let wait = std::time::Duration::from_secs(120);
+    assert_eq!(failure(&ended).retry_after, Some(RetryAfter::After(wait)));
+}
+
+#[test]
+fn a_secret_that_a_provider_echoes_is_masked() {
+    let provider = Provider::scripted(|_, _| {
+        let body = format!(r#"{{"error":"invalid_client","error_description":"not {SECRET}"}}"#);
+        Reply::json(401, body)
+    });
+    let ended = dance(provider.url());
+    let message = &failure(&ended).message;
+    assert!(!message.contains(SECRET) && message.contains("not "), "{message}");
+}
+
+#[test]
+fn a_provider_that_does_not_speak_http_is_a_failure_like_any_other() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 1_024];
+        let _ = stream.read(&mut request);
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n");
+    });
+    let ended = dance(&url);
+    assert_eq!(failure(&ended).verdict, Verdict::Transient);
+    assert!(failure(&ended).message.starts_with("the connection to 127.0.0.1 failed: "));
+}

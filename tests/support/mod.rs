@@ -1,0 +1,298 @@
+//! What the end-to-end tests stand on: the real binaries, a directory of their
+//! own, and a provider on loopback that does as it is told.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
+#![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
+
+pub mod provider;
+
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up on it. It is no
+/// measurement: only a hang gets this far.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A place for one daemon: its directories and its configuration.
+pub struct Place {
+    dir: TempDir,
+}
+
+/// A daemon that is running.
+pub struct Daemon {
+    child: Child,
+    log: mpsc::Receiver<String>,
+}
+
+/// How a daemon ended.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    /// What it logged and this test hasn't read yet.
+    pub log: String,
+}
+
+/// Returns a binary of the workspace, built if need be.
+pub fn binary(name: &str) -> PathBuf {
+    // target/PROFILE/deps/test-HASH: the binaries lie in target/PROFILE.
+    let own = std::env::current_exe().expect("this test is a file");
+    let profile = own.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
+    let path = profile.join(name);
+    if !path.exists() {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--locked", "--quiet", "--package", name]);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo runs").success(), "{name} doesn't build");
+    }
+    path
+}
+
+impl Place {
+    /// Makes a place without a store.
+    pub fn empty() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Self { dir };
+        let config = format!(
+            "state_dir = '{}'\nruntime_dir = '{}'\nprovider_dirs = []\nlog = \"debug\"\n",
+            place.state().display(),
+            place.runtime().display(),
+        );
+        fs::write(place.config(), config).unwrap();
+        // Other users are to get as far as the socket's own permissions.
+        fs::set_permissions(place.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        place
+    }
+
+    /// Makes a place with a new store.
+    pub fn new() -> Self {
+        let place = Self::empty();
+        let made = place.tokend(["init"]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        place
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("tokend.toml")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    pub fn runtime(&self) -> PathBuf {
+        self.dir.path().join("run")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.runtime().join("tokend.sock")
+    }
+
+    /// Adds a line to the configuration.
+    pub fn configure(&self, line: &str) {
+        let mut file = fs::OpenOptions::new().append(true).open(self.config()).unwrap();
+        writeln!(file, "{line}").unwrap();
+    }
+
+    /// Runs `tokend` with this place's configuration until it ends.
+    pub fn tokend<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Output {
+        self.tokend_command().args(arguments).output().unwrap()
+    }
+
+    fn tokend_command(&self) -> Command {
+        let mut command = Command::new(binary("tokend"));
+        command.arg("--config").arg(self.config()).stdin(Stdio::null());
+        command.env_remove("TOKEND_LOG").env_remove("NOTIFY_SOCKET");
+        command
+    }
+
+    /// Starts the daemon and waits until it serves.
+    pub fn start(&self) -> Daemon {
+        self.start_with(|_| ())
+    }
+
+    /// Starts the daemon in changed surroundings and waits until it serves.
+    pub fn start_with(&self, change: impl FnOnce(&mut Command)) -> Daemon {
+        let mut command = self.tokend_command();
+        change(&mut command);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, log) = mpsc::channel();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut daemon = Daemon { child, log };
+        daemon.wait_for_log("serving");
+        daemon
+    }
+
+    /// Prepares `tokend-cli` to talk to this place's daemon.
+    pub fn cli(&self) -> Command {
+        let mut command = Command::new(binary("tokend-cli"));
+        command.env("TOKEND_SOCKET", self.socket()).env_remove("TOKEND_ADMIN_SOCKET");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `tokend-cli`.
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Output {
+        self.cli().args(arguments).output().unwrap()
+    }
+
+    /// Runs `tokend-cli` with something on its standard input.
+    pub fn run_with_input<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Output {
+        let mut child = self
+            .cli()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// Adds an OAuth credential of a provider on loopback.
+    pub fn add(&self, name: &str, url: &str, secret: &str) -> Output {
+        let token_url = format!("token_url={url}/token");
+        let arguments = [
+            "add",
+            name,
+            "--provider",
+            "oauth2-client-credentials",
+            "--var",
+            &token_url,
+            "--var",
+            "client_id=tester",
+            "--secret-stdin",
+            "client_secret",
+        ];
+        self.run_with_input(arguments, secret)
+    }
+
+    /// Returns all files below the state directory with their content.
+    pub fn stored(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = fs::read_dir(self.state()).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    }
+}
+
+impl Daemon {
+    /// Waits until the daemon has logged a line with `part` in it.
+    pub fn wait_for_log(&mut self, part: &str) -> String {
+        let mut seen = Vec::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(part) => return line,
+                Ok(line) => seen.push(line),
+                Err(error) => {
+                    panic!("the daemon never logged {part:?} ({error}):\n{}", seen.join("\n"))
+                }
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        kill(pid, signal).unwrap();
+    }
+
+    /// Kills the daemon as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the daemon to end and waits, at most for `patience`.
+    pub fn end_within(mut self, patience: Duration) -> Ended {
+        self.signal(Signal::SIGTERM);
+        let (sender, ended) = mpsc::channel();
+        let mut child = std::mem::replace(&mut self.child, placeholder());
+        let pid = child.id();
+        thread::spawn(move || sender.send(child.wait()));
+        let Ok(status) = ended.recv_timeout(patience) else {
+            let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
+            panic!("the daemon didn't end within {patience:?}");
+        };
+        let status = status.unwrap();
+        let log: Vec<String> = self.log.iter().collect();
+        Ended { code: status.code(), signal: status.signal(), log: log.join("\n") }
+    }
+
+    pub fn end(self) -> Ended {
+        self.end_within(PATIENCE)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A child to put where another was taken from.
+fn placeholder() -> Child {
+    Command::new("true").spawn().unwrap()
+}
+
+/// Returns what a program printed.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Checks exit code, standard output and standard error, all to the letter.
+#[track_caller]
+pub fn assert_output(output: &Output, code: i32, stdout: &str, stderr: &str) {
+    let got = (output.status.code(), text(&output.stdout), text(&output.stderr));
+    assert_eq!(got, (Some(code), stdout.to_owned(), stderr.to_owned()));
+}
+
+/// Returns the forms in which a secret may hide in bytes.
+pub fn disguises(secret: &str) -> Vec<Vec<u8>> {
+    use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+    let hex = secret.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    // In base64 of a longer text the secret starts at one of three offsets; the
+    // characters that depend on its neighbours are left off.
+    let shifted = (0..3).map(|shift| {
+        let padded = [&b"\0\0"[..shift], secret.as_bytes()].concat();
+        let encoded = STANDARD_NO_PAD.encode(padded);
+        let start = [0, 2, 3][shift];
+        encoded.as_bytes()[start..encoded.len() - 2].to_vec()
+    });
+    let plain = [secret.as_bytes().to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
+    plain.into_iter().chain(shifted).collect()
+}
+
+/// Tells whether `part` is in `bytes`.
+pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}

@@ -1,0 +1,180 @@
+//! A provider on loopback, in threads of the test's own process.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+/// A provider that counts what reaches it. It ends when it is dropped.
+pub struct Provider {
+    url: String,
+    shared: Arc<Shared>,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub path: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+}
+
+/// What the provider answers.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+type Script = Box<dyn FnMut(usize, &Request) -> Reply + Send>;
+
+struct Shared {
+    requests: Mutex<Vec<Request>>,
+    arrived: Condvar,
+    script: Mutex<Script>,
+    open: Mutex<bool>,
+    opened: Condvar,
+    ended: AtomicBool,
+}
+
+impl Reply {
+    /// An answer in JSON.
+    pub fn json(status: u16, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type", "application/json".into())],
+            body: body.into(),
+        }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl Provider {
+    /// Starts a provider that issues `token-1`, `token-2` .. with a life of an
+    /// hour.
+    pub fn issuing() -> Self {
+        Self::scripted(|number, _| issued(number, 3_600))
+    }
+
+    /// Starts a provider that answers the n-th request, from 1 on, by a script.
+    pub fn scripted(script: impl FnMut(usize, &Request) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::new(Shared {
+            requests: Mutex::default(),
+            arrived: Condvar::new(),
+            script: Mutex::new(Box::new(script)),
+            open: Mutex::new(true),
+            opened: Condvar::new(),
+            ended: AtomicBool::new(false),
+        });
+        let accepting = Arc::clone(&shared);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if accepting.ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                let shared = Arc::clone(&accepting);
+                // A caller that hangs up is no fault of the provider's.
+                thread::spawn(move || stream.and_then(|stream| shared.answer(stream)));
+            }
+        });
+        Self { url, shared }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns what has reached the provider so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// Keeps answers back until `open`.
+    pub fn close(&self) {
+        *self.shared.open.lock().unwrap() = false;
+    }
+
+    /// Lets answers out.
+    pub fn open(&self) {
+        *self.shared.open.lock().unwrap() = true;
+        self.shared.opened.notify_all();
+    }
+
+    /// Waits until `count` requests have arrived.
+    pub fn wait_for_requests(&self, count: usize) {
+        let requests = self.shared.requests.lock().unwrap();
+        let few = |requests: &mut Vec<Request>| requests.len() < count;
+        let waited = self.shared.arrived.wait_timeout_while(requests, super::PATIENCE, few);
+        assert!(!waited.unwrap().1.timed_out(), "{count} requests never came");
+    }
+}
+
+/// The answer of a provider that issues a token.
+pub fn issued(number: usize, life: u64) -> Reply {
+    let body = format!(
+        r#"{{"access_token":"token-{number}-c0ffee","token_type":"Bearer","expires_in":{life}}}"#
+    );
+    Reply::json(200, body)
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.open();
+        self.shared.ended.store(true, Ordering::SeqCst);
+        // The loop sees it with the next connection: this one.
+        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+    }
+}
+
+impl Shared {
+    fn answer(&self, mut stream: TcpStream) -> io::Result<()> {
+        let request = read(&stream)?;
+        let number = {
+            let mut requests = self.requests.lock().unwrap();
+            requests.push(request.clone());
+            self.arrived.notify_all();
+            requests.len()
+        };
+        drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
+        let reply = (self.script.lock().unwrap())(number, &request);
+        write!(stream, "HTTP/1.1 {} x\r\n", reply.status)?;
+        for (name, value) in &reply.headers {
+            write!(stream, "{name}: {value}\r\n")?;
+        }
+        write!(stream, "content-length: {}\r\nconnection: close\r\n\r\n", reply.body.len())?;
+        stream.write_all(reply.body.as_bytes())
+    }
+}
+
+fn read(stream: &TcpStream) -> io::Result<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) => headers.insert(name.to_lowercase(), value.to_owned()),
+            None => break,
+        };
+    }
+    let length = headers.get("content-length").and_then(|length| length.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body)?;
+    Ok(Request { path, headers, body: String::from_utf8_lossy(&body).into_owned() })
+}
