@@ -1,0 +1,1 @@
+"""What the suite checks: a module for each part of the story."""

@@ -1,0 +1,35 @@
+"""Runs the Python client, whose checks count as the suite's own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import process
+
+SOURCE = Path(__file__).parents[1] / "python"
+
+
+def install(work):
+    """Installs grpcio into an environment of its own."""
+    process.run([sys.executable, "-m", "venv", str(work / "venv")])
+    pip = [str(work / "venv/bin/pip"), "install", "--disable-pip-version-check"]
+    process.run([*pip, "--requirement", str(SOURCE / "requirements.txt")])
+
+
+def run(report, near, work, env):
+    """Relays what the client says."""
+    ended = subprocess.run(
+        [work / "venv/bin/python", "-B", SOURCE / "client.py", near.socket, near.admin_socket],
+        input=near.get("long"),
+        env={**env, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=4 * process.DEADLINE,
+    )
+    print(ended.stdout, end="", flush=True)
+    results = ended.stdout.splitlines()
+    report.passed += sum(line.startswith("ok - ") for line in results)
+    failed = sum(line.startswith("not ok - ") for line in results)
+    report.failed += failed
+    if (ended.returncode == 0) != (failed == 0) or not results:
+        report.not_ok("the Python client runs to its end", ended.stderr)
