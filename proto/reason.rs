@@ -24,6 +24,9 @@ pub const CREDENTIAL_EXISTS: &str = "CREDENTIAL_EXISTS";
 pub const CREDENTIAL_DAMAGED: &str = "CREDENTIAL_DAMAGED";
 /// The provider refused the credential; a person has to act.
 pub const CREDENTIAL_REJECTED: &str = "CREDENTIAL_REJECTED";
+/// The credential's provider definition is gone, broken, or doesn't take what is
+/// stored.
+pub const DEFINITION_UNUSABLE: &str = "DEFINITION_UNUSABLE";
 /// The credential changed since its etag was read.
 pub const ETAG_MISMATCH: &str = "ETAG_MISMATCH";
 /// The credential went away while the call was under way.

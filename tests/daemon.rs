@@ -129,6 +129,24 @@ fn a_mistake_in_the_configuration_is_shown_with_its_line() {
 }
 
 #[test]
+fn check_shows_what_is_wrong_with_a_definition() {
+    let place = Place::empty();
+    let path = place.path().join("mine.toml");
+    fs::write(&path, "title = 'Mine'\nisue = 1\n").unwrap();
+    let checked = place.tokend([&"check".into(), &path.clone().into_os_string()]);
+    assert_eq!(checked.status.code(), Some(1));
+    let message = text(&checked.stderr);
+    assert!(message.contains("mine.toml") && message.contains("did you mean `issue`"), "{message}");
+
+    fs::write(
+        &path,
+        "title = 'Mine'\n[issue]\nurl = 'https://a.example'\n[output]\ntoken = 'body.t'\n",
+    )
+    .unwrap();
+    assert_output(&place.tokend([&"check".into(), &path.into_os_string()]), 0, "", "");
+}
+
+#[test]
 fn the_service_manager_is_told_when_the_daemon_serves_and_when_it_ends() {
     let place = Place::new();
     let path = place.path().join("notify");

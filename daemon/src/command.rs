@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use tokend::{
     config::{Config, Surroundings},
     daemon::Daemon,
-    dev,
+    definitions, dev,
     init::{Initialised, init},
     systemd::{self, Inherited},
 };
@@ -45,6 +45,12 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
     },
+    /// Check provider definitions, before the daemon is restarted to read them
+    Check {
+        /// Files with a definition each
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Run a daemon with a demo provider in a temporary directory, to try things
     Dev {
         /// A command to run beside it; tokend ends with its exit code
@@ -60,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match arguments.command {
         None => serve(file),
         Some(Command::Init { user }) => make_store(file, user.as_deref()),
+        Some(Command::Check { files }) => Ok(check(&files)),
         Some(Command::Dev { .. }) if file.is_some() => {
             Err("dev brings its own configuration; leave --config out".into())
         }
@@ -103,6 +110,14 @@ fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
         Initialised::Already => println!("there is a store in {state} already; nothing changed"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn check(files: &[PathBuf]) -> ExitCode {
+    let problems: Vec<_> = files.iter().filter_map(|path| definitions::read(path).err()).collect();
+    for problem in &problems {
+        eprintln!("tokend: {problem}");
+    }
+    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn try_out(command: Vec<OsString>) -> Result {

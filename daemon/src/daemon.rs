@@ -9,7 +9,7 @@ use std::{
 };
 
 use sd_notify::NotifyState;
-use tokend_provider::{Definition, DefinitionError, Library, Source};
+use tokend_provider::Library;
 use tokio::{
     net::UnixListener,
     sync::{mpsc, watch},
@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 use crate::{
     clock::{NoBootId, SystemClock},
     config::Config,
+    definitions::Definitions,
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
     issuer::HttpIssuer,
@@ -61,17 +62,6 @@ pub enum StartError {
     /// A socket can't be made.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// A provider definition isn't right.
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
-    /// A directory or file with definitions can't be read.
-    #[error("can't read provider definitions from {}", path.display())]
-    Definitions {
-        /// The directory or file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
     /// The group that may connect can't be looked up.
     #[error("can't look up group {group}")]
     Group {
@@ -99,7 +89,8 @@ impl Daemon {
     /// It has to be called within a tokio runtime that does I/O.
     pub fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
         let clock = SystemClock::new()?;
-        let library = Arc::new(library(&config.provider_dirs)?);
+        let Definitions { library, problems } = Definitions::read(&config.provider_dirs);
+        let library = Arc::new(library);
 
         // The store's lock keeps a second daemon away; nothing else is touched
         // before it is held.
@@ -136,6 +127,7 @@ impl Daemon {
             started_at: clock.now().wall,
             state_dir: config.state_dir.clone(),
             socket: callers,
+            problems,
         });
         let sockets = made;
         Ok(Self { engine, inbox, commands, slots, library, clock, about, listeners, sockets })
@@ -247,34 +239,4 @@ fn reach(config: &Config) -> Result<Reach, StartError> {
          `groupadd --system {name}` makes it"
     );
     Ok(Reach::Own)
-}
-
-/// Reads all definitions: the built-in ones, then those of each directory, which
-/// replace earlier ones of the same name.
-fn library(dirs: &[PathBuf]) -> Result<Library, StartError> {
-    let mut library = Library::built_in();
-    for dir in dirs {
-        let unreadable = |path: &Path| {
-            let path = path.to_owned();
-            move |source| StartError::Definitions { path, source }
-        };
-        let entries = match std::fs::read_dir(dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries.map_err(unreadable(dir))?,
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(unreadable(dir))?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                files.push(path);
-            }
-        }
-        files.sort();
-        for path in files {
-            let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            library.insert(Definition::parse(&name, Source::File(path), &text)?);
-        }
-    }
-    Ok(library)
 }

@@ -141,7 +141,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(Ok(self.snapshots(after.as_ref(), limit)));
             }
             Command::Problems { reply } => {
-                let _ = reply.send(Ok(self.damaged.iter().map(ToString::to_string).collect()));
+                let _ = reply.send(Ok(self.problems()));
             }
         }
     }
@@ -271,6 +271,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             None => Error::NotFound(name.clone()),
         }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let damaged = self.damaged.iter().map(ToString::to_string);
+        let unusable = self.entries.iter().filter_map(|(name, entry)| {
+            let problem = entry.dance.as_ref().err()?;
+            Some(format!("no new token can be asked for {name}: {problem}"))
+        });
+        damaged.chain(unusable).collect()
     }
 
     fn damage(&self, name: &Name) -> Option<(&Damage, CredentialId)> {

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod daemon;
+pub mod definitions;
 pub mod dev;
 pub mod engine;
 pub mod entropy;

@@ -67,6 +67,8 @@ pub struct About {
     pub state_dir: std::path::PathBuf,
     /// The callers' socket.
     pub socket: std::path::PathBuf,
+    /// What was found wrong at the start, a sentence each.
+    pub problems: Vec<String>,
 }
 
 impl Context {

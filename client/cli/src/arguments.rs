@@ -72,6 +72,9 @@ pub(crate) enum Command {
     Providers {
         /// A provider definition's name
         name: Option<String>,
+        /// Print the definition itself, to write one of your own by
+        #[arg(long, requires = "name", conflicts_with = "json")]
+        definition: bool,
         #[command(flatten)]
         form: Form,
     },

@@ -44,8 +44,8 @@ pub(crate) async fn run(
         Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,
         Command::Remove { name, yes } => remove::run(&Daemon::find()?, name, yes, output).await?,
         Command::Status { form } => status::run(&Daemon::find()?, &form, output).await?,
-        Command::Providers { name, form } => {
-            providers::run(&Daemon::find()?, name, &form, output).await?;
+        Command::Providers { name, definition, form } => {
+            providers::run(&Daemon::find()?, name, definition, &form, output).await?;
         }
     }
     output.flush()?;

@@ -41,7 +41,8 @@ enum Activity<P> {
     /// A token came but couldn't be written; writing is tried again, nothing is
     /// asked for.
     Unsaved { issuance: IssuanceId, token: Arc<Token<P>>, receipt: Receipt, retry_at: BootTime },
-    /// The provider refused the credential: nothing happens until a person acts.
+    /// The provider refused the credential, or nothing can be sent: nothing
+    /// happens until a person acts.
     Refused,
 }
 
@@ -103,6 +104,11 @@ impl<P> Credential<P> {
             Input::Reserved(id) => self.reserved(id, turn),
             Input::Refused { issuance, retry_after } => {
                 self.refused(issuance, retry_after, turn);
+            }
+            Input::Impossible { issuance, message } => {
+                if self.is_reserving(issuance) {
+                    self.give_up(Setback::Impossible(message), Activity::Refused, turn);
+                }
             }
             Input::Issued { issuance, sent_at, lifetime, payload, receipt } => {
                 if self.is_sending(issuance) {
@@ -222,9 +228,7 @@ impl<P> Credential<P> {
     }
 
     fn refused(&mut self, id: IssuanceId, retry_after: Duration, turn: &mut Turn<'_, P>) {
-        if let Activity::Issuing { issuance, step: Step::Reserving, .. } = &self.activity
-            && *issuance == id
-        {
+        if self.is_reserving(id) {
             let next = Activity::Waiting { retry_at: turn.now.boot.after(retry_after) };
             self.give_up(Setback::Budget, next, turn);
         }
@@ -358,6 +362,11 @@ impl<P> Credential<P> {
     fn unsatisfiable(&self, min_ttl: Option<Duration>) -> Option<Duration> {
         let token = self.token.as_ref().filter(|token| token.never_satisfies(min_ttl))?;
         token.life()
+    }
+
+    fn is_reserving(&self, id: IssuanceId) -> bool {
+        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Reserving, .. }
+            if *issuance == id)
     }
 
     fn is_sending(&self, id: IssuanceId) -> bool {

@@ -45,6 +45,9 @@ pub enum Setback {
     /// The limits allowed no issuance.
     #[error("the limit on issued tokens is reached")]
     Budget,
+    /// No issuance is possible with what is configured.
+    #[error("{0}")]
+    Impossible(String),
     /// The store couldn't write.
     #[error("the store can't be written: {}", .0.message)]
     Store(StoreFailure),
@@ -71,6 +74,12 @@ pub enum Refusal {
     #[error("the provider refused the credential: {message}")]
     Rejected {
         /// What the provider said.
+        message: String,
+    },
+    /// No issuance is possible with what is configured.
+    #[error("no token can be asked for: {message}")]
+    Impossible {
+        /// What is wrong.
         message: String,
     },
     /// This provider's tokens don't live as long as was asked for.
@@ -116,6 +125,7 @@ impl Setback {
                 Refusal::Unavailable { retry_after, message: message.clone() }
             }
             Self::Budget => Refusal::BudgetExhausted { retry_after },
+            Self::Impossible(message) => Refusal::Impossible { message: message.clone() },
             Self::Store(failure) => Refusal::Store(failure.clone()),
         }
     }

@@ -73,6 +73,9 @@ impl Expression {
         if text.len() > LONGEST {
             return Err(Fault::LongExpression(LONGEST));
         }
+        if text.starts_with("{{") && text.ends_with("}}") {
+            return Err(Fault::Braces);
+        }
         let compiled = LANGUAGE.compile_expression_owned(text.clone()).map_err(|error| {
             Fault::Expression(error.detail().unwrap_or("syntax error").to_owned())
         })?;

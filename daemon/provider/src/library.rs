@@ -38,6 +38,11 @@ impl Library {
         self.definitions.insert(definition.name().to_owned(), Arc::new(definition));
     }
 
+    /// Takes a definition out.
+    pub fn remove(&mut self, name: &str) {
+        self.definitions.remove(name);
+    }
+
     /// Returns a definition by its name.
     pub fn get(&self, name: &str) -> Option<Arc<Definition>> {
         self.definitions.get(name).cloned()

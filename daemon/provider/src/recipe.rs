@@ -14,11 +14,15 @@ use crate::definition::error::{Fault, Located};
 use crate::definition::file::{Basic, Fields, Issue, Node, Text};
 use crate::expression::{self, Expression, Scope};
 use crate::request::{Request, RequestError};
+use crate::suggestion::Suggestion;
 use crate::template::{RenderError, Template};
 use crate::{escape, header};
 
 mod body;
 mod url;
+
+/// The methods by which APIs issue tokens.
+const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::PUT, Method::PATCH];
 
 /// A compiled request.
 #[derive(Debug)]
@@ -181,13 +185,12 @@ fn credentials(basic: &Basic, scope: &Scope) -> Result<Credentials, Located> {
 }
 
 fn method(text: &Text) -> Result<Method, Located> {
-    match text.get_ref().as_str() {
-        "GET" => Ok(Method::GET),
-        "POST" => Ok(Method::POST),
-        "PUT" => Ok(Method::PUT),
-        "PATCH" => Ok(Method::PATCH),
-        other => Err(Fault::Method(other.to_owned()).at(text.span())),
-    }
+    let known = METHODS.iter().find(|method| method.as_str() == text.get_ref());
+    known.cloned().ok_or_else(|| {
+        let value = text.get_ref().clone();
+        let suggestion = Suggestion::among(&value, METHODS.iter().map(Method::as_str));
+        Fault::UnknownValue { value, suggestion }.at(text.span())
+    })
 }
 
 fn fields(fields: &Fields, scope: &Scope) -> Result<Vec<(String, Template)>, Located> {

@@ -57,12 +57,18 @@ impl Dance {
     }
 }
 
+/// How long a token is taken to live if neither the answer nor the definition
+/// says. An hour is what most servers give, and the worst of taking it is to ask
+/// more often than need be; a token that is taken to live for ever is served dead.
+const ASSUMED_LIFE: Duration = Duration::from_secs(3_600);
+
 /// Returns how long a token lives.
 pub(super) fn lifetime(issued: &Issued) -> Lifetime {
     match issued.expiry {
         Expiry::After(life) => Lifetime::For(life),
         Expiry::At(end) => Lifetime::Until(end),
-        Expiry::Never | Expiry::Unknown => Lifetime::Unlimited,
+        Expiry::Never => Lifetime::Unlimited,
+        Expiry::Unknown => Lifetime::For(ASSUMED_LIFE),
     }
 }
 

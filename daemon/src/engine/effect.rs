@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokend_core::{
     Cause, Effect, Failure, Input, IssuanceId, Name, Random, Receipt, Refusal, Stamp, Token,
-    Verdict, WaiterId,
+    WaiterId,
 };
 use tracing::{debug, warn};
 
-use super::{Engine, Entry, Error, change::Pending, dance::Dance};
+use super::{Engine, Entry, Error, change::Pending};
 use crate::{
     credential::Grant,
     ports::{Clock, Issuer, Job, Reservation, Settled, Store, Write},
@@ -75,11 +75,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     fn reserve(&mut self, name: &Name, issuance: IssuanceId, cause: Cause) {
         let Some(Entry { credential, dance, .. }) = self.entries.get(name) else { return };
         debug!(credential = %name, %issuance, ?cause, "issuance wanted");
-        let (account, limits) = match dance {
-            Ok(dance) => (dance.account(), dance.limits()),
-            // Nothing will be sent; the ledger only notes the attempt.
-            Err(_) => (String::new(), Vec::new()),
+        let dance = match dance {
+            Ok(dance) => dance,
+            Err(problem) => {
+                let message = problem.to_string();
+                self.step(name, Input::Impossible { issuance, message });
+                return;
+            }
         };
+        let (account, limits) = (dance.account(), dance.limits());
         let credential = credential.id;
         let at = self.clock.stamp();
         let reservation = Reservation { issuance, credential, account, limits, cause, at };
@@ -88,24 +92,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn send(&mut self, name: &Name, issuance: IssuanceId) {
-        let Some(Entry { dance, .. }) = self.entries.get(name) else { return };
-        match dance {
-            Ok(Dance { definition, inputs }) => self.issuer.issue(Job {
-                name: name.clone(),
-                issuance,
-                definition: Arc::clone(definition),
-                inputs: Arc::clone(inputs),
-            }),
-            Err(problem) => {
-                let failure = Failure {
-                    verdict: Verdict::Transient,
-                    retry_after: None,
-                    message: problem.to_string(),
-                };
-                let receipt = Receipt::default();
-                self.step(name, Input::Failed { issuance, sent: false, failure, receipt });
-            }
-        }
+        // Nothing is reserved without a dance.
+        let Some(Entry { dance: Ok(dance), .. }) = self.entries.get(name) else { return };
+        self.issuer.issue(Job {
+            name: name.clone(),
+            issuance,
+            definition: Arc::clone(&dance.definition),
+            inputs: Arc::clone(&dance.inputs),
+        });
     }
 
     fn settled(&self, receipt: Receipt) -> Settled {

@@ -361,15 +361,15 @@ fn a_credential_whose_definition_is_gone_serves_what_it_holds_and_sends_nothing(
     let credentials = vec![stored_with_token("api", "no-such-provider")];
     let mut bench = Bench::load(Loaded { credentials, damaged: Vec::new() });
     assert_eq!(bench.value("api").as_deref(), Some("stored"));
+    let problem = "there is no provider definition \"no-such-provider\"";
+    let problems = bench.ask(|reply| Command::Problems { reply }).try_recv().unwrap().unwrap();
+    assert_eq!(problems, [format!("no new token can be asked for api: {problem}")]);
     bench.pass(1_801);
-    assert!(matches!(bench.done(), Write::Reserve(_)));
-    let (_, write) = bench.next_write();
-    assert!(matches!(write, Write::Failure { sent: false, .. }), "{write:?}");
-    assert!(bench.jobs.0.borrow().is_empty());
+    assert!(bench.writes.0.borrow().is_empty() && bench.jobs.0.borrow().is_empty());
     assert_eq!(bench.value("api").as_deref(), Some("stored"));
     let mut shown = bench.ask(|reply| Command::Get { name: parsed("api"), reply });
     let (setback, _) = shown.try_recv().unwrap().unwrap().setback.unwrap();
-    assert_eq!(setback.to_string(), "there is no provider definition \"no-such-provider\"");
+    assert_eq!(setback.to_string(), problem);
 }
 
 #[test]

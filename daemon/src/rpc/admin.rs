@@ -36,8 +36,9 @@ impl AdminService for Admin {
     ) -> Result<Response<GetStatusResponse>, Status> {
         let list = |reply| Command::List { after: None, limit: usize::MAX, reply };
         let snapshots = self.0.ask(list).await?;
-        let problems = self.0.ask(|reply| Command::Problems { reply }).await?;
         let about = &self.0.about;
+        let mut problems = about.problems.clone();
+        problems.extend(self.0.ask(|reply| Command::Problems { reply }).await?);
         Ok(Response::new(GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: process::id(),

@@ -223,6 +223,11 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> Failure {
             "check the secrets and the account at the provider; then run `tokend-cli refresh {name}`, \
              or remove the credential and add it again"
         ),
+        Refusal::Impossible { .. } => format!(
+            "mend the definition of {} and restart tokend, or remove the credential and add it \
+             again",
+            snapshot.credential.provider
+        ),
         Refusal::BudgetExhausted { .. } => {
             "wait: the limits on issued tokens allow the next one then".to_owned()
         }

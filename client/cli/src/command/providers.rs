@@ -17,6 +17,7 @@ use crate::{
 pub(super) async fn run(
     daemon: &Daemon,
     name: Option<String>,
+    definition: bool,
     form: &Form,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
@@ -24,6 +25,12 @@ pub(super) async fn run(
         let provider = answer(daemon.providers().get_provider(GetProviderRequest { name })).await?;
         if form.json {
             return Ok(json::write(output, &json::provider(&provider))?);
+        }
+        if definition {
+            for line in provider.definition.lines() {
+                writeln!(output, "{}", printable(line))?;
+            }
+            return Ok(());
         }
         return Ok(write(output, &provider)?);
     }
@@ -52,7 +59,9 @@ fn write(output: &mut Output<impl Write>, provider: &Provider) -> io::Result<()>
         writeln!(output)?;
     }
     writeln!(output, "to add one, being asked for the inputs:")?;
-    writeln!(output, "  tokend-cli add NAME --provider {name}")
+    writeln!(output, "  tokend-cli add NAME --provider {name}")?;
+    writeln!(output, "the definition itself:")?;
+    writeln!(output, "  tokend-cli providers {name} --definition")
 }
 
 fn row(input: &Input) -> [Cell; 3] {
@@ -112,7 +121,9 @@ mod tests {
              region         -            (one of eu, us) [eu]\n\
              \n\
              to add one, being asked for the inputs:\n  \
-               tokend-cli add NAME --provider acme\n"
+               tokend-cli add NAME --provider acme\n\
+             the definition itself:\n  \
+               tokend-cli providers acme --definition\n"
         );
     }
 }

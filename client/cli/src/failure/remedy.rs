@@ -23,7 +23,7 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
         Error::SocketNotPermitted { group, .. } => not_permitted(group.as_deref(), caller),
         Error::TimedOut => "`tokend-cli status` says what it is waiting for".to_owned(),
         Error::BadAnswer(_) => {
-            "are tokend and tokend-cli of the same version? `tokend-cli status` shows both"
+            "are tokend and tokend-cli of the same version? `tokend-cli status` and `tokend-cli --version` tell"
                 .to_owned()
         }
         Error::NotPermitted { .. } => {

@@ -29,6 +29,14 @@ pub enum Input<P> {
         /// How long to wait.
         retry_after: Duration,
     },
+    /// No issuance is possible with what is configured; only a person can mend
+    /// that.
+    Impossible {
+        /// The issuance that isn't to be.
+        issuance: IssuanceId,
+        /// Why, for people.
+        message: String,
+    },
     /// The provider issued a token.
     Issued {
         /// The issuance that brought it.

@@ -82,6 +82,7 @@ impl Bench {
                     Refusal::BudgetExhausted { .. } => "budget",
                     Refusal::Unavailable { .. } => "unavailable",
                     Refusal::Rejected { .. } => "rejected",
+                    Refusal::Impossible { .. } => "impossible",
                     Refusal::MinTtlUnsatisfiable { .. } => "unsatisfiable",
                     Refusal::Store(_) => "store",
                     Refusal::Removed => "removed",
@@ -282,6 +283,20 @@ fn a_refused_reservation_waits_for_the_budget_and_says_how_long() {
     bench.pass(60);
     bench.wake();
     assert_eq!(bench.said(), ["reserve Absent"]);
+}
+
+#[test]
+fn an_impossible_issuance_is_not_tried_again_until_a_person_acts() {
+    let mut bench = Bench::empty();
+    bench.ask(1, None);
+    let issuance = bench.issuance();
+    bench.input(Input::Impossible { issuance, message: "no definition".to_owned() });
+    assert_eq!(bench.said(), ["reserve Absent", "1 refused: impossible"]);
+    bench.pass(86_400);
+    bench.wake();
+    bench.ask(2, None);
+    assert_eq!(bench.said(), ["2 refused: impossible"]);
+    assert_eq!(bench.state(), State::Refused);
 }
 
 #[test]

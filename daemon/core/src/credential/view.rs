@@ -22,7 +22,7 @@ pub enum State {
     BackingOff,
     /// The limits allow no issuance now.
     Limited,
-    /// The provider refused the credential.
+    /// The provider refused the credential, or none can be asked.
     Refused,
 }
 

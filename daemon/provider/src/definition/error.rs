@@ -70,6 +70,8 @@ pub(crate) enum Fault {
     BareRoot(String),
     #[error("not an expression: {0}")]
     Expression(String),
+    #[error("an expression stands here by itself: write it without `{{{{` and `}}}}`")]
+    Braces,
     #[error("an expression has at most {0} characters")]
     LongExpression(usize),
     #[error("`{{{{` without `}}}}`")]
@@ -88,8 +90,6 @@ pub(crate) enum Fault {
     RelativeUrl,
     #[error("after an expression that starts a URL comes a text that starts with /")]
     BaseUrl,
-    #[error("`{0}` is not a request method that can be used here")]
-    Method(String),
     #[error("`{0}` is not a header name")]
     HeaderName(String),
     #[error("header `{0}` is set by the HTTP client")]
@@ -153,8 +153,24 @@ fn classify(message: &str) -> Fault {
         // What the toml crate says of a date, alone of all types.
         Fault::Date
     } else {
-        Fault::Toml(message.replace("expected a map", "expected a table"))
+        Fault::Toml(in_words_of_toml(message))
     }
+}
+
+/// Says what serde says in the words that the author knows.
+fn in_words_of_toml(message: &str) -> String {
+    // Tables that are read into a struct: its name tells the author nothing.
+    let message = match message.split_once("expected struct ") {
+        Some((before, _)) => format!("{before}expected a table"),
+        None => message.to_owned(),
+    };
+    message
+        .replace("invalid type: map", "invalid type: table")
+        .replace("invalid type: sequence", "invalid type: array")
+        .replace("expected a map", "expected a table")
+        .replace("table, expected a sequence", "table, expected an array of tables, `[[..]]`")
+        .replace("expected a sequence", "expected an array, `[..]`")
+        .replace("expected a string", "expected a text in quotes")
 }
 
 impl DefinitionError {

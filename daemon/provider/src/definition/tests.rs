@@ -81,8 +81,11 @@ fn check(text: &str, expected: &str) {
 #[test]
 fn a_wrong_type_is_told_from_the_right_one() {
     for (text, expected) in [
-        ("account = 5", "invalid type: integer `5`, expected a string"),
+        ("account = 5", "invalid type: integer `5`, expected a text in quotes"),
         ("issue", "key with no value, expected `=`"),
+        ("hosts = 'a.example'", "invalid type: string \"a.example\", expected an array, `[..]`"),
+        ("variables.a = 'x'", "invalid type: string \"x\", expected a table"),
+        ("[limits]\ncount = 5", "invalid type: table, expected an array of tables, `[[..]]`"),
         ("[variables.a]", "missing key `description`"),
         ("[issue]\nmethod = 'GET'", "missing key `url`"),
     ] {
@@ -161,7 +164,10 @@ fn a_url_is_checked_as_far_as_it_is_known() {
 #[test]
 fn a_request_is_checked() {
     for (keys, expected) in [
-        ("method = 'CONNECT'", "`CONNECT` is not a request method that can be used here"),
+        (
+            "method = 'CONNECT'",
+            "unknown value `CONNECT`, expected one of `GET`, `POST`, `PUT`, `PATCH`",
+        ),
         ("headers = { 'a b' = '' }", "`a b` is not a header name"),
         ("headers = { Host = 'b' }", "header `Host` is set by the HTTP client"),
         (
@@ -196,6 +202,10 @@ fn what_an_answer_and_a_token_are_used_for_is_checked() {
         (
             "[verdict]\nok = 'status =='",
             "not an expression: unexpected end of input, expected expression",
+        ),
+        (
+            "[output.extras]\na = '{{ body.a }}'",
+            "an expression stands here by itself: write it without `{{` and `}}`",
         ),
         (
             "[present.headers]\nA = '{{ extra.x }}'",

@@ -1,0 +1,130 @@
+//! Reads the provider definitions that an operator has added.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use tokend_provider::{Definition, DefinitionError, Library, Source};
+use tracing::error;
+
+/// All definitions, and what is wrong with those that can't be used.
+#[derive(Debug)]
+pub struct Definitions {
+    /// Those that can be used.
+    pub library: Library,
+    /// What is wrong with the others, a text each.
+    pub problems: Vec<String>,
+}
+
+impl Definitions {
+    /// Takes the built-in definitions, then those of each directory, which
+    /// replace earlier ones of the same name.
+    ///
+    /// A definition that can't be used stops the credentials that use it and
+    /// nothing else. It doesn't give its place back to an earlier one of its
+    /// name: that would send secrets elsewhere.
+    pub fn read(directories: &[PathBuf]) -> Self {
+        let mut all = Self { library: Library::built_in(), problems: Vec::new() };
+        for directory in directories {
+            match files(directory) {
+                Ok(files) => files.iter().for_each(|path| all.add(path)),
+                Err(error) => all.report(format!(
+                    "can't read provider definitions from {}: {error}",
+                    directory.display()
+                )),
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, path: &Path) {
+        match read(path) {
+            Ok(definition) => self.library.insert(definition),
+            Err(problem) => {
+                self.library.remove(&name(path));
+                self.report(problem.to_string());
+            }
+        }
+    }
+
+    fn report(&mut self, problem: String) {
+        error!("{problem}");
+        self.problems.push(problem);
+    }
+}
+
+/// A definition can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// Its file can't be read.
+    #[error("can't read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It has a mistake.
+    #[error(transparent)]
+    Mistaken(#[from] DefinitionError),
+}
+
+/// Reads one definition from a file, whose name less `.toml` is the definition's.
+pub fn read(path: &Path) -> Result<Definition, Unusable> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| Unusable::Unreadable { path: path.to_owned(), source })?;
+    Ok(Definition::parse(&name(path), Source::File(path.to_owned()), &text)?)
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Lists the files `*.toml` of a directory in the order of their names; those
+/// that begin with a dot are editors' own.
+fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "title = 'Mine'\n[issue]\nurl = 'https://a.example/t'\n\
+                        [output]\ntoken = 'body.token'\n";
+
+    #[test]
+    fn a_broken_definition_is_reported_and_stops_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("mine.toml", GOOD),
+            ("broken.toml", "title = 1"),
+            ("causely.toml", "titel = 'overridden by a typing error'"),
+            (".#mine.toml", "an editor's lock"),
+            ("README", "no definition"),
+        ] {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let Definitions { library, problems } =
+            Definitions::read(&[PathBuf::from("/nowhere"), dir.path().to_owned()]);
+        assert!(library.get("mine").is_some());
+        assert!(library.get("fyma").is_some());
+        assert!(library.get("causely").is_none(), "the built-in one doesn't step in");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].contains("broken.toml") && problems[1].contains("causely.toml"));
+    }
+}
