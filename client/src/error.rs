@@ -94,6 +94,8 @@ pub enum Error {
     StoreFull {
         /// Which disk it is.
         message: String,
+        /// When tokend tries again to write.
+        retry_after: Option<Duration>,
     },
     /// The provider refused the credential; a person has to act.
     #[error("{message}")]
@@ -134,6 +136,7 @@ impl Error {
             | Self::Disconnected(_)
             | Self::TimedOut
             | Self::BudgetExhausted { .. }
+            | Self::StoreFull { .. }
             | Self::Unavailable { .. } => true,
             Self::Refused { code, .. } => *code == Code::Unavailable,
             Self::Address(_)
@@ -143,7 +146,6 @@ impl Error {
             | Self::InvalidRequest { .. }
             | Self::NotPermitted { .. }
             | Self::NotFound { .. }
-            | Self::StoreFull { .. }
             | Self::CredentialRejected { .. }
             | Self::CredentialDamaged { .. }
             | Self::MinTtlUnsatisfiable { .. } => false,
@@ -153,9 +155,9 @@ impl Error {
     /// Returns how long to wait before asking again, if tokend says.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::BudgetExhausted { retry_after, .. } | Self::Unavailable { retry_after, .. } => {
-                *retry_after
-            }
+            Self::BudgetExhausted { retry_after, .. }
+            | Self::StoreFull { retry_after, .. }
+            | Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

@@ -51,7 +51,7 @@ fn answered(status: &Status) -> Error {
         reason::PROVIDER_UNAVAILABLE | reason::STORE_UNAVAILABLE | reason::SHUTTING_DOWN => {
             Error::Unavailable { reason, message, retry_after }
         }
-        reason::STORE_FULL => Error::StoreFull { message },
+        reason::STORE_FULL => Error::StoreFull { message, retry_after },
         reason::CREDENTIAL_REJECTED => Error::CredentialRejected { message },
         reason::CREDENTIAL_DAMAGED => Error::CredentialDamaged { message },
         reason::MIN_TTL_UNSATISFIABLE => Error::MinTtlUnsatisfiable { message },

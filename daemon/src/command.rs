@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokend::{
     config::{Config, Surroundings},
     daemon::Daemon,
@@ -61,6 +62,9 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub(crate) fn run() -> ExitCode {
+    // Keeps the store's content out of core dumps, and debuggers of the same user
+    // away. It fails on no kernel that tokend runs on.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let arguments = Arguments::parse();
     let file = arguments.config.as_deref();
     let result = match arguments.command {

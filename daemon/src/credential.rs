@@ -30,7 +30,7 @@ pub struct Credential {
     pub secrets: BTreeMap<String, SecretString>,
     /// Who may read its tokens besides root and the daemon's own user.
     pub readers: Vec<Reader>,
-    /// Counts the changes of the stored credential; shown as its etag.
+    /// Counts the changes of the stored credential.
     pub revision: u64,
     /// When it was created.
     pub created_at: Timestamp,
@@ -72,6 +72,14 @@ pub struct Grant {
     pub refresh_token: Option<SecretString>,
     /// Other values that callers need, by the definition's names for them.
     pub extras: BTreeMap<String, SecretString>,
+}
+
+impl Credential {
+    /// Returns what changes with every change of the stored credential, and with
+    /// its removal.
+    pub fn etag(&self) -> String {
+        format!("{:?}-{}", self.id, self.revision)
+    }
 }
 
 impl CredentialId {

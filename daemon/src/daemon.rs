@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 use crate::{
     clock::{NoBootId, SystemClock},
     config::Config,
-    definitions::Definitions,
+    definitions::{Definitions, Unreadable},
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
     issuer::HttpIssuer,
@@ -31,8 +31,11 @@ use crate::{
     systemd::{self, Inherited},
 };
 
-/// How long connections and issuances that are under way may take to end. The
-/// whole daemon ends within five seconds.
+/// How long issuances that are under way may take to end ..
+const ISSUANCE_GRACE: Duration = Duration::from_millis(2_500);
+
+/// .. and connections, so that those who wait for an issuance can still be told.
+/// The whole daemon ends within five seconds.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// A daemon that is ready to serve. It holds the store and the sockets.
@@ -62,6 +65,9 @@ pub enum StartError {
     /// A socket can't be made.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// A directory with provider definitions can't be read.
+    #[error(transparent)]
+    Definitions(#[from] Unreadable),
     /// The group that may connect can't be looked up.
     #[error("can't look up group {group}")]
     Group {
@@ -89,7 +95,7 @@ impl Daemon {
     /// It has to be called within a tokio runtime that does I/O.
     pub fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
         let clock = SystemClock::new()?;
-        let Definitions { library, problems } = Definitions::read(&config.provider_dirs);
+        let Definitions { library, problems } = Definitions::read(&config.provider_dirs)?;
         let library = Arc::new(library);
 
         // The store's lock keeps a second daemon away; nothing else is touched
@@ -163,7 +169,7 @@ impl Daemon {
                 // An error means that the sender is gone: time to end as well.
                 let _ = ended.wait_for(|ending| *ending).await;
             },
-            GRACE,
+            ISSUANCE_GRACE,
         );
         systemd::notify(&[NotifyState::Ready]);
         let (engine, _, ()) =

@@ -23,35 +23,38 @@ impl Definitions {
     ///
     /// A definition that can't be used stops the credentials that use it and
     /// nothing else. It doesn't give its place back to an earlier one of its
-    /// name: that would send secrets elsewhere.
-    pub fn read(directories: &[PathBuf]) -> Self {
+    /// name: that would send secrets elsewhere. For the same reason a directory
+    /// that is there has to be readable.
+    pub fn read(directories: &[PathBuf]) -> Result<Self, Unreadable> {
         let mut all = Self { library: Library::built_in(), problems: Vec::new() };
         for directory in directories {
-            match files(directory) {
-                Ok(files) => files.iter().for_each(|path| all.add(path)),
-                Err(error) => all.report(format!(
-                    "can't read provider definitions from {}: {error}",
-                    directory.display()
-                )),
+            let files = files(directory)
+                .map_err(|source| Unreadable { path: directory.clone(), source })?;
+            for path in &files {
+                all.add(path);
             }
         }
-        all
+        Ok(all)
     }
 
     fn add(&mut self, path: &Path) {
         match read(path) {
             Ok(definition) => self.library.insert(definition),
             Err(problem) => {
+                error!("{problem}");
                 self.library.remove(&name(path));
-                self.report(problem.to_string());
+                self.problems.push(problem.to_string());
             }
         }
     }
+}
 
-    fn report(&mut self, problem: String) {
-        error!("{problem}");
-        self.problems.push(problem);
-    }
+/// A directory with definitions can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("can't read the provider definitions in {}", path.display())]
+pub struct Unreadable {
+    path: PathBuf,
+    source: io::Error,
 }
 
 /// A definition can't be used.
@@ -120,11 +123,12 @@ mod tests {
             fs::write(dir.path().join(name), text).unwrap();
         }
         let Definitions { library, problems } =
-            Definitions::read(&[PathBuf::from("/nowhere"), dir.path().to_owned()]);
+            Definitions::read(&[PathBuf::from("/nowhere"), dir.path().to_owned()]).unwrap();
         assert!(library.get("mine").is_some());
         assert!(library.get("fyma").is_some());
         assert!(library.get("causely").is_none(), "the built-in one doesn't step in");
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(problems[0].contains("broken.toml") && problems[1].contains("causely.toml"));
+        assert!(Definitions::read(&[dir.path().join("README")]).is_err());
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     clock::{NoBootId, SystemClock},
     config::Config,
     daemon::{Daemon, StartError},
-    engine::{Change, Command, Error, NewCredential},
+    engine::{Author, Change, Command, Error, NewCredential},
     init::{InitError, init},
     socket,
     systemd::Inherited,
@@ -134,6 +134,8 @@ fn config(dir: &TempDir) -> Config {
 }
 
 async fn add_credentials(commands: &mpsc::Sender<Command>, url: &str) -> Result<(), DevError> {
+    let pid = rustix::process::getpid().as_raw_nonzero().get();
+    let author = Author { uid: rustix::process::getuid().as_raw(), pid: Some(pid) };
     for (name, provider, secret, value) in [
         ("demo", "demo-oauth", "client_secret", provider::CLIENT_SECRET),
         ("demo-graphql", "demo-graphql", "password", provider::PASSWORD),
@@ -146,7 +148,7 @@ async fn add_credentials(commands: &mpsc::Sender<Command>, url: &str) -> Result<
             readers: Vec::new(),
         };
         let (reply, answer) = oneshot::channel();
-        let sent = commands.send(Command::Change(Change::Create { new, reply })).await;
+        let sent = commands.send(Command::Change(Change::Create { new, reply }, author)).await;
         let created = match sent {
             Ok(()) => answer.await.unwrap_or(Err(Error::Stopping)),
             Err(_) => Err(Error::Stopping),

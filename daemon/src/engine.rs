@@ -27,7 +27,7 @@ use tracing::{info, warn};
 
 use self::{change::Pending, dance::Dance};
 pub use self::{
-    command::{Change, Command, NewCredential, Reply},
+    command::{Author, Change, Command, NewCredential, Reply},
     error::Error,
     run::{Event, Inbox, inbox, run},
     snapshot::Snapshot,
@@ -57,10 +57,13 @@ pub struct Engine<C, R, I, S> {
     waiting: BTreeMap<WaiterId, Reply<Arc<Published>>>,
     writing: BTreeMap<Ticket, Pending>,
     /// Changes to a credential are made one after the other; these wait.
-    deferred: BTreeMap<Name, VecDeque<Change>>,
+    deferred: BTreeMap<Name, VecDeque<(Change, Author)>>,
     last_number: u64,
     stopping: bool,
 }
+
+/// How many credentials are looked at before callers have their turn again.
+const AT_ONCE: usize = 100;
 
 /// A credential, and how its dance goes.
 #[derive(Debug)]
@@ -131,7 +134,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     self.step(&name, Input::Forced(waiter));
                 }
             }
-            Command::Change(change) => self.change(change),
+            Command::Change(change, author) => self.change(change, author),
             Command::Get { name, reply } => {
                 if let Some(reply) = self.known(&name, reply) {
                     let _ = reply.send(self.snapshot(&name));
@@ -174,7 +177,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     warn!(%issuance, "failed issuance not settled: {}", failure.message);
                 }
             }
-            Pending::Change(change) => self.changed(change, written.result.map(|_| ())),
+            Pending::Change(change, author) => {
+                self.changed(change, author, written.result.map(|_| ()));
+            }
         }
     }
 
@@ -204,7 +209,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return;
         }
         let now = self.clock.now();
-        for (name, effect) in self.keeper.wake(now, &mut self.random) {
+        for (name, effect) in self.keeper.wake(now, &mut self.random, AT_ONCE) {
             self.carry_out(&name, effect);
             self.show_health(&name);
         }
@@ -220,10 +225,26 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// a provider that was paid for is still stored.
     pub fn stop(&mut self) {
         self.stopping = true;
+        let now = self.clock.now();
+        for (name, effect) in self.keeper.save(now, &mut self.random) {
+            self.carry_out(&name, effect);
+        }
         for (_, changes) in std::mem::take(&mut self.deferred) {
-            for change in changes {
+            for (change, _) in changes {
                 change.refuse(Error::Stopping);
             }
+        }
+    }
+
+    /// Tells whether `stop` has been called.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Tells everyone who still waits for a token that none comes any more.
+    pub fn dismiss(&mut self) {
+        for (_, reply) in std::mem::take(&mut self.waiting) {
+            let _ = reply.send(Err(Error::Stopping));
         }
     }
 

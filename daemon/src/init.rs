@@ -132,11 +132,15 @@ fn make_state_dir(dir: &Path, owner: Option<&User>) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
+    let Some(user) = owner else { return Ok(()) };
+    // A directory that has something else in it, or is for others to read, isn't
+    // ours to give away.
     let metadata = fs::symlink_metadata(dir)?;
-    match owner {
-        Some(user) if metadata.is_dir() && metadata.uid() == 0 => give(dir, user),
-        _ => Ok(()),
+    let private = metadata.is_dir() && metadata.mode() & 0o7777 == 0o700;
+    if private && metadata.uid() == 0 && fs::read_dir(dir)?.next().is_none() {
+        give(dir, user)?;
     }
+    Ok(())
 }
 
 fn give(path: &Path, user: &User) -> io::Result<()> {

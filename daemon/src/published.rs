@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::{Debug, Formatter},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -11,7 +12,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use jiff::Timestamp;
 use prost::Message;
 use secrecy::ExposeSecret;
@@ -19,6 +20,7 @@ use tokend_core::{Name, Token};
 use tokend_proto::v1;
 use tokend_provider::{Placement, Target};
 use tokio::sync::watch;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::credential::{Grant, Reader};
 
@@ -40,7 +42,6 @@ pub struct Slot {
 }
 
 /// A token that is on disk and may be served, with its message prepared.
-#[derive(Debug)]
 pub struct Published {
     token: Arc<Token<Grant>>,
     /// Field 1 of `AcquireTokenResponse`, with its tag and length.
@@ -155,10 +156,15 @@ impl Published {
         placements: Vec<Placement>,
         hosts: Vec<String>,
     ) -> Self {
-        let message = message(&token, placements, hosts);
-        let mut encoded = BytesMut::new();
-        prost::encoding::message::encode(1, &message, &mut encoded);
-        Self { token, encoded: encoded.freeze() }
+        let mut message = message(&token, placements, hosts);
+        // Of the right size from the start: growing would leave copies behind.
+        let length = prost::encoding::message::encoded_len(1, &message);
+        let mut encoded = Zeroizing::new(Vec::with_capacity(length));
+        prost::encoding::message::encode(1, &message, &mut *encoded);
+        message.value.zeroize();
+        message.extras.values_mut().for_each(Zeroize::zeroize);
+        message.placements.iter_mut().for_each(|placement| placement.value.zeroize());
+        Self { token, encoded: Bytes::from_owner(Wiped(encoded)) }
     }
 
     /// Returns the token.
@@ -184,6 +190,21 @@ impl Published {
             token: None,
             remaining: remaining.and_then(|left| left.try_into().ok()),
         }
+    }
+}
+
+impl Debug for Published {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Published").field("token", &self.token.id).finish_non_exhaustive()
+    }
+}
+
+/// Bytes that are wiped when the last one who reads them is done.
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -215,4 +236,58 @@ fn placement(placement: Placement) -> v1::Placement {
 /// Returns a point in time as the contract writes it.
 pub fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use tokend_core::TokenId;
+
+    use super::*;
+
+    const SECRET: &str = "s3cret-Horse_Battery";
+
+    fn published() -> Published {
+        let issued_at = "2026-01-01T00:00:00Z".parse().unwrap();
+        let secret = || SecretString::from(SECRET);
+        let token = Token {
+            id: TokenId([1; 16]),
+            issued_at,
+            expires_at: Some(tokend_core::after(issued_at, Duration::from_secs(3_600))),
+            refresh_at: None,
+            payload: Grant {
+                value: secret(),
+                token_type: None,
+                refresh_token: None,
+                extras: [("tenant".to_owned(), secret())].into(),
+            },
+        };
+        let target = Target::Header("Authorization".to_owned());
+        let placement = Placement { target, value: secret() };
+        Published::new(Arc::new(token), vec![placement], vec!["a.example".to_owned()])
+    }
+
+    #[test]
+    fn the_prepared_answer_is_the_message_of_the_contract() {
+        let published = published();
+        let now = "2026-01-01T00:00:10Z".parse().unwrap();
+        let mut buffer = Vec::new();
+        published.encode(now, &mut buffer);
+        assert_eq!(buffer.len(), published.encoded_len(now));
+        let answer = v1::AcquireTokenResponse::decode(&*buffer).unwrap();
+        let seconds = answer.remaining.map(|remaining| remaining.seconds);
+        assert_eq!(seconds, Some(3_590));
+        let token = answer.token.unwrap();
+        assert_eq!((token.value.as_str(), token.hosts), (SECRET, vec!["a.example".to_owned()]));
+        assert_eq!(token.placements[0].value, SECRET);
+        assert_eq!(token.extras["tenant"], SECRET);
+    }
+
+    #[test]
+    fn debug_output_holds_no_secret() {
+        let slot = Slot::new("api".parse().unwrap(), Vec::new());
+        slot.publish(published());
+        let shown = format!("{slot:?} {:?}", published());
+        assert!(shown.contains("Published") && !shown.contains(SECRET), "{shown}");
+    }
 }

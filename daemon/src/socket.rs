@@ -4,7 +4,7 @@ use std::{
     fs::{self, DirBuilder, Permissions},
     io,
     os::unix::{
-        fs::{DirBuilderExt, FileTypeExt, PermissionsExt, chown},
+        fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown},
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
@@ -34,6 +34,12 @@ pub enum SocketError {
     /// Something else has that name.
     #[error("{} is in the way and isn't a socket; move it away", .0.display())]
     NotASocket(PathBuf),
+    /// Others could put a socket of theirs in its place.
+    #[error(
+        "{} can be written by other users: let only root or the daemon's own user own and write it",
+        .0.display()
+    )]
+    Exposed(PathBuf),
     /// The system says no.
     #[error("can't make the socket {}", path.display())]
     System {
@@ -52,7 +58,14 @@ pub fn make_directory(dir: &Path, reach: Reach) -> Result<(), SocketError> {
         Reach::Group(_) => 0o755,
     };
     let error = |source| SocketError::System { path: dir.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(error)
+    DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(error)?;
+    let metadata = fs::metadata(dir).map_err(error)?;
+    let own = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
+    if own && metadata.mode() & 0o022 == 0 {
+        Ok(())
+    } else {
+        Err(SocketError::Exposed(dir.to_owned()))
+    }
 }
 
 /// Listens at `path`. A socket that a dead process left there is replaced.
@@ -69,13 +82,11 @@ pub fn bind(path: &Path, reach: Reach) -> Result<UnixListener, SocketError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(system(error)),
     }
-    // Made under another name and moved, the socket is never there with wider
-    // permissions than it should have, and never there without a listener.
-    let draft = path.with_extension("new");
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(system(error)),
-        _ => {}
-    }
+    // Made where no one else gets and then moved, the socket is never there with
+    // wider permissions than it should have, and never there without a listener.
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let private = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(system)?;
+    let draft = private.path().join("s");
     let listener = UnixListener::bind(&draft).map_err(system)?;
     let mode = match reach {
         Reach::Own => 0o600,
@@ -91,8 +102,6 @@ pub fn bind(path: &Path, reach: Reach) -> Result<UnixListener, SocketError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     #[test]
@@ -124,6 +133,9 @@ mod tests {
             let path = dir.path().join(name);
             make_directory(&path, reach).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, mode);
+            fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+            let error = make_directory(&path, reach).unwrap_err();
+            assert!(matches!(error, SocketError::Exposed(_)), "{error}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tokend_proto::v1::Input;
+use tokend_proto::v1::ProviderInput;
 
 use crate::output::printable;
 
@@ -48,7 +48,10 @@ impl Person for Terminal {
 
 /// Asks for an input until the answer is a possible one; `None` if it is left
 /// out, or left to its default.
-pub(crate) fn ask(input: &Input, person: &mut impl Person) -> io::Result<Option<SecretString>> {
+pub(crate) fn ask(
+    input: &ProviderInput,
+    person: &mut impl Person,
+) -> io::Result<Option<SecretString>> {
     let prompt = prompt(input);
     loop {
         let answer =
@@ -73,7 +76,7 @@ pub(crate) fn confirm(question: &str, person: &mut impl Person) -> io::Result<bo
     Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-fn prompt(input: &Input) -> String {
+fn prompt(input: &ProviderInput) -> String {
     let mut prompt = printable(&input.name).into_owned();
     let mut remark = |before: &str, text: &str, after: &str| {
         prompt.push_str(before);
@@ -131,19 +134,20 @@ mod tests {
         }
     }
 
-    fn asked(input: &Input, answers: &[&'static str]) -> (Option<String>, Vec<String>) {
+    fn asked(input: &ProviderInput, answers: &[&'static str]) -> (Option<String>, Vec<String>) {
         let mut script = Script { answers: answers.to_vec(), seen: Vec::new() };
         let answer = ask(input, &mut script).unwrap();
         (answer.map(|text| text.expose_secret().to_owned()), script.seen)
     }
 
-    fn input(name: &str) -> Input {
-        Input { name: name.to_owned(), required: true, ..Input::default() }
+    fn input(name: &str) -> ProviderInput {
+        ProviderInput { name: name.to_owned(), required: true, ..ProviderInput::default() }
     }
 
     #[test]
     fn asks_again_until_the_answer_is_possible() {
-        let region = Input { choices: vec!["eu".to_owned(), "us".to_owned()], ..input("region") };
+        let region =
+            ProviderInput { choices: vec!["eu".to_owned(), "us".to_owned()], ..input("region") };
         let (answer, seen) = asked(&region, &["", "mars", "eu"]);
         assert_eq!(answer.as_deref(), Some("eu"));
         let prompt = "region, one of eu, us: ";
@@ -155,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_default_or_an_optional_input_may_be_passed_over() {
-        let url = Input {
+        let url = ProviderInput {
             description: "where to log in".to_owned(),
             default_value: "https://a.example".to_owned(),
             ..input("url")
@@ -165,13 +169,13 @@ mod tests {
             (answer, seen),
             (None, vec!["url (where to log in) [https://a.example]: ".to_owned()])
         );
-        let scope = Input { required: false, ..input("scope") };
+        let scope = ProviderInput { required: false, ..input("scope") };
         assert_eq!(asked(&scope, &[""]), (None, vec!["scope, optional: ".to_owned()]));
     }
 
     #[test]
     fn secrets_are_asked_for_without_echo() {
-        let password = Input { secret: true, ..input("password") };
+        let password = ProviderInput { secret: true, ..input("password") };
         let (answer, seen) = asked(&password, &["s3cret"]);
         assert_eq!(answer.as_deref(), Some("s3cret"));
         assert_eq!(seen, ["without echo: password: "]);

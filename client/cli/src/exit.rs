@@ -85,7 +85,7 @@ mod tests {
             (Error::SocketNotPermitted { path: path(), group: None }, 4),
             (Error::TimedOut, 4),
             (unavailable, 4),
-            (Error::StoreFull { message: message() }, 4),
+            (Error::StoreFull { message: message(), retry_after: None }, 4),
             (Error::CredentialRejected { message: message() }, 5),
             (Error::CredentialDamaged { message: message() }, 5),
             (refused(Code::FailedPrecondition), 5),

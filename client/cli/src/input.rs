@@ -1,6 +1,6 @@
 //! Fits what the flags of `add` give to what a provider definition needs.
 
-use tokend_proto::v1::{Input, Provider};
+use tokend_proto::v1::{Provider, ProviderInput};
 
 use crate::secret::Place;
 
@@ -24,8 +24,8 @@ pub(crate) enum Origin {
 /// definition.
 #[derive(Debug, Default)]
 pub(crate) struct Plan<'a> {
-    pub(crate) given: Vec<(&'a Input, Origin)>,
-    pub(crate) asked: Vec<&'a Input>,
+    pub(crate) given: Vec<(&'a ProviderInput, Origin)>,
+    pub(crate) asked: Vec<&'a ProviderInput>,
 }
 
 /// Why the flags don't fit.
@@ -46,7 +46,7 @@ pub(crate) enum Problem {
     #[error("{name} can only be one of {}", choices.join(", "))]
     NotAChoice { name: String, choices: Vec<String> },
     #[error("{provider} needs more, and there is no terminal to ask on: {}", names(missing))]
-    Missing { provider: String, missing: Vec<Input> },
+    Missing { provider: String, missing: Vec<ProviderInput> },
 }
 
 impl Problem {
@@ -102,7 +102,7 @@ pub(crate) fn plan(
         .iter()
         .filter(|input| plan.given.iter().all(|(given, _)| given.name != input.name))
         .collect();
-    let needed = |input: &&Input| input.required && input.default_value.is_empty();
+    let needed = |input: &&ProviderInput| input.required && input.default_value.is_empty();
     if not_given.iter().any(needed) {
         if !person {
             let missing = not_given.into_iter().filter(needed).cloned().collect();
@@ -134,7 +134,7 @@ impl Flag {
 }
 
 /// Returns the flag for an input and what the input is.
-pub(crate) fn how_to_give(input: &Input) -> String {
+pub(crate) fn how_to_give(input: &ProviderInput) -> String {
     let flag = if input.secret {
         secret_flags(&input.name)
     } else {
@@ -150,7 +150,7 @@ fn secret_flags(name: &str) -> String {
     )
 }
 
-fn names(inputs: &[Input]) -> String {
+fn names(inputs: &[ProviderInput]) -> String {
     inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 

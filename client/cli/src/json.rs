@@ -11,7 +11,9 @@ use prost_types::Timestamp;
 use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
 use serde_json::{Value, json};
 use tokend_client::{Target, Token};
-use tokend_proto::v1::{Credential, ExplainAccessResponse, GetStatusResponse, Input, Provider};
+use tokend_proto::v1::{
+    Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput,
+};
 
 use crate::output::{Output, is_unsafe};
 
@@ -113,7 +115,7 @@ pub(crate) fn provider(provider: &Provider) -> Value {
     value
 }
 
-fn input(input: &Input) -> Value {
+fn input(input: &ProviderInput) -> Value {
     json!({
         "name": input.name,
         "description": input.description,
@@ -140,7 +142,7 @@ fn time(time: Option<Timestamp>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use tokend_proto::v1::{Failure, credential::State};
+    use tokend_proto::v1::{IssuanceFailure, credential::State};
 
     use super::*;
 
@@ -156,7 +158,10 @@ mod tests {
             name: "a".to_owned(),
             state: State::BackingOff.into(),
             create_time: Some(Timestamp { seconds: 0, nanos: 0 }),
-            last_failure: Some(Failure { message: "no".to_owned(), ..Failure::default() }),
+            last_failure: Some(IssuanceFailure {
+                message: "no".to_owned(),
+                ..IssuanceFailure::default()
+            }),
             ..Credential::default()
         };
         let value = credential(&message);

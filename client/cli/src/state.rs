@@ -1,7 +1,7 @@
 //! A credential's state in words.
 
 use prost_types::Timestamp;
-use tokend_proto::v1::{Credential, Failure, credential::State};
+use tokend_proto::v1::{Credential, IssuanceFailure, credential::State};
 
 use crate::{
     span,
@@ -53,7 +53,7 @@ pub(crate) fn refresh_in(credential: &Credential, now: &Timestamp) -> String {
 }
 
 /// Returns what failed, when, and how often.
-pub(crate) fn failure(failure: &Failure, now: &Timestamp) -> String {
+pub(crate) fn failure(failure: &IssuanceFailure, now: &Timestamp) -> String {
     let ago = failure
         .time
         .as_ref()
@@ -89,7 +89,8 @@ mod tests {
             refresh_time: Some(at(1300)),
             ..TokenInfo::default()
         });
-        let retry = Some(Failure { retry_time: Some(at(1030)), ..Failure::default() });
+        let retry =
+            Some(IssuanceFailure { retry_time: Some(at(1030)), ..IssuanceFailure::default() });
         let fresh = Credential { token: token.clone(), ..credential(State::Fresh) };
         let lasting = Credential { token: Some(TokenInfo::default()), ..credential(State::Fresh) };
         let failing = Credential {
@@ -114,14 +115,14 @@ mod tests {
 
     #[test]
     fn tells_a_failure_its_age_and_its_run() {
-        let once = Failure {
+        let once = IssuanceFailure {
             message: "no".to_owned(),
             consecutive: 1,
             time: Some(at(990)),
-            ..Failure::default()
+            ..IssuanceFailure::default()
         };
-        let often = Failure { consecutive: 7, ..once.clone() };
-        let timeless = Failure { time: None, ..often.clone() };
+        let often = IssuanceFailure { consecutive: 7, ..once.clone() };
+        let timeless = IssuanceFailure { time: None, ..often.clone() };
         assert_eq!(failure(&once, &NOW), "no (10s ago)");
         assert_eq!(failure(&often, &NOW), "no (10s ago, 7 in a row)");
         assert_eq!(failure(&timeless, &NOW), "no");

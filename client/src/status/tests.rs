@@ -24,7 +24,7 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::PROVIDER_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
         (reason::STORE_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
         (reason::SHUTTING_DOWN, Code::Unavailable, "Unavailable", true),
-        (reason::STORE_FULL, Code::ResourceExhausted, "StoreFull", false),
+        (reason::STORE_FULL, Code::ResourceExhausted, "StoreFull", true),
         (reason::CREDENTIAL_REJECTED, Code::FailedPrecondition, "CredentialRejected", false),
         (reason::CREDENTIAL_DAMAGED, Code::DataLoss, "CredentialDamaged", false),
         (reason::MIN_TTL_UNSATISFIABLE, Code::OutOfRange, "MinTtlUnsatisfiable", false),
@@ -40,7 +40,7 @@ fn every_reason_of_the_contract_has_its_variant() {
         assert_eq!(error.reason(), Some(*reason));
         assert_eq!(error.to_string(), "what it says");
         assert_eq!(error.is_transient(), *transient, "{reason}");
-        let waits = matches!(*variant, "BudgetExhausted" | "Unavailable");
+        let waits = matches!(*variant, "BudgetExhausted" | "StoreFull" | "Unavailable");
         assert_eq!(error.retry_after(), waits.then_some(seconds(7)), "{reason}");
     }
 }

@@ -17,7 +17,7 @@ pub use self::{
 };
 use crate::{
     BootTime, Failure, IssuanceId, Moment, Random, Refusal, Setback, StoreFailure, Token, TokenId,
-    Verdict, refresh_at,
+    Verdict, refresh_at, schedule::not_at_once,
 };
 
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) struct Credential<P> {
     token: Option<Arc<Token<P>>>,
     activity: Activity<P>,
     consecutive_failures: u32,
+    store_failures: u32,
     setback: Option<(Setback, Timestamp)>,
 }
 
@@ -61,8 +62,12 @@ pub(crate) enum Deadline {
     Boot(BootTime),
 }
 
-/// A token with less life than this on arrival is as good as expired.
-const LEAST_LIFE: Duration = Duration::from_secs(1);
+/// A token with a shorter life is as good as expired: to keep one at hand would
+/// be to ask without a pause.
+const LEAST_LIFE: Duration = Duration::from_secs(5);
+
+/// A token with less left on arrival is as good as expired.
+const LEAST_REMAINING: Duration = Duration::from_secs(1);
 
 /// One look at a credential: when it happens, what is drawn, what is to be done.
 pub(crate) struct Turn<'a, P> {
@@ -92,7 +97,7 @@ impl<P> Credential<P> {
                 (activity, Some((Setback::Issuance(failure), at)))
             }
         };
-        Self { token, activity, consecutive_failures, setback }
+        Self { token, activity, consecutive_failures, store_failures: 0, setback }
     }
 
     pub(crate) fn handle(&mut self, input: Input<P>, turn: &mut Turn<'_, P>) {
@@ -141,6 +146,10 @@ impl<P> Credential<P> {
             return;
         }
         match &self.activity {
+            // What failed was asked for out of turn; the token itself isn't due.
+            Activity::Waiting { .. } if !self.is_token_due(turn.now) => {
+                self.activity = Activity::Resting;
+            }
             Activity::Resting | Activity::Waiting { .. } => {
                 let usable = self.usable(turn.now).is_some();
                 let cause = if usable { Cause::Aging } else { Cause::Absent };
@@ -149,6 +158,11 @@ impl<P> Credential<P> {
             Activity::Unsaved { .. } => self.save_again(Vec::new(), turn),
             Activity::Issuing { .. } | Activity::Refused => {}
         }
+    }
+
+    /// Writes a token now that couldn't be written before.
+    pub(crate) fn save(&mut self, turn: &mut Turn<'_, P>) {
+        self.save_again(Vec::new(), turn);
     }
 
     /// Answers everyone who waits; the credential is gone.
@@ -181,7 +195,7 @@ impl<P> Credential<P> {
             turn.effects.push(Effect::Answer { waiter: waiter.id, answer });
             return;
         }
-        if let Some(life) = self.unsatisfiable(waiter.min_ttl) {
+        if let Some(life) = self.unsatisfiable(waiter.min_ttl, turn.now) {
             turn.effects.extend(refusals([waiter], &Refusal::MinTtlUnsatisfiable { life }));
             return;
         }
@@ -241,16 +255,20 @@ impl<P> Credential<P> {
         receipt: Receipt,
         turn: &mut Turn<'_, P>,
     ) {
-        if token.remaining(turn.now.wall).is_some_and(|left| left < LEAST_LIFE) {
-            let life = token.life().unwrap_or_default().as_secs();
-            let failure =
-                transient(format!("the token had expired when it came: it lives for {life} s"));
+        let life = token.life().unwrap_or(Duration::MAX);
+        let remaining = token.remaining(turn.now.wall).unwrap_or(Duration::MAX);
+        if life < LEAST_LIFE || remaining < LEAST_REMAINING {
+            let life = life.as_secs();
+            let failure = transient(format!(
+                "the token had as good as expired when it came: it lives for {life} s"
+            ));
             settle(issuance, true, &failure, receipt, turn);
             self.failed(failure, turn);
             return;
         }
         if let Activity::Issuing { step, .. } = &mut self.activity {
-            let token = Arc::new(token);
+            let refresh_at = token.refresh_at.map(|due| not_at_once(due, turn.now.wall, remaining));
+            let token = Arc::new(Token { refresh_at, ..token });
             *step = Step::Persisting(Arc::clone(&token), receipt);
             turn.effects.push(Effect::Persist { issuance, token, receipt });
         }
@@ -284,6 +302,7 @@ impl<P> Credential<P> {
         let waiters = std::mem::take(waiters);
         self.activity = Activity::Resting;
         self.consecutive_failures = 0;
+        self.store_failures = 0;
         self.setback = None;
         turn.effects.push(Effect::Publish(Arc::clone(&token)));
         for waiter in waiters {
@@ -305,8 +324,8 @@ impl<P> Credential<P> {
         if *issuance != id {
             return;
         }
-        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
-        let wait = store_wait(&failure, self.consecutive_failures, &mut turn.random);
+        self.store_failures = self.store_failures.saturating_add(1);
+        let wait = store_wait(&failure, self.store_failures, &mut turn.random);
         let retry_at = turn.now.boot.after(wait);
         let next = match step {
             Step::Reserving => Activity::Waiting { retry_at },
@@ -357,11 +376,16 @@ impl<P> Credential<P> {
         self.token.as_ref().filter(|token| !token.is_expired(now.wall))
     }
 
-    /// Returns the life of the last token if no token of that life can satisfy
-    /// `min_ttl`. Asking the provider would only spend an issuance.
-    fn unsatisfiable(&self, min_ttl: Option<Duration>) -> Option<Duration> {
-        let token = self.token.as_ref().filter(|token| token.never_satisfies(min_ttl))?;
+    /// Returns the life of the token that is held if no token of that life can
+    /// satisfy `min_ttl`. Asking the provider would only spend an issuance.
+    fn unsatisfiable(&self, min_ttl: Option<Duration>, now: Moment) -> Option<Duration> {
+        let token = self.usable(now).filter(|token| token.never_satisfies(min_ttl))?;
         token.life()
+    }
+
+    /// Tells whether there is no usable token, or one that is to be replaced.
+    fn is_token_due(&self, now: Moment) -> bool {
+        self.usable(now).is_none_or(|token| token.refresh_at.is_some_and(|at| at <= now.wall))
     }
 
     fn is_reserving(&self, id: IssuanceId) -> bool {

@@ -89,8 +89,13 @@ pub enum Refusal {
         life: Duration,
     },
     /// The store couldn't write, and what isn't stored isn't served.
-    #[error("the store can't be written: {}", .0.message)]
-    Store(StoreFailure),
+    #[error("the store can't be written: {}", failure.message)]
+    Store {
+        /// Why.
+        failure: StoreFailure,
+        /// When tokend tries again.
+        retry_after: Duration,
+    },
     /// The credential was removed meanwhile.
     #[error("the credential was removed")]
     Removed,
@@ -105,6 +110,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
 /// The longest wait that a provider can demand: more is taken for an error.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
+/// The share of a demanded wait that is added at random, so that all who were
+/// told to come back at one time don't ..
+const DEMAND_JITTER: f64 = 0.1;
+
+/// .. but no more than this.
+const LONGEST_DEMAND_JITTER: Duration = Duration::from_secs(30);
 
 /// The first range of waits after a transient failure ..
 const TRANSIENT_BASE: Duration = Duration::from_secs(2);
@@ -126,7 +138,7 @@ impl Setback {
             }
             Self::Budget => Refusal::BudgetExhausted { retry_after },
             Self::Impossible(message) => Refusal::Impossible { message: message.clone() },
-            Self::Store(failure) => Refusal::Store(failure.clone()),
+            Self::Store(failure) => Refusal::Store { failure: failure.clone(), retry_after },
         }
     }
 }
@@ -143,9 +155,11 @@ impl Failure {
         };
         let doublings = consecutive.saturating_sub(1).min(16);
         let bound = (base * (1 << doublings)).min(LONGEST_WAIT);
-        let drawn = LEAST_WAIT + bound.mul_f64(random.fraction());
+        let fraction = random.fraction();
+        let drawn = LEAST_WAIT + bound.mul_f64(fraction);
         let demanded = self.retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-        drawn.max(demanded)
+        let jitter = demanded.mul_f64(DEMAND_JITTER).min(LONGEST_DEMAND_JITTER);
+        drawn.max(demanded + jitter.mul_f64(fraction))
     }
 }
 
@@ -188,8 +202,11 @@ mod tests {
     #[test]
     fn retry_after_wins_up_to_a_day() {
         let mut random = SplitMix::new(5);
-        let mut wait = |secs| failure(Verdict::Transient, Some(secs)).wait(1, &mut random);
-        assert_eq!(wait(120), Duration::from_secs(120));
-        assert_eq!(wait(u64::MAX), Duration::from_secs(86_400));
+        for (demanded, least, most) in [(120, 120, 132), (u64::MAX, 86_400, 86_430)] {
+            for _ in 0..1_000 {
+                let wait = failure(Verdict::Transient, Some(demanded)).wait(1, &mut random);
+                assert!((least..=most).contains(&wait.as_secs()), "{wait:?}");
+            }
+        }
     }
 }

@@ -66,19 +66,39 @@ impl<P> Keeper<P> {
         turn.effects
     }
 
-    /// Does what is due at `now` and returns what is to be done for whom.
-    pub fn wake(&mut self, now: Moment, random: &mut dyn Random) -> Vec<(Name, Effect<P>)> {
-        let mut due: BTreeSet<Name> = self.now.clone();
-        due.extend(self.wall.iter().take_while(|(at, _)| *at <= now.wall).map(|(_, n)| n.clone()));
-        due.extend(self.boot.iter().take_while(|(at, _)| *at <= now.boot).map(|(_, n)| n.clone()));
+    /// Does what is due at `now`, for at most `limit` credentials, and returns
+    /// what is to be done for whom.
+    pub fn wake(
+        &mut self,
+        now: Moment,
+        random: &mut dyn Random,
+        limit: usize,
+    ) -> Vec<(Name, Effect<P>)> {
+        let mut due: BTreeSet<Name> = self.now.iter().take(limit).cloned().collect();
+        let wall = self.wall.iter().take_while(|(at, _)| *at <= now.wall).map(|(_, name)| name);
+        due.extend(wall.take(limit).cloned());
+        let boot = self.boot.iter().take_while(|(at, _)| *at <= now.boot).map(|(_, name)| name);
+        due.extend(boot.take(limit).cloned());
 
         let mut all = Vec::new();
-        for name in due {
+        for name in due.into_iter().take(limit) {
             let mut turn = Turn { now, random: &mut *random, effects: Vec::new() };
             if let Some((credential, _)) = self.credentials.get_mut(&name) {
                 credential.wake(&mut turn);
             }
             self.reschedule(&name);
+            all.extend(turn.effects.into_iter().map(|effect| (name.clone(), effect)));
+        }
+        all
+    }
+
+    /// Writes all tokens now that couldn't be written before; it is the last
+    /// chance for them.
+    pub fn save(&mut self, now: Moment, random: &mut dyn Random) -> Vec<(Name, Effect<P>)> {
+        let mut all = Vec::new();
+        for (name, (credential, _)) in &mut self.credentials {
+            let mut turn = Turn { now, random: &mut *random, effects: Vec::new() };
+            credential.save(&mut turn);
             all.extend(turn.effects.into_iter().map(|effect| (name.clone(), effect)));
         }
         all

@@ -16,7 +16,7 @@
 //!
 //! let loaded = Input::Loaded { token: None, history: History::default() };
 //! assert!(keeper.handle(now, &mut random, &name, loaded).is_empty());
-//! let due = keeper.wake(now, &mut random);
+//! let due = keeper.wake(now, &mut random, 100);
 //! assert!(matches!(due[..], [(_, Effect::Reserve { .. })]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

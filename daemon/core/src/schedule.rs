@@ -21,6 +21,11 @@ const LONG_LEAD_SHARE: f64 = 0.1;
 /// little for a slow provider and its retries.
 const LEAST_LEAD: Duration = Duration::from_secs(60);
 
+/// The least time from a token's arrival to its refresh, if it lives long enough:
+/// a provider whose answers take most of the life of its tokens isn't asked
+/// without a pause.
+const LEAST_PAUSE: Duration = Duration::from_secs(5);
+
 /// The share of the lead by which refreshes are moved ahead at random, so that
 /// tokens issued together aren't refreshed together.
 const JITTER_SHARE: f64 = 0.25;
@@ -39,6 +44,11 @@ pub fn refresh_at(
     let lead = lead(life);
     let jitter = lead.mul_f64(JITTER_SHARE * random.fraction());
     Some(after(issued_at, life.saturating_sub(lead).saturating_sub(jitter)))
+}
+
+/// Returns `due`, put off if it comes too soon after `now`, when the token came.
+pub(crate) fn not_at_once(due: Timestamp, now: Timestamp, remaining: Duration) -> Timestamp {
+    due.max(after(now, LEAST_PAUSE.min(remaining / 2)))
 }
 
 fn lead(life: Duration) -> Duration {
@@ -87,6 +97,17 @@ mod tests {
         assert_eq!(due_after(3_600, 0), 2_160);
         assert_eq!(due_after(3_600, 0x80), 1_979);
         assert_eq!(due_after(3_600, 0xff), 1_800);
+    }
+
+    #[test]
+    fn a_token_that_comes_late_in_its_life_is_not_refreshed_at_once() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let at = |secs| after(start, Duration::from_secs(secs));
+        let due =
+            |due, now, remaining| not_at_once(at(due), at(now), Duration::from_secs(remaining));
+        assert_eq!(due(2_000, 1, 3_599), at(2_000));
+        assert_eq!(due(25, 50, 10), at(55));
+        assert_eq!(due(5, 8, 2), at(9));
     }
 
     #[test]

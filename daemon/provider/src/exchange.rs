@@ -83,11 +83,9 @@ impl Exchange {
         };
         let judged = definition.verdicts.judge(&document, &context);
         if let Some(verdict) = judged.map_err(|error| broken(&error))? {
-            // A success that isn't one after all can hold a token.
-            if status.is_success() {
-                for secret in definition.output.secrets(&context) {
-                    mask.hide(secret.expose_secret());
-                }
+            // What isn't a success can hold a token all the same.
+            for secret in definition.output.secrets(&context) {
+                mask.hide(secret.expose_secret());
             }
             let message = definition.message.describe(answer, &document, &context, &mask);
             return Err(Refusal { verdict, message });

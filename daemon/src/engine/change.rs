@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use tokend_core::{History, Input, IssuanceId, Name, Random, StoreFailure};
-use tracing::info;
-
-use super::{Change, Engine, Error, NewCredential, Reply, Snapshot, dance};
+use super::{Author, Change, Engine, Error, NewCredential, Reply, Snapshot, dance};
 use crate::{
     credential::{Credential, CredentialId, Reader},
     ports::{Clock, Issuer, Store, Write},
 };
+use tokend_core::{History, Input, IssuanceId, Name, Random, StoreFailure};
+use tracing::info;
 
 /// What a write that is under way is for.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub(super) enum Pending {
     Reservation { name: Name, issuance: IssuanceId },
     Token { name: Name, issuance: IssuanceId },
     Settlement { issuance: IssuanceId },
-    Change(PendingChange),
+    Change(PendingChange, Author),
 }
 
 /// A change that is being written.
@@ -30,49 +29,62 @@ pub(super) enum PendingChange {
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
-    pub(super) fn change(&mut self, change: Change) {
+    pub(super) fn change(&mut self, change: Change, author: Author) {
         if let Some(waiting) = self.deferred.get_mut(change.name()) {
-            waiting.push_back(change);
+            waiting.push_back((change, author));
             return;
         }
         match change {
             Change::Create { new, reply } => match self.create(new) {
                 Ok(credential) => {
                     let write = Write::Credential(Arc::clone(&credential));
-                    self.submit_change(PendingChange::Create { credential, reply }, write);
+                    self.submit_change(PendingChange::Create { credential, reply }, author, write);
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Change::Remove { name, revision, reply } => match self.removable(&name, revision) {
+            Change::Remove { name, etag, reply } => match self.removable(&name, etag.as_deref()) {
                 Ok(id) => {
-                    self.submit_change(PendingChange::Remove { name, reply }, Write::Remove(id));
+                    self.submit_change(
+                        PendingChange::Remove { name, reply },
+                        author,
+                        Write::Remove(id),
+                    );
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Change::Grant { name, revision, readers, reply } => {
-                let changed = self.current(&name, revision).map(|credential| {
+            Change::Grant { name, etag, readers, reply } => {
+                let changed = self.current(&name, etag.as_deref()).map(|credential| {
                     let mut all = credential.readers.clone();
                     all.extend(readers);
                     (credential, all)
                 });
-                self.update_readers(changed, reply);
+                self.update_readers(changed, author, reply);
             }
-            Change::Revoke { name, revision, readers, reply } => {
-                let changed = self.current(&name, revision).and_then(|credential| {
+            Change::Revoke { name, etag, readers, reply } => {
+                let changed = self.current(&name, etag.as_deref()).and_then(|credential| {
                     let rest = without(&credential, &readers)?;
                     Ok((credential, rest))
                 });
-                self.update_readers(changed, reply);
+                self.update_readers(changed, author, reply);
             }
         }
     }
 
     /// A change has been written, or not.
-    pub(super) fn changed(&mut self, pending: PendingChange, result: Result<(), StoreFailure>) {
+    pub(super) fn changed(
+        &mut self,
+        pending: PendingChange,
+        author: Author,
+        result: Result<(), StoreFailure>,
+    ) {
         let name = pending.name().clone();
+        if result.is_ok() {
+            let Author { uid, pid } = author;
+            let readers = pending.readers();
+            info!(credential = %name, uid, pid, readers, "credential {}", pending.verb());
+        }
         match (pending, result) {
             (PendingChange::Create { credential, reply }, Ok(())) => {
-                info!(credential = %name, provider = credential.provider, "credential created");
                 let slot = self.take_up(credential);
                 self.slots.insert(&slot);
                 self.step(&name, Input::Loaded { token: None, history: History::default() });
@@ -80,7 +92,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(self.snapshot(&name));
             }
             (PendingChange::Update { credential, reply }, Ok(())) => {
-                info!(credential = %name, readers = ?credential.readers, "readers changed");
                 if let Some(entry) = self.entries.get_mut(&name) {
                     entry.slot.set_readers(credential.readers.clone());
                     entry.credential = credential;
@@ -88,7 +99,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(self.snapshot(&name));
             }
             (PendingChange::Remove { reply, .. }, Ok(())) => {
-                info!(credential = %name, "credential removed");
                 for effect in self.keeper.remove(&name) {
                     self.carry_out(&name, effect);
                 }
@@ -101,8 +111,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             (pending, Err(failure)) => pending.refuse(Error::Store(failure)),
         }
-        for change in self.deferred.remove(&name).unwrap_or_default() {
-            self.change(change);
+        for (change, author) in self.deferred.remove(&name).unwrap_or_default() {
+            self.change(change, author);
         }
     }
 
@@ -130,27 +140,28 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         Ok(Arc::new(credential))
     }
 
-    fn current(&self, name: &Name, revision: Option<u64>) -> Result<Arc<Credential>, Error> {
+    fn current(&self, name: &Name, etag: Option<&str>) -> Result<Arc<Credential>, Error> {
         let Some(entry) = self.entries.get(name) else {
             return Err(self.missing(name));
         };
-        if revision.is_some_and(|revision| revision != entry.credential.revision) {
-            return Err(Error::RevisionMismatch(name.clone()));
+        if etag.is_some_and(|etag| etag != entry.credential.etag()) {
+            return Err(Error::EtagMismatch(name.clone()));
         }
         Ok(Arc::clone(&entry.credential))
     }
 
     /// Returns the id of a credential that can be removed; a damaged one can.
-    fn removable(&self, name: &Name, revision: Option<u64>) -> Result<CredentialId, Error> {
+    fn removable(&self, name: &Name, etag: Option<&str>) -> Result<CredentialId, Error> {
         match self.damage(name) {
             Some((_, id)) => Ok(id),
-            None => self.current(name, revision).map(|credential| credential.id),
+            None => self.current(name, etag).map(|credential| credential.id),
         }
     }
 
     fn update_readers(
         &mut self,
         changed: Result<(Arc<Credential>, Vec<Reader>), Error>,
+        author: Author,
         reply: Reply<Snapshot>,
     ) {
         match changed {
@@ -167,15 +178,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     ..Credential::clone(&credential)
                 });
                 let write = Write::Credential(Arc::clone(&credential));
-                self.submit_change(PendingChange::Update { credential, reply }, write);
+                self.submit_change(PendingChange::Update { credential, reply }, author, write);
             }
             Err(error) => drop(reply.send(Err(error))),
         }
     }
 
-    fn submit_change(&mut self, pending: PendingChange, write: Write) {
+    fn submit_change(&mut self, pending: PendingChange, author: Author, write: Write) {
         self.deferred.entry(pending.name().clone()).or_default();
-        self.submit(Pending::Change(pending), write);
+        self.submit(Pending::Change(pending, author), write);
     }
 }
 
@@ -184,6 +195,25 @@ impl PendingChange {
         match self {
             Self::Create { credential, .. } | Self::Update { credential, .. } => &credential.name,
             Self::Remove { name, .. } => name,
+        }
+    }
+
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "created",
+            Self::Update { .. } => "given other readers",
+            Self::Remove { .. } => "removed",
+        }
+    }
+
+    fn readers(&self) -> Option<String> {
+        match self {
+            Self::Create { credential, .. } | Self::Update { credential, .. } => {
+                let readers: Vec<String> =
+                    credential.readers.iter().map(ToString::to_string).collect();
+                Some(readers.join(" "))
+            }
+            Self::Remove { .. } => None,
         }
     }
 

@@ -31,8 +31,8 @@ pub enum Command {
         /// The answer.
         reply: Reply<Arc<Published>>,
     },
-    /// A change to a stored credential.
-    Change(Change),
+    /// A change to a stored credential, and who wants it.
+    Change(Change, Author),
     /// A look at a credential.
     Get {
         /// Which.
@@ -56,6 +56,15 @@ pub enum Command {
     },
 }
 
+/// Who wants a change: the log tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Author {
+    /// The user.
+    pub uid: u32,
+    /// The process, if tokend can see it.
+    pub pid: Option<i32>,
+}
+
 /// A change to a stored credential. It is answered when it is on disk.
 #[derive(Debug)]
 pub enum Change {
@@ -70,8 +79,8 @@ pub enum Change {
     Remove {
         /// Which.
         name: Name,
-        /// The revision that it must have.
-        revision: Option<u64>,
+        /// The etag that it must have.
+        etag: Option<String>,
         /// The answer.
         reply: Reply<()>,
     },
@@ -79,8 +88,8 @@ pub enum Change {
     Grant {
         /// Of which credential.
         name: Name,
-        /// The revision that it must have.
-        revision: Option<u64>,
+        /// The etag that it must have.
+        etag: Option<String>,
         /// Who.
         readers: Vec<Reader>,
         /// The answer.
@@ -90,8 +99,8 @@ pub enum Change {
     Revoke {
         /// Of which credential.
         name: Name,
-        /// The revision that it must have.
-        revision: Option<u64>,
+        /// The etag that it must have.
+        etag: Option<String>,
         /// Who.
         readers: Vec<Reader>,
         /// The answer.
@@ -120,7 +129,7 @@ impl Command {
             Self::Acquire { reply, .. } | Self::Refresh { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
-            Self::Change(change) => change.refuse(error),
+            Self::Change(change, _) => change.refuse(error),
             Self::Get { reply, .. } => {
                 let _ = reply.send(Err(error));
             }

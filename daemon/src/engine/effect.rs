@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokend_core::{
     Cause, Effect, Failure, Input, IssuanceId, Name, Random, Receipt, Refusal, Stamp, Token,
-    WaiterId,
+    Verdict, WaiterId,
 };
 use tracing::{debug, warn};
 
@@ -92,6 +92,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn send(&mut self, name: &Name, issuance: IssuanceId) {
+        if self.stopping {
+            let message = "tokend was about to end".to_owned();
+            let failure = Failure { verdict: Verdict::Transient, retry_after: None, message };
+            let receipt = Receipt::default();
+            self.step(name, Input::Failed { issuance, sent: false, failure, receipt });
+            return;
+        }
         // Nothing is reserved without a dance.
         let Some(Entry { dance: Ok(dance), .. }) = self.entries.get(name) else { return };
         self.issuer.issue(Job {
@@ -122,7 +129,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn show_health(&self, name: &Name) {
         if let Some(entry) = self.entries.get(name) {
             let view = self.keeper.view(name, self.clock.now());
-            entry.slot.set_failing(view.is_some_and(|view| view.setback.is_some()));
+            let failing = view.is_some_and(|view| view.setback.is_some() && view.overdue);
+            entry.slot.set_failing(failing);
         }
     }
 }

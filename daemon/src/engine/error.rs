@@ -36,7 +36,7 @@ pub enum Error {
     Input(#[from] InputError),
     /// The credential has changed meanwhile.
     #[error("the credential {0} has changed since its etag was read; read it again")]
-    RevisionMismatch(Name),
+    EtagMismatch(Name),
     /// Access can't be taken away from someone who has none.
     #[error("{reader} isn't among the readers of {name}")]
     ReaderNotFound {

@@ -1,11 +1,14 @@
 //! Drives the engine in the daemon: its mailbox, its timer and its end.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use tokend_core::Random;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+    time::{Sleep, sleep},
 };
 use tracing::warn;
 
@@ -41,7 +44,7 @@ pub fn inbox() -> (mpsc::Sender<Command>, mpsc::UnboundedSender<Event>, Inbox) {
 }
 
 /// Runs the engine until `shutdown` resolves, then until all that is under way
-/// has ended, at most for `grace`.
+/// has ended, at most for `grace`. Whoever still waits then is told so.
 pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
     mut engine: Engine<C, R, I, S>,
     mut inbox: Inbox,
@@ -49,15 +52,21 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
     grace: Duration,
 ) -> Engine<C, R, I, S> {
     let mut shutdown = pin!(shutdown);
-    let mut end = None;
+    let mut end: Option<Pin<Box<Sleep>>> = None;
     while end.is_none() || !engine.is_quiet() {
+        let over = async {
+            match &mut end {
+                Some(end) => end.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
-            () = &mut shutdown, if end.is_none() => {
+            () = &mut shutdown, if !engine.is_stopping() => {
                 engine.stop();
-                end = Some(Instant::now() + grace);
+                end = Some(Box::pin(sleep(grace)));
             }
-            () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => {
+            () = over => {
                 warn!("an issuance was still under way; it counts as spent");
                 break;
             }
@@ -70,5 +79,6 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
         }
         engine.wake();
     }
+    engine.dismiss();
     engine
 }

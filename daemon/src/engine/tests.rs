@@ -55,6 +55,8 @@ impl Issuer for Asked<Job> {
     }
 }
 
+const AUTHOR: Author = Author { uid: 0, pid: None };
+
 struct Bench {
     engine: Engine<ManualClock, SplitMix, Asked<Job>, Asked<(Ticket, Write)>>,
     clock: ManualClock,
@@ -104,12 +106,12 @@ impl Bench {
             secrets: stored.secrets,
             readers: Vec::new(),
         };
-        self.ask(|reply| Command::Change(Change::Create { new, reply }))
+        self.ask(|reply| Command::Change(Change::Create { new, reply }, AUTHOR))
     }
 
-    fn grant(&mut self, name: &str, uid: u32, revision: Option<u64>) -> Answer<Snapshot> {
+    fn grant(&mut self, name: &str, uid: u32, etag: Option<String>) -> Answer<Snapshot> {
         let (name, readers) = (parsed(name), vec![user(uid)]);
-        self.ask(|reply| Command::Change(Change::Grant { name, revision, readers, reply }))
+        self.ask(|reply| Command::Change(Change::Grant { name, etag, readers, reply }, AUTHOR))
     }
 
     fn acquire(&mut self, name: &str) -> Answer<Arc<Published>> {
@@ -117,9 +119,14 @@ impl Bench {
         self.ask(|reply| Command::Acquire { name, min_ttl: None, reply })
     }
 
+    fn etag(&mut self, name: &str) -> String {
+        let mut shown = self.ask(|reply| Command::Get { name: parsed(name), reply });
+        shown.try_recv().unwrap().unwrap().credential.etag()
+    }
+
     fn remove(&mut self, name: &str) -> Answer<()> {
         let name = parsed(name);
-        self.ask(|reply| Command::Change(Change::Remove { name, revision: None, reply }))
+        self.ask(|reply| Command::Change(Change::Remove { name, etag: None, reply }, AUTHOR))
     }
 
     /// Takes the oldest write that waits for its answer.
@@ -272,18 +279,70 @@ fn what_the_disk_does_not_take_is_not_there() {
 #[test]
 fn changes_to_one_credential_are_made_one_after_the_other() {
     let mut bench = Bench::with_token("api");
-    let mut first = bench.grant("api", 1, Some(1));
-    let mut second = bench.grant("api", 2, Some(1));
+    let etag = Some(bench.etag("api"));
+    let mut first = bench.grant("api", 1, etag.clone());
+    let mut second = bench.grant("api", 2, etag);
     let mut third = bench.grant("api", 3, None);
     assert_eq!(bench.writes.0.borrow().len(), 1);
     bench.done();
     assert_eq!(first.try_recv().unwrap().unwrap().credential.revision, 2);
     let mismatch = second.try_recv().unwrap();
-    assert!(matches!(mismatch, Err(Error::RevisionMismatch(_))), "{mismatch:?}");
+    assert!(matches!(mismatch, Err(Error::EtagMismatch(_))), "{mismatch:?}");
     bench.done();
     let third = third.try_recv().unwrap().unwrap();
     assert_eq!(third.credential.readers, [user(1), user(3)]);
     assert_eq!(*bench.slots.get("api").unwrap().readers(), [user(1), user(3)]);
+}
+
+#[test]
+fn an_etag_does_not_outlive_its_credential() {
+    let mut bench = Bench::with_token("api");
+    let old = bench.etag("api");
+    bench.remove("api");
+    bench.done();
+    bench.create("api");
+    bench.done();
+    bench.done();
+    let stale = bench.grant("api", 1, Some(old)).try_recv().unwrap();
+    assert!(matches!(stale, Err(Error::EtagMismatch(_))), "{stale:?}");
+}
+
+#[test]
+fn a_reservation_that_comes_at_the_end_is_not_sent() {
+    let mut bench = Bench::new();
+    bench.create("api");
+    bench.done();
+    bench.engine.stop();
+    bench.done();
+    assert!(bench.jobs.0.borrow().is_empty());
+    let write = bench.done();
+    assert!(matches!(write, Write::Failure { sent: false, .. }), "{write:?}");
+    assert!(bench.engine.is_quiet());
+}
+
+#[test]
+fn a_token_that_could_not_be_written_has_a_last_chance_at_the_end() {
+    let mut bench = Bench::new();
+    bench.create("api");
+    bench.done();
+    bench.done();
+    bench.issue("first", 3_600);
+    bench.answer_write(Err(StoreFailure { full: true, message: "disk full".to_owned() }));
+    bench.engine.stop();
+    assert!(matches!(bench.done(), Write::Token { .. }));
+    assert!(bench.engine.is_quiet());
+}
+
+#[test]
+fn whoever_still_waits_at_the_end_is_told() {
+    let mut bench = Bench::new();
+    bench.create("api");
+    bench.done();
+    let mut waiting = bench.acquire("api");
+    bench.engine.stop();
+    bench.engine.dismiss();
+    let told = waiting.try_recv().unwrap();
+    assert!(matches!(told, Err(Error::Stopping)), "{told:?}");
 }
 
 #[test]
@@ -304,7 +363,7 @@ fn granting_again_changes_nothing_and_a_stranger_cannot_be_revoked() {
     assert_eq!(again.try_recv().unwrap().unwrap().credential.revision, 2);
     let revoke = |reply| {
         let (name, readers) = (parsed("api"), vec![user(9)]);
-        Command::Change(Change::Revoke { name, revision: None, readers, reply })
+        Command::Change(Change::Revoke { name, etag: None, readers, reply }, AUTHOR)
     };
     let mut revoked = bench.ask(revoke);
     assert!(matches!(revoked.try_recv().unwrap(), Err(Error::ReaderNotFound { .. })));

@@ -8,8 +8,8 @@ use tokend_core::{Refusal, Setback, State};
 use tokend_proto::{
     reason,
     v1::{
-        CreateCredentialRequest, Credential, DeleteCredentialRequest, Failure,
-        GetCredentialRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
+        CreateCredentialRequest, Credential, DeleteCredentialRequest, GetCredentialRequest,
+        GrantAccessRequest, IssuanceFailure, ListCredentialsRequest, ListCredentialsResponse,
         RefreshCredentialRequest, RevokeAccessRequest, TokenInfo, credential,
         credential_service_server::CredentialService,
     },
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     credential::Reader,
-    engine::{Change, Command, NewCredential, Snapshot},
+    engine::{Author, Change, Command, NewCredential, Snapshot},
     published::timestamp,
 };
 
@@ -45,7 +45,7 @@ impl CredentialService for Credentials {
         &self,
         request: Request<CreateCredentialRequest>,
     ) -> Result<Response<Credential>, Status> {
-        note(&request, "create credential");
+        let author = peer(&request)?.author();
         let CreateCredentialRequest { credential, secrets } = request.into_inner();
         let Credential { name, provider, variables, readers, .. } = credential.unwrap_or_default();
         let new = NewCredential {
@@ -55,8 +55,9 @@ impl CredentialService for Credentials {
             secrets: secrets.into_iter().map(|(k, v)| (k, SecretString::from(v))).collect(),
             readers: look_up(readers).await?,
         };
-        let change = |reply| Command::Change(Change::Create { new, reply });
-        self.0.ask(change).await.map(|snapshot| shown(&snapshot))
+        let change = |reply| Command::Change(Change::Create { new, reply }, author);
+        let snapshot = self.0.ask(change).await?;
+        Ok(shown(&snapshot))
     }
 
     async fn get_credential(
@@ -100,65 +101,59 @@ impl CredentialService for Credentials {
         &self,
         request: Request<DeleteCredentialRequest>,
     ) -> Result<Response<()>, Status> {
-        note(&request, "delete credential");
+        let author = peer(&request)?.author();
         let DeleteCredentialRequest { name, etag } = request.into_inner();
-        let (name, revision) = (parse_name(&name)?, revision(&etag)?);
-        let change = |reply| Command::Change(Change::Remove { name, revision, reply });
-        self.0.ask(change).await.map(Response::new)
+        let parsed = parse_name(&name)?;
+        let change = |reply| {
+            Command::Change(Change::Remove { name: parsed, etag: given(etag), reply }, author)
+        };
+        self.0.ask(change).await?;
+        Ok(Response::new(()))
     }
 
     async fn grant_access(
         &self,
         request: Request<GrantAccessRequest>,
     ) -> Result<Response<Credential>, Status> {
-        note(&request, "grant access");
+        let author = peer(&request)?.author();
         let GrantAccessRequest { name, readers, etag } = request.into_inner();
-        let (name, revision) = (parse_name(&name)?, revision(&etag)?);
-        let readers = look_up(readers).await?;
-        let change = |reply| Command::Change(Change::Grant { name, revision, readers, reply });
-        self.0.ask(change).await.map(|snapshot| shown(&snapshot))
+        let parsed = parse_name(&name)?;
+        let (etag, readers) = (given(etag), look_up(readers).await?);
+        let change =
+            |reply| Command::Change(Change::Grant { name: parsed, etag, readers, reply }, author);
+        let snapshot = self.0.ask(change).await?;
+        Ok(shown(&snapshot))
     }
 
     async fn revoke_access(
         &self,
         request: Request<RevokeAccessRequest>,
     ) -> Result<Response<Credential>, Status> {
-        note(&request, "revoke access");
+        let author = peer(&request)?.author();
         let RevokeAccessRequest { name, readers, etag } = request.into_inner();
-        let (name, revision) = (parse_name(&name)?, revision(&etag)?);
-        let readers = look_up(readers).await?;
-        let change = |reply| Command::Change(Change::Revoke { name, revision, readers, reply });
-        self.0.ask(change).await.map(|snapshot| shown(&snapshot))
+        let parsed = parse_name(&name)?;
+        let (etag, readers) = (given(etag), look_up(readers).await?);
+        let change =
+            |reply| Command::Change(Change::Revoke { name: parsed, etag, readers, reply }, author);
+        let snapshot = self.0.ask(change).await?;
+        Ok(shown(&snapshot))
     }
 
     async fn refresh_credential(
         &self,
         request: Request<RefreshCredentialRequest>,
     ) -> Result<Response<Credential>, Status> {
-        note(&request, "refresh credential");
+        let Author { uid, pid } = peer(&request)?.author();
         let name = parse_name(&request.get_ref().name)?;
+        tracing::info!(credential = %name, uid, pid, "new token wanted");
         let refreshed = name.clone();
         self.0.ask(|reply| Command::Refresh { name: refreshed, reply }).await?;
         self.0.ask(|reply| Command::Get { name, reply }).await.map(|snapshot| shown(&snapshot))
     }
 }
 
-/// Leaves a trace of who changed something.
-fn note<T>(request: &Request<T>, what: &str) {
-    if let Ok(peer) = peer(request) {
-        tracing::info!(uid = peer.uid, pid = peer.pid, "operator: {what}");
-    }
-}
-
-fn revision(etag: &str) -> Result<Option<u64>, Status> {
-    if etag.is_empty() {
-        return Ok(None);
-    }
-    let mismatch = |_| {
-        let message = "the etag isn't one that tokend gave; read the credential again";
-        status::new(Code::Aborted, reason::ETAG_MISMATCH, message)
-    };
-    etag.parse().map(Some).map_err(mismatch)
+fn given(etag: String) -> Option<String> {
+    Some(etag).filter(|etag| !etag.is_empty())
 }
 
 /// Looks readers up, away from the serving thread: it can wait for the network.
@@ -181,7 +176,7 @@ pub(super) fn message(snapshot: &Snapshot) -> Credential {
     Credential {
         name: stored.name.to_string(),
         provider: stored.provider.clone(),
-        etag: stored.revision.to_string(),
+        etag: stored.etag(),
         variables: stored.variables.clone(),
         secret_names: stored.secrets.keys().cloned().collect(),
         readers: stored.readers.iter().map(ToString::to_string).collect(),
@@ -215,7 +210,7 @@ fn state(state: State) -> credential::State {
     }
 }
 
-fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> Failure {
+fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> IssuanceFailure {
     let refusal = setback.refusal(Duration::ZERO);
     let name = &snapshot.credential.name;
     let remedy = match &refusal {
@@ -231,13 +226,13 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> Failure {
         Refusal::BudgetExhausted { .. } => {
             "wait: the limits on issued tokens allow the next one then".to_owned()
         }
-        Refusal::Store(store) if store.full => {
+        Refusal::Store { failure, .. } if failure.full => {
             "free space on the disk that holds the store".to_owned()
         }
-        Refusal::Store(_) => "see tokend's log for what is wrong with the store".to_owned(),
+        Refusal::Store { .. } => "see tokend's log for what is wrong with the store".to_owned(),
         _ => format!("wait, or run `tokend-cli refresh {name}` once the cause is mended"),
     };
-    Failure {
+    IssuanceFailure {
         reason: status::refusal_reason(&refusal).to_owned(),
         message: setback.to_string(),
         time: Some(timestamp(at)),

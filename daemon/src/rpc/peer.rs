@@ -5,6 +5,8 @@ use std::fs;
 use rustix::net::sockopt;
 use tokio::net::UnixStream;
 
+use crate::engine::Author;
+
 /// The socket that a connection came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
@@ -14,7 +16,9 @@ pub enum Door {
     Operators,
 }
 
-/// The process at the other end. The kernel recorded it when it connected.
+/// The process at the other end. The kernel recorded user, primary group and
+/// process id when it connected; supplementary groups are read when the
+/// connection is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// Its user.
@@ -28,6 +32,11 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Returns who the log is to name.
+    pub(super) fn author(&self) -> Author {
+        Author { uid: self.uid, pid: self.pid }
+    }
+
     /// Finds out who is at the other end.
     pub(super) fn of(stream: &UnixStream) -> std::io::Result<Self> {
         let cred = sockopt::socket_peercred(stream)?;

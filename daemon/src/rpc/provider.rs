@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokend_proto::v1::{
-    GetProviderRequest, Input, ListProvidersRequest, ListProvidersResponse, Provider,
+    GetProviderRequest, ListProvidersRequest, ListProvidersResponse, Provider, ProviderInput,
     provider_service_server::ProviderService,
 };
 use tokend_provider::{Definition, Library};
@@ -56,7 +56,7 @@ fn message(definition: &Definition) -> Provider {
         documentation: definition.documentation().unwrap_or_default().to_owned(),
         source: definition.source().to_string(),
         inputs: inputs
-            .map(|input| Input {
+            .map(|input| ProviderInput {
                 name: input.name.clone(),
                 description: input.description.clone(),
                 secret: input.secret,

@@ -31,9 +31,9 @@ pub(super) fn of(error: &Error) -> Status {
         Error::Damaged { .. } => (Code::DataLoss, reason::CREDENTIAL_DAMAGED, None),
         Error::ProviderNotFound { .. } => (Code::NotFound, reason::PROVIDER_NOT_FOUND, None),
         Error::Input(_) => (Code::InvalidArgument, reason::INVALID_INPUT, None),
-        Error::RevisionMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
+        Error::EtagMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
         Error::ReaderNotFound { .. } => (Code::NotFound, reason::READER_NOT_FOUND, None),
-        Error::Store(failure) => store(failure),
+        Error::Store(failure) => store(failure, None),
         Error::Stopping => (Code::Unavailable, reason::SHUTTING_DOWN, None),
     };
     build(code, reason, error.to_string(), retry_after)
@@ -59,16 +59,16 @@ fn refused(refusal: &Refusal) -> Parts {
         Refusal::MinTtlUnsatisfiable { .. } => {
             (Code::OutOfRange, reason::MIN_TTL_UNSATISFIABLE, None)
         }
-        Refusal::Store(failure) => store(failure),
+        Refusal::Store { failure, retry_after } => store(failure, Some(*retry_after)),
         Refusal::Removed => (Code::Aborted, reason::CREDENTIAL_REMOVED, None),
     }
 }
 
-fn store(failure: &StoreFailure) -> Parts {
+fn store(failure: &StoreFailure, retry_after: Option<Duration>) -> Parts {
     if failure.full {
-        (Code::ResourceExhausted, reason::STORE_FULL, None)
+        (Code::ResourceExhausted, reason::STORE_FULL, retry_after)
     } else {
-        (Code::Unavailable, reason::STORE_UNAVAILABLE, None)
+        (Code::Unavailable, reason::STORE_UNAVAILABLE, retry_after)
     }
 }
 

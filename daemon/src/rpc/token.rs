@@ -51,15 +51,30 @@ impl Tokens {
             }
             // The engine tells operators that there is none, or what became of it.
             _ if access::is_operator(&peer, context.about.uid) => {}
-            _ => {
-                info!(uid = peer.uid, pid = peer.pid, credential = ?name, "caller not permitted");
-                parse_name(&name)?;
-                return Err(status::not_permitted());
-            }
+            _ => return Err(denied(&peer, &name)),
         }
-        let name = parse_name(&name)?;
-        let published = context.ask(|reply| Command::Acquire { name, min_ttl, reply }).await?;
-        Ok(Prepared { published, now: context.clock.now().wall })
+        let parsed = parse_name(&name)?;
+        let acquire = |reply| Command::Acquire { name: parsed, min_ttl, reply };
+        let answer = context.ask(acquire).await;
+        // The credential may have gone meanwhile, and another may have its name.
+        let slot = context.slots.get(&name);
+        let still = slot.is_some_and(|slot| permitted(&slot.readers()));
+        if still || access::is_operator(&peer, context.about.uid) {
+            Ok(Prepared { published: answer?, now: context.clock.now().wall })
+        } else {
+            Err(denied(&peer, &name))
+        }
+    }
+}
+
+/// What someone is told who may not read a credential, if it is one.
+fn denied(peer: &Peer, name: &str) -> Status {
+    match parse_name(name) {
+        Ok(name) => {
+            info!(uid = peer.uid, pid = peer.pid, credential = %name, "caller not permitted");
+            status::not_permitted()
+        }
+        Err(malformed) => malformed,
     }
 }
 

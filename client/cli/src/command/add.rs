@@ -10,7 +10,7 @@ use std::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tokend_client::{Error, Token};
 use tokend_proto::v1::{
-    AcquireTokenRequest, CreateCredentialRequest, Credential, GetProviderRequest, Input,
+    AcquireTokenRequest, CreateCredentialRequest, Credential, GetProviderRequest, ProviderInput,
 };
 
 use crate::{
@@ -95,7 +95,7 @@ struct Values {
 }
 
 impl Values {
-    fn put(&mut self, input: &Input, value: &SecretString) {
+    fn put(&mut self, input: &ProviderInput, value: &SecretString) {
         let values = if input.secret { &mut self.secrets } else { &mut self.variables };
         values.insert(input.name.clone(), value.expose_secret().to_owned());
     }

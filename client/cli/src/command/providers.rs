@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::Value;
-use tokend_proto::v1::{GetProviderRequest, Input, ListProvidersRequest, Provider};
+use tokend_proto::v1::{GetProviderRequest, ListProvidersRequest, Provider, ProviderInput};
 
 use crate::{
     arguments::Form,
@@ -64,7 +64,7 @@ fn write(output: &mut Output<impl Write>, provider: &Provider) -> io::Result<()>
     writeln!(output, "  tokend-cli providers {name} --definition")
 }
 
-fn row(input: &Input) -> [Cell; 3] {
+fn row(input: &ProviderInput) -> [Cell; 3] {
     let needed = match (input.secret, input.required && input.default_value.is_empty()) {
         (true, true) => "yes, secret",
         (false, true) => "yes",
@@ -92,19 +92,19 @@ mod tests {
             title: "Acme Cloud".to_owned(),
             source: "built-in".to_owned(),
             inputs: vec![
-                Input {
+                ProviderInput {
                     name: "client_secret".to_owned(),
                     description: "from the console".to_owned(),
                     secret: true,
                     required: true,
-                    ..Input::default()
+                    ..ProviderInput::default()
                 },
-                Input {
+                ProviderInput {
                     name: "region".to_owned(),
                     required: true,
                     default_value: "eu".to_owned(),
                     choices: vec!["eu".to_owned(), "us".to_owned()],
-                    ..Input::default()
+                    ..ProviderInput::default()
                 },
             ],
             ..Provider::default()

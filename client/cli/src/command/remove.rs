@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
+use tokend_client::Error;
 use tokend_proto::v1::{DeleteCredentialRequest, GetCredentialRequest};
 
 use crate::{
     ask::{self, Terminal},
     daemon::{Daemon, answer},
     failure::Failure,
-    output::Output,
+    output::{Output, printable},
 };
 
 pub(super) async fn run(
@@ -17,6 +18,7 @@ pub(super) async fn run(
     yes: bool,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
+    let mut etag = String::new();
     if !yes {
         let Some(mut terminal) = Terminal::open() else {
             return Err(Failure::Unconfirmed(name));
@@ -24,15 +26,23 @@ pub(super) async fn run(
         // Nobody should be asked about a credential that isn't there.
         let request = GetCredentialRequest { name: name.clone() };
         let call = answer(daemon.credentials().get_credential(request)).await;
-        let credential = call.map_err(Failure::about(&name))?;
-        let question =
-            format!("remove {name} ({}) with its secrets and tokens?", credential.provider);
+        let question = match call {
+            Ok(credential) => {
+                // What is removed is what was asked about.
+                etag = credential.etag;
+                format!("remove {name} ({}) with its secrets and tokens?", credential.provider)
+            }
+            Err(Error::CredentialDamaged { message }) => {
+                format!("{}\nremove {name}?", printable(&message))
+            }
+            Err(error) => return Err(Failure::about(&name)(error)),
+        };
         if !ask::confirm(&question, &mut terminal).map_err(Failure::Terminal)? {
             writeln!(output, "{name} is left as it was")?;
             return Ok(());
         }
     }
-    let request = DeleteCredentialRequest { name: name.clone(), etag: String::new() };
+    let request = DeleteCredentialRequest { name: name.clone(), etag };
     let call = answer(daemon.credentials().delete_credential(request)).await;
     call.map_err(Failure::about(&name))?;
     writeln!(output, "removed {name}")?;

@@ -77,7 +77,7 @@ fn time(time: Option<&Timestamp>, now: &Timestamp) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use tokend_proto::v1::{Failure as Reason, TokenInfo, credential::State};
+    use tokend_proto::v1::{IssuanceFailure as Reason, TokenInfo, credential::State};
 
     use super::*;
 

@@ -81,7 +81,7 @@ fn write(
 
 #[cfg(test)]
 mod tests {
-    use tokend_proto::v1::{Failure as Reason, TokenInfo, credential::State};
+    use tokend_proto::v1::{IssuanceFailure as Reason, TokenInfo, credential::State};
 
     use super::*;
 

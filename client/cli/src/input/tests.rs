@@ -3,18 +3,22 @@
 use super::*;
 
 fn provider() -> Provider {
-    let input = |name: &str| Input { name: name.to_owned(), required: true, ..Input::default() };
+    let input = |name: &str| ProviderInput {
+        name: name.to_owned(),
+        required: true,
+        ..ProviderInput::default()
+    };
     Provider {
         name: "acme".to_owned(),
         inputs: vec![
-            Input { description: "the client's id".to_owned(), ..input("client_id") },
-            Input { secret: true, ..input("client_secret") },
-            Input {
+            ProviderInput { description: "the client's id".to_owned(), ..input("client_id") },
+            ProviderInput { secret: true, ..input("client_secret") },
+            ProviderInput {
                 default_value: "eu".to_owned(),
                 choices: vec!["eu".to_owned(), "us".to_owned()],
                 ..input("region")
             },
-            Input { required: false, ..input("scope") },
+            ProviderInput { required: false, ..input("scope") },
         ],
         ..Provider::default()
     }

@@ -84,7 +84,7 @@ impl Bench {
                     Refusal::Rejected { .. } => "rejected",
                     Refusal::Impossible { .. } => "impossible",
                     Refusal::MinTtlUnsatisfiable { .. } => "unsatisfiable",
-                    Refusal::Store(_) => "store",
+                    Refusal::Store { .. } => "store",
                     Refusal::Removed => "removed",
                 };
                 format!("{} refused: {kind}", waiter.0)
@@ -403,7 +403,7 @@ fn after_a_restart_the_back_off_goes_on_where_it_was() {
     bench.pass(539);
     bench.wake();
     assert!(bench.said().is_empty());
-    bench.pass(2);
+    bench.pass(32);
     bench.wake();
     assert_eq!(bench.said(), ["reserve Absent"]);
 
@@ -430,6 +430,60 @@ fn an_operator_joins_what_is_under_way_and_overrides_a_wait() {
     );
     bench.input(Input::Forced(WaiterId(3)));
     assert_eq!(bench.said(), ["reserve Forced"]);
+}
+
+#[test]
+fn what_failed_out_of_turn_is_not_tried_again_before_the_token_is_due() {
+    let mut bench = Bench::fresh();
+    bench.input(Input::Forced(WaiterId(1)));
+    let issuance = bench.issuance();
+    bench.input(Input::Reserved(issuance));
+    bench.fail(issuance, Verdict::Transient);
+    bench.said();
+    bench.pass_to_deadline();
+    bench.wake();
+    assert!(bench.said().is_empty());
+    assert_eq!(bench.state(), State::Fresh);
+    bench.pass_to_deadline();
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Aging"]);
+}
+
+#[test]
+fn a_crash_during_an_issuance_costs_none_while_the_stored_token_is_fresh() {
+    let fresh = Bench::fresh();
+    let token = Token::clone(fresh.credential.token.as_ref().unwrap());
+    let history = History {
+        consecutive_failures: 1,
+        last_failure: Some((transient("fate unknown".to_owned()), fresh.now.wall, Duration::ZERO)),
+    };
+    let mut bench = Bench::load(Some(token), history);
+    bench.said();
+    bench.pass_to_deadline();
+    bench.wake();
+    assert!(bench.said().is_empty());
+    assert_eq!(bench.state(), State::Fresh);
+}
+
+#[test]
+fn tokens_that_live_for_seconds_are_asked_for_with_pauses() {
+    for life in 1..=10 {
+        let mut bench = Bench::empty();
+        let mut sends = 0;
+        let end = bench.now.boot.after(Duration::from_secs(600));
+        while bench.now.boot < end {
+            bench.wake();
+            if matches!(bench.credential.activity, Activity::Issuing { .. }) {
+                let issuance = bench.issuance();
+                bench.input(Input::Reserved(issuance));
+                sends += 1;
+                bench.issue(issuance, life, "short");
+                bench.input(Input::Persisted(issuance));
+            }
+            bench.pass(1);
+        }
+        assert!(sends <= 300, "{sends} in ten minutes with a life of {life} s");
+    }
 }
 
 #[test]

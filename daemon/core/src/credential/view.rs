@@ -35,6 +35,8 @@ pub struct View<'a, P> {
     pub token: Option<&'a Arc<Token<P>>>,
     /// What went wrong last, and when, until a success.
     pub setback: Option<(&'a Setback, Timestamp)>,
+    /// Whether there is no usable token, or one that should have been replaced.
+    pub overdue: bool,
     /// How many issuances have failed in a row.
     pub consecutive_failures: u32,
     /// When the next attempt is due, if it waits for one.
@@ -60,6 +62,7 @@ impl<P> Credential<P> {
             state,
             token: self.token.as_ref(),
             setback: self.setback.as_ref().map(|(setback, at)| (setback, *at)),
+            overdue: self.is_token_due(now),
             consecutive_failures: self.consecutive_failures,
             retry_in: retry_at.map(|at| now.boot.until(at)),
         }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 
@@ -34,7 +34,7 @@ fn what_is_due_is_done_and_nothing_else() {
         keeper.handle(now, &mut random, &name(number), loaded());
     }
     assert_eq!(keeper.idle(now), Some(Duration::ZERO));
-    for (name, effect) in keeper.wake(now, &mut random) {
+    for (name, effect) in keeper.wake(now, &mut random, usize::MAX) {
         let Effect::Reserve { issuance, .. } = effect else { panic!("{effect:?}") };
         let (sent_at, receipt) = (now.wall, Receipt::default());
         let lifetime = Lifetime::For(Duration::from_secs(3_600));
@@ -43,7 +43,7 @@ fn what_is_due_is_done_and_nothing_else() {
         keeper.handle(now, &mut random, &name, issued);
         keeper.handle(now, &mut random, &name, Input::Persisted(issuance));
     }
-    assert!(keeper.wake(now, &mut random).is_empty());
+    assert!(keeper.wake(now, &mut random, usize::MAX).is_empty());
 
     // 1,000 tokens of one age aren't refreshed together: the jitter spreads them.
     let idle = keeper.idle(now).unwrap();
@@ -51,7 +51,7 @@ fn what_is_due_is_done_and_nothing_else() {
     let mut rounds = Vec::new();
     while rounds.iter().sum::<usize>() < 1_000 {
         now = later(now, Duration::from_secs(36));
-        rounds.push(keeper.wake(now, &mut random).len());
+        rounds.push(keeper.wake(now, &mut random, usize::MAX).len());
     }
     assert!(rounds.iter().all(|due| *due < 200), "{rounds:?}");
 }
@@ -110,7 +110,7 @@ struct Shell {
     persisting: Option<(IssuanceId, u32)>,
     durable: Vec<u32>,
     asked: u64,
-    answered: u64,
+    wishes: BTreeMap<WaiterId, Option<Duration>>,
     sent: u32,
     sent_at: Option<Moment>,
 }
@@ -118,7 +118,7 @@ struct Shell {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Invariants 2 to 5 and 7, whatever happens in whatever order.
+    /// Invariants 2 to 6, whatever happens in whatever order.
     #[test]
     fn invariants_hold_after_every_step(
         events in prop::collection::vec(event(), 1..120),
@@ -141,10 +141,12 @@ proptest! {
                 Event::Ask { min_ttl } => {
                     shell.asked += 1;
                     let min_ttl = min_ttl.map(|secs| Duration::from_secs(u64::from(secs)));
+                    shell.wishes.insert(WaiterId(shell.asked), min_ttl);
                     Some(Input::Requested(Waiter { id: WaiterId(shell.asked), min_ttl }))
                 }
                 Event::Force => {
                     shell.asked += 1;
+                    shell.wishes.insert(WaiterId(shell.asked), Some(Duration::ZERO));
                     Some(Input::Forced(WaiterId(shell.asked)))
                 }
                 Event::LedgerAnswers(kind) => shell.reserving.take().map(|issuance| match kind {
@@ -185,7 +187,7 @@ proptest! {
             let held = held_by(&keeper, &name, now);
             let effects = match input {
                 Some(input) => keeper.handle(now, &mut random, &name, input),
-                None => keeper.wake(now, &mut random).into_iter().map(|(_, e)| e).collect(),
+                None => keeper.wake(now, &mut random, usize::MAX).into_iter().map(|(_, e)| e).collect(),
             };
             for effect in effects {
                 match effect {
@@ -207,12 +209,15 @@ proptest! {
                     }
                     // 3: on disk before anyone sees it.
                     Effect::Publish(token) => prop_assert!(shell.durable.contains(&token.payload)),
-                    Effect::Answer { answer, .. } => {
-                        shell.answered += 1;
-                        if let Ok(token) = answer {
+                    Effect::Answer { waiter, answer } => {
+                        // Each is answered once.
+                        let wish = shell.wishes.remove(&waiter);
+                        prop_assert!(wish.is_some());
+                        if let (Ok(token), Some(wish)) = (answer, wish) {
                             prop_assert!(shell.durable.contains(&token.payload));
-                            // 4: never past its expiry.
+                            // 4: never past its expiry, nor with less than was asked for.
                             prop_assert!(!token.is_expired(now.wall));
+                            prop_assert!(token.satisfies(wish, now.wall));
                         }
                     }
                     Effect::Settle { .. } => {}
@@ -222,9 +227,9 @@ proptest! {
             if let Some(held) = held {
                 prop_assert!(held_by(&keeper, &name, now).is_some_and(|after| after >= held));
             }
-            // 7: nothing is due over and over.
+            // 6: nothing is due over and over.
             if keeper.idle(now) == Some(Duration::ZERO) {
-                keeper.wake(now, &mut random).into_iter().for_each(|(_, effect)| {
+                keeper.wake(now, &mut random, usize::MAX).into_iter().for_each(|(_, effect)| {
                     match effect {
                         Effect::Reserve { issuance, .. } => shell.reserving = Some(issuance),
                         Effect::Persist { issuance, token, .. } => {
@@ -237,7 +242,7 @@ proptest! {
             }
         }
         // Nobody who asked is forgotten.
-        let waiting = shell.asked - shell.answered;
+        let waiting = shell.wishes.len();
         let view = keeper.view(&name, now).unwrap();
         let issuing = matches!(view.state, State::Issuing | State::Refreshing);
         prop_assert!(waiting == 0 || issuing, "{waiting} wait in state {:?}", view.state);

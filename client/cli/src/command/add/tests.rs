@@ -42,11 +42,11 @@ struct Fake {
 #[tonic::async_trait]
 impl ProviderService for Fake {
     async fn get_provider(&self, request: Request<GetProviderRequest>) -> Answer<Provider> {
-        let input = |name: &str, secret| Input {
+        let input = |name: &str, secret| ProviderInput {
             name: name.to_owned(),
             secret,
             required: true,
-            ..Input::default()
+            ..ProviderInput::default()
         };
         Ok(Response::new(Provider {
             name: request.into_inner().name,
