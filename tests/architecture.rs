@@ -100,7 +100,7 @@ fn rooms_do_not_import_each_other_sideways() {
 }
 
 #[test]
-fn the_shipped_units_and_docs_name_files_that_are_there() {
+fn the_architecture_names_files_that_are_there() {
     for line in read(Path::new("docs/ARCHITECTURE.md")).lines() {
         for part in line.split('`').skip(1).step_by(2) {
             let places = ["", "daemon/", "daemon/src/"];

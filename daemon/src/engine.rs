@@ -23,7 +23,7 @@ use std::{
 
 use tokend_core::{Input, Keeper, Name, Random, Receipt, Waiter, WaiterId};
 use tokend_provider::{Library, Outcome};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use self::{change::Pending, dance::Dance};
 pub use self::{
@@ -124,6 +124,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         match command {
             Command::Acquire { name, min_ttl, reply } => {
                 if let Some(reply) = self.known(&name, reply) {
+                    debug!(credential = %name, ?min_ttl, "a caller waits");
                     let id = self.enlist(reply);
                     self.step(&name, Input::Requested(Waiter { id, min_ttl }));
                 }

@@ -4,15 +4,24 @@
 mod client;
 mod transfer;
 
-use std::{io, panic::AssertUnwindSafe, sync::Arc, thread};
+use std::{io, panic::AssertUnwindSafe, sync::Arc, thread, time::Duration};
 
 use futures_util::FutureExt;
 use tokend_provider::{Exchange, Failure, Outcome, Step, Verdict};
-use tokio::{runtime, sync::mpsc, task::JoinSet};
+use tokio::{
+    runtime,
+    sync::mpsc,
+    task::{JoinSet, spawn_blocking},
+    time::timeout,
+};
 use tracing::{debug, error};
 
-use self::client::Clients;
+use self::client::{Clients, Trust};
 use crate::ports::{Clock, Issuance, Issuer, Job};
+
+/// How long a dance may take, whatever it waits for. Each of its requests has a
+/// limit of its own, which ends first.
+const LONGEST_DANCE: Duration = Duration::from_secs(60);
 
 /// Runs dances over HTTP.
 #[derive(Debug)]
@@ -89,7 +98,11 @@ async fn run(job: Job, clients: Arc<Clients>, clock: impl Clock) -> Issuance {
     let started = clock.now();
     let mut progress = Progress { sent_at: started.wall, sent: false };
     let dance = AssertUnwindSafe(dance(&job, &clients, &clock, &mut progress)).catch_unwind();
-    let outcome = dance.await.unwrap_or_else(|_| failed("tokend failed at the dance; see its log"));
+    let outcome = match timeout(LONGEST_DANCE, dance).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => failed("tokend failed at the dance; see its log"),
+        Err(_) => failed("the dance took too long"),
+    };
     Issuance {
         name: job.name,
         issuance: job.issuance,
@@ -107,7 +120,7 @@ struct Progress {
 
 async fn dance(
     job: &Job,
-    clients: &Clients,
+    clients: &Arc<Clients>,
     clock: &impl Clock,
     progress: &mut Progress,
 ) -> Outcome {
@@ -120,9 +133,12 @@ async fn dance(
             Step::Send(exchange, request) => (exchange, request),
             Step::Done(outcome) => return outcome,
         };
-        let client = match clients.get(&request, job.inputs.transport()) {
-            Ok(client) => client,
-            Err(problem) => return failed(&problem.to_string()),
+        let trust = Trust::of(&request, job.inputs.transport());
+        let clients = Arc::clone(clients);
+        let client = match spawn_blocking(move || clients.get(trust)).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(problem)) => return failed(&problem.to_string()),
+            Err(problem) => return failed(&format!("tokend failed at the dance: {problem}")),
         };
         debug!(credential = %job.name, issuance = %job.issuance, method = %request.method,
             host = request.url.host_str(), "sending");

@@ -62,6 +62,9 @@ pub fn notify(states: &[NotifyState<'_>]) {
 }
 
 /// Tells whether standard error goes to the journal, which adds the time itself.
+/// `JOURNAL_STREAM` names the file that does (`systemd.exec(5)`).
 pub fn logs_to_journal() -> bool {
-    env::var_os("JOURNAL_STREAM").is_some()
+    let journal = env::var("JOURNAL_STREAM").unwrap_or_default();
+    let own = rustix::fs::fstat(io::stderr());
+    own.is_ok_and(|own| journal == format!("{}:{}", own.st_dev, own.st_ino))
 }

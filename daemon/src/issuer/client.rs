@@ -20,20 +20,24 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an idle connection is kept: tokens are asked for hours apart.
 const POOL_IDLE: Duration = Duration::from_secs(5);
 
-/// The clients that have been used.
+/// No file of certificates is larger.
+const LARGEST_CA_FILE: u64 = 1 << 20;
+
+/// The clients that have been used, each with the certificates that it was made
+/// with.
 #[derive(Debug, Default)]
-pub(super) struct Clients(Mutex<BTreeMap<Trust, Client>>);
+pub(super) struct Clients(Mutex<BTreeMap<Trust, (Vec<u8>, Client)>>);
 
 /// Whom a client believes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Trust {
+pub(super) enum Trust {
     /// Nobody: for plain http on loopback. A machine without certificate
     /// authorities can still use that.
     Nobody,
     /// The machine's certificate authorities.
     Platform,
-    /// The authorities in this PEM text and no others.
-    Only(Vec<u8>),
+    /// The authorities in this PEM file and no others.
+    Only(PathBuf),
 }
 
 /// No client can be made.
@@ -41,42 +45,58 @@ enum Trust {
 pub(super) enum ClientError {
     #[error("can't read ca_file {}: {source}", .path.display())]
     Unreadable { path: PathBuf, source: io::Error },
+    #[error("ca_file {} isn't a file of at most 1 MiB", .path.display())]
+    NotAFile { path: PathBuf },
     #[error("{} holds no certificate in PEM form", .path.display())]
     NoCertificate { path: PathBuf },
     #[error("can't set up TLS: {}", super::transfer::chain(.0))]
     Tls(reqwest::Error),
 }
 
+impl Trust {
+    /// Returns whom to believe for a request.
+    pub(super) fn of(request: &Request, transport: &Transport) -> Self {
+        match &transport.ca_file {
+            _ if request.url.scheme() == "http" => Self::Nobody,
+            None => Self::Platform,
+            Some(path) => Self::Only(path.clone()),
+        }
+    }
+}
+
 impl Clients {
-    /// Returns the client for a request.
+    /// Returns a client. It reads files, which can take any time.
     ///
     /// A certificate file is read each time, so that a renewed one takes effect
     /// at once.
-    pub(super) fn get(
-        &self,
-        request: &Request,
-        transport: &Transport,
-    ) -> Result<Client, ClientError> {
-        let trust = match &transport.ca_file {
-            _ if request.url.scheme() == "http" => Trust::Nobody,
-            None => Trust::Platform,
-            Some(path) => Trust::Only(read(path)?),
+    pub(super) fn get(&self, trust: Trust) -> Result<Client, ClientError> {
+        let certificates = match &trust {
+            Trust::Nobody | Trust::Platform => Vec::new(),
+            Trust::Only(path) => read(path)?,
         };
-        let mut clients = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(client) = clients.get(&trust) {
+        let lock = || self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((before, client)) = lock().get(&trust)
+            && *before == certificates
+        {
             return Ok(client.clone());
         }
-        let client = build(&trust, transport.ca_file.as_deref())?;
-        clients.insert(trust, client.clone());
+        let client = build(&trust, &certificates)?;
+        lock().insert(trust, (certificates, client.clone()));
         Ok(client)
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ClientError> {
-    fs::read(path).map_err(|source| ClientError::Unreadable { path: path.to_owned(), source })
+    let unreadable = |source| ClientError::Unreadable { path: path.to_owned(), source };
+    // Asked before opening: to open a named pipe would wait for its writer.
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() || metadata.len() > LARGEST_CA_FILE {
+        return Err(ClientError::NotAFile { path: path.to_owned() });
+    }
+    fs::read(path).map_err(unreadable)
 }
 
-fn build(trust: &Trust, path: Option<&Path>) -> Result<Client, ClientError> {
+fn build(trust: &Trust, certificates: &[u8]) -> Result<Client, ClientError> {
     // reqwest's defaults follow redirects, read proxies from the environment,
     // send again and wait for ever; a secret must go one way only, once.
     let builder = Client::builder()
@@ -91,11 +111,10 @@ fn build(trust: &Trust, path: Option<&Path>) -> Result<Client, ClientError> {
     let builder = match trust {
         Trust::Nobody => builder.tls_certs_only([]),
         Trust::Platform => builder.https_only(true),
-        Trust::Only(pem) => {
-            let certificates = Certificate::from_pem_bundle(pem).unwrap_or_default();
+        Trust::Only(path) => {
+            let certificates = Certificate::from_pem_bundle(certificates).unwrap_or_default();
             if certificates.is_empty() {
-                let path = path.unwrap_or(Path::new("ca_file")).to_owned();
-                return Err(ClientError::NoCertificate { path });
+                return Err(ClientError::NoCertificate { path: path.clone() });
             }
             builder.https_only(true).tls_certs_only(certificates)
         }
@@ -107,17 +126,28 @@ fn build(trust: &Trust, path: Option<&Path>) -> Result<Client, ClientError> {
 mod tests {
     use super::*;
 
+    fn message_of(path: &Path) -> String {
+        let message = Clients::default().get(Trust::Only(path.to_owned())).unwrap_err().to_string();
+        message.replace(&path.display().to_string(), "PATH")
+    }
+
     #[test]
-    fn a_file_without_a_certificate_is_named() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let trust = Trust::Only(b"no PEM".to_vec());
-        let error = build(&trust, Some(Path::new("/etc/ca.pem"))).unwrap_err();
-        assert_eq!(error.to_string(), "/etc/ca.pem holds no certificate in PEM form");
+    fn a_file_that_holds_no_certificates_is_named_and_nothing_else_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        assert!(message_of(&path).starts_with("can't read ca_file PATH: No such file"));
+        fs::write(&path, "no PEM").unwrap();
+        assert_eq!(message_of(&path), "PATH holds no certificate in PEM form");
+        assert_eq!(message_of(dir.path()), "ca_file PATH isn't a file of at most 1 MiB");
+        let pipe = dir.path().join("pipe");
+        let mode = nix::sys::stat::Mode::S_IRUSR;
+        nix::unistd::mkfifo(&pipe, mode).unwrap();
+        assert_eq!(message_of(&pipe), "ca_file PATH isn't a file of at most 1 MiB");
     }
 
     #[test]
     fn plain_http_needs_no_certificate_authorities() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        assert!(build(&Trust::Nobody, None).is_ok());
+        assert!(Clients::default().get(Trust::Nobody).is_ok());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{Debug, Formatter},
-    fs::File,
+    fs::{self, File},
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
@@ -97,8 +97,18 @@ impl Key {
         };
         let encoded = Zeroizing::new(STANDARD.encode(*self.0));
         let text = Zeroizing::new(format!("{}{}\n", Self::PREFIX, *encoded));
-        let mut file = privacy::create(path).map_err(io)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        // Written aside and then linked to its place, so that there is never half
+        // a key; the link fails if there is one already.
+        let draft = path.with_extension("new");
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        let mut file = privacy::create(&draft).map_err(io)?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let linked = written.and_then(|()| fs::hard_link(&draft, path));
+        fs::remove_file(&draft).map_err(io)?;
+        linked.map_err(io)?;
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = directory.unwrap_or_else(|| Path::new("."));
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
