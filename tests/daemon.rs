@@ -4,11 +4,17 @@ mod support;
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     os::unix::{
         fs::{MetadataExt, PermissionsExt, chown},
         net::UnixDatagram,
     },
-    process::Command,
+    process::{Command, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 
 use support::{Place, assert_output, binary, text};
@@ -186,6 +192,35 @@ fn dev_runs_a_command_beside_a_daemon_and_ends_with_its_code() {
     assert_eq!(dev("kill -KILL $$").status.code(), Some(128 + 9));
     let missing = Command::new(binary("tokend")).args(["dev", "--", "no-such-command"]).output();
     assert_eq!(missing.unwrap().status.code(), Some(1));
+}
+
+#[test]
+fn dev_ends_and_cleans_up_whatever_its_command_does() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new(binary("tokend"));
+        command.args(["dev", "--", "sh", "-c", "trap '' TERM; echo up; while :; do :; done"]);
+        let mut dev = command.env("TMPDIR", dir.path()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(dev.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "up\n");
+        let pid = Pid::from_raw(i32::try_from(dev.id()).unwrap());
+        kill(pid, signal).unwrap();
+        assert_eq!(dev.wait().unwrap().code(), Some(128 + 9), "{signal}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn exit_codes_do_not_depend_on_who_reads_the_complaints() {
+    let place = Place::empty();
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut daemon = Command::new(binary("tokend"));
+    daemon.args(["--config", "/nowhere"]).stderr(full());
+    assert_eq!(daemon.status().unwrap().code(), Some(1));
+    let mut get = place.cli();
+    get.args(["get", "api"]).stderr(full());
+    assert_eq!(get.status().unwrap().code(), Some(4));
 }
 
 #[test]

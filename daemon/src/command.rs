@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     ffi::OsString,
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -83,9 +83,14 @@ pub(crate) fn run() -> ExitCode {
             parts.push(source.to_string());
             next = source.source();
         }
-        eprintln!("tokend: {}", parts.join(": "));
+        complain(&parts.join(": "));
         ExitCode::FAILURE
     })
+}
+
+/// Says what is wrong, if anyone reads it.
+fn complain(what: &str) {
+    let _ = writeln!(std::io::stderr(), "tokend: {what}");
 }
 
 type Result = std::result::Result<ExitCode, Box<dyn Error>>;
@@ -104,14 +109,20 @@ fn serve(file: Option<&Path>) -> Result {
 fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
     let config = Config::load(file, &Surroundings::here())?;
     let (state, key) = (config.state_dir.display(), config.key_file.display());
+    let mut out = std::io::stdout();
     match init(&config, user)? {
         Initialised::New { owner } => {
             let owner = owner.map(|user| format!(" for user {user}")).unwrap_or_default();
-            println!("made a store in {state}{owner}");
-            println!("its key is {key}: keep a copy in a safe place, without it the store is lost");
-            println!("next: start tokend, then `tokend-cli add`");
+            writeln!(out, "made a store in {state}{owner}")?;
+            writeln!(
+                out,
+                "its key is {key}: keep a copy in a safe place, without it the store is lost"
+            )?;
+            writeln!(out, "next: start tokend, then `tokend-cli add`")?;
         }
-        Initialised::Already => println!("there is a store in {state} already; nothing changed"),
+        Initialised::Already => {
+            writeln!(out, "there is a store in {state} already; nothing changed")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -119,7 +130,7 @@ fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
 fn check(files: &[PathBuf]) -> ExitCode {
     let problems: Vec<_> = files.iter().filter_map(|path| definitions::read(path).err()).collect();
     for problem in &problems {
-        eprintln!("tokend: {problem}");
+        complain(&problem.to_string());
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -139,10 +150,13 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 fn ended() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            // The terminal is gone.
+            _ = hangup.recv() => {}
         }
     })
 }
@@ -158,6 +172,8 @@ fn log(default: &str) -> std::result::Result<(), Box<dyn Error>> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // There is no other place to tell that standard error can't be written.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     if systemd::logs_to_journal() {
         builder.without_time().init();

@@ -25,7 +25,7 @@ use crate::{
     issuer::HttpIssuer,
     ports::Clock,
     published::Slots,
-    rpc::{About, Context, Door, Listener, Services, serve},
+    rpc::{About, Context, Door, Listener, OVERFLOW, Services, serve},
     socket::{self, Reach, SocketError},
     store::{Key, KeyError, OpenError, Store, Worker},
     systemd::{self, Inherited},
@@ -76,6 +76,12 @@ pub enum StartError {
         /// What the system says.
         source: nix::Error,
     },
+    /// The daemon would let anyone in.
+    #[error(
+        "tokend can't run as user {0}: in containers that number stands for every user that \
+         isn't known there; run it as another"
+    )]
+    Nobody(u32),
     /// This isn't a whole machine.
     #[error(transparent)]
     BootId(#[from] NoBootId),
@@ -94,6 +100,10 @@ impl Daemon {
     ///
     /// It has to be called within a tokio runtime that does I/O.
     pub fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
+        let uid = rustix::process::geteuid().as_raw();
+        if uid == OVERFLOW {
+            return Err(StartError::Nobody(uid));
+        }
         let clock = SystemClock::new()?;
         let Definitions { library, problems } = Definitions::read(&config.provider_dirs)?;
         let library = Arc::new(library);
@@ -129,7 +139,7 @@ impl Daemon {
         );
         let Sockets { listeners, made, callers } = Sockets::open(config, inherited)?;
         let about = Arc::new(About {
-            uid: rustix::process::geteuid().as_raw(),
+            uid,
             started_at: clock.now().wall,
             state_dir: config.state_dir.clone(),
             socket: callers,

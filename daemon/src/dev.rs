@@ -6,11 +6,12 @@ mod provider;
 use std::{
     env,
     ffi::OsString,
-    fmt::Write as _,
-    fs, io,
+    fs,
+    io::{self, Write as _},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{ExitCode, ExitStatus},
+    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 use tokio::{
     process,
     sync::{mpsc, oneshot},
+    time::timeout,
 };
 
 use self::provider::DemoProvider;
@@ -36,6 +38,9 @@ const DEFINITIONS: [(&str, &str); 2] = [
     ("demo-oauth.toml", include_str!("dev/demo-oauth.toml")),
     ("demo-graphql.toml", include_str!("dev/demo-graphql.toml")),
 ];
+
+/// How long a command may take to end when `tokend dev` is asked to.
+const COMMAND_GRACE: Duration = Duration::from_secs(3);
 
 /// `tokend dev` can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +115,8 @@ pub async fn run(
         add_credentials(&commands, provider.url()).await?;
         match command.split_first() {
             None => {
-                println!("{}", try_this(&socket, provider.url()));
+                // Whoever doesn't want to read it closes standard output.
+                let _ = writeln!(io::stdout(), "{}", try_this(&socket, provider.url()));
                 ended.await;
                 Ok(ExitCode::SUCCESS)
             }
@@ -181,7 +187,10 @@ async fn run_command(
                 let pid = nix::unistd::Pid::from_raw(pid);
                 let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
             }
-            child.wait().await
+            match timeout(COMMAND_GRACE, child.wait()).await {
+                Ok(status) => status,
+                Err(_) => child.kill().await.and(child.wait().await),
+            }
         }
     };
     Ok(exit_code(status.map_err(failed)?))
@@ -203,7 +212,6 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 
 fn try_this(socket: &Path, url: &str) -> String {
     let socket = socket.display();
-    let mut text = String::new();
     let lines = [
         "A daemon with two credentials is running; it is gone when you press Ctrl-C.".to_owned(),
         format!("Its demo provider is {url}."),
@@ -220,8 +228,5 @@ fn try_this(socket: &Path, url: &str) -> String {
              --secret-stdin client_secret"
         ),
     ];
-    for line in lines {
-        let _ = writeln!(text, "{line}");
-    }
-    text
+    lines.join("\n")
 }

@@ -16,7 +16,7 @@ use bytes::{BufMut, Bytes};
 use jiff::Timestamp;
 use prost::Message;
 use secrecy::ExposeSecret;
-use tokend_core::{Name, Token};
+use tokend_core::{Moment, Name, Token};
 use tokend_proto::v1;
 use tokend_provider::{Placement, Target};
 use tokio::sync::watch;
@@ -100,21 +100,21 @@ impl Slot {
     }
 
     /// Returns the latest token, if it satisfies the caller, and notes the use.
-    pub fn acquire(&self, min_ttl: Option<Duration>, now: Timestamp) -> Option<Arc<Published>> {
-        self.last_use.store(now.as_second(), Ordering::Relaxed);
+    pub fn acquire(&self, min_ttl: Option<Duration>, now: Moment) -> Option<Arc<Published>> {
+        self.last_use.store(now.wall.as_second(), Ordering::Relaxed);
         let published = self.published.load();
         published.as_ref().filter(|p| p.token.satisfies(min_ttl, now)).cloned()
     }
 
     /// Tells whether a token can be served at `now` and the last attempt to
     /// replace it didn't fail.
-    pub fn is_healthy(&self, now: Timestamp) -> bool {
+    pub fn is_healthy(&self, now: Moment) -> bool {
         let usable = self.published.load().as_ref().is_some_and(|p| !p.token.is_expired(now));
         usable && !self.failing.load(Ordering::Relaxed)
     }
 
     /// Returns the time that is left until the token expires by itself.
-    pub fn remaining(&self, now: Timestamp) -> Option<Duration> {
+    pub fn remaining(&self, now: Moment) -> Option<Duration> {
         self.published.load().as_ref().and_then(|p| p.token.remaining(now))
     }
 
@@ -173,18 +173,18 @@ impl Published {
     }
 
     /// Returns how long `encode` writes at `now`.
-    pub fn encoded_len(&self, now: Timestamp) -> usize {
+    pub fn encoded_len(&self, now: Moment) -> usize {
         self.encoded.len() + self.tail(now).encoded_len()
     }
 
     /// Writes the `AcquireTokenResponse` as of `now`.
-    pub fn encode(&self, now: Timestamp, buffer: &mut impl BufMut) {
+    pub fn encode(&self, now: Moment, buffer: &mut impl BufMut) {
         buffer.put_slice(&self.encoded);
         self.tail(now).encode_raw(buffer);
     }
 
     /// The part of the answer that changes from call to call.
-    fn tail(&self, now: Timestamp) -> v1::AcquireTokenResponse {
+    fn tail(&self, now: Moment) -> v1::AcquireTokenResponse {
         let remaining = self.token.remaining(now);
         v1::AcquireTokenResponse {
             token: None,
@@ -255,6 +255,7 @@ mod tests {
             issued_at,
             expires_at: Some(tokend_core::after(issued_at, Duration::from_secs(3_600))),
             refresh_at: None,
+            taken_up: None,
             payload: Grant {
                 value: secret(),
                 token_type: None,
@@ -270,7 +271,8 @@ mod tests {
     #[test]
     fn the_prepared_answer_is_the_message_of_the_contract() {
         let published = published();
-        let now = "2026-01-01T00:00:10Z".parse().unwrap();
+        let wall = "2026-01-01T00:00:10Z".parse().unwrap();
+        let now = Moment { wall, boot: tokend_core::BootTime(Duration::ZERO) };
         let mut buffer = Vec::new();
         published.encode(now, &mut buffer);
         assert_eq!(buffer.len(), published.encoded_len(now));

@@ -28,12 +28,13 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::pb;
 use tower_service::Service;
 
-use self::{
-    admin::Admin, credential::Credentials, health::Health, provider::Providers, token::Tokens,
-};
 pub use self::{
+    access::OVERFLOW,
     peer::{Door, Peer},
     serve::{Listener, serve},
+};
+use self::{
+    admin::Admin, credential::Credentials, health::Health, provider::Providers, token::Tokens,
 };
 use crate::{
     engine::{Command, Error, Reply},

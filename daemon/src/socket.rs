@@ -16,6 +16,9 @@ pub const CALLERS: &str = "tokend.sock";
 /// The name of the operators' socket in the runtime directory.
 pub const OPERATORS: &str = "admin.sock";
 
+/// The longest path of a socket in bytes (`unix(7)`).
+const LONGEST_PATH: usize = 107;
+
 /// Who may connect, by the socket's file permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -34,6 +37,13 @@ pub enum SocketError {
     /// Something else has that name.
     #[error("{} is in the way and isn't a socket; move it away", .0.display())]
     NotASocket(PathBuf),
+    /// No socket can have such a long path.
+    #[error(
+        "the path {} is longer than the {LONGEST_PATH} bytes that a socket's can have: set \
+         runtime_dir to a shorter one",
+        .0.display()
+    )]
+    TooLong(PathBuf),
     /// Others could put a socket of theirs in its place.
     #[error(
         "{} can be written by other users: let only root or the daemon's own user own and write it",
@@ -71,6 +81,9 @@ pub fn make_directory(dir: &Path, reach: Reach) -> Result<(), SocketError> {
 /// Listens at `path`. A socket that a dead process left there is replaced.
 pub fn bind(path: &Path, reach: Reach) -> Result<UnixListener, SocketError> {
     let system = |source| SocketError::System { path: path.to_owned(), source };
+    if path.as_os_str().len() > LONGEST_PATH {
+        return Err(SocketError::TooLong(path.to_owned()));
+    }
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.file_type().is_socket() => {
             return Err(SocketError::NotASocket(path.to_owned()));
@@ -85,7 +98,8 @@ pub fn bind(path: &Path, reach: Reach) -> Result<UnixListener, SocketError> {
     // Made where no one else gets and then moved, the socket is never there with
     // wider permissions than it should have, and never there without a listener.
     let parent = path.parent().unwrap_or(Path::new("/"));
-    let private = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(system)?;
+    let private =
+        tempfile::Builder::new().prefix(".").rand_bytes(6).tempdir_in(parent).map_err(system)?;
     let draft = private.path().join("s");
     let listener = UnixListener::bind(&draft).map_err(system)?;
     let mode = match reach {

@@ -2,7 +2,10 @@
 
 mod remedy;
 
-use std::{error::Error as StdError, io};
+use std::{
+    error::Error as StdError,
+    io::{self, Write as _},
+};
 
 use tokend_client::Error;
 use tonic::Status;
@@ -74,7 +77,8 @@ impl Failure {
         match self {
             // The reader has what it wanted, as in `tokend-cli list | head -1`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            _ => eprint!("{}", self.text(caller)),
+            // If no one reads it, the exit status still tells.
+            _ => drop(write!(io::stderr(), "{}", self.text(caller))),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Reads secrets from where the flags say, never from the command line itself.
 
 use std::{
-    env, fs,
+    env,
+    fs::File,
     io::{self, IsTerminal as _, Read},
     path::PathBuf,
     process::{Command, ExitStatus, Stdio},
@@ -39,6 +40,8 @@ pub(crate) enum Problem {
     NotText { input: String },
     #[error("{input} is empty")]
     Empty { input: String },
+    #[error("{input} is longer than {} KiB, which is no secret", LONGEST / 1024)]
+    TooLong { input: String },
 }
 
 impl Problem {
@@ -52,6 +55,17 @@ impl Problem {
     }
 }
 
+/// No API takes a longer secret; what is named by mistake may have no end.
+const LONGEST: usize = 64 * 1_024;
+
+/// Reads a text, as far as is needed to tell that it is too long.
+fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    // One more for the line break, and one that is too many.
+    from.take(LONGEST as u64 + 2).read_to_end(&mut bytes)?;
+    Ok(std::mem::take(&mut bytes))
+}
+
 /// Reads the secret for an input. One line break at the end of a file or of what
 /// is piped in isn't part of it.
 pub(crate) fn read(
@@ -61,7 +75,7 @@ pub(crate) fn read(
 ) -> Result<SecretString, Problem> {
     let input = input.to_owned();
     let bytes = match place {
-        Place::File(path) => match fs::read(path) {
+        Place::File(path) => match File::open(path).and_then(bounded) {
             Ok(bytes) => line(bytes),
             Err(source) => {
                 return Err(Problem::File { input, path: path.clone(), source });
@@ -73,17 +87,18 @@ pub(crate) fn read(
                 return Err(Problem::NotSet { input, variable: variable.clone() });
             }
         },
-        Place::Stdin => {
-            let mut bytes = Zeroizing::new(Vec::new());
-            match stdin.read_to_end(&mut bytes) {
-                Ok(_) => line(std::mem::take(&mut bytes)),
-                Err(source) => return Err(Problem::Stdin { input, source }),
-            }
-        }
+        Place::Stdin => match bounded(stdin) {
+            Ok(bytes) => line(bytes),
+            Err(source) => return Err(Problem::Stdin { input, source }),
+        },
         Place::Command(command) => line(run(&input, command)?),
     };
     if bytes.is_empty() {
         return Err(Problem::Empty { input });
+    }
+    if bytes.len() > LONGEST {
+        Zeroizing::new(bytes);
+        return Err(Problem::TooLong { input });
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text.into()),
@@ -126,6 +141,8 @@ fn line(mut bytes: Vec<u8>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use secrecy::ExposeSecret as _;
 
     use super::*;

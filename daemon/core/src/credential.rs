@@ -58,7 +58,11 @@ enum Step<P> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deadline {
     Now,
-    Wall(Timestamp),
+    /// Whichever comes first.
+    Token {
+        wall: Timestamp,
+        boot: BootTime,
+    },
     Boot(BootTime),
 }
 
@@ -79,7 +83,7 @@ pub(crate) struct Turn<'a, P> {
 impl<P> Credential<P> {
     /// Takes a credential up from the store.
     pub(crate) fn load(token: Option<Token<P>>, history: History, turn: &mut Turn<'_, P>) -> Self {
-        let token = token.map(Arc::new);
+        let token = token.map(|token| Arc::new(Token { taken_up: Some(turn.now), ..token }));
         if let Some(token) = &token {
             turn.effects.push(Effect::Publish(Arc::clone(token)));
         }
@@ -122,6 +126,7 @@ impl<P> Credential<P> {
                         issued_at: sent_at,
                         expires_at: lifetime.end(sent_at),
                         refresh_at: refresh_at(sent_at, lifetime, &mut turn.random),
+                        taken_up: Some(turn.now),
                         payload,
                     };
                     self.issued(issuance, token, receipt, turn);
@@ -176,7 +181,7 @@ impl<P> Credential<P> {
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         match &self.activity {
             Activity::Resting => match &self.token {
-                Some(token) => token.refresh_at.or(token.expires_at).map(Deadline::Wall),
+                Some(token) => token.due().map(|(wall, boot)| Deadline::Token { wall, boot }),
                 None => Some(Deadline::Now),
             },
             Activity::Waiting { retry_at } | Activity::Unsaved { retry_at, .. } => {
@@ -188,8 +193,7 @@ impl<P> Credential<P> {
 
     fn requested(&mut self, waiter: Waiter, turn: &mut Turn<'_, P>) {
         // It may have been published since the caller looked.
-        if let Some(token) =
-            self.usable(turn.now).filter(|t| t.satisfies(waiter.min_ttl, turn.now.wall))
+        if let Some(token) = self.usable(turn.now).filter(|t| t.satisfies(waiter.min_ttl, turn.now))
         {
             let answer = Ok(Arc::clone(token));
             turn.effects.push(Effect::Answer { waiter: waiter.id, answer });
@@ -256,7 +260,7 @@ impl<P> Credential<P> {
         turn: &mut Turn<'_, P>,
     ) {
         let life = token.life().unwrap_or(Duration::MAX);
-        let remaining = token.remaining(turn.now.wall).unwrap_or(Duration::MAX);
+        let remaining = token.remaining(turn.now).unwrap_or(Duration::MAX);
         if life < LEAST_LIFE || remaining < LEAST_REMAINING {
             let life = life.as_secs();
             let failure = transient(format!(
@@ -295,7 +299,7 @@ impl<P> Credential<P> {
             return;
         }
         let token = Arc::clone(token);
-        if token.is_expired(turn.now.wall) {
+        if token.is_expired(turn.now) {
             self.failed(transient("the token expired before it could be stored".to_owned()), turn);
             return;
         }
@@ -306,10 +310,10 @@ impl<P> Credential<P> {
         self.setback = None;
         turn.effects.push(Effect::Publish(Arc::clone(&token)));
         for waiter in waiters {
-            let answer = if token.satisfies(waiter.min_ttl, turn.now.wall) {
+            let answer = if token.satisfies(waiter.min_ttl, turn.now) {
                 Ok(Arc::clone(&token))
             } else {
-                let life = token.remaining(turn.now.wall).unwrap_or_default();
+                let life = token.remaining(turn.now).unwrap_or_default();
                 Err(Refusal::MinTtlUnsatisfiable { life })
             };
             turn.effects.push(Effect::Answer { waiter: waiter.id, answer });
@@ -373,7 +377,7 @@ impl<P> Credential<P> {
     }
 
     fn usable(&self, now: Moment) -> Option<&Arc<Token<P>>> {
-        self.token.as_ref().filter(|token| !token.is_expired(now.wall))
+        self.token.as_ref().filter(|token| !token.is_expired(now))
     }
 
     /// Returns the life of the token that is held if no token of that life can
@@ -385,7 +389,7 @@ impl<P> Credential<P> {
 
     /// Tells whether there is no usable token, or one that is to be replaced.
     fn is_token_due(&self, now: Moment) -> bool {
-        self.usable(now).is_none_or(|token| token.refresh_at.is_some_and(|at| at <= now.wall))
+        self.usable(now).is_none_or(|token| token.is_due(now))
     }
 
     fn is_reserving(&self, id: IssuanceId) -> bool {
@@ -401,7 +405,7 @@ impl<P> Credential<P> {
     fn is_due(&self, now: Moment) -> bool {
         match self.deadline() {
             Some(Deadline::Now) => true,
-            Some(Deadline::Wall(at)) => at <= now.wall,
+            Some(Deadline::Token { wall, boot }) => wall <= now.wall || boot <= now.boot,
             Some(Deadline::Boot(at)) => at <= now.boot,
             None => false,
         }

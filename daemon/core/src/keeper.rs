@@ -146,7 +146,9 @@ impl<P> Keeper<P> {
         self.unschedule(name, before);
         let fresh = match deadline {
             Some(Deadline::Now) => self.now.insert(name.clone()),
-            Some(Deadline::Wall(at)) => self.wall.insert((at, name.clone())),
+            Some(Deadline::Token { wall, boot }) => {
+                self.wall.insert((wall, name.clone())) & self.boot.insert((boot, name.clone()))
+            }
             Some(Deadline::Boot(at)) => self.boot.insert((at, name.clone())),
             None => true,
         };
@@ -156,7 +158,9 @@ impl<P> Keeper<P> {
     fn unschedule(&mut self, name: &Name, deadline: Option<Deadline>) {
         match deadline {
             Some(Deadline::Now) => self.now.remove(name),
-            Some(Deadline::Wall(at)) => self.wall.remove(&(at, name.clone())),
+            Some(Deadline::Token { wall, boot }) => {
+                self.wall.remove(&(wall, name.clone())) & self.boot.remove(&(boot, name.clone()))
+            }
             Some(Deadline::Boot(at)) => self.boot.remove(&(at, name.clone())),
             None => true,
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{TokenId, time::after};
+use crate::{BootTime, Moment, TokenId, time::after};
 
 /// The life that a token must still have for a caller who doesn't say: time
 /// enough for one request with its retries. For short-lived tokens it is a tenth
@@ -23,6 +23,9 @@ pub struct Token<P> {
     pub expires_at: Option<Timestamp>,
     /// When it is to be replaced, jitter included; `None` if it isn't.
     pub refresh_at: Option<Timestamp>,
+    /// When it was taken up in this boot of the machine: from then on its life
+    /// can be measured by a clock that no one can set. It isn't stored.
+    pub taken_up: Option<Moment>,
     /// The secret and what belongs to it.
     pub payload: P,
 }
@@ -60,18 +63,45 @@ impl<P> Token<P> {
     }
 
     /// Returns the life that is left at `now`; `None` if it never ends.
-    pub fn remaining(&self, now: Timestamp) -> Option<Duration> {
-        self.expires_at.map(|end| between(now, end))
+    ///
+    /// The wall clock and the time since boot both count, whichever leaves less:
+    /// a wall clock that is set back prolongs no token. One that was wrong when
+    /// the token came can't make its life seem longer than it was.
+    pub fn remaining(&self, now: Moment) -> Option<Duration> {
+        let end = self.expires_at?;
+        let by_wall = between(now.wall, end);
+        let by_boot =
+            self.taken_up.map(|up| self.until(up, end).saturating_sub(up.boot.until(now.boot)));
+        Some(by_boot.map_or(by_wall, |by_boot| by_boot.min(by_wall)))
     }
 
     /// Tells whether the token has expired at `now`.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|end| end <= now)
+    pub fn is_expired(&self, now: Moment) -> bool {
+        self.remaining(now).is_some_and(|left| left.is_zero())
+    }
+
+    /// Returns when the token is to be replaced, by the wall clock and since
+    /// boot, whichever comes first; `None` if it isn't.
+    pub(crate) fn due(&self) -> Option<(Timestamp, BootTime)> {
+        let at = self.refresh_at.or(self.expires_at)?;
+        let up = self.taken_up?;
+        Some((at, up.boot.after(self.until(up, at))))
+    }
+
+    /// Tells whether the token is to be replaced at `now`.
+    pub(crate) fn is_due(&self, now: Moment) -> bool {
+        self.due().is_some_and(|(wall, boot)| wall <= now.wall || boot <= now.boot)
+    }
+
+    /// Returns the time from when the token was taken up until `at`, which can't
+    /// be longer than its life.
+    fn until(&self, up: Moment, at: Timestamp) -> Duration {
+        between(up.wall, at).min(self.life().unwrap_or(Duration::MAX))
     }
 
     /// Tells whether the token hasn't expired and has a life of at least
     /// `min_ttl` left, or of the default if there is none.
-    pub fn satisfies(&self, min_ttl: Option<Duration>, now: Timestamp) -> bool {
+    pub fn satisfies(&self, min_ttl: Option<Duration>, now: Moment) -> bool {
         let Some(remaining) = self.remaining(now) else {
             return true;
         };
@@ -103,18 +133,46 @@ fn between(start: Timestamp, end: Timestamp) -> Duration {
 mod tests {
     use super::*;
 
-    fn token(life: Option<u64>) -> (Token<()>, Timestamp) {
-        let issued_at = "2026-01-01T00:00:00Z".parse().unwrap();
-        let expires_at = life.map(|secs| after(issued_at, Duration::from_secs(secs)));
-        let id = TokenId([0; 16]);
-        (Token { id, issued_at, expires_at, refresh_at: None, payload: () }, issued_at)
+    fn token(life: Option<u64>) -> (Token<()>, Moment) {
+        let boot = BootTime(Duration::from_secs(500));
+        let start = Moment { wall: "2026-01-01T00:00:00Z".parse().unwrap(), boot };
+        let expires_at = life.map(|secs| after(start.wall, Duration::from_secs(secs)));
+        let (id, taken_up) = (TokenId([0; 16]), Some(start));
+        let issued_at = start.wall;
+        (Token { id, issued_at, expires_at, refresh_at: None, taken_up, payload: () }, start)
+    }
+
+    fn later(start: Moment, wait: Duration) -> Moment {
+        Moment { wall: after(start.wall, wait), boot: start.boot.after(wait) }
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_prolongs_no_life() {
+        let (token, start) = token(Some(100));
+        let at = |wall: &str, secs| Moment {
+            wall: wall.parse().unwrap(),
+            boot: start.boot.after(Duration::from_secs(secs)),
+        };
+        let left = |now| token.remaining(now).unwrap().as_secs();
+        assert_eq!(left(at("2025-01-01T00:00:00Z", 40)), 60, "set back");
+        assert!(token.is_expired(at("2025-01-01T00:00:00Z", 100)));
+        assert!(token.is_expired(at("2027-01-01T00:00:00Z", 40)), "set forward");
+    }
+
+    #[test]
+    fn a_life_that_seems_longer_than_it_was_is_not_believed() {
+        let (token, start) = token(Some(100));
+        // Issued under a clock that was a day ahead, read after it was put right.
+        let now = Moment { wall: "2025-12-31T00:00:00Z".parse().unwrap(), ..start };
+        let token = Token { taken_up: Some(now), ..token };
+        assert_eq!(token.remaining(now), Some(Duration::from_secs(100)));
     }
 
     #[test]
     fn without_a_wish_thirty_seconds_or_a_tenth_of_the_life_must_be_left() {
         for (life, last_good) in [(3_600, 3_570), (300, 270), (50, 45), (5, 4)] {
             let (token, start) = token(Some(life));
-            let at = |secs| after(start, Duration::from_secs(secs));
+            let at = |secs| later(start, Duration::from_secs(secs));
             assert!(token.satisfies(None, at(last_good)), "{life}");
             assert!(!token.satisfies(None, at(last_good + 1)), "{life}");
         }
@@ -124,14 +182,14 @@ mod tests {
     fn zero_takes_any_token_that_has_not_expired() {
         let (token, start) = token(Some(60));
         let zero = Some(Duration::ZERO);
-        assert!(token.satisfies(zero, after(start, Duration::from_secs(59))));
-        assert!(!token.satisfies(zero, after(start, Duration::from_secs(60))));
+        assert!(token.satisfies(zero, later(start, Duration::from_secs(59))));
+        assert!(!token.satisfies(zero, later(start, Duration::from_secs(60))));
     }
 
     #[test]
     fn a_token_without_end_satisfies_everyone() {
         let (token, start) = token(None);
-        assert!(token.satisfies(Some(Duration::MAX), after(start, Duration::MAX)));
+        assert!(token.satisfies(Some(Duration::MAX), later(start, Duration::MAX)));
         assert!(!token.never_satisfies(Some(Duration::MAX)));
     }
 

@@ -1,6 +1,6 @@
 //! Makes foreign text fit to be shown: printable, short, without secrets.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -37,7 +37,10 @@ impl Mask {
             percent,
             form,
             quoted.replace('/', "\\/"),
+            ascii(&quoted),
             quoted,
+            html(secret, "&#39;"),
+            html(secret, "&#x27;"),
             BASE64_STANDARD.encode(secret),
             BASE64_URL_SAFE_NO_PAD.encode(secret),
         ];
@@ -102,6 +105,24 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
+/// Writes a JSON text in ASCII, as many libraries do.
+fn ascii(quoted: &str) -> String {
+    quoted.encode_utf16().fold(String::new(), |mut text, unit| {
+        // Writing to a string doesn't fail.
+        let _ = match u8::try_from(unit).ok().filter(u8::is_ascii) {
+            Some(byte) => text.write_char(char::from(byte)),
+            None => write!(text, "\\u{unit:04x}"),
+        };
+        text
+    })
+}
+
+/// Writes a text as HTML; for the apostrophe there are several ways.
+fn html(text: &str, apostrophe: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', apostrophe)
+}
+
 fn lower_hex(encoded: &str) -> String {
     let mut left = 0_u8;
     encoded
@@ -136,6 +157,8 @@ mod tests {
             "p%2Fs+%22w%2B%C3%9C",
             "p%2fs%20%22w%2b%c3%9c",
             "p/s \\\"w+Ü",
+            "p/s \\\"w+\\u00dc",
+            "p/s &quot;w+Ü",
             "p\\/s \\\"w+Ü",
             "cC9zICJ3K8Oc",
         ] {

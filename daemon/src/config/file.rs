@@ -32,12 +32,12 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file isn't right.
-    #[error("{}: {}", path.display(), source.to_string().trim_end())]
+    #[error("{}: {}", path.display(), problem.to_string().trim_end())]
     Malformed {
         /// The file.
         path: PathBuf,
         /// What is wrong, with line and column.
-        source: Box<toml::de::Error>,
+        problem: Box<toml::de::Error>,
     },
     /// A path in the file isn't absolute.
     #[error("{}: {key} is {:?}; give an absolute path", path.display(), value.display())]
@@ -73,7 +73,7 @@ impl File {
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let file: Self = toml::from_str(&text).map_err(|source| ConfigError::Malformed {
             path: path.to_owned(),
-            source: Box::new(source),
+            problem: Box::new(source),
         })?;
         file.check(path)?;
         Ok(file)

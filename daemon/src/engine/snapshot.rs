@@ -42,7 +42,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             credential: Arc::clone(&entry.credential),
             state: view.state,
             token: view.token.cloned(),
-            expired: view.token.is_some_and(|token| token.is_expired(now.wall)),
+            expired: view.token.is_some_and(|token| token.is_expired(now)),
             setback: view.setback.map(|(setback, at)| (setback.clone(), at)),
             consecutive_failures: view.consecutive_failures,
             retry_at: view.retry_in.map(|wait: Duration| after(now.wall, wait)),

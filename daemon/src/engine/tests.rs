@@ -187,7 +187,7 @@ impl Bench {
     }
 
     fn value(&self, name: &str) -> Option<String> {
-        let now = self.clock.now().wall;
+        let now = self.clock.now();
         let published = self.slots.get(name)?.acquire(None, now)?;
         Some(published.token().payload.value.expose_secret().to_owned())
     }
@@ -236,6 +236,7 @@ fn stored_with_token(name: &str, provider: &str) -> StoredCredential {
             issued_at: start(),
             expires_at: Some(after(start(), Duration::from_secs(3_600))),
             refresh_at: Some(after(start(), Duration::from_secs(1_800))),
+            taken_up: None,
             payload,
         }),
         history: History::default(),
@@ -473,9 +474,9 @@ fn what_is_paid_for_is_stored_even_at_the_end_but_nothing_new_begins() {
 fn health_follows_failures() {
     let mut bench = Bench::with_token("api");
     let slot = bench.slots.get("api").unwrap();
-    assert!(slot.is_healthy(bench.clock.now().wall));
+    assert!(slot.is_healthy(bench.clock.now()));
     bench.pass(2_161);
     bench.answer_write(Err(StoreFailure { full: false, message: "I/O error".to_owned() }));
     assert_eq!(bench.value("api").as_deref(), Some("first"));
-    assert!(!slot.is_healthy(bench.clock.now().wall), "it can serve but not refresh");
+    assert!(!slot.is_healthy(bench.clock.now()), "it can serve but not refresh");
 }

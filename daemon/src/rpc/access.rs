@@ -7,7 +7,7 @@ use crate::credential::{Reader, ReaderKind};
 
 /// The number that the kernel shows for users and groups that have none in this
 /// user namespace: it can be anyone, so it is no one.
-pub(super) const OVERFLOW: u32 = 65_534;
+pub const OVERFLOW: u32 = 65_534;
 
 /// The rule that lets someone in.
 #[derive(Debug, PartialEq, Eq)]

@@ -41,7 +41,7 @@ impl Health {
             |slot: &Arc<Slot>| access::decide(peer, context.about.uid, &slot.readers()).is_some();
         // A credential's name has no dot, a service's has one.
         match context.slots.get(service).filter(readable) {
-            Some(slot) if slot.is_healthy(context.clock.now().wall) => {
+            Some(slot) if slot.is_healthy(context.clock.now()) => {
                 (Subject::Credential(slot), ServingStatus::Serving)
             }
             Some(slot) => (Subject::Credential(slot), ServingStatus::NotServing),
@@ -109,8 +109,7 @@ impl Watch {
                 Subject::Credential(slot) => {
                     self.changes.get_or_insert_with(|| slot.changes());
                     // Expiry is no event: the status changes by itself then.
-                    slot.remaining(self.health.context.clock.now().wall)
-                        .filter(|left| !left.is_zero())
+                    slot.remaining(self.health.context.clock.now()).filter(|left| !left.is_zero())
                 }
                 Subject::Daemon => None,
                 Subject::Unknown => {

@@ -7,8 +7,7 @@ use std::{convert::Infallible, sync::Arc, task, time::Duration};
 
 use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
-use jiff::Timestamp;
-use tokend_core::Name;
+use tokend_core::{Moment, Name};
 use tokend_proto::{
     reason,
     v1::{AcquireTokenRequest, AcquireTokenResponse},
@@ -40,7 +39,7 @@ impl Tokens {
         let peer = peer(&request)?;
         let AcquireTokenRequest { name, min_ttl } = request.into_inner();
         let min_ttl = min_ttl.map(min_ttl_of).transpose()?;
-        let now = context.clock.now().wall;
+        let now = context.clock.now();
         let slot = context.slots.get(&name);
         let permitted = |readers: &[_]| access::decide(&peer, context.about.uid, readers).is_some();
         match slot {
@@ -60,7 +59,7 @@ impl Tokens {
         let slot = context.slots.get(&name);
         let still = slot.is_some_and(|slot| permitted(&slot.readers()));
         if still || access::is_operator(&peer, context.about.uid) {
-            Ok(Prepared { published: answer?, now: context.clock.now().wall })
+            Ok(Prepared { published: answer?, now: context.clock.now() })
         } else {
             Err(denied(&peer, &name))
         }
@@ -144,7 +143,7 @@ impl Service<Request<AcquireTokenRequest>> for AcquireToken {
 /// A prepared answer, as of a moment.
 struct Prepared {
     published: Arc<Published>,
-    now: Timestamp,
+    now: Moment,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -190,6 +190,7 @@ impl From<TokenRecord> for Token<Grant> {
             issued_at: record.issued_at.0,
             expires_at: record.expires_at.map(|time| time.0),
             refresh_at: record.refresh_at.map(|time| time.0),
+            taken_up: None,
             payload: Grant {
                 value: record.value.0,
                 token_type: record.token_type,

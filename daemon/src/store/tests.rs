@@ -105,6 +105,7 @@ fn token(id: u8, value: &str) -> Arc<Token<Grant>> {
         issued_at: "2026-01-01T00:00:00.123456789Z".parse().unwrap(),
         expires_at: Some("2026-01-01T01:00:00Z".parse().unwrap()),
         refresh_at: None,
+        taken_up: None,
         payload: Grant {
             value: value.into(),
             token_type: Some("Bearer".into()),

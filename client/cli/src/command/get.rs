@@ -31,7 +31,8 @@ pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<()
         }
         let elsewhere = |placement: &Placement| matches!(placement.target(), Target::Query(_));
         if token.placements().iter().any(elsewhere) {
-            eprintln!(
+            let _ = writeln!(
+                io::stderr(),
                 "tokend-cli: {} also needs query parameters; --json has them in placements",
                 printable(&get.name)
             );

@@ -50,7 +50,7 @@ fn write(
         writeln!(output, "problem: {}", printable(problem))?;
     }
     writeln!(output)?;
-    if status.credentials.is_empty() {
+    if status.credentials.is_empty() && status.problems.is_empty() {
         return writeln!(output, "no credentials yet; `tokend-cli add` stores one");
     }
     let row = |credential: &Credential| {

@@ -137,7 +137,7 @@ impl Bench {
         let wait = match self.credential.deadline().expect("something is due some time") {
             Deadline::Now => 0,
             Deadline::Boot(at) => self.now.boot.until(at).as_secs() + 1,
-            Deadline::Wall(at) => at.duration_since(self.now.wall).as_secs().unsigned_abs() + 1,
+            Deadline::Token { boot, .. } => self.now.boot.until(boot).as_secs() + 1,
         };
         self.pass(wait);
     }

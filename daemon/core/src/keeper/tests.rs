@@ -216,8 +216,8 @@ proptest! {
                         if let (Ok(token), Some(wish)) = (answer, wish) {
                             prop_assert!(shell.durable.contains(&token.payload));
                             // 4: never past its expiry, nor with less than was asked for.
-                            prop_assert!(!token.is_expired(now.wall));
-                            prop_assert!(token.satisfies(wish, now.wall));
+                            prop_assert!(!token.is_expired(now));
+                            prop_assert!(token.satisfies(wish, now));
                         }
                     }
                     Effect::Settle { .. } => {}
@@ -251,7 +251,7 @@ proptest! {
 
 fn held_by(keeper: &Keeper, name: &Name, now: Moment) -> Option<u32> {
     let token = keeper.view(name, now)?.token?;
-    (!token.is_expired(now.wall)).then_some(token.payload)
+    (!token.is_expired(now)).then_some(token.payload)
 }
 
 fn disk_full() -> StoreFailure {
