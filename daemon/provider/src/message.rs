@@ -60,11 +60,16 @@ impl Message {
     }
 }
 
-/// Falls back on the body itself, unless it is a success: that may hold a token.
+/// Falls back on what else tells people something: the body if it is plain text,
+/// unless it is a success, and the names of the fields if it is JSON. Their values
+/// may be tokens, whatever the status.
 fn excerpt(status: StatusCode, document: &Document) -> Option<String> {
     match document {
         _ if status.is_success() => None,
-        Document::Json(value) => Some(value.to_string()),
+        Document::Json(serde_json::Value::Object(fields)) if !fields.is_empty() => {
+            let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+            Some(format!("no message among the fields {}", names.join(", ")))
+        }
         Document::Text(text) if !text.is_empty() => Some(text.clone()),
         _ => None,
     }

@@ -27,7 +27,12 @@ fn the_message_is_where_apis_usually_have_it() {
         (401, r#"{"errors": ["Invalid credentials"]}"#, "status 401: Invalid credentials"),
         (400, r#"{"error": {"code": 7, "message": "No such user"}}"#, "status 400: No such user"),
         (500, r#"{"message": "Oops"}"#, "status 500: Oops"),
-        (500, r#"{"code": 7}"#, r#"status 500: {"code":7}"#),
+        (
+            500,
+            r#"{"code": 7, "token": "eyJ0"}"#,
+            "status 500: no message among the fields code, token",
+        ),
+        (500, "[7]", "status 500"),
         (500, "out of order", "status 500: out of order"),
         (500, "", "status 500"),
         (302, "", "status 302, a redirect, which is never followed"),
@@ -64,7 +69,7 @@ fn no_secret_shows_whatever_the_provider_echoes() {
     for body in [
         r#"{"message": "hunter2 is wrong"}"#,
         r#"{"error": "\u0068unter2"}"#,
-        r#"{"x": "password=hunter2&y"}"#,
+        r#"{"message": "password=hunter2&y"}"#,
         "you sent: hunter2",
         "aHVudGVyMg==",
     ] {
@@ -85,6 +90,20 @@ fn no_token_shows_of_a_success_that_is_none() {
     ] {
         let shown = message(200, body);
         assert!(!shown.contains("eyJ0"), "{shown}");
+    }
+}
+
+#[test]
+fn no_token_shows_of_a_failure_either() {
+    for status in [302, 400, 429, 503] {
+        for body in [
+            r#"{"token": "eyJ0.secret"}"#,
+            r#"{"access": "eyJ0.secret", "refresh_token": "eyJ0.other"}"#,
+            r#"{"token": "eyJ0.secret", "message": "eyJ0.secret is late"}"#,
+        ] {
+            let shown = message(status, body);
+            assert!(!shown.contains("eyJ0"), "{shown}");
+        }
     }
 }
 
