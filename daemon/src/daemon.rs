@@ -45,7 +45,7 @@ pub struct Daemon {
     inbox: Inbox,
     commands: mpsc::Sender<Command>,
     slots: Arc<Slots>,
-    library: Arc<Library>,
+    definitions: Arc<Library>,
     clock: SystemClock,
     about: Arc<About>,
     listeners: Vec<Listener>,
@@ -105,8 +105,8 @@ impl Daemon {
             return Err(StartError::Nobody(uid));
         }
         let clock = SystemClock::new()?;
-        let Definitions { library, problems } = Definitions::read(&config.provider_dirs)?;
-        let library = Arc::new(library);
+        let Definitions { usable, problems } = Definitions::read(&config.provider_dirs)?;
+        let definitions = Arc::new(usable);
 
         // The store's lock keeps a second daemon away; nothing else is touched
         // before it is held.
@@ -133,7 +133,7 @@ impl Daemon {
             SystemEntropy::default(),
             issuer,
             store,
-            Arc::clone(&library),
+            Arc::clone(&definitions),
             Arc::clone(&slots),
             loaded,
         );
@@ -146,7 +146,7 @@ impl Daemon {
             problems,
         });
         let sockets = made;
-        Ok(Self { engine, inbox, commands, slots, library, clock, about, listeners, sockets })
+        Ok(Self { engine, inbox, commands, slots, definitions, clock, about, listeners, sockets })
     }
 
     /// Returns where commands for the engine go.
@@ -161,11 +161,12 @@ impl Daemon {
 
     /// Serves until `shutdown` resolves, then ends within five seconds.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { engine, inbox, commands, slots, library, clock, about, listeners, sockets } =
+        let Self { engine, inbox, commands, slots, definitions, clock, about, listeners, sockets } =
             self;
         let uid = about.uid;
         info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
-        let context = Context { slots, engine: commands, library, clock: Arc::new(clock), about };
+        let context =
+            Context { slots, engine: commands, definitions, clock: Arc::new(clock), about };
         let (stop, stopping) = watch::channel(false);
         let serving = listeners.into_iter().map(|listener| {
             let services = Services::new(&context, listener.door);

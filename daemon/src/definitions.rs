@@ -12,7 +12,7 @@ use tracing::error;
 #[derive(Debug)]
 pub struct Definitions {
     /// Those that can be used.
-    pub library: Library,
+    pub usable: Library,
     /// What is wrong with the others, a text each.
     pub problems: Vec<String>,
 }
@@ -26,7 +26,7 @@ impl Definitions {
     /// name: that would send secrets elsewhere. For the same reason a directory
     /// that is there has to be readable.
     pub fn read(directories: &[PathBuf]) -> Result<Self, Unreadable> {
-        let mut all = Self { library: Library::built_in(), problems: Vec::new() };
+        let mut all = Self { usable: Library::built_in(), problems: Vec::new() };
         for directory in directories {
             let files = files(directory)
                 .map_err(|source| Unreadable { path: directory.clone(), source })?;
@@ -39,10 +39,10 @@ impl Definitions {
 
     fn add(&mut self, path: &Path) {
         match read(path) {
-            Ok(definition) => self.library.insert(definition),
+            Ok(definition) => self.usable.insert(definition),
             Err(problem) => {
                 error!("{problem}");
-                self.library.remove(&name(path));
+                self.usable.remove(&name(path));
                 self.problems.push(problem.to_string());
             }
         }
@@ -122,11 +122,11 @@ mod tests {
         ] {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        let Definitions { library, problems } =
+        let Definitions { usable, problems } =
             Definitions::read(&[PathBuf::from("/nowhere"), dir.path().to_owned()]).unwrap();
-        assert!(library.get("mine").is_some());
-        assert!(library.get("fyma").is_some());
-        assert!(library.get("causely").is_none(), "the built-in one doesn't step in");
+        assert!(usable.get("mine").is_some());
+        assert!(usable.get("fyma").is_some());
+        assert!(usable.get("causely").is_none(), "the built-in one doesn't step in");
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(problems[0].contains("broken.toml") && problems[1].contains("causely.toml"));
         assert!(Definitions::read(&[dir.path().join("README")]).is_err());

@@ -42,6 +42,9 @@ use crate::{
 /// engine looks at the clocks at least this often.
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
 
+/// How many credentials are looked at before callers have their turn again.
+const AT_ONCE: usize = 100;
+
 /// The engine. It owns the core and every credential.
 #[derive(Debug)]
 pub struct Engine<C, R, I, S> {
@@ -49,7 +52,7 @@ pub struct Engine<C, R, I, S> {
     random: R,
     issuer: I,
     store: S,
-    library: Arc<Library>,
+    definitions: Arc<Library>,
     slots: Arc<Slots>,
     keeper: Keeper<Grant>,
     entries: BTreeMap<Name, Entry>,
@@ -61,9 +64,6 @@ pub struct Engine<C, R, I, S> {
     last_number: u64,
     stopping: bool,
 }
-
-/// How many credentials are looked at before callers have their turn again.
-const AT_ONCE: usize = 100;
 
 /// A credential, and how its dance goes.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         random: R,
         issuer: I,
         store: S,
-        library: Arc<Library>,
+        definitions: Arc<Library>,
         slots: Arc<Slots>,
         loaded: Loaded,
     ) -> Self {
@@ -89,7 +89,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             random,
             issuer,
             store,
-            library,
+            definitions,
             slots,
             keeper: Keeper::default(),
             entries: BTreeMap::new(),
@@ -267,7 +267,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     fn take_up(&mut self, credential: Arc<Credential>) -> Arc<Slot> {
         let name = credential.name.clone();
-        let dance = Dance::of(&self.library, &credential);
+        let dance = Dance::of(&self.definitions, &credential);
         if let Err(problem) = &dance {
             warn!(credential = %name, "no issuance is possible: {problem}");
         }

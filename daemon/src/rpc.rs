@@ -50,7 +50,7 @@ pub struct Context {
     /// Where commands for the engine go.
     pub engine: mpsc::Sender<Command>,
     /// The definitions that there are.
-    pub library: Arc<Library>,
+    pub definitions: Arc<Library>,
     /// The clock.
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What the daemon tells of itself.
@@ -97,7 +97,7 @@ impl Services {
         if door == Door::Operators {
             routes.extend([
                 route(CredentialServiceServer::new(Credentials::new(context.clone()))),
-                route(ProviderServiceServer::new(Providers::new(Arc::clone(&context.library)))),
+                route(ProviderServiceServer::new(Providers::new(Arc::clone(&context.definitions)))),
                 route(AdminServiceServer::new(Admin::new(context.clone()))),
             ]);
         }

@@ -136,7 +136,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             created_at: now,
             updated_at: now,
         };
-        dance::Dance::of(&self.library, &credential)?;
+        dance::Dance::of(&self.definitions, &credential)?;
         Ok(Arc::new(credential))
     }
 
