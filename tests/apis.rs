@@ -14,7 +14,7 @@ use support::{
 
 const SECRET: &str = "s3cret-Horse_Battery";
 
-/// Adds a credential of a built-in provider and returns what the CLI said.
+/// Adds a credential of a built-in provider.
 fn add(place: &Place, provider: &str, secret: &str, variables: &[String]) {
     let mut arguments = vec!["add", "api", "--provider", provider, "--secret-stdin", secret];
     for variable in variables {

@@ -15,6 +15,9 @@ use crate::{Error, Token, channel, socket};
 /// says why there is no token, arrives first.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The longest timeout that the daemon is told of.
+const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
+
 /// Gets tokens from tokend. Clones are cheap and share one connection.
 ///
 /// The connection is made by the first call, and again after it is lost. It
@@ -77,7 +80,9 @@ impl Client {
                 life.try_into().unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
             }),
         });
-        request.set_timeout(options.timeout);
+        // The call ends by our own timer; what the daemon is told only has to be
+        // something that gRPC can say.
+        request.set_timeout(options.timeout.min(LONGEST_TOLD));
         let channel = self.inner.channel.get_or_init(|| channel(&self.inner.path));
         let mut service = TokenServiceClient::new(channel.clone());
         let answer = tokio::time::timeout(options.timeout, service.acquire_token(request))

@@ -85,10 +85,15 @@ fn unreachable(path: &Path, source: &io::Error) -> Error {
     }
 }
 
-/// Returns the group of the socket, or of the first directory on the way up that
-/// can be looked at: the one below it can't be entered.
+/// Returns the group that the socket lets in, or that the first directory on the
+/// way up lets in that can be looked at: it is the one that can't be entered.
 fn owning_group(path: &Path) -> Option<String> {
-    let gid = path.ancestors().find_map(|path| path.metadata().ok())?.gid();
+    let barrier = path.ancestors().find_map(|path| path.metadata().ok())?;
+    let needed = if barrier.is_dir() { 0o010 } else { 0o020 };
+    if barrier.mode() & needed == 0 {
+        return None;
+    }
+    let gid = barrier.gid();
     let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
     Some(group.map_or_else(|| gid.to_string(), |group| group.name))
 }

@@ -20,8 +20,8 @@ use self::client::{Clients, Trust};
 use crate::ports::{Clock, Issuance, Issuer, Job};
 
 /// How long a dance may take, whatever it waits for. Each of its requests has a
-/// limit of its own, which ends first.
-const LONGEST_DANCE: Duration = Duration::from_secs(60);
+/// limit of its own, which ends first; so does this before clients' own limit.
+const LONGEST_DANCE: Duration = Duration::from_secs(45);
 
 /// Runs dances over HTTP.
 #[derive(Debug)]

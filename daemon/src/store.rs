@@ -71,6 +71,9 @@ impl<R: Random> Store<R> {
         if path.symlink_metadata().is_ok() {
             return Err(OpenError::Exists { path });
         }
+        if let Some(path) = directory.leftover() {
+            return Err(OpenError::Leftover { path });
+        }
         // It is made aside and then moved to its place, so that there is never
         // half a store.
         let draft = directory.draft();

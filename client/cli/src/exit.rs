@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use tokend_client::Error;
+use tokend_proto::reason;
 use tonic::Code;
 
 /// What scripts can tell apart.
@@ -47,6 +48,13 @@ impl From<&Error> for Exit {
             Error::Address(_) | Error::InvalidRequest { .. } | Error::MinTtlUnsatisfiable { .. } => {
                 Self::Usage
             }
+            Error::NotFound { reason, .. }
+                if *reason != reason::CREDENTIAL_NOT_FOUND
+                    && *reason != reason::CREDENTIAL_REMOVED =>
+            {
+                // No such provider, user or reader: a word on the command line.
+                Self::Usage
+            }
             Error::NotPermitted { .. } | Error::NotFound { .. } => Self::NotFound,
             Error::DaemonNotRunning { .. }
             | Error::SocketNotPermitted { .. }
@@ -74,13 +82,18 @@ mod tests {
     fn every_kind_of_error_has_its_status() {
         let (message, path) = (String::new, || "/s".into());
         let refused = |code| Error::Refused { code, reason: None, message: String::new() };
+        let not_found =
+            |reason: &str| Error::NotFound { reason: reason.to_owned(), message: String::new() };
         let unavailable =
             Error::Unavailable { reason: message(), message: message(), retry_after: None };
         for (error, exit) in [
             (Error::InvalidRequest { reason: message(), message: message() }, 2),
             (Error::MinTtlUnsatisfiable { message: message() }, 2),
             (Error::NotPermitted { message: message() }, 3),
-            (Error::NotFound { reason: message(), message: message() }, 3),
+            (not_found(reason::CREDENTIAL_NOT_FOUND), 3),
+            (not_found(reason::CREDENTIAL_REMOVED), 3),
+            (not_found(reason::PROVIDER_NOT_FOUND), 2),
+            (not_found(reason::USER_NOT_FOUND), 2),
             (Error::DaemonNotRunning { path: path() }, 4),
             (Error::SocketNotPermitted { path: path(), group: None }, 4),
             (Error::TimedOut, 4),

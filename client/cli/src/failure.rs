@@ -120,12 +120,6 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<Status> for Failure {
-    fn from(status: Status) -> Self {
-        Error::from(status).into()
-    }
-}
-
 /// Joins an error and its sources with `: `.
 fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();

@@ -116,15 +116,20 @@ fn run(input: &str, command: &str) -> Result<Vec<u8>, Problem> {
     let ran = Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::inherit())
+        .stdout(Stdio::piped())
         .stderr(complaints)
-        .output();
+        .spawn();
     let input = input.to_owned();
-    match ran {
-        Ok(output) if output.status.success() => Ok(output.stdout),
-        Ok(mut output) => {
-            output.stdout.zeroize();
-            Err(Problem::Command { input, status: output.status })
+    let finished = ran.and_then(|mut child| {
+        let printed = child.stdout.take().map_or_else(|| Ok(Vec::new()), bounded)?;
+        // The pipe is closed: a command that prints without end ends by that.
+        Ok((Zeroizing::new(printed), child.wait()?))
+    });
+    match finished {
+        Ok((mut printed, status)) if status.success() || printed.len() > LONGEST => {
+            Ok(std::mem::take(&mut printed))
         }
+        Ok((_, status)) => Err(Problem::Command { input, status }),
         Err(source) => Err(Problem::NotRun { input, source }),
     }
 }

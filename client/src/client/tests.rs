@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     error::Error as _,
     fs,
-    os::unix::{fs::PermissionsExt as _, net::UnixListener as StdListener},
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        net::UnixListener as StdListener,
+    },
     sync::{Arc, Mutex},
 };
 
@@ -123,12 +126,13 @@ async fn gets_a_token_and_says_what_it_needs_of_it() {
     assert_eq!(client.token("a").await.unwrap().value().expose_secret(), "value of a");
     let options = TokenOptions::new().min_ttl(Duration::from_secs(90));
     client.token_with("b", options.timeout(Duration::from_secs(5))).await.unwrap();
+    client.token_with("c", options.timeout(Duration::MAX)).await.unwrap();
 
     let asked = fake.asked.lock().unwrap();
     assert_eq!(asked[0].0, AcquireTokenRequest { name: "a".to_owned(), min_ttl: None });
     assert_eq!(asked[1].0.min_ttl, Some(prost_types::Duration { seconds: 90, nanos: 0 }));
     assert_eq!(asked[1].1["grpc-timeout"], "5000000u");
-    assert_eq!(*fake.authorities.lock().unwrap(), ["localhost", "localhost"]);
+    assert_eq!(*fake.authorities.lock().unwrap(), ["localhost"; 3]);
 }
 
 #[tokio::test]
@@ -180,15 +184,23 @@ async fn tells_a_missing_and_a_deserted_socket_from_others() {
 async fn tells_a_socket_that_it_may_not_use() {
     let (_directory, path) = place();
     let _listener = StdListener::bind(&path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-    // Root may use any socket, so look at files as nobody; it holds for this
-    // thread only.
-    let nobody = Uid::from_raw(65_534);
-    let own = setfsuid(nobody);
-    let error = Client::at(&path).token("a").await.unwrap_err();
-    setfsuid(own);
-    assert!(matches!(error, Error::SocketNotPermitted { group: Some(_), .. }), "{error:?}");
-    assert!(!error.is_transient());
+    if Uid::effective().is_root() {
+        // A group that no one here is in.
+        chown(&path, None, Some(54_321)).unwrap();
+    }
+    // The group is of help only where the permissions let it in. An owner is kept
+    // out by the owner's permissions, whatever the group's are.
+    for (mode, helps) in [(0o000, false), (0o060, true)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        // Root may use any socket, so look at files as nobody; it holds for this
+        // thread only.
+        let own = setfsuid(Uid::from_raw(65_534));
+        let error = Client::at(&path).token("a").await.unwrap_err();
+        setfsuid(own);
+        let told = matches!(&error, Error::SocketNotPermitted { group, .. }
+            if group.is_some() == helps);
+        assert!(told && !error.is_transient(), "{mode:o}: {error:?}");
+    }
 }
 
 #[tokio::test]

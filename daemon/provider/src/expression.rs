@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
-use thiserror::Error;
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
 use toml::Spanned;
 
 use crate::definition::error::{Fault, Located};
@@ -15,6 +15,7 @@ pub(crate) use self::scope::{Names, Scope};
 
 pub(crate) mod context;
 mod scope;
+mod words;
 
 /// What an expression may cost. A step costs 1, and so do 64 bytes that pass
 /// through a filter or an operator: ten times over an answer of 64 KiB, which
@@ -36,6 +37,8 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
         language.remove_global(&function);
     }
     language.add_filter("host", host);
+    language.add_filter("int", int);
+    language.add_filter("float", float);
     language
 });
 
@@ -50,7 +53,7 @@ pub(crate) struct Expression {
 ///
 /// Tells the kind of error only: minijinja's details quote values, which can
 /// be secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{expression}` can't be evaluated: {kind}")]
 pub struct EvaluationError {
     expression: String,
@@ -76,6 +79,10 @@ impl Expression {
         if text.starts_with("{{") && text.ends_with("}}") {
             return Err(Fault::Braces);
         }
+        if words::has_slice(&text) {
+            // minijinja doesn't tell which names a slice is taken of.
+            return Err(Fault::Slice);
+        }
         let compiled = LANGUAGE.compile_expression_owned(text.clone()).map_err(|error| {
             Fault::Expression(error.detail().unwrap_or("syntax error").to_owned())
         })?;
@@ -85,19 +92,15 @@ impl Expression {
             scope.check(&name)?;
             secret |= name.starts_with("secret.");
         }
-        // minijinja looks filters up only when it runs, so run it on nothing.
-        if let Err(error) = compiled.eval(Value::from_pairs::<[_; 0], &str, Value>([])) {
-            let unknown = [
-                ErrorKind::UnknownFilter,
-                ErrorKind::UnknownTest,
-                ErrorKind::UnknownFunction,
-                ErrorKind::UnknownMethod,
-            ];
-            if unknown.contains(&error.kind()) {
-                let detail = error.detail().unwrap_or_default();
-                return Err(Fault::Expression(format!("{}: {detail}", error.kind())));
-            }
+        // minijinja looks filters and tests up only when it gets to them, so each is
+        // tried by itself; what else is called, it comes to when it runs on nothing.
+        for filter in words::filters(&text) {
+            known(&format!("none | {filter}"))?;
         }
+        for test in words::tests(&text) {
+            known(&format!("none is {test}"))?;
+        }
+        known(&text)?;
         Ok(Self { text, compiled, secret })
     }
 
@@ -131,6 +134,25 @@ impl Expression {
     }
 }
 
+/// Tries an expression on nothing, to see whether all that it calls is known.
+fn known(text: &str) -> Result<(), Fault> {
+    let compiled = LANGUAGE.compile_expression(text);
+    let tried = compiled.and_then(|it| it.eval(Value::from_pairs::<[_; 0], &str, Value>([])));
+    let unknown = [
+        ErrorKind::UnknownFilter,
+        ErrorKind::UnknownTest,
+        ErrorKind::UnknownFunction,
+        ErrorKind::UnknownMethod,
+    ];
+    match tried {
+        Err(error) if unknown.contains(&error.kind()) => {
+            let detail = error.detail().unwrap_or_default();
+            Err(Fault::Expression(format!("{}: {detail}", error.kind())))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Expression({})", self.text)
@@ -151,12 +173,43 @@ pub(crate) fn optional(
     text.map(|text| Expression::compile(text, scope)).transpose()
 }
 
+/// The filter `int`, of nothing nothing.
+fn int(
+    state: &State<'_, '_>,
+    value: &Value,
+    default: Option<Value>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    if is_nothing(value, default.as_ref(), &options) {
+        return Ok(Value::UNDEFINED);
+    }
+    filters::int(state, value, default, None, options)
+}
+
+/// The filter `float`, of nothing nothing.
+fn float(
+    state: &State<'_, '_>,
+    value: &Value,
+    default: Option<Value>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    if is_nothing(value, default.as_ref(), &options) {
+        return Ok(Value::UNDEFINED);
+    }
+    filters::float(state, value, default, options)
+}
+
+/// Jinja's own filters take what isn't there for zero: as a life that would be a
+/// token that has expired.
+fn is_nothing(value: &Value, default: Option<&Value>, options: &Kwargs) -> bool {
+    (value.is_undefined() || value.is_none()) && default.is_none() && !options.has("default")
+}
+
 /// The filter `host`: the host name of a URL.
-fn host(text: &str) -> Result<String, minijinja::Error> {
+fn host(text: &str) -> Result<String, Error> {
     let url = url::Url::parse(text).ok();
     let host = url.as_ref().and_then(url::Url::host_str);
-    host.map(str::to_owned)
-        .ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, "not a URL"))
+    host.map(str::to_owned).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "not a URL"))
 }
 
 #[cfg(test)]

@@ -93,7 +93,8 @@ impl Output {
             value: self.token(&self.token, &token)?,
             token_type: self.token_type(context)?,
             refresh_token: match find(self.refresh_token.as_ref(), context)? {
-                Some((selector, value)) => Some(self.token(selector, &value)?),
+                // One that can't be used is no reason to throw the token away.
+                Some((selector, value)) => self.token(selector, &value).ok(),
                 None => None,
             },
             expiry: self.told(context, date)?.resolve(started_at, self.default),

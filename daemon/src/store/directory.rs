@@ -47,6 +47,13 @@ impl Directory {
         self.path.join("tokend.db.new")
     }
 
+    /// Returns what SQLite would take for the log of a new database, if it is
+    /// there: it would be written over the new one.
+    pub(super) fn leftover(&self) -> Option<PathBuf> {
+        let names = ["tokend.db-wal", "tokend.db-journal"];
+        names.map(|name| self.path.join(name)).into_iter().find(|path| path.exists())
+    }
+
     /// Makes renames in the directory durable.
     pub(super) fn sync(&self) -> Result<(), OpenError> {
         File::open(&self.path)

@@ -62,6 +62,15 @@ pub enum OpenError {
         /// The newest schema that is known here.
         known: i64,
     },
+    /// The log of a database that isn't there would be written over a new one.
+    #[error(
+        "{} is the rest of a store whose tokend.db is gone: bring that back, or move the rest away",
+        .path.display()
+    )]
+    Leftover {
+        /// The log.
+        path: PathBuf,
+    },
     /// The key isn't the one that the store was sealed with.
     #[error(
         "the key doesn't fit {}, which is unchanged: give the key that was made with it, \

@@ -99,7 +99,9 @@ impl Key {
         let text = Zeroizing::new(format!("{}{}\n", Self::PREFIX, *encoded));
         // Written aside and then linked to its place, so that there is never half
         // a key; the link fails if there is one already.
-        let draft = path.with_extension("new");
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(".draft");
+        let draft = PathBuf::from(draft);
         match fs::remove_file(&draft) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
@@ -184,12 +186,15 @@ mod tests {
     #[test]
     fn a_key_file_is_never_overwritten() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("key");
-        key().write_new(&path).unwrap();
-        let before = fs::read(&path).unwrap();
-        let other = Key::generate(&mut SplitMix::new(2));
-        assert!(matches!(other.write_new(&path), Err(KeyError::Exists { .. })));
-        assert_eq!(fs::read(&path).unwrap(), before);
+        for name in ["key", "key.new", "store.draft"] {
+            let path = directory.path().join(name);
+            key().write_new(&path).unwrap();
+            let before = fs::read(&path).unwrap();
+            let other = Key::generate(&mut SplitMix::new(2));
+            assert!(matches!(other.write_new(&path), Err(KeyError::Exists { .. })));
+            assert_eq!(fs::read(&path).unwrap(), before);
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3, "and no other is touched");
     }
 
     #[test]

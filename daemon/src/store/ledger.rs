@@ -110,6 +110,9 @@ pub(super) fn considered(reservation: &Reservation) -> i64 {
 
 /// Returns the youngest issuances of an account that count, oldest first.
 ///
+/// One counts from when it was settled: the provider counts from some time between
+/// the reservation and then.
+///
 /// They are chosen by the order in which they were written, which no clock can
 /// change: those before the last `count` have no say in a limit of `count`.
 fn spent(
@@ -118,7 +121,9 @@ fn spent(
     reservation: &Reservation,
 ) -> rusqlite::Result<Vec<Stamp>> {
     let mut statement = connection.prepare_cached(
-        "SELECT reserved_wall_ms, reserved_boot_ms, reserved_boot_id, date_ms FROM issuances \
+        "SELECT coalesce(settled_wall_ms, reserved_wall_ms), \
+         coalesce(settled_boot_ms, reserved_boot_ms), \
+         coalesce(settled_boot_id, reserved_boot_id), date_ms FROM issuances \
          WHERE account = ? AND counts = 1 ORDER BY number DESC LIMIT ?",
     )?;
     let rows = statement.query_map(params![account, considered(reservation)], |row| {

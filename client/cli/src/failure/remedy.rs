@@ -97,7 +97,9 @@ fn not_running(path: &Path, caller: &Caller) -> String {
 fn not_permitted(group: Option<&str>, caller: &Caller) -> String {
     match group {
         // Nobody should be told to join root's group.
-        None | Some("root" | "0") => "it is for root: use sudo".to_owned(),
+        None | Some("root" | "0") => {
+            "only its owner and root may use it: use sudo, or a socket of your own".to_owned()
+        }
         Some(group) => format!(
             "join the group: `sudo usermod -aG {group} {}`\n\
              then log in again, or `newgrp {group}`: a session keeps the groups that it began with",

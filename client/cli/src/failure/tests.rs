@@ -104,7 +104,7 @@ fn a_socket_that_isnt_permitted() {
         Exit::Unavailable,
         &[
             "tokend-cli: not permitted to use /run/tokend/tokend.sock, which belongs to the group root",
-            "hint: it is for root: use sudo",
+            "hint: only its owner and root may use it: use sudo, or a socket of your own",
         ],
     );
 }

@@ -43,6 +43,8 @@ pub(crate) enum Fault {
     /// Whatever the TOML parser or the type of a key has to say.
     #[error("{0}")]
     Toml(String),
+    #[error("a part by positions, `[a:b]`, can't be taken in an expression")]
+    Slice,
     #[error("unknown key `{key}`{suggestion}")]
     UnknownKey { key: String, suggestion: Suggestion },
     #[error("unknown value `{value}`{suggestion}")]

@@ -75,6 +75,15 @@ fn a_token_that_no_header_could_carry_is_refused() {
 }
 
 #[test]
+fn a_refresh_token_that_is_none_is_left_out() {
+    for refresh in [r#""""#, "7", r#""a b""#, "null"] {
+        let body = format!(r#"{{"token": "t", "refresh": {refresh}}}"#);
+        let issued = issued("refresh_token = 'body.refresh'", &answer(200, &[], &body)).unwrap();
+        assert!(issued.refresh_token.is_none(), "{refresh}");
+    }
+}
+
+#[test]
 fn extras_are_required_and_printed() {
     let more = "[output.extras]\nurl = 'body.instance.url'\nid = 'body.id'\n\
                 region = \"body.region | default('eu')\"";

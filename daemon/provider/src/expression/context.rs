@@ -11,7 +11,12 @@ pub(crate) fn request(var: &Value, secrets: &BTreeMap<String, SecretString>) -> 
     context! { var => var, secret => exposed(secrets) }
 }
 
-/// The above, `status`, `headers` and `body`.
+/// `var.X` alone.
+pub(crate) fn public(var: &Value) -> Value {
+    context! { var => var }
+}
+
+/// Those of a request, `status`, `headers` and `body`.
 pub(crate) fn answer(
     request: Value,
     status: StatusCode,

@@ -47,6 +47,40 @@ fn what_is_no_expression_is_refused() {
 }
 
 #[test]
+fn what_is_called_is_looked_up_even_where_nothing_gets_to_it() {
+    for text in [
+        "status == 200 and body.code | uper == 'X'",
+        "headers['set-cookie'] | split(';') | frist",
+        "'a' if body.x is definde else body.y",
+    ] {
+        assert!(fault(text).starts_with("not an expression: unknown "), "{text}");
+    }
+}
+
+#[test]
+fn a_part_by_positions_is_refused_wherever_it_would_hide_a_name() {
+    for text in ["secret.client_secret[:8]", "bdoy.token[7:]", "body.list[1:2]"] {
+        assert_eq!(fault(text), "a part by positions, `[a:b]`, can't be taken in an expression");
+    }
+    assert!(Expression::new("body['a:b']", &names().answer()).is_ok());
+}
+
+#[test]
+fn a_number_of_nothing_is_nothing() {
+    let number = |text: &str, body| {
+        let expression = Expression::new(text, &names().answer()).unwrap();
+        expression.find(&context! { body => body })
+    };
+    for filter in ["int", "float"] {
+        assert_eq!(number(&format!("body.x | {filter}"), context! {}), Ok(None));
+        assert_eq!(number(&format!("body.x | {filter}"), context! { x => () }), Ok(None));
+        assert!(number(&format!("body.x | {filter}(7)"), context! {}).unwrap().is_some());
+        assert!(number(&format!("body.x | {filter}"), context! { x => "60" }).unwrap().is_some());
+        assert!(number(&format!("body.x | {filter} * 60"), context! {}).is_err());
+    }
+}
+
+#[test]
 fn what_is_not_there_is_nothing_however_deep() {
     let expression = Expression::new("body.a.b[0].c", &names().answer()).unwrap();
     assert_eq!(expression.find(&context! { body => "text" }), Ok(None));

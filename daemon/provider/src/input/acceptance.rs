@@ -77,10 +77,12 @@ impl Definition {
         let typed = self.typed(&variables);
         let context = context::request(&typed, &secrets);
         let request = Recipe::choose(&self.recipes, &context)?.render(&context)?;
-        let account = Account::of(&request.url, self.account.as_ref(), &context)?;
-        let hosts = host::render(&self.hosts, &context)?;
-        let limits = limit::render(&self.limits, &context)?;
-        let transport = Transport::render(self.ca_file.as_ref(), &context)?;
+        // What is shown to people or tells where to go is made without secrets.
+        let public = context::public(&typed);
+        let account = Account::of(&request.url, self.account.as_ref(), &public)?;
+        let hosts = host::render(&self.hosts, &public)?;
+        let limits = limit::render(&self.limits, &public)?;
+        let transport = Transport::render(self.ca_file.as_ref(), &public)?;
         Ok(AcceptedInputs { variables, secrets, typed, account, hosts, limits, transport })
     }
 

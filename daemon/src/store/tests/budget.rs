@@ -55,7 +55,18 @@ fn one_that_was_never_sent_does_not_count() {
             failed(2, true, Verdict::Transient, at(3)),
         ],
     );
-    assert_eq!(write(&mut store, reserve(3, at(4), &limits)), Ok(refused(3_598)));
+    assert_eq!(write(&mut store, reserve(3, at(4), &limits)), Ok(refused(3_599)));
+}
+
+#[test]
+fn one_that_took_long_counts_from_its_end() {
+    let home = Home::new();
+    let mut store = home.open();
+    let limits = [limit(1, 60)];
+    // The request may have left at any time until the answer came.
+    done(&mut store, &[reserve(1, at(0), &limits), failed(1, true, Verdict::Transient, at(40))]);
+    assert_eq!(write(&mut store, reserve(2, at(61), &limits)), Ok(refused(39)));
+    assert_eq!(write(&mut store, reserve(2, at(100), &limits)), Ok(Reply::Done));
 }
 
 #[test]
@@ -64,7 +75,7 @@ fn it_outlives_the_credential_and_the_token() {
     let mut store = home.open();
     done(&mut store, &[Write::Remove(CredentialId([1; 16]))]);
     let limits = [limit(2, 3_600)];
-    assert_eq!(write(&mut store, reserve(3, at(100), &limits)), Ok(refused(3_500)));
+    assert_eq!(write(&mut store, reserve(3, at(100), &limits)), Ok(refused(3_501)));
 }
 
 #[test]

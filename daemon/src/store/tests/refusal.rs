@@ -119,3 +119,17 @@ fn a_database_that_others_can_read_is_refused() {
     let error = refused(&home, &key(1)).to_string();
     assert!(error.ends_with(&format!("`chmod 600 {}`", home.database().display())), "{error}");
 }
+
+#[test]
+fn the_log_of_a_store_that_is_gone_is_not_taken_for_a_new_ones() {
+    let home = Home::new();
+    let mut store = home.open();
+    done(&mut store, &[Write::Credential(credential(1, "causely"))]);
+    let crashed = home.crashed();
+    fs::remove_file(crashed.database()).unwrap();
+    let error = Store::create(crashed.path(), &key(1), SplitMix::new(1)).unwrap_err();
+    assert!(matches!(error, OpenError::Leftover { .. }), "{error}");
+    fs::remove_file(crashed.path().join("tokend.db-wal")).unwrap();
+    Store::create(crashed.path(), &key(1), SplitMix::new(1)).unwrap();
+    assert_eq!(loaded(&mut crashed.open()).len(), 0);
+}
