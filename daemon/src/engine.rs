@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{Input, Keeper, Name, Random, Receipt, Waiter, WaiterId};
+use tokend_core::{Input, Keeper, Limit, Name, Random, Receipt, Waiter, WaiterId};
 use tokend_provider::{Library, Outcome};
 use tracing::{debug, info, warn};
 
@@ -107,7 +107,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         for stored in loaded.credentials {
             let name = stored.credential.name.clone();
             engine.take_up(Arc::new(stored.credential));
-            let input = Input::Loaded { token: stored.token, history: stored.history };
+            let pace = engine.pace(&name);
+            let input = Input::Loaded { token: stored.token, history: stored.history, pace };
             engine.step(&name, input);
         }
         engine.slots.fill(engine.entries.values().map(|entry| Arc::clone(&entry.slot)));
@@ -275,6 +276,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let entry = Entry { credential, dance, slot: Arc::clone(&slot) };
         self.entries.insert(name, entry);
         slot
+    }
+
+    /// Returns the time between refreshes that a credential's limits allow.
+    fn pace(&self, name: &Name) -> Duration {
+        let dance = self.entries.get(name).and_then(|entry| entry.dance.as_ref().ok());
+        let limits = dance.map(Dance::limits).unwrap_or_default();
+        limits.iter().map(Limit::pace).max().unwrap_or_default()
     }
 
     /// Hands the reply back if there is such a credential, else uses it to say so.

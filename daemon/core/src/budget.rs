@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::Stamp;
+use crate::{Cause, Stamp};
 
 /// At most `count` issuances in any `window`, which slides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,27 +13,54 @@ pub struct Limit {
     pub window: Duration,
 }
 
-/// Tells whether one more issuance at `now` keeps all `limits`, and if not, how
-/// long to wait.
+impl Limit {
+    /// Returns how many of the limit an issuance of this cause may find spent and
+    /// still be made.
+    ///
+    /// A quarter is kept back from refreshes, for tokens that are needed at once.
+    /// Whoever has no token at all may use that, too, but for the last one, which
+    /// is an operator's.
+    fn share(&self, cause: Cause) -> u32 {
+        let all = self.count.get();
+        match cause {
+            Cause::Aging | Cause::MinTtl => all - self.reserve(),
+            Cause::Absent => (all - 1).max(1),
+            Cause::Forced => all,
+        }
+    }
+
+    fn reserve(&self) -> u32 {
+        let all = self.count.get();
+        (all / 4).max(1).min(all - 1)
+    }
+
+    /// Returns the time between refreshes that the limit allows all along.
+    pub fn pace(&self) -> Duration {
+        self.window / self.share(Cause::Aging)
+    }
+}
+
+/// Tells whether one more issuance at `now`, of this cause, keeps all `limits`
+/// with what they hold back, and if not, how long to wait.
 ///
 /// `spent` are the issuances that count, in any order; those older than the
 /// longest window may be left out. One that lies in the future counts as if it
 /// had happened now: a clock that was set back must not refill a budget.
-pub fn admit(spent: &[Stamp], limits: &[Limit], now: &Stamp) -> Result<(), Duration> {
+pub fn admit(spent: &[Stamp], limits: &[Limit], cause: Cause, now: &Stamp) -> Result<(), Duration> {
     let ages: Vec<Duration> =
         spent.iter().map(|stamp| stamp.elapsed(now).unwrap_or_default()).collect();
-    let wait = limits.iter().map(|limit| wait(&ages, limit)).max().unwrap_or_default();
+    let waits = limits.iter().map(|limit| wait(&ages, limit.window, limit.share(cause)));
+    let wait = waits.max().unwrap_or_default();
     if wait.is_zero() { Ok(()) } else { Err(wait) }
 }
 
-/// Returns how long it takes until fewer than `limit.count` are in the window.
-fn wait(ages: &[Duration], limit: &Limit) -> Duration {
-    let mut inside: Vec<Duration> =
-        ages.iter().copied().filter(|age| *age < limit.window).collect();
+/// Returns how long it takes until fewer than `count` are in the window.
+fn wait(ages: &[Duration], window: Duration, count: u32) -> Duration {
+    let mut inside: Vec<Duration> = ages.iter().copied().filter(|age| *age < window).collect();
     inside.sort_unstable();
     // The count-th youngest has to leave the window first.
-    let position = usize::try_from(limit.count.get() - 1).unwrap_or(usize::MAX);
-    inside.get(position).map_or(Duration::ZERO, |age| limit.window.saturating_sub(*age))
+    let position = usize::try_from(count - 1).unwrap_or(usize::MAX);
+    inside.get(position).map_or(Duration::ZERO, |age| window.saturating_sub(*age))
 }
 
 #[cfg(test)]
@@ -56,24 +83,51 @@ mod tests {
     #[test]
     fn admits_up_to_the_limit_and_then_says_how_long_to_wait() {
         let hourly = [limit(2, 3_600)];
-        assert_eq!(admit(&[], &hourly, &at(0)), Ok(()));
-        assert_eq!(admit(&[at(0)], &hourly, &at(10)), Ok(()));
-        let full = admit(&[at(0), at(10)], &hourly, &at(20));
+        assert_eq!(admit(&[], &hourly, Cause::Forced, &at(0)), Ok(()));
+        assert_eq!(admit(&[at(0)], &hourly, Cause::Forced, &at(10)), Ok(()));
+        let full = admit(&[at(0), at(10)], &hourly, Cause::Forced, &at(20));
         assert_eq!(full, Err(Duration::from_secs(3_580)));
-        assert_eq!(admit(&[at(0), at(10)], &hourly, &at(3_600)), Ok(()));
+        assert_eq!(admit(&[at(0), at(10)], &hourly, Cause::Forced, &at(3_600)), Ok(()));
     }
 
     #[test]
     fn the_strictest_of_several_limits_holds() {
         let limits = [limit(1, 60), limit(2, 3_600)];
-        assert_eq!(admit(&[at(0)], &limits, &at(10)), Err(Duration::from_secs(50)));
-        let both = admit(&[at(0), at(100)], &limits, &at(120));
+        assert_eq!(admit(&[at(0)], &limits, Cause::Forced, &at(10)), Err(Duration::from_secs(50)));
+        let both = admit(&[at(0), at(100)], &limits, Cause::Forced, &at(120));
         assert_eq!(both, Err(Duration::from_secs(3_480)));
     }
 
     #[test]
+    fn what_is_held_back_for_whom() {
+        for (count, aging, absent, forced) in [
+            (1, 1, 1, 1),
+            (2, 1, 1, 2),
+            (4, 3, 3, 4),
+            (10, 8, 9, 10),
+            (24, 18, 23, 24),
+            (50, 38, 49, 50),
+        ] {
+            let limit = limit(count, 60);
+            let shares = [Cause::Aging, Cause::MinTtl, Cause::Absent, Cause::Forced];
+            let shares = shares.map(|cause| limit.share(cause));
+            assert_eq!(shares, [aging, aging, absent, forced], "{count}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_leaves_the_reserve_alone() {
+        let daily = [limit(4, 86_400)];
+        let spent = [at(0), at(10), at(20)];
+        assert!(admit(&spent, &daily, Cause::Aging, &at(30)).is_err());
+        assert!(admit(&spent, &daily, Cause::Absent, &at(30)).is_err());
+        assert_eq!(admit(&spent, &daily, Cause::Forced, &at(30)), Ok(()));
+        assert_eq!(admit(&spent[..2], &daily, Cause::Aging, &at(30)), Ok(()));
+    }
+
+    #[test]
     fn an_issuance_in_the_future_counts_as_one_now() {
-        let refused = admit(&[at(5_000)], &[limit(1, 60)], &at(10));
+        let refused = admit(&[at(5_000)], &[limit(1, 60)], Cause::Forced, &at(10));
         assert_eq!(refused, Err(Duration::from_secs(60)));
     }
 
@@ -89,12 +143,12 @@ mod tests {
             let mut spent = Vec::new();
             for gap in gaps {
                 now += gap;
-                match admit(&spent, &[limit], &at(now)) {
+                match admit(&spent, &[limit], Cause::Forced, &at(now)) {
                     Ok(()) => spent.push(at(now)),
                     Err(wait) => {
                         let free = now + wait.as_secs();
-                        prop_assert!(admit(&spent, &[limit], &at(free)).is_ok());
-                        prop_assert!(admit(&spent, &[limit], &at(free - 1)).is_err());
+                        prop_assert!(admit(&spent, &[limit], Cause::Forced, &at(free)).is_ok());
+                        prop_assert!(admit(&spent, &[limit], Cause::Forced, &at(free - 1)).is_err());
                     }
                 }
             }

@@ -22,6 +22,8 @@ use crate::{
 
 #[derive(Debug)]
 pub(crate) struct Credential<P> {
+    /// The time between refreshes that the limits allow.
+    pace: Duration,
     token: Option<Arc<Token<P>>>,
     activity: Activity<P>,
     consecutive_failures: u32,
@@ -49,7 +51,7 @@ enum Activity<P> {
 
 #[derive(Debug)]
 enum Step<P> {
-    Reserving,
+    Reserving(Cause),
     Sending,
     Persisting(Arc<Token<P>>, Receipt),
 }
@@ -70,6 +72,9 @@ pub(crate) enum Deadline {
 /// be to ask without a pause.
 const LEAST_LIFE: Duration = Duration::from_secs(5);
 
+/// A refresh that the limits don't allow isn't tried again sooner.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+
 /// A token with less left on arrival is as good as expired.
 const LEAST_REMAINING: Duration = Duration::from_secs(1);
 
@@ -82,7 +87,12 @@ pub(crate) struct Turn<'a, P> {
 
 impl<P> Credential<P> {
     /// Takes a credential up from the store.
-    pub(crate) fn load(token: Option<Token<P>>, history: History, turn: &mut Turn<'_, P>) -> Self {
+    pub(crate) fn load(
+        token: Option<Token<P>>,
+        history: History,
+        pace: Duration,
+        turn: &mut Turn<'_, P>,
+    ) -> Self {
         let token = token.map(|token| Arc::new(Token { taken_up: Some(turn.now), ..token }));
         if let Some(token) = &token {
             turn.effects.push(Effect::Publish(Arc::clone(token)));
@@ -101,7 +111,7 @@ impl<P> Credential<P> {
                 (activity, Some((Setback::Issuance(failure), at)))
             }
         };
-        Self { token, activity, consecutive_failures, store_failures: 0, setback }
+        Self { pace, token, activity, consecutive_failures, store_failures: 0, setback }
     }
 
     pub(crate) fn handle(&mut self, input: Input<P>, turn: &mut Turn<'_, P>) {
@@ -125,7 +135,7 @@ impl<P> Credential<P> {
                         id: TokenId::draw(&mut turn.random),
                         issued_at: sent_at,
                         expires_at: lifetime.end(sent_at),
-                        refresh_at: refresh_at(sent_at, lifetime, &mut turn.random),
+                        refresh_at: refresh_at(sent_at, lifetime, self.pace, &mut turn.random),
                         taken_up: Some(turn.now),
                         payload,
                     };
@@ -156,8 +166,7 @@ impl<P> Credential<P> {
                 self.activity = Activity::Resting;
             }
             Activity::Resting | Activity::Waiting { .. } => {
-                let usable = self.usable(turn.now).is_some();
-                let cause = if usable { Cause::Aging } else { Cause::Absent };
+                let cause = self.cause(Cause::Aging, turn.now);
                 self.start(cause, Vec::new(), turn);
             }
             Activity::Unsaved { .. } => self.save_again(Vec::new(), turn),
@@ -206,8 +215,7 @@ impl<P> Credential<P> {
         if let Activity::Issuing { waiters, .. } = &mut self.activity {
             waiters.push(waiter);
         } else if matches!(self.activity, Activity::Resting) || self.is_due(turn.now) {
-            let usable = self.usable(turn.now).is_some();
-            let cause = if usable { Cause::MinTtl } else { Cause::Absent };
+            let cause = self.cause(Cause::MinTtl, turn.now);
             match self.activity {
                 Activity::Unsaved { .. } => self.save_again(vec![waiter], turn),
                 _ => self.start(cause, vec![waiter], turn),
@@ -232,12 +240,13 @@ impl<P> Credential<P> {
 
     fn start(&mut self, cause: Cause, waiters: Vec<Waiter>, turn: &mut Turn<'_, P>) {
         let issuance = IssuanceId::draw(&mut turn.random);
-        self.activity = Activity::Issuing { issuance, step: Step::Reserving, waiters };
+        self.activity = Activity::Issuing { issuance, step: Step::Reserving(cause), waiters };
         turn.effects.push(Effect::Reserve { issuance, cause });
     }
 
     fn reserved(&mut self, id: IssuanceId, turn: &mut Turn<'_, P>) {
-        if let Activity::Issuing { issuance, step: step @ Step::Reserving, .. } = &mut self.activity
+        if let Activity::Issuing { issuance, step: step @ Step::Reserving(_), .. } =
+            &mut self.activity
             && *issuance == id
         {
             *step = Step::Sending;
@@ -246,10 +255,22 @@ impl<P> Credential<P> {
     }
 
     fn refused(&mut self, id: IssuanceId, retry_after: Duration, turn: &mut Turn<'_, P>) {
-        if self.is_reserving(id) {
-            let next = Activity::Waiting { retry_at: turn.now.boot.after(retry_after) };
-            self.give_up(Setback::Budget, next, turn);
+        let Activity::Issuing { issuance, step: Step::Reserving(cause), .. } = &self.activity
+        else {
+            return;
+        };
+        if *issuance != id {
+            return;
         }
+        let wait = match (cause, &self.token) {
+            // What is held back from refreshes is there for whom no token is left.
+            (Cause::Aging | Cause::MinTtl, Some(token)) => {
+                retry_after.min(token.serviceable(turn.now)).max(LEAST_PAUSE)
+            }
+            _ => retry_after,
+        };
+        let next = Activity::Waiting { retry_at: turn.now.boot.after(wait) };
+        self.give_up(Setback::Budget, next, turn);
     }
 
     fn issued(
@@ -332,7 +353,7 @@ impl<P> Credential<P> {
         let wait = store_wait(&failure, self.store_failures, &mut turn.random);
         let retry_at = turn.now.boot.after(wait);
         let next = match step {
-            Step::Reserving => Activity::Waiting { retry_at },
+            Step::Reserving(_) => Activity::Waiting { retry_at },
             Step::Persisting(token, receipt) => Activity::Unsaved {
                 issuance: id,
                 token: Arc::clone(token),
@@ -376,6 +397,13 @@ impl<P> Credential<P> {
         }
     }
 
+    /// Returns why an issuance is wanted now, which is for another reason than
+    /// `other` if there is no token that callers could do with.
+    fn cause(&self, other: Cause, now: Moment) -> Cause {
+        let held = self.usable(now).is_some_and(|token| token.satisfies(None, now));
+        if held { other } else { Cause::Absent }
+    }
+
     fn usable(&self, now: Moment) -> Option<&Arc<Token<P>>> {
         self.token.as_ref().filter(|token| !token.is_expired(now))
     }
@@ -393,7 +421,7 @@ impl<P> Credential<P> {
     }
 
     fn is_reserving(&self, id: IssuanceId) -> bool {
-        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Reserving, .. }
+        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Reserving(_), .. }
             if *issuance == id)
     }
 

@@ -53,8 +53,8 @@ impl<P> Keeper<P> {
     ) -> Vec<Effect<P>> {
         let mut turn = Turn { now, random, effects: Vec::new() };
         match (self.credentials.get_mut(name), input) {
-            (None, Input::Loaded { token, history }) => {
-                let credential = Credential::load(token, history, &mut turn);
+            (None, Input::Loaded { token, history, pace }) => {
+                let credential = Credential::load(token, history, pace, &mut turn);
                 self.credentials.insert(name.clone(), (credential, None));
             }
             (None, Input::Requested(waiter)) => turn.effects.push(gone(waiter.id)),

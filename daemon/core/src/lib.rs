@@ -14,7 +14,7 @@
 //! let now = Moment { wall: "2026-01-01T00:00:00Z".parse()?, boot: BootTime(Duration::ZERO) };
 //! let name: Name = "causely".parse()?;
 //!
-//! let loaded = Input::Loaded { token: None, history: History::default() };
+//! let loaded = Input::Loaded { token: None, history: History::default(), pace: Duration::ZERO };
 //! assert!(keeper.handle(now, &mut random, &name, loaded).is_empty());
 //! let due = keeper.wake(now, &mut random, 100);
 //! assert!(matches!(due[..], [(_, Effect::Reserve { .. })]));

@@ -32,18 +32,25 @@ const JITTER_SHARE: f64 = 0.25;
 
 /// Returns when a token is to be replaced; `None` if it never expires.
 ///
+/// That is as early as is worth while, but no earlier than `pace` after the token
+/// was issued, which the limits on issuances allow all along: near a limit,
+/// refreshes are late and few.
+///
 /// Jitter is drawn here, once for each token, and stored with it: drawn again at
 /// each look, it would collapse to the earliest time.
 pub fn refresh_at(
     issued_at: Timestamp,
     lifetime: Lifetime,
+    pace: Duration,
     random: &mut impl Random,
 ) -> Option<Timestamp> {
     let end = lifetime.end(issued_at)?;
     let life = Duration::try_from(end.duration_since(issued_at)).unwrap_or_default();
     let lead = lead(life);
     let jitter = lead.mul_f64(JITTER_SHARE * random.fraction());
-    Some(after(issued_at, life.saturating_sub(lead).saturating_sub(jitter)))
+    let early = life.saturating_sub(lead).saturating_sub(jitter);
+    let latest = life.saturating_sub(slack(life));
+    Some(after(issued_at, early.max(pace.min(latest))))
 }
 
 /// Returns `due`, put off if it comes too soon after `now`, when the token came.
@@ -54,7 +61,11 @@ pub(crate) fn not_at_once(due: Timestamp, now: Timestamp, remaining: Duration) -
 fn lead(life: Duration) -> Duration {
     let short = life.min(SHORT_LIFE).mul_f64(LEAD_SHARE);
     let long = life.saturating_sub(SHORT_LIFE).mul_f64(LONG_LEAD_SHARE);
-    (short + long).max(LEAST_LEAD.min(life / 2))
+    (short + long).max(slack(life))
+}
+
+fn slack(life: Duration) -> Duration {
+    LEAST_LEAD.min(life / 2)
 }
 
 #[cfg(test)]
@@ -72,7 +83,7 @@ mod tests {
     fn due_after(life: u64, draw: u8) -> u64 {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let lifetime = Lifetime::For(Duration::from_secs(life));
-        let due = refresh_at(start, lifetime, &mut Always(draw)).unwrap();
+        let due = refresh_at(start, lifetime, Duration::ZERO, &mut Always(draw)).unwrap();
         u64::try_from(due.duration_since(start).as_secs()).unwrap()
     }
 
@@ -100,6 +111,17 @@ mod tests {
     }
 
     #[test]
+    fn near_a_limit_refreshes_are_late_but_not_too_late() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let lifetime = Lifetime::For(Duration::from_secs(3_600));
+        for (pace, due) in [(0, 1_800), (1_800, 1_800), (3_000, 3_000), (4_800, 3_540)] {
+            let pace = Duration::from_secs(pace);
+            let at = refresh_at(start, lifetime, pace, &mut Always(0xff)).unwrap();
+            assert_eq!(at.duration_since(start).as_secs(), due, "{pace:?}");
+        }
+    }
+
+    #[test]
     fn a_token_that_comes_late_in_its_life_is_not_refreshed_at_once() {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let at = |secs| after(start, Duration::from_secs(secs));
@@ -113,7 +135,7 @@ mod tests {
     #[test]
     fn a_token_without_end_is_not_refreshed() {
         let start = "2026-01-01T00:00:00Z".parse().unwrap();
-        assert_eq!(refresh_at(start, Lifetime::Unlimited, &mut Always(0)), None);
+        assert_eq!(refresh_at(start, Lifetime::Unlimited, Duration::ZERO, &mut Always(0)), None);
     }
 
     #[test]
@@ -125,7 +147,7 @@ mod tests {
             Lifetime::Until(Timestamp::MIN),
             Lifetime::Until(Timestamp::MAX),
         ] {
-            assert!(refresh_at(start, lifetime, &mut Always(0xff)).is_some());
+            assert!(refresh_at(start, lifetime, Duration::MAX, &mut Always(0xff)).is_some());
         }
     }
 }

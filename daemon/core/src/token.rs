@@ -80,6 +80,12 @@ impl<P> Token<P> {
         self.remaining(now).is_some_and(|left| left.is_zero())
     }
 
+    /// Returns how long callers without a wish can still do with the token.
+    pub(crate) fn serviceable(&self, now: Moment) -> Duration {
+        let remaining = self.remaining(now).unwrap_or(Duration::MAX);
+        remaining.saturating_sub(self.least(None))
+    }
+
     /// Returns when the token is to be replaced, by the wall clock and since
     /// boot, whichever comes first; `None` if it isn't.
     pub(crate) fn due(&self) -> Option<(Timestamp, BootTime)> {

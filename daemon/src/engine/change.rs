@@ -87,7 +87,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             (PendingChange::Create { credential, reply }, Ok(())) => {
                 let slot = self.take_up(credential);
                 self.slots.insert(&slot);
-                self.step(&name, Input::Loaded { token: None, history: History::default() });
+                let (history, pace) = (History::default(), self.pace(&name));
+                self.step(&name, Input::Loaded { token: None, history, pace });
                 self.wake();
                 let _ = reply.send(self.snapshot(&name));
             }

@@ -31,7 +31,9 @@ impl<R: Random> Writer<'_, R> {
         let account = self.vault.account(&reservation.account);
         if !reservation.limits.is_empty() {
             let spent = spent(self.connection, &account, reservation)?;
-            if let Err(retry_after) = admit(&spent, &reservation.limits, &reservation.at) {
+            if let Err(retry_after) =
+                admit(&spent, &reservation.limits, reservation.cause, &reservation.at)
+            {
                 return Ok(Reply::Refused { retry_after });
             }
         }

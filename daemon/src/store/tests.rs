@@ -151,7 +151,7 @@ pub(super) fn reserve(number: u64, at: Stamp, limits: &[Limit]) -> Write {
         credential: CredentialId([1; 16]),
         account: "https://issuer.example|client-7".into(),
         limits: limits.to_vec(),
-        cause: Cause::Absent,
+        cause: Cause::Forced,
         at,
     })
 }

@@ -52,7 +52,7 @@ pub enum Effect<P> {
 /// Why an issuance is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// There is no usable token.
+    /// There is no usable token, or one that callers can hardly do with.
     Absent,
     /// The token is due for replacement.
     Aging,

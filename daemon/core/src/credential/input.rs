@@ -15,6 +15,9 @@ pub enum Input<P> {
         token: Option<Token<P>>,
         /// How its latest issuances went.
         history: History,
+        /// The time between refreshes that the limits allow all along; zero
+        /// without limits.
+        pace: Duration,
     },
     /// A caller wants a token and the published one doesn't do.
     Requested(Waiter),

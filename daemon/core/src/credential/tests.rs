@@ -19,7 +19,7 @@ impl Bench {
         };
         let mut random = SplitMix::new(1);
         let mut turn = Turn { now, random: &mut random, effects: Vec::new() };
-        let credential = Credential::load(token, history, &mut turn);
+        let credential = Credential::load(token, history, Duration::ZERO, &mut turn);
         let effects = turn.effects;
         Self { credential, now, random, effects }
     }
@@ -297,6 +297,28 @@ fn an_impossible_issuance_is_not_tried_again_until_a_person_acts() {
     bench.ask(2, None);
     assert_eq!(bench.said(), ["2 refused: impossible"]);
     assert_eq!(bench.state(), State::Refused);
+}
+
+#[test]
+fn a_refused_refresh_is_tried_again_when_the_token_is_as_good_as_gone() {
+    let mut bench = Bench::fresh();
+    bench.pass_to_deadline();
+    bench.wake();
+    let issuance = bench.issuance();
+    bench.input(Input::Refused { issuance, retry_after: Duration::from_secs(86_400) });
+    assert_eq!(bench.said(), ["reserve Aging"]);
+    bench.ask(1, None);
+    assert_eq!(bench.said(), ["1 gets first"]);
+    bench.pass_to_deadline();
+    let left = bench.credential.token.as_ref().unwrap().remaining(bench.now).unwrap();
+    assert!(left < Duration::from_secs(30) && left > Duration::from_secs(20), "{left:?}");
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Absent"]);
+    let issuance = bench.issuance();
+    bench.input(Input::Refused { issuance, retry_after: Duration::from_secs(3_600) });
+    bench.pass(3_500);
+    bench.wake();
+    assert!(bench.said().is_empty(), "not before the limits allow it");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn name(number: u32) -> Name {
 }
 
 fn loaded() -> Input<u32> {
-    Input::Loaded { token: None, history: History::default() }
+    Input::Loaded { token: None, history: History::default(), pace: Duration::ZERO }
 }
 
 #[test]
