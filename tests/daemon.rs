@@ -23,7 +23,7 @@ use support::{Place, assert_output, binary, text};
 fn init_makes_a_store_once_and_leaves_it_alone_after_that() {
     let place = Place::empty();
     let (state, key) = (place.state(), place.state().join("key"));
-    let made = place.tokend(["init"]);
+    let made = place.init();
     let expected = format!(
         "made a store in {}\n\
          its key is {}: keep a copy in a safe place, without it the store is lost\n\
@@ -38,13 +38,13 @@ fn init_makes_a_store_once_and_leaves_it_alone_after_that() {
     }
 
     let before = place.stored();
-    let again = place.tokend(["init"]);
+    let again = place.init();
     let expected = format!("there is a store in {} already; nothing changed\n", state.display());
     assert_output(&again, 0, &expected, "");
     assert_eq!(place.stored(), before);
 
     fs::remove_file(&key).unwrap();
-    let without_key = place.tokend(["init"]);
+    let without_key = place.init();
     assert_eq!(without_key.status.code(), Some(1));
     assert!(text(&without_key.stderr).contains("bring the key back"));
 }
@@ -53,7 +53,7 @@ fn init_makes_a_store_once_and_leaves_it_alone_after_that() {
 fn init_takes_up_where_an_interrupted_one_stopped() {
     let place = Place::new();
     fs::remove_file(place.state().join("tokend.db")).unwrap();
-    assert!(place.tokend(["init"]).status.success());
+    assert!(place.init().status.success());
     assert_eq!(place.start().end().code, Some(0));
 }
 

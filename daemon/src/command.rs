@@ -14,7 +14,7 @@ use tokend::{
     config::{Config, Surroundings},
     daemon::Daemon,
     definitions, dev,
-    init::{Initialised, init},
+    init::{Initialised, SYSTEM_USER, init},
     systemd::{self, Inherited},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -114,6 +114,13 @@ fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
         Initialised::New { owner } => {
             let owner = owner.map(|user| format!(" for user {user}")).unwrap_or_default();
             writeln!(out, "made a store in {state}{owner}")?;
+            if user.is_none() && owner.is_empty() && nix::unistd::geteuid().is_root() {
+                writeln!(
+                    out,
+                    "it is root's, as there is no user {SYSTEM_USER}: for a daemon of another \
+                     user, remove it and run this again with --user"
+                )?;
+            }
             writeln!(
                 out,
                 "its key is {key}: keep a copy in a safe place, without it the store is lost"

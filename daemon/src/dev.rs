@@ -28,7 +28,7 @@ use crate::{
     config::Config,
     daemon::{Daemon, StartError},
     engine::{Author, Change, Command, Error, NewCredential},
-    init::{InitError, init},
+    init::{InitError, init_own},
     socket,
     systemd::Inherited,
 };
@@ -100,7 +100,7 @@ pub async fn run(
             .and_then(|()| fs::write(dir.path().join("providers.d").join(name), text))
             .map_err(system("the demo provider's definitions"))?;
     }
-    init(&config, None)?;
+    init_own(&config)?;
     let daemon = Daemon::open(&config, Inherited::default())?;
     let socket = daemon.socket().to_owned();
     let commands = daemon.commands();

@@ -78,7 +78,15 @@ pub enum InitError {
 /// daemon has to be able to use them. From then on this process is that user's,
 /// so that nothing is done as root in a directory that someone else controls.
 pub fn init(config: &Config, user: Option<&str>) -> Result<Initialised, InitError> {
-    let owner = owner(user)?;
+    make(config, owner(user)?)
+}
+
+/// Does the same for the current user, whoever that is.
+pub fn init_own(config: &Config) -> Result<Initialised, InitError> {
+    make(config, None)
+}
+
+fn make(config: &Config, owner: Option<User>) -> Result<Initialised, InitError> {
     let database = config.state_dir.join(DATABASE);
     let has_key = exists(&config.key_file)?;
     match (has_key, exists(&database)?) {

@@ -20,7 +20,7 @@ use std::{
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, User, geteuid},
 };
 use tempfile::TempDir;
 
@@ -84,9 +84,17 @@ impl Place {
     /// Makes a place with a new store.
     pub fn new() -> Self {
         let place = Self::empty();
-        let made = place.tokend(["init"]);
+        let made = place.init();
         assert!(made.status.success(), "{}", text(&made.stderr));
         place
+    }
+
+    /// Runs `tokend init` for the user that the test runs as: root's default is
+    /// another one.
+    pub fn init(&self) -> Output {
+        let user = User::from_uid(geteuid()).unwrap();
+        let user = user.map(|user| ["--user".to_owned(), user.name]);
+        self.tokend(["init".to_owned()].into_iter().chain(user.into_iter().flatten()))
     }
 
     pub fn path(&self) -> &Path {
