@@ -1,5 +1,5 @@
-use super::*;
-use crate::{BootTime, Lifetime, SplitMix};
+use super::{issuance::transient, *};
+use crate::{BootTime, Failure, Lifetime, SplitMix, StoreFailure};
 
 /// A credential on a bench: time stands still until it is moved.
 struct Bench {
