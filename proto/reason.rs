@@ -12,6 +12,10 @@ pub const INVALID_MIN_TTL: &str = "INVALID_MIN_TTL";
 pub const INVALID_INPUT: &str = "INVALID_INPUT";
 /// A reader is malformed, or no such user or group exists.
 pub const INVALID_PRINCIPAL: &str = "INVALID_PRINCIPAL";
+/// The socket has no such service or method, or health knows no such name.
+pub const SERVICE_UNKNOWN: &str = "SERVICE_UNKNOWN";
+/// tokend itself failed; its log says more.
+pub const INTERNAL: &str = "INTERNAL";
 /// A page token wasn't one of ours.
 pub const INVALID_PAGE_TOKEN: &str = "INVALID_PAGE_TOKEN";
 /// There is no such credential, or the caller may not read it.

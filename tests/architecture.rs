@@ -100,14 +100,21 @@ fn rooms_do_not_import_each_other_sideways() {
 }
 
 #[test]
-fn the_architecture_names_files_that_are_there() {
+fn the_architecture_names_files_and_tests_that_are_there() {
+    let all = sources(&["client", "daemon", "proto", "tests"]);
+    let all: String = all.iter().map(|path| read(path)).collect();
     for line in read(Path::new("docs/ARCHITECTURE.md")).lines() {
         for part in line.split('`').skip(1).step_by(2) {
-            let places = ["", "daemon/", "daemon/src/"];
             let is_source = Path::new(part).extension().is_some_and(|extension| extension == "rs");
-            let is_path = is_source && part.contains('/');
-            let found = places.iter().any(|base| root().join(base).join(part).exists());
-            assert!(!is_path || found, "docs/ARCHITECTURE.md names {part}");
+            if is_source && part.contains('/') {
+                let places = ["", "daemon/", "daemon/src/"];
+                let found = places.iter().any(|base| root().join(base).join(part).exists());
+                assert!(found, "docs/ARCHITECTURE.md names {part}");
+            }
+            // Tests are sentences.
+            let is_test = part.matches('_').count() > 2 && !part.contains(['/', '.', ' ']);
+            let found = all.contains(&format!("fn {part}("));
+            assert!(!is_test || found, "docs/ARCHITECTURE.md names {part}");
         }
     }
 }

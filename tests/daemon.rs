@@ -199,7 +199,13 @@ fn dev_ends_and_cleans_up_whatever_its_command_does() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP] {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary("tokend"));
-        command.args(["dev", "--", "sh", "-c", "trap '' TERM; echo up; while :; do :; done"]);
+        command.args([
+            "dev",
+            "--",
+            "sh",
+            "-c",
+            "trap '' TERM; echo up; exec tail -f /dev/null >/dev/null",
+        ]);
         let mut dev = command.env("TMPDIR", dir.path()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(dev.stdout.take().unwrap()).read_line(&mut line).unwrap();

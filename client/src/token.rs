@@ -6,8 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::COOKIE};
-use secrecy::{ExposeSecret as _, SecretString};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use tokend_proto::v1::{self, AcquireTokenResponse, placement};
 
 use crate::Error;
@@ -77,27 +77,44 @@ impl Token {
     /// parameters can't be.
     #[expect(clippy::missing_panics_doc, reason = "what is in it was checked when it was read")]
     pub fn headers(&self) -> HeaderMap {
+        let checked = "checked when the answer was read";
+        let header = |(name, value): (&str, SecretString)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect(checked);
+            let mut value = HeaderValue::from_str(value.expose_secret()).expect(checked);
+            value.set_sensitive(true);
+            (name, value)
+        };
         let mut headers = HeaderMap::new();
-        let mut cookies = Vec::new();
-        for Placement { target, value } in &self.placements {
-            match target {
-                Target::Header(name) => {
-                    let name = HeaderName::from_bytes(name.as_bytes())
-                        .expect("checked when the answer was read");
-                    headers.append(name, sensitive(value.expose_secret()));
-                }
-                Target::Cookie(name) => cookies.push(format!("{name}={}", value.expose_secret())),
-                Target::Query(_) => {}
-            }
-        }
-        if !cookies.is_empty() {
-            headers.append(COOKIE, sensitive(&cookies.join("; ")));
+        for (name, value) in self.header_fields().into_iter().map(header) {
+            headers.append(name, value);
         }
         headers
     }
 
+    /// Returns the same as names, spelt as the API's documentation does, and
+    /// values, for clients that take text. All cookies are in one (RFC 6265 §5.4).
+    pub fn header_fields(&self) -> Vec<(&str, SecretString)> {
+        let mut fields = Vec::new();
+        let mut cookies = Zeroizing::new(String::new());
+        for Placement { target, value } in &self.placements {
+            match target {
+                Target::Header(name) => fields.push((name.as_str(), value.clone())),
+                Target::Cookie(name) => {
+                    let before = if cookies.is_empty() { "" } else { "; " };
+                    cookies.extend([before, name, "=", value.expose_secret()]);
+                }
+                Target::Query(_) => {}
+            }
+        }
+        if !cookies.is_empty() {
+            fields.push(("Cookie", SecretString::from(cookies.as_str())));
+        }
+        fields
+    }
+
     /// Returns the hosts that the token may be sent to; a leading dot stands for
-    /// every subdomain. Empty if the provider definition doesn't say.
+    /// every subdomain. Empty if tokend doesn't know; whatever attaches tokens to
+    /// requests by itself must not do so then.
     pub fn hosts(&self) -> &[String] {
         &self.hosts
     }
@@ -207,12 +224,6 @@ fn placement(placement: v1::Placement) -> Result<Placement, Error> {
         return Err(Error::BadAnswer("a placement doesn't fit into a header"));
     }
     Ok(Placement { target, value: value.into() })
-}
-
-fn sensitive(value: &str) -> HeaderValue {
-    let mut value = HeaderValue::from_str(value).expect("checked when the answer was read");
-    value.set_sensitive(true);
-    value
 }
 
 #[cfg(test)]

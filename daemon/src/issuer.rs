@@ -4,7 +4,7 @@
 mod client;
 mod transfer;
 
-use std::{io, panic::AssertUnwindSafe, sync::Arc, thread, time::Duration};
+use std::{io, panic::AssertUnwindSafe, sync::Arc, thread};
 
 use futures_util::FutureExt;
 use tokend_provider::{Exchange, Failure, Outcome, Step, Verdict};
@@ -17,11 +17,7 @@ use tokio::{
 use tracing::{debug, error};
 
 use self::client::{Clients, Trust};
-use crate::ports::{Clock, Issuance, Issuer, Job};
-
-/// How long a dance may take, whatever it waits for. Each of its requests has a
-/// limit of its own, which ends first; so does this before clients' own limit.
-const LONGEST_DANCE: Duration = Duration::from_secs(45);
+use crate::ports::{Clock, Issuance, Issuer, Job, LONGEST_ISSUANCE};
 
 /// Runs dances over HTTP.
 #[derive(Debug)]
@@ -98,7 +94,7 @@ async fn run(job: Job, clients: Arc<Clients>, clock: impl Clock) -> Issuance {
     let started = clock.now();
     let mut progress = Progress { sent_at: started.wall, sent: false };
     let dance = AssertUnwindSafe(dance(&job, &clients, &clock, &mut progress)).catch_unwind();
-    let outcome = match timeout(LONGEST_DANCE, dance).await {
+    let outcome = match timeout(LONGEST_ISSUANCE, dance).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => failed("tokend failed at the dance; see its log"),
         Err(_) => failed("the dance took too long"),

@@ -33,6 +33,10 @@ pub trait Clock {
     }
 }
 
+/// How long an issuer works on one issuance, at most. Whatever it sends, it sends
+/// within this.
+pub const LONGEST_ISSUANCE: Duration = Duration::from_secs(45);
+
 /// Runs providers' dances.
 pub trait Issuer {
     /// Starts one. It ends in one [`Issuance`], however long the provider takes

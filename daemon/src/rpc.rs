@@ -119,7 +119,7 @@ impl Services {
         if let Some(route) = self.0.get(name) {
             return route(request);
         }
-        let answer = Status::unimplemented("this socket has no such service").into_http();
+        let answer = status::unknown("this socket has no such service").into_http();
         Box::pin(future::ready(Ok(answer)))
     }
 }

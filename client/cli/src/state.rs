@@ -19,7 +19,6 @@ pub(crate) fn word(credential: &Credential) -> (&'static str, Tone) {
         State::BackingOff => ("backing off", Tone::Waiting),
         State::Limited => ("limited", Tone::Waiting),
         State::Refused => ("refused", Tone::Bad),
-        State::Damaged => ("damaged", Tone::Bad),
     }
 }
 
@@ -47,7 +46,7 @@ pub(crate) fn refresh_in(credential: &Credential, now: &Timestamp) -> String {
     let refresh = credential.token.as_ref().and_then(|token| token.refresh_time.as_ref());
     match credential.state() {
         State::Issuing | State::Refreshing => "now".to_owned(),
-        State::Refused | State::Damaged => String::new(),
+        State::Refused => String::new(),
         _ => retry.or(refresh).map_or_else(String::new, |time| span::between(now, time)),
     }
 }

@@ -47,6 +47,18 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// Returns the stamp of `wait` later in the same boot.
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        let wall = after(self.moment.wall, wait);
+        let boot = self.moment.boot.after(wait);
+        Self {
+            moment: Moment { wall, boot },
+            date: self.date.map(|date| after(date, wait)),
+            ..self
+        }
+    }
+
     /// Returns the time from this stamp to `now`, or `None` if the stamp lies in
     /// the future.
     ///

@@ -1,3 +1,6 @@
+mod change;
+mod end;
+
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use jiff::Timestamp;
@@ -262,116 +265,6 @@ fn a_credential_is_on_disk_before_it_is_known_and_asks_for_its_token_at_once() {
 }
 
 #[test]
-fn what_the_disk_does_not_take_is_not_there() {
-    let mut bench = Bench::new();
-    let mut created = bench.create("api");
-    let full = || Err(StoreFailure { full: true, message: "disk full".to_owned() });
-    bench.answer_write(full());
-    assert!(matches!(created.try_recv().unwrap(), Err(Error::Store(failure)) if failure.full));
-    assert!(bench.slots.get("api").is_none());
-
-    let mut bench = Bench::with_token("api");
-    let mut removed = bench.remove("api");
-    bench.answer_write(full());
-    assert!(matches!(removed.try_recv().unwrap(), Err(Error::Store(_))));
-    assert_eq!(bench.value("api").as_deref(), Some("first"));
-}
-
-#[test]
-fn changes_to_one_credential_are_made_one_after_the_other() {
-    let mut bench = Bench::with_token("api");
-    let etag = Some(bench.etag("api"));
-    let mut first = bench.grant("api", 1, etag.clone());
-    let mut second = bench.grant("api", 2, etag);
-    let mut third = bench.grant("api", 3, None);
-    assert_eq!(bench.writes.0.borrow().len(), 1);
-    bench.done();
-    assert_eq!(first.try_recv().unwrap().unwrap().credential.revision, 2);
-    let mismatch = second.try_recv().unwrap();
-    assert!(matches!(mismatch, Err(Error::EtagMismatch(_))), "{mismatch:?}");
-    bench.done();
-    let third = third.try_recv().unwrap().unwrap();
-    assert_eq!(third.credential.readers, [user(1), user(3)]);
-    assert_eq!(*bench.slots.get("api").unwrap().readers(), [user(1), user(3)]);
-}
-
-#[test]
-fn an_etag_does_not_outlive_its_credential() {
-    let mut bench = Bench::with_token("api");
-    let old = bench.etag("api");
-    bench.remove("api");
-    bench.done();
-    bench.create("api");
-    bench.done();
-    bench.done();
-    let stale = bench.grant("api", 1, Some(old)).try_recv().unwrap();
-    assert!(matches!(stale, Err(Error::EtagMismatch(_))), "{stale:?}");
-}
-
-#[test]
-fn a_reservation_that_comes_at_the_end_is_not_sent() {
-    let mut bench = Bench::new();
-    bench.create("api");
-    bench.done();
-    bench.engine.stop();
-    bench.done();
-    assert!(bench.jobs.0.borrow().is_empty());
-    let write = bench.done();
-    assert!(matches!(write, Write::Failure { sent: false, .. }), "{write:?}");
-    assert!(bench.engine.is_quiet());
-}
-
-#[test]
-fn a_token_that_could_not_be_written_has_a_last_chance_at_the_end() {
-    let mut bench = Bench::new();
-    bench.create("api");
-    bench.done();
-    bench.done();
-    bench.issue("first", 3_600);
-    bench.answer_write(Err(StoreFailure { full: true, message: "disk full".to_owned() }));
-    bench.engine.stop();
-    assert!(matches!(bench.done(), Write::Token { .. }));
-    assert!(bench.engine.is_quiet());
-}
-
-#[test]
-fn whoever_still_waits_at_the_end_is_told() {
-    let mut bench = Bench::new();
-    bench.create("api");
-    bench.done();
-    let mut waiting = bench.acquire("api");
-    bench.engine.stop();
-    bench.engine.dismiss();
-    let told = waiting.try_recv().unwrap();
-    assert!(matches!(told, Err(Error::Stopping)), "{told:?}");
-}
-
-#[test]
-fn two_who_create_the_same_name_do_not_both_succeed() {
-    let mut bench = Bench::new();
-    let (mut first, mut second) = (bench.create("api"), bench.create("api"));
-    bench.done();
-    assert!(first.try_recv().unwrap().is_ok());
-    assert!(matches!(second.try_recv().unwrap(), Err(Error::Exists(_))));
-}
-
-#[test]
-fn granting_again_changes_nothing_and_a_stranger_cannot_be_revoked() {
-    let mut bench = Bench::with_token("api");
-    bench.grant("api", 1, None);
-    bench.done();
-    let mut again = bench.grant("api", 1, None);
-    assert_eq!(again.try_recv().unwrap().unwrap().credential.revision, 2);
-    let revoke = |reply| {
-        let (name, readers) = (parsed("api"), vec![user(9)]);
-        Command::Change(Change::Revoke { name, etag: None, readers, reply }, AUTHOR)
-    };
-    let mut revoked = bench.ask(revoke);
-    assert!(matches!(revoked.try_recv().unwrap(), Err(Error::ReaderNotFound { .. })));
-    assert!(bench.writes.0.borrow().is_empty());
-}
-
-#[test]
 fn a_caller_who_gives_up_does_not_stop_the_issuance() {
     let mut bench = Bench::new();
     bench.create("api");
@@ -382,23 +275,6 @@ fn a_caller_who_gives_up_does_not_stop_the_issuance() {
     bench.issue("first", 3_600);
     bench.done();
     assert!(patient.try_recv().unwrap().is_ok());
-}
-
-#[test]
-fn whoever_waits_for_a_removed_credential_is_told_and_late_answers_change_nothing() {
-    let mut bench = Bench::new();
-    bench.create("api");
-    bench.done();
-    bench.done();
-    let mut waiting = bench.acquire("api");
-    let mut removed = bench.remove("api");
-    bench.done();
-    assert!(removed.try_recv().unwrap().is_ok());
-    let told = waiting.try_recv().unwrap();
-    assert!(matches!(told, Err(Error::Refused(Refusal::Removed))), "{told:?}");
-    bench.issue("late", 3_600);
-    assert!(bench.writes.0.borrow().is_empty());
-    assert!(matches!(bench.acquire("api").try_recv().unwrap(), Err(Error::NotFound(_))));
 }
 
 #[test]
@@ -451,23 +327,6 @@ fn a_damaged_credential_is_said_to_be_damaged_and_nothing_is_written_over_it() {
     assert!(removed.try_recv().unwrap().is_ok());
     let problems = bench.ask(|reply| Command::Problems { reply }).try_recv().unwrap();
     assert!(problems.unwrap().is_empty());
-}
-
-#[test]
-fn what_is_paid_for_is_stored_even_at_the_end_but_nothing_new_begins() {
-    let mut bench = Bench::new();
-    bench.create("api");
-    bench.done();
-    bench.done();
-    bench.engine.stop();
-    assert!(!bench.engine.is_quiet());
-    let told = bench.acquire("api").try_recv().unwrap();
-    assert!(matches!(told, Err(Error::Stopping)), "{told:?}");
-    bench.issue("first", 3_600);
-    assert!(matches!(bench.done(), Write::Token { .. }));
-    assert!(bench.engine.is_quiet());
-    bench.pass(86_400);
-    assert!(bench.writes.0.borrow().is_empty());
 }
 
 #[test]

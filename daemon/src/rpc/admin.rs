@@ -60,7 +60,7 @@ impl AdminService for Admin {
         let (own_uid, socket) = (self.0.about.uid, self.0.about.socket.clone());
         let explain = move || explain(&snapshot, own_uid, &socket, &user);
         let explained = tokio::task::spawn_blocking(explain);
-        let answer = explained.await.map_err(|_| Status::internal("lookup failed"))?;
+        let answer = explained.await.map_err(|_| status::internal("lookup failed"))?;
         answer
             .map(Response::new)
             .map_err(|error| status::new(Code::NotFound, reason::USER_NOT_FOUND, error.to_string()))

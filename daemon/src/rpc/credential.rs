@@ -160,7 +160,7 @@ fn given(etag: String) -> Option<String> {
 async fn look_up(readers: Vec<String>) -> Result<Vec<Reader>, Status> {
     let all = move || readers.iter().map(|text| principal::reader(text)).collect();
     let looked_up: Result<Vec<Reader>, _> =
-        tokio::task::spawn_blocking(all).await.map_err(|_| Status::internal("lookup failed"))?;
+        tokio::task::spawn_blocking(all).await.map_err(|_| status::internal("lookup failed"))?;
     looked_up.map_err(|error| {
         status::new(Code::InvalidArgument, reason::INVALID_PRINCIPAL, error.to_string())
     })

@@ -4,14 +4,15 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::stream::{self, BoxStream};
+use tokend_proto::reason;
 use tokio::{sync::watch, time::sleep};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
     health_server::Health as HealthService,
 };
 
-use super::{Context, Peer, access, token::peer};
+use super::{Context, Peer, access, status, token::peer};
 use crate::published::Slot;
 
 /// How long a watcher of something unknown waits before it looks again: a
@@ -65,7 +66,10 @@ impl HealthService for Health {
     ) -> Result<Response<HealthCheckResponse>, Status> {
         let peer = peer(&request)?;
         match self.status(&peer, &request.get_ref().service).1 {
-            ServingStatus::ServiceUnknown => Err(Status::not_found("unknown service")),
+            ServingStatus::ServiceUnknown => {
+                let message = "there is no such service or credential, or you may not read it";
+                Err(status::new(Code::NotFound, reason::SERVICE_UNKNOWN, message))
+            }
             status => Ok(Response::new(answer(status))),
         }
     }

@@ -15,6 +15,16 @@ pub(super) fn new(code: Code, reason: &str, message: impl Into<String>) -> Statu
     build(code, reason, message.into(), None)
 }
 
+/// What someone is told who asks for a service or a method that isn't there.
+pub(super) fn unknown(message: &str) -> Status {
+    new(Code::Unimplemented, reason::SERVICE_UNKNOWN, message)
+}
+
+/// What someone is told when tokend itself fails.
+pub(super) fn internal(message: &str) -> Status {
+    new(Code::Internal, reason::INTERNAL, message)
+}
+
 /// What a caller learns of a credential that it may not read, or that isn't
 /// there: the same.
 pub(super) fn not_permitted() -> Status {

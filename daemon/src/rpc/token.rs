@@ -80,7 +80,7 @@ fn denied(peer: &Peer, name: &str) -> Status {
 /// Returns who sent a request.
 pub(super) fn peer<T>(request: &Request<T>) -> Result<Arc<Peer>, Status> {
     let peer = request.extensions().get::<Arc<Peer>>().cloned();
-    peer.ok_or_else(|| Status::internal("the connection has no peer"))
+    peer.ok_or_else(|| status::internal("the connection has no peer"))
 }
 
 /// Parses the name of a credential.
@@ -117,7 +117,7 @@ impl Service<http::Request<Incoming>> for Tokens {
             if request.uri().path() == "/tokend.v1.TokenService/AcquireToken" {
                 Ok(Grpc::new(PreparedCodec).unary(AcquireToken(service), request).await)
             } else {
-                Ok(Status::unimplemented("TokenService has no such method").into_http())
+                Ok(status::unknown("TokenService has no such method").into_http())
             }
         })
     }

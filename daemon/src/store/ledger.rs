@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     credential::CredentialId,
-    ports::{Reply, Reservation, Settled},
+    ports::{LONGEST_ISSUANCE, Reply, Reservation, Settled},
 };
 
 pub(super) const REQUEST: Column = Column { table: "issuances", name: "request" };
@@ -112,8 +112,9 @@ pub(super) fn considered(reservation: &Reservation) -> i64 {
 
 /// Returns the youngest issuances of an account that count, oldest first.
 ///
-/// One counts from when it was settled: the provider counts from some time between
-/// the reservation and then.
+/// The provider counts one from some time between its reservation and its end. So it
+/// counts here from its end; from the last time at which it may have been sent, if
+/// its end isn't known.
 ///
 /// They are chosen by the order in which they were written, which no clock can
 /// change: those before the last `count` have no say in a limit of `count`.
@@ -125,11 +126,13 @@ fn spent(
     let mut statement = connection.prepare_cached(
         "SELECT coalesce(settled_wall_ms, reserved_wall_ms), \
          coalesce(settled_boot_ms, reserved_boot_ms), \
-         coalesce(settled_boot_id, reserved_boot_id), date_ms FROM issuances \
+         coalesce(settled_boot_id, reserved_boot_id), date_ms, settled_wall_ms IS NULL \
+         FROM issuances \
          WHERE account = ? AND counts = 1 ORDER BY number DESC LIMIT ?",
     )?;
     let rows = statement.query_map(params![account, considered(reservation)], |row| {
-        stamp::read(row, 0, row.get(3)?)
+        let stamp = stamp::read(row, 0, row.get(3)?)?;
+        Ok(if row.get(4)? { stamp.after(LONGEST_ISSUANCE) } else { stamp })
     })?;
     let mut stamps: Vec<Stamp> = rows.collect::<Result<_, _>>()?;
     stamps.reverse();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use tokend_client::{Client, Placement, Target, Token, TokenOptions};
 
 use crate::{
@@ -53,29 +53,12 @@ fn line(output: &mut Output<impl Write>, text: &str) -> io::Result<()> {
     }
 }
 
-/// Returns complete header lines, names spelt as the definition does; all cookies
-/// go into one (RFC 6265 §5.4).
+/// Returns complete header lines.
 fn header_lines(token: &Token) -> Vec<Zeroizing<String>> {
-    let mut lines = Vec::new();
-    let mut cookies = Zeroizing::new(String::new());
-    for placement in token.placements() {
-        let value = placement.value().expose_secret();
-        match placement.target() {
-            Target::Header(name) => lines.push(Zeroizing::new(format!("{name}: {value}"))),
-            Target::Cookie(name) => {
-                let before = if cookies.is_empty() { "Cookie: " } else { "; " };
-                cookies.push_str(before);
-                cookies.push_str(name);
-                cookies.push('=');
-                cookies.push_str(value);
-            }
-            _ => {}
-        }
-    }
-    if !cookies.is_empty() {
-        lines.push(cookies);
-    }
-    lines
+    let line = |(name, value): (&str, SecretString)| {
+        Zeroizing::new(format!("{name}: {}", value.expose_secret()))
+    };
+    token.header_fields().into_iter().map(line).collect()
 }
 
 #[cfg(test)]

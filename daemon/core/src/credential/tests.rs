@@ -1,4 +1,6 @@
-use super::{issuance::transient, *};
+mod wait;
+
+use super::*;
 use crate::{BootTime, Failure, Lifetime, SplitMix, StoreFailure};
 
 /// A credential on a bench: time stands still until it is moved.
@@ -100,11 +102,16 @@ impl Bench {
         *issuance
     }
 
-    fn wake_and_reserve(&mut self) -> IssuanceId {
-        self.wake();
+    /// The ledger takes the issuance that is under way.
+    fn reserve(&mut self) -> IssuanceId {
         let issuance = self.issuance();
         self.input(Input::Reserved(issuance));
         issuance
+    }
+
+    fn wake_and_reserve(&mut self) -> IssuanceId {
+        self.wake();
+        self.reserve()
     }
 
     fn issue(&mut self, issuance: IssuanceId, life: u64, payload: &'static str) {
@@ -149,8 +156,7 @@ fn nothing_is_sent_before_the_ledger_holds_it_nor_shown_before_the_disk_holds_it
     bench.wake();
     assert_eq!(bench.said(), ["reserve Absent"]);
     assert_eq!(bench.state(), State::Issuing);
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
+    let issuance = bench.reserve();
     assert_eq!(bench.said(), ["send"]);
     bench.issue(issuance, LIFE, "first");
     assert_eq!(bench.said(), ["persist first"]);
@@ -177,8 +183,7 @@ fn all_who_wait_share_one_issuance_and_its_token() {
         bench.ask(id, None);
     }
     assert_eq!(bench.said(), ["reserve Absent"]);
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
+    let issuance = bench.reserve();
     bench.ask(4, None);
     bench.issue(issuance, LIFE, "first");
     bench.ask(5, None);
@@ -200,8 +205,7 @@ fn all_who_wait_share_a_failure_and_later_ones_get_it_without_a_request() {
     let mut bench = Bench::empty();
     bench.ask(1, None);
     bench.ask(2, None);
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
+    let issuance = bench.reserve();
     bench.said();
     bench.fail(issuance, Verdict::Transient);
     assert_eq!(
@@ -222,111 +226,17 @@ fn serves_the_old_token_while_refreshing_and_after_a_failed_refresh() {
     assert_eq!(bench.state(), State::Refreshing);
     bench.ask(1, None);
     assert_eq!(bench.said(), ["1 gets first"]);
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
+    let issuance = bench.reserve();
     bench.fail(issuance, Verdict::Transient);
     bench.ask(2, None);
     assert_eq!(bench.said(), ["send", "settle sent=true", "2 gets first"]);
 }
 
 #[test]
-fn backs_off_and_tries_again_by_itself_until_it_succeeds() {
-    let mut bench = Bench::empty();
-    for _ in 0..20 {
-        let issuance = bench.wake_and_reserve();
-        bench.fail(issuance, Verdict::Transient);
-        bench.said();
-        bench.wake();
-        assert!(bench.said().is_empty(), "not before the wait is over");
-        bench.pass_to_deadline();
-    }
-    let issuance = bench.wake_and_reserve();
-    bench.issue(issuance, LIFE, "at last");
-    bench.input(Input::Persisted(issuance));
-    assert_eq!(bench.state(), State::Fresh);
-    assert!(bench.credential.view(bench.now).setback.is_none());
-}
-
-#[test]
-fn a_denied_credential_stops_until_a_person_acts() {
-    let mut bench = Bench::empty();
-    bench.ask(1, None);
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
-    bench.said();
-    bench.fail(issuance, Verdict::Denied);
-    assert_eq!(bench.said(), ["settle sent=true", "1 refused: rejected"]);
-    assert_eq!(bench.credential.deadline(), None);
-    bench.pass(7 * 86_400);
-    bench.wake();
-    bench.ask(2, None);
-    assert_eq!(bench.said(), ["2 refused: rejected"]);
-    bench.input(Input::Forced(WaiterId(3)));
-    assert_eq!(bench.said(), ["reserve Forced"]);
-}
-
-#[test]
-fn a_refused_reservation_waits_for_the_budget_and_says_how_long() {
-    let mut bench = Bench::empty();
-    bench.ask(1, None);
-    let issuance = bench.issuance();
-    let retry_after = Duration::from_secs(90);
-    bench.input(Input::Refused { issuance, retry_after });
-    assert_eq!(bench.said(), ["reserve Absent", "1 refused: budget"]);
-    assert_eq!(bench.state(), State::Limited);
-    bench.pass(30);
-    bench.ask(2, None);
-    let Some(Effect::Answer { answer: Err(refusal), .. }) = bench.effects.pop() else {
-        panic!("an answer was due");
-    };
-    assert_eq!(refusal, Refusal::BudgetExhausted { retry_after: Duration::from_secs(60) });
-    bench.pass(60);
-    bench.wake();
-    assert_eq!(bench.said(), ["reserve Absent"]);
-}
-
-#[test]
-fn an_impossible_issuance_is_not_tried_again_until_a_person_acts() {
-    let mut bench = Bench::empty();
-    bench.ask(1, None);
-    let issuance = bench.issuance();
-    bench.input(Input::Impossible { issuance, message: "no definition".to_owned() });
-    assert_eq!(bench.said(), ["reserve Absent", "1 refused: impossible"]);
-    bench.pass(86_400);
-    bench.wake();
-    bench.ask(2, None);
-    assert_eq!(bench.said(), ["2 refused: impossible"]);
-    assert_eq!(bench.state(), State::Refused);
-}
-
-#[test]
-fn a_refused_refresh_is_tried_again_when_the_token_is_as_good_as_gone() {
-    let mut bench = Bench::fresh();
-    bench.pass_to_deadline();
-    bench.wake();
-    let issuance = bench.issuance();
-    bench.input(Input::Refused { issuance, retry_after: Duration::from_secs(86_400) });
-    assert_eq!(bench.said(), ["reserve Aging"]);
-    bench.ask(1, None);
-    assert_eq!(bench.said(), ["1 gets first"]);
-    bench.pass_to_deadline();
-    let left = bench.credential.token.as_ref().unwrap().remaining(bench.now).unwrap();
-    assert!(left < Duration::from_secs(30) && left > Duration::from_secs(20), "{left:?}");
-    bench.wake();
-    assert_eq!(bench.said(), ["reserve Absent"]);
-    let issuance = bench.issuance();
-    bench.input(Input::Refused { issuance, retry_after: Duration::from_secs(3_600) });
-    bench.pass(3_500);
-    bench.wake();
-    assert!(bench.said().is_empty(), "not before the limits allow it");
-}
-
-#[test]
 fn a_token_that_could_not_be_written_is_kept_and_written_later() {
     let mut bench = Bench::empty();
     bench.ask(1, None);
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
+    let issuance = bench.reserve();
     bench.issue(issuance, LIFE, "first");
     bench.said();
     bench.unwritten(issuance);
@@ -370,8 +280,7 @@ fn one_whose_wish_the_new_token_does_not_meet_is_told_so() {
     let mut bench = Bench::empty();
     bench.ask(1, Some(5_000));
     bench.ask(2, None);
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
+    let issuance = bench.reserve();
     bench.issue(issuance, LIFE, "first");
     bench.said();
     bench.input(Input::Persisted(issuance));
@@ -407,105 +316,6 @@ fn answers_to_another_issuance_change_nothing() {
     bench.input(Input::Reserved(issuance));
     assert!(bench.said().is_empty());
     assert_eq!(bench.issuance(), issuance);
-}
-
-#[test]
-fn after_a_restart_the_back_off_goes_on_where_it_was() {
-    let failure = |verdict| Failure {
-        verdict,
-        retry_after: Some(Duration::from_secs(600)),
-        message: "no".to_owned(),
-    };
-    let at = "2025-12-31T23:59:00Z".parse().unwrap();
-    let history = |verdict| History {
-        consecutive_failures: 3,
-        last_failure: Some((failure(verdict), at, Duration::from_secs(60))),
-    };
-    let mut bench = Bench::load(None, history(Verdict::Transient));
-    bench.pass(539);
-    bench.wake();
-    assert!(bench.said().is_empty());
-    bench.pass(32);
-    bench.wake();
-    assert_eq!(bench.said(), ["reserve Absent"]);
-
-    let mut bench = Bench::load(None, history(Verdict::Denied));
-    bench.pass(7 * 86_400);
-    bench.wake();
-    assert!(bench.said().is_empty());
-    assert_eq!(bench.state(), State::Refused);
-}
-
-#[test]
-fn an_operator_joins_what_is_under_way_and_overrides_a_wait() {
-    let mut bench = Bench::fresh();
-    bench.input(Input::Forced(WaiterId(1)));
-    bench.input(Input::Forced(WaiterId(2)));
-    assert_eq!(bench.said(), ["reserve Forced"]);
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
-    bench.said();
-    bench.fail(issuance, Verdict::Transient);
-    assert_eq!(
-        bench.said(),
-        ["settle sent=true", "1 refused: unavailable", "2 refused: unavailable"]
-    );
-    bench.input(Input::Forced(WaiterId(3)));
-    assert_eq!(bench.said(), ["reserve Forced"]);
-}
-
-#[test]
-fn what_failed_out_of_turn_is_not_tried_again_before_the_token_is_due() {
-    let mut bench = Bench::fresh();
-    bench.input(Input::Forced(WaiterId(1)));
-    let issuance = bench.issuance();
-    bench.input(Input::Reserved(issuance));
-    bench.fail(issuance, Verdict::Transient);
-    bench.said();
-    bench.pass_to_deadline();
-    bench.wake();
-    assert!(bench.said().is_empty());
-    assert_eq!(bench.state(), State::Fresh);
-    bench.pass_to_deadline();
-    bench.wake();
-    assert_eq!(bench.said(), ["reserve Aging"]);
-}
-
-#[test]
-fn a_crash_during_an_issuance_costs_none_while_the_stored_token_is_fresh() {
-    let fresh = Bench::fresh();
-    let token = Token::clone(fresh.credential.token.as_ref().unwrap());
-    let history = History {
-        consecutive_failures: 1,
-        last_failure: Some((transient("fate unknown".to_owned()), fresh.now.wall, Duration::ZERO)),
-    };
-    let mut bench = Bench::load(Some(token), history);
-    bench.said();
-    bench.pass_to_deadline();
-    bench.wake();
-    assert!(bench.said().is_empty());
-    assert_eq!(bench.state(), State::Fresh);
-}
-
-#[test]
-fn tokens_that_live_for_seconds_are_asked_for_with_pauses() {
-    for life in 1..=10 {
-        let mut bench = Bench::empty();
-        let mut sends = 0;
-        let end = bench.now.boot.after(Duration::from_secs(600));
-        while bench.now.boot < end {
-            bench.wake();
-            if matches!(bench.credential.activity, Activity::Issuing { .. }) {
-                let issuance = bench.issuance();
-                bench.input(Input::Reserved(issuance));
-                sends += 1;
-                bench.issue(issuance, life, "short");
-                bench.input(Input::Persisted(issuance));
-            }
-            bench.pass(1);
-        }
-        assert!(sends <= 300, "{sends} in ten minutes with a life of {life} s");
-    }
 }
 
 #[test]

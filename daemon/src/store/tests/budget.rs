@@ -3,6 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ports::LONGEST_ISSUANCE;
+
+/// One whose end isn't known counts from the last time at which it may have been
+/// sent; reserved at 0, from here.
+const LAST: u64 = LONGEST_ISSUANCE.as_secs();
 
 fn refused(seconds: u64) -> Reply {
     Reply::Refused { retry_after: Duration::from_secs(seconds) }
@@ -15,7 +20,8 @@ fn reservations_of_one_batch_see_each_other() {
     let batch: Vec<Write> =
         (1..=4).map(|number| reserve(number, at(number), &[limit(2, 3_600)])).collect();
     let results = store.write(&batch);
-    let wanted = [Reply::Done, Reply::Done, refused(3_598), refused(3_597)];
+    // Those before them may be sent at any time from now on.
+    let wanted = [Reply::Done, Reply::Done, refused(3_600), refused(3_600)];
     assert_eq!(results, wanted.map(Ok));
 }
 
@@ -25,10 +31,10 @@ fn nothing_is_written_for_one_that_is_refused() {
     let mut store = home.open();
     let limits = [limit(1, 60)];
     done(&mut store, &[reserve(1, at(0), &limits)]);
-    assert_eq!(write(&mut store, reserve(2, at(10), &limits)), Ok(refused(50)));
+    assert_eq!(write(&mut store, reserve(2, at(LAST + 10), &limits)), Ok(refused(50)));
     let failure = write(&mut store, failed(2, true, Verdict::Transient, at(11))).unwrap_err();
     assert!(failure.message.contains("isn't in the ledger"), "{failure:?}");
-    done(&mut store, &[reserve(3, at(60), &limits)]);
+    done(&mut store, &[reserve(3, at(LAST + 60), &limits)]);
 }
 
 #[test]
@@ -38,7 +44,10 @@ fn one_of_unknown_fate_counts_after_a_crash() {
     done(&mut store, &[reserve(1, at(0), &[limit(1, 3_600)])]);
     let crashed = home.crashed();
     let mut store = crashed.open();
-    assert_eq!(write(&mut store, reserve(2, at(60), &[limit(1, 3_600)])), Ok(refused(3_540)));
+    assert_eq!(
+        write(&mut store, reserve(2, at(LAST + 60), &[limit(1, 3_600)])),
+        Ok(refused(3_540))
+    );
 }
 
 #[test]
@@ -93,8 +102,9 @@ fn the_strictest_of_several_limits_holds() {
     let home = Home::new();
     let mut store = home.open();
     let limits = [limit(1, 60), limit(2, 3_600)];
-    done(&mut store, &[reserve(1, at(0), &limits), reserve(2, at(60), &limits)]);
-    assert_eq!(write(&mut store, reserve(3, at(120), &limits)), Ok(refused(3_480)));
+    done(&mut store, &[reserve(1, at(0), &limits), reserve(2, at(LAST + 60), &limits)]);
+    let third = reserve(3, at(2 * LAST + 120), &limits);
+    assert_eq!(write(&mut store, third), Ok(refused(3_480 - LAST)));
 }
 
 #[test]
@@ -104,7 +114,7 @@ fn a_clock_that_is_set_changes_nothing_within_a_boot() {
     let limits = [limit(1, 3_600)];
     done(&mut store, &[reserve(1, at(1_000), &limits)]);
     for wall in [0, 1_000_000_000] {
-        let now = stamp(1, wall, 1_600);
+        let now = stamp(1, wall, 1_600 + LAST);
         assert_eq!(write(&mut store, reserve(2, now, &limits)), Ok(refused(3_000)));
     }
 }
@@ -138,7 +148,7 @@ fn one_written_while_the_clock_was_behind_is_no_older_than_the_one_before_it() {
     let limits = [limit(2, 3_600)];
     let (honest, behind) = (stamp(1, 1_000_000, 10), stamp(2, 0, 10));
     done(&mut store, &[reserve(1, honest, &limits), reserve(2, behind, &limits)]);
-    let now = stamp(3, 1_000_600, 10);
+    let now = stamp(3, 1_000_600 + LAST, 10);
     assert_eq!(write(&mut store, reserve(3, now, &limits)), Ok(refused(3_000)));
 }
 
@@ -149,9 +159,9 @@ fn one_written_while_the_clock_was_ahead_blocks_itself_only() {
     let limits = [limit(2, 3_600)];
     let (ahead, honest) = (stamp(1, 1_000_000_000, 10), stamp(2, 1_000, 10));
     done(&mut store, &[reserve(1, ahead, &limits), reserve(2, honest, &limits)]);
-    let soon = stamp(3, 4_599, 10);
+    let soon = stamp(3, 4_599 + LAST, 10);
     assert_eq!(write(&mut store, reserve(3, soon, &limits)), Ok(refused(1)));
-    let later = stamp(3, 4_600, 11);
+    let later = stamp(3, 4_600 + LAST, 11);
     done(&mut store, &[reserve(4, later, &limits)]);
 }
 
