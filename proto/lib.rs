@@ -8,7 +8,7 @@
 //! ```
 //! use tokend_proto::v1::AcquireTokenRequest;
 //!
-//! let request = AcquireTokenRequest { name: "causely".to_owned(), min_ttl: None };
+//! let request = AcquireTokenRequest { name: "causely".to_owned(), ..Default::default() };
 //! assert_eq!(request.name, "causely");
 //! ```
 

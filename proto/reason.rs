@@ -8,6 +8,8 @@
 pub const INVALID_NAME: &str = "INVALID_NAME";
 /// `min_ttl` is negative or out of range.
 pub const INVALID_MIN_TTL: &str = "INVALID_MIN_TTL";
+/// A report that a token was refused doesn't say which.
+pub const INVALID_REJECTION: &str = "INVALID_REJECTION";
 /// A variable or a secret is missing, unknown or malformed.
 pub const INVALID_INPUT: &str = "INVALID_INPUT";
 /// A reader is malformed, or no such user or group exists.
@@ -28,6 +30,8 @@ pub const CREDENTIAL_EXISTS: &str = "CREDENTIAL_EXISTS";
 pub const CREDENTIAL_DAMAGED: &str = "CREDENTIAL_DAMAGED";
 /// The provider refused the credential; a person has to act.
 pub const CREDENTIAL_REJECTED: &str = "CREDENTIAL_REJECTED";
+/// What a person's login left behind isn't accepted any more.
+pub const LOGIN_NEEDED: &str = "LOGIN_NEEDED";
 /// The credential's provider definition is gone, broken, or doesn't take what is
 /// stored.
 pub const DEFINITION_UNUSABLE: &str = "DEFINITION_UNUSABLE";

@@ -18,6 +18,7 @@ impl Debug for Token {
             .field("extras", &self.extras.keys().collect::<Vec<_>>())
             .field("placements", &self.placements)
             .field("hosts", &self.hosts)
+            .field("rejection", &self.rejection)
             .finish()
     }
 }

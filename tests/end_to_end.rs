@@ -231,7 +231,8 @@ fn errors_carry_reasons_for_programs() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let status = runtime.block_on(async {
         let channel = tokend_client::channel(place.socket());
-        let request = AcquireTokenRequest { name: "nothing".to_owned(), min_ttl: None };
+        let request =
+            AcquireTokenRequest { name: "nothing".to_owned(), ..AcquireTokenRequest::default() };
         TokenServiceClient::new(channel).acquire_token(request).await.unwrap_err()
     });
     let info = tonic_types::StatusExt::get_details_error_info(&status).unwrap();

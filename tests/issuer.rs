@@ -19,8 +19,8 @@ use tokend::{
     issuer::HttpIssuer,
     ports::{Issuance, Issuer, Job},
 };
-use tokend_core::{IssuanceId, SplitMix};
-use tokend_provider::{Failure, Inputs, Library, Outcome, RetryAfter, Verdict};
+use tokend_core::{Fate, IssuanceId, SplitMix};
+use tokend_provider::{Failure, Inputs, Library, Operation, Outcome, RetryAfter, Verdict};
 
 const SECRET: &str = "s3cret-Horse_Battery";
 
@@ -38,6 +38,8 @@ fn dance(url: &str) -> Issuance {
     issuer.issue(Job {
         name: "api".parse().unwrap(),
         issuance: IssuanceId::draw(&mut SplitMix::new(1)),
+        operation: Operation::Issue,
+        held: None,
         definition,
         inputs: Arc::new(inputs.unwrap()),
     });
@@ -49,7 +51,7 @@ fn dance(url: &str) -> Issuance {
 fn failure(ended: &Issuance) -> &Failure {
     match &ended.outcome {
         Outcome::Failed(failure) => failure,
-        Outcome::Issued(_) => panic!("a token was issued"),
+        other => panic!("it succeeded: {other:?}"),
     }
 }
 
@@ -75,7 +77,7 @@ fn an_answer_that_is_no_token_by_its_size_is_not_read_to_its_end() {
         failure(&ended).message,
         "127.0.0.1 answered with more than 64 KiB, which is no token"
     );
-    assert!(ended.sent);
+    assert_eq!(ended.fate, Fate::Lost);
 }
 
 #[test]
@@ -87,7 +89,7 @@ fn a_refused_connection_proves_that_nothing_was_sent() {
     let message =
         "can't connect to 127.0.0.1: tcp connect error: Connection refused (os error 111)";
     assert_eq!(failure(&ended).message, message);
-    assert!(!ended.sent);
+    assert_eq!(ended.fate, Fate::Unsent);
 }
 
 #[test]
@@ -103,7 +105,7 @@ fn a_connection_that_breaks_after_the_request_counts_as_sent_and_is_not_tried_ag
         listener
     });
     let ended = dance(&url);
-    assert!(ended.sent);
+    assert_eq!(ended.fate, Fate::Lost);
     assert_eq!(failure(&ended).verdict, Verdict::Transient);
     let again = served.join().unwrap().accept();
     assert_eq!(again.unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "no second connection");

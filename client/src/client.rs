@@ -1,19 +1,24 @@
 //! The client that programs hold.
 
+mod options;
+
 use std::{
+    future::Future,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use tokend_proto::v1::{AcquireTokenRequest, token_service_client::TokenServiceClient};
-use tonic::{Request, transport::Channel};
+use tokend_proto::v1::{
+    AcquireTokenRequest, AcquireTokenResponse, token_service_client::TokenServiceClient,
+};
+use tonic::{Request, Response, Status, transport::Channel};
 
-use crate::{Error, Token, channel, socket};
+pub use crate::client::options::TokenOptions;
+use crate::{Error, Rejection, Ruling, Token, channel, socket};
 
-/// Outlasts the daemon's own limit on one issuance, so that its answer, which
-/// says why there is no token, arrives first.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Outlasts the ten seconds that a report waits for an issuance.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The longest timeout that the daemon is told of.
 const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
@@ -73,57 +78,103 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn token_with(&self, name: &str, options: TokenOptions) -> Result<Token, Error> {
+        Token::try_from(self.acquire(name, "", options).await?)
+    }
+
+    /// Returns a token of the credential `name` that satisfies the options, but
+    /// `None` if that is the one that the caller has already, whose
+    /// [id](Token::id) is `token_id`.
+    ///
+    /// It is for programs that keep something for each token, such as a session or
+    /// a configuration file, and would have to make it anew for a new one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn token_if_changed(
+        &self,
+        name: &str,
+        token_id: &str,
+        options: TokenOptions,
+    ) -> Result<Option<Token>, Error> {
+        let answer = self.acquire(name, token_id, options).await?;
+        if answer.unchanged { Ok(None) } else { Token::try_from(answer).map(Some) }
+    }
+
+    /// Reports that an API refused a token of the credential `name`, so that tokend
+    /// gets another, and waits for that for ten seconds at most.
+    ///
+    /// Report a refused request once. If the ruling
+    /// [brought another token](Ruling::brought_another), get that and repeat the
+    /// request once; else give up. Reports are cheap: only one about the token that
+    /// tokend holds can cost an issuance, and all about one token cost at most one.
+    ///
+    /// ```no_run
+    /// use tokend_client::{Client, Error, Rejection, Token};
+    ///
+    /// # async fn ask_the_api(_: &Token) -> u16 { 401 }
+    /// async fn ask(client: &Client) -> Result<u16, Error> {
+    ///     let token = client.token("causely").await?;
+    ///     let status = ask_the_api(&token).await;
+    ///     if status != 401 {
+    ///         return Ok(status);
+    ///     }
+    ///     let rejection = Rejection::of(&token).status(status);
+    ///     let ruling = client.report_rejection("causely", rejection).await?;
+    ///     if !ruling.brought_another() {
+    ///         eprintln!("no other token: {ruling:?}");
+    ///         return Ok(status);
+    ///     }
+    ///     Ok(ask_the_api(&client.token("causely").await?).await)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn report_rejection(
+        &self,
+        name: &str,
+        rejection: Rejection,
+    ) -> Result<Ruling, Error> {
+        let mut request = Request::new(rejection.about(name));
+        request.set_timeout(REPORT_TIMEOUT);
+        let mut service = self.service();
+        Ruling::try_from(within(REPORT_TIMEOUT, service.report_rejection(request)).await?)
+    }
+
+    async fn acquire(
+        &self,
+        name: &str,
+        if_none_match: &str,
+        options: TokenOptions,
+    ) -> Result<AcquireTokenResponse, Error> {
         let mut request = Request::new(AcquireTokenRequest {
             name: name.to_owned(),
             min_ttl: options.min_ttl.map(|life| {
                 // Longer than any token lives, for the daemon to refuse.
                 life.try_into().unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
             }),
+            if_none_match: if_none_match.to_owned(),
         });
         // The call ends by our own timer; what the daemon is told only has to be
         // something that gRPC can say.
         request.set_timeout(options.timeout.min(LONGEST_TOLD));
+        let mut service = self.service();
+        within(options.timeout, service.acquire_token(request)).await
+    }
+
+    fn service(&self) -> TokenServiceClient<Channel> {
         let channel = self.inner.channel.get_or_init(|| channel(&self.inner.path));
-        let mut service = TokenServiceClient::new(channel.clone());
-        let answer = tokio::time::timeout(options.timeout, service.acquire_token(request))
-            .await
-            .map_err(|_| Error::TimedOut)??;
-        Token::try_from(answer.into_inner())
+        TokenServiceClient::new(channel.clone())
     }
 }
 
-/// What a caller asks of a token.
-#[derive(Clone, Copy, Debug)]
-#[must_use]
-pub struct TokenOptions {
-    min_ttl: Option<Duration>,
-    timeout: Duration,
-}
-
-impl TokenOptions {
-    /// Returns the options of [`Client::token`].
-    pub const fn new() -> Self {
-        Self { min_ttl: None, timeout: DEFAULT_TIMEOUT }
-    }
-
-    /// Sets the life that the token must still have. Zero stands for any token
-    /// that hasn't expired.
-    pub const fn min_ttl(mut self, min_ttl: Duration) -> Self {
-        self.min_ttl = Some(min_ttl);
-        self
-    }
-
-    /// Sets how long to wait for an answer; 60 s by default.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-}
-
-impl Default for TokenOptions {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Waits for the answer to a call, but no longer than so long.
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, Error> {
+    let answer = tokio::time::timeout(limit, call).await.map_err(|_| Error::TimedOut)??;
+    Ok(answer.into_inner())
 }
 
 #[cfg(test)]

@@ -103,6 +103,13 @@ pub enum Error {
         /// What the provider says.
         message: String,
     },
+    /// What a person's login left behind isn't accepted any more; that person has
+    /// to log in again.
+    #[error("{message}")]
+    LoginNeeded {
+        /// What has run out.
+        message: String,
+    },
     /// What is stored for the credential can't be opened; a person has to act.
     #[error("{message}")]
     CredentialDamaged {
@@ -147,6 +154,7 @@ impl Error {
             | Self::NotPermitted { .. }
             | Self::NotFound { .. }
             | Self::CredentialRejected { .. }
+            | Self::LoginNeeded { .. }
             | Self::CredentialDamaged { .. }
             | Self::MinTtlUnsatisfiable { .. } => false,
         }
@@ -174,6 +182,7 @@ impl Error {
             Self::BudgetExhausted { .. } => Some(reason::ISSUANCE_BUDGET_EXHAUSTED),
             Self::StoreFull { .. } => Some(reason::STORE_FULL),
             Self::CredentialRejected { .. } => Some(reason::CREDENTIAL_REJECTED),
+            Self::LoginNeeded { .. } => Some(reason::LOGIN_NEEDED),
             Self::CredentialDamaged { .. } => Some(reason::CREDENTIAL_DAMAGED),
             Self::MinTtlUnsatisfiable { .. } => Some(reason::MIN_TTL_UNSATISFIABLE),
             Self::Address(_)

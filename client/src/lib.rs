@@ -40,6 +40,9 @@
 //! # }
 //! ```
 //!
+//! If the API refuses a token all the same, [`Client::report_rejection`] asks for
+//! another and shows the loop around it.
+//!
 //! Which socket is used is said in [`socket`]. Values of tokens are wiped when
 //! they are dropped; the buffers of the gRPC library, through which they came,
 //! are not.
@@ -47,6 +50,7 @@
 mod channel;
 mod client;
 mod error;
+mod rejection;
 pub mod socket;
 mod status;
 mod token;
@@ -57,5 +61,6 @@ pub use crate::{
     channel::channel,
     client::{Client, TokenOptions},
     error::Error,
+    rejection::{Rejection, Ruling},
     token::{Placement, Target, Token},
 };

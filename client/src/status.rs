@@ -38,6 +38,7 @@ fn answered(status: &Status) -> Error {
     match reason.as_str() {
         reason::INVALID_NAME
         | reason::INVALID_MIN_TTL
+        | reason::INVALID_REJECTION
         | reason::INVALID_INPUT
         | reason::INVALID_PRINCIPAL
         | reason::INVALID_PAGE_TOKEN => Error::InvalidRequest { reason, message },
@@ -53,6 +54,7 @@ fn answered(status: &Status) -> Error {
         }
         reason::STORE_FULL => Error::StoreFull { message, retry_after },
         reason::CREDENTIAL_REJECTED => Error::CredentialRejected { message },
+        reason::LOGIN_NEEDED => Error::LoginNeeded { message },
         reason::CREDENTIAL_DAMAGED => Error::CredentialDamaged { message },
         reason::MIN_TTL_UNSATISFIABLE => Error::MinTtlUnsatisfiable { message },
         _ => Error::Refused { code, reason: Some(reason), message },

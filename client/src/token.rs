@@ -195,7 +195,7 @@ impl TryFrom<AcquireTokenResponse> for Token {
     }
 }
 
-fn time(time: Option<prost_types::Timestamp>) -> Result<Option<SystemTime>, Error> {
+pub(crate) fn time(time: Option<prost_types::Timestamp>) -> Result<Option<SystemTime>, Error> {
     time.map(SystemTime::try_from)
         .transpose()
         .map_err(|_| Error::BadAnswer("a time is out of range"))
@@ -248,6 +248,7 @@ mod tests {
                 ..v1::Token::default()
             }),
             remaining: Some(prost_types::Duration { seconds: 30, nanos: 0 }),
+            ..AcquireTokenResponse::default()
         }
     }
 

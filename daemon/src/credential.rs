@@ -8,7 +8,8 @@ use std::{
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokend_core::{Name, Random};
+use tokend_core::{Name, Policy, Random};
+use tokend_provider::Limit;
 
 /// The id of a credential's rows. A credential that is removed and made again
 /// has another one.
@@ -30,6 +31,10 @@ pub struct Credential {
     pub secrets: BTreeMap<String, SecretString>,
     /// Who may read its tokens besides root and the daemon's own user.
     pub readers: Vec<Reader>,
+    /// When its tokens are refreshed ahead of their end.
+    pub policy: Policy,
+    /// Limits on issuances beside those of the definition.
+    pub limits: Vec<Limit>,
     /// Counts the changes of the stored credential.
     pub revision: u64,
     /// When it was created.

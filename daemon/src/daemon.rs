@@ -27,7 +27,7 @@ use crate::{
     published::Slots,
     rpc::{About, Context, Door, Listener, OVERFLOW, Services, serve},
     socket::{self, Reach, SocketError},
-    store::{Key, KeyError, OpenError, Store, Worker},
+    store::{Answer, Key, KeyError, OpenError, Store, Worker},
     systemd::{self, Inherited},
 };
 
@@ -119,7 +119,10 @@ impl Daemon {
         let written = events.clone();
         let store = Worker::spawn(store, move |answer| {
             // After the engine has ended no one waits for an answer.
-            let _ = written.send(Event::Written(answer));
+            let _ = written.send(match answer {
+                Answer::Written(written) => Event::Written(written),
+                Answer::Found(found) => Event::Found(found),
+            });
         })
         .map_err(system("the store's thread"))?;
         let issuer = HttpIssuer::spawn(clock, move |ended| {

@@ -16,6 +16,7 @@ use std::{
 
 use secrecy::SecretString;
 use tempfile::TempDir;
+use tokend_core::Policy;
 use tokio::{
     process,
     sync::{mpsc, oneshot},
@@ -152,6 +153,8 @@ async fn add_credentials(commands: &mpsc::Sender<Command>, url: &str) -> Result<
             variables: [("url".to_owned(), url.to_owned())].into(),
             secrets: [(secret.to_owned(), SecretString::from(value))].into(),
             readers: Vec::new(),
+            policy: Policy::Always,
+            limits: Vec::new(),
         };
         let (reply, answer) = oneshot::channel();
         let sent = commands.send(Command::Change(Change::Create { new, reply }, author)).await;

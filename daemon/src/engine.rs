@@ -5,11 +5,13 @@
 //! daemon and by hand in tests and simulations: whoever drives it hands it
 //! commands, answers of the store and of the issuer, and wakes it.
 
+mod account;
 mod change;
 mod command;
 mod dance;
 mod effect;
 mod error;
+mod report;
 mod run;
 mod snapshot;
 #[cfg(test)]
@@ -21,20 +23,24 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{Input, Keeper, Limit, Name, Random, Receipt, Waiter, WaiterId};
-use tokend_provider::{Library, Outcome};
+use jiff::Timestamp;
+use tokend_core::{
+    Input, IssuanceId, Keeper, Name, Quota, Random, Receipt, Ruling, Terms, Waiter, WaiterId,
+};
+use tokend_provider::{Issued, Library, Outcome};
 use tracing::{debug, info, warn};
 
-use self::{change::Pending, dance::Dance};
+use self::{account::Accounts, change::Pending, dance::Dance, report::Look};
 pub use self::{
-    command::{Author, Change, Command, NewCredential, Reply},
+    command::{Author, Change, Command, NewCredential, Refused, Rejection, Reply},
     error::Error,
+    report::{AccountBudget, Issuance, LONGEST_REPORT},
     run::{Event, Inbox, inbox, run},
-    snapshot::Snapshot,
+    snapshot::{Reported, Snapshot},
 };
 use crate::{
     credential::{Credential, CredentialId, Grant},
-    ports::{self, Clock, Damage, Issuance, Issuer, Loaded, Store, Ticket, Write, Written},
+    ports::{self, Clock, Damage, Issuer, Loaded, Store, StoredCredential, Ticket, Write, Written},
     published::{Published, Slot, Slots},
 };
 
@@ -57,7 +63,12 @@ pub struct Engine<C, R, I, S> {
     keeper: Keeper<Grant>,
     entries: BTreeMap<Name, Entry>,
     damaged: Vec<Damage>,
+    accounts: Accounts,
     waiting: BTreeMap<WaiterId, Reply<Arc<Published>>>,
+    reporting: BTreeMap<WaiterId, Reply<Ruling>>,
+    looking: BTreeMap<Ticket, Look>,
+    /// What answers told of limits, until it is written with their issuances.
+    told: BTreeMap<Name, Vec<Quota>>,
     writing: BTreeMap<Ticket, Pending>,
     /// Changes to a credential are made one after the other; these wait.
     deferred: BTreeMap<Name, VecDeque<(Change, Author)>>,
@@ -94,7 +105,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             keeper: Keeper::default(),
             entries: BTreeMap::new(),
             damaged: loaded.damaged,
+            accounts: Accounts::default(),
             waiting: BTreeMap::new(),
+            reporting: BTreeMap::new(),
+            looking: BTreeMap::new(),
+            told: BTreeMap::new(),
             writing: BTreeMap::new(),
             deferred: BTreeMap::new(),
             last_number: 0,
@@ -104,14 +119,17 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             let name = damage.credential.as_ref().map(|(name, _)| name.as_str());
             warn!(credential = name, "stored row can't be opened: {}", damage.message);
         }
-        for stored in loaded.credentials {
-            let name = stored.credential.name.clone();
-            engine.take_up(Arc::new(stored.credential));
-            let pace = engine.pace(&name);
-            let input = Input::Loaded { token: stored.token, history: stored.history, pace };
-            engine.step(&name, input);
+        let mut all = Vec::new();
+        for StoredCredential { credential, token, history } in loaded.credentials {
+            let name = credential.name.clone();
+            engine.take_up(Arc::new(credential));
+            all.push((name, token, history));
         }
         engine.slots.fill(engine.entries.values().map(|entry| Arc::clone(&entry.slot)));
+        for (name, token, history) in all {
+            let terms = engine.terms(&name);
+            engine.step(&name, Input::Loaded { token, history, terms, new: false });
+        }
         info!(credentials = engine.entries.len(), damaged = engine.damaged.len(), "loaded");
         engine
     }
@@ -136,6 +154,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     self.step(&name, Input::Forced(waiter));
                 }
             }
+            Command::Report { name, rejection, reply } => {
+                if let Some(reply) = self.known(&name, reply) {
+                    self.report_rejection(&name, &rejection, reply);
+                }
+            }
             Command::Change(change, author) => self.change(change, author),
             Command::Get { name, reply } => {
                 if let Some(reply) = self.known(&name, reply) {
@@ -145,6 +168,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Command::List { after, limit, reply } => {
                 let _ = reply.send(Ok(self.snapshots(after.as_ref(), limit)));
             }
+            Command::Issuances { name, before, limit, reply } => {
+                self.look_at_issuances(name.as_ref(), before, limit, reply);
+            }
+            Command::Budgets { reply } => self.look_at_budgets(reply),
             Command::Problems { reply } => {
                 let _ = reply.send(Ok(self.problems()));
             }
@@ -157,7 +184,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         match pending {
             Pending::Reservation { name, issuance } => {
                 let input = match written.result {
-                    Ok(ports::Reply::Done) => Input::Reserved(issuance),
+                    Ok(ports::Reply::Reserved(allowance)) => {
+                        Input::Reserved { issuance, allowance }
+                    }
+                    // No store answers a reservation with less.
+                    Ok(ports::Reply::Done) => return,
                     Ok(ports::Reply::Refused { retry_after }) => {
                         info!(credential = %name, ?retry_after, "issuance limit reached");
                         Input::Refused { issuance, retry_after }
@@ -186,23 +217,59 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     /// Takes in how a dance ended.
-    pub fn issued(&mut self, ended: Issuance) {
-        let Issuance { name, issuance, sent_at, took, sent, outcome } = ended;
+    pub fn issued(&mut self, ended: ports::Issuance) {
+        let ports::Issuance { name, issuance, sent_at, took, fate, outcome } = ended;
         let input = match outcome {
             Outcome::Issued(issued) => {
                 info!(credential = %name, %issuance, ?took, "token issued");
-                let receipt = Receipt { date: issued.date, took };
-                let lifetime = dance::lifetime(&issued);
-                let payload = dance::grant(issued);
-                Input::Issued { issuance, sent_at, lifetime, payload, receipt }
+                self.told.insert(name.clone(), dance::quotas(&issued.quotas));
+                self.arrived(&name, issuance, sent_at, issued, took)
+            }
+            Outcome::KeptAlive { date } => {
+                let receipt = Receipt { date, took };
+                Input::KeptAlive { issuance, sent_at, receipt }
             }
             Outcome::Failed(failed) => {
+                self.told.insert(name.clone(), dance::quotas(&failed.quotas));
                 let receipt = Receipt { date: failed.date, took };
                 let failure = dance::failure(failed, self.clock.now().wall);
-                Input::Failed { issuance, sent, failure, receipt }
+                Input::Failed { issuance, fate, failure, receipt }
             }
         };
         self.step(&name, input);
+        self.told.remove(&name);
+    }
+
+    fn arrived(
+        &self,
+        name: &Name,
+        issuance: IssuanceId,
+        sent_at: Timestamp,
+        issued: Issued,
+        took: Duration,
+    ) -> Input<Grant> {
+        if let Some(mismatch) = issued.expiry_mismatch {
+            warn!(credential = %name, %issuance, ?mismatch,
+                "the answer contradicts itself about the token's end; the earlier counts");
+        }
+        let entry = self.entries.get(name);
+        let dance = entry.and_then(|entry| entry.dance.as_ref().ok());
+        let idle = dance.and_then(|dance| dance.definition.lifetimes().idle);
+        let told = dance::told(&issued);
+        let receipt = Receipt { date: issued.date, took };
+        let payload = dance::grant(issued);
+        let came = dance::held(&payload);
+        let held = entry.and_then(|entry| entry.slot.published());
+        Input::Issued {
+            issuance,
+            sent_at,
+            lifetime: dance::unused(told, idle, sent_at),
+            same: held.is_some_and(|held| dance::is_same(&held.token().payload, &payload)),
+            refreshable: dance.is_some_and(|dance| dance.can_refresh(&came)),
+            session: dance.and_then(|dance| dance.session(&came, told, sent_at)),
+            payload,
+            receipt,
+        }
     }
 
     /// Does what is due.
@@ -211,10 +278,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return;
         }
         let now = self.clock.now();
-        for (name, effect) in self.keeper.wake(now, &mut self.random, AT_ONCE) {
-            self.carry_out(&name, effect);
-            self.show_health(&name);
-        }
+        let effects = self.keeper.wake(now, &mut self.random, &*self.slots, AT_ONCE);
+        self.carry_out_all(effects);
     }
 
     /// Returns how long nothing is due; at most half a minute.
@@ -248,6 +313,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         for (_, reply) in std::mem::take(&mut self.waiting) {
             let _ = reply.send(Err(Error::Stopping));
         }
+        for (_, reply) in std::mem::take(&mut self.reporting) {
+            let _ = reply.send(Err(Error::Stopping));
+        }
     }
 
     /// Tells whether nothing is being written and no provider is being asked.
@@ -272,17 +340,37 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if let Err(problem) = &dance {
             warn!(credential = %name, "no issuance is possible: {problem}");
         }
+        if let Ok(dance) = &dance {
+            self.accounts.join(dance.account(), &name);
+        }
         let slot = Arc::new(Slot::new(name.clone(), credential.readers.clone()));
         let entry = Entry { credential, dance, slot: Arc::clone(&slot) };
         self.entries.insert(name, entry);
         slot
     }
 
-    /// Returns the time between refreshes that a credential's limits allow.
-    fn pace(&self, name: &Name) -> Duration {
-        let dance = self.entries.get(name).and_then(|entry| entry.dance.as_ref().ok());
-        let limits = dance.map(Dance::limits).unwrap_or_default();
-        limits.iter().map(Limit::pace).max().unwrap_or_default()
+    /// Drops what `take_up` took up.
+    fn put_down(&mut self, name: &Name) {
+        if let Some(Entry { dance: Ok(dance), .. }) = self.entries.remove(name) {
+            self.accounts.leave(dance.account(), name);
+        }
+        self.slots.remove(name);
+    }
+
+    /// Returns what is settled for a credential.
+    fn terms(&self, name: &Name) -> Terms {
+        match self.entries.get(name) {
+            Some(Entry { credential, dance: Ok(dance), .. }) => dance.terms(credential),
+            Some(Entry { credential, .. }) => {
+                Terms { policy: credential.policy, ..Terms::default() }
+            }
+            None => Terms::default(),
+        }
+    }
+
+    fn identified(&self, name: &Name) -> Result<CredentialId, Error> {
+        let entry = self.entries.get(name).ok_or_else(|| self.missing(name))?;
+        Ok(entry.credential.id)
     }
 
     /// Hands the reply back if there is such a credential, else uses it to say so.

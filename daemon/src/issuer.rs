@@ -7,6 +7,7 @@ mod transfer;
 use std::{io, panic::AssertUnwindSafe, sync::Arc, thread};
 
 use futures_util::FutureExt;
+use tokend_core::Fate;
 use tokend_provider::{Exchange, Failure, Outcome, Step, Verdict};
 use tokio::{
     runtime,
@@ -92,7 +93,7 @@ where
 /// Runs one dance to its end, whatever happens in it.
 async fn run(job: Job, clients: Arc<Clients>, clock: impl Clock) -> Issuance {
     let started = clock.now();
-    let mut progress = Progress { sent_at: started.wall, sent: false };
+    let mut progress = Progress { sent_at: started.wall, fate: Fate::Unsent };
     let dance = AssertUnwindSafe(dance(&job, &clients, &clock, &mut progress)).catch_unwind();
     let outcome = match timeout(LONGEST_ISSUANCE, dance).await {
         Ok(Ok(outcome)) => outcome,
@@ -104,14 +105,14 @@ async fn run(job: Job, clients: Arc<Clients>, clock: impl Clock) -> Issuance {
         issuance: job.issuance,
         sent_at: progress.sent_at,
         took: started.boot.until(clock.now().boot),
-        sent: progress.sent,
+        fate: progress.fate,
         outcome,
     }
 }
 
 struct Progress {
     sent_at: jiff::Timestamp,
-    sent: bool,
+    fate: Fate,
 }
 
 async fn dance(
@@ -120,7 +121,9 @@ async fn dance(
     clock: &impl Clock,
     progress: &mut Progress,
 ) -> Outcome {
-    let mut step = match Exchange::start(&job.definition, &job.inputs, clock.now().wall) {
+    let Job { definition, inputs, operation, held, .. } = job;
+    let started = clock.now().wall;
+    let mut step = match Exchange::start(definition, inputs, *operation, held.as_ref(), started) {
         Ok(step) => step,
         Err(problem) => return denied(&problem.to_string()),
     };
@@ -139,11 +142,14 @@ async fn dance(
         debug!(credential = %job.name, issuance = %job.issuance, method = %request.method,
             host = request.url.host_str(), "sending");
         progress.sent_at = clock.now().wall;
-        let sent_before = std::mem::replace(&mut progress.sent, true);
+        let before = std::mem::replace(&mut progress.fate, Fate::Lost);
         match transfer::transfer(&client, request).await {
-            Ok(answer) => step = exchange.answer(&answer),
+            Ok(answer) => {
+                progress.fate = Fate::Answered;
+                step = exchange.answer(&answer);
+            }
             Err(problem) => {
-                progress.sent = sent_before || problem.was_sent();
+                progress.fate = if problem.was_sent() { Fate::Lost } else { before };
                 return failed(&problem.to_string());
             }
         }
@@ -160,5 +166,11 @@ fn failed(message: &str) -> Outcome {
 }
 
 fn failure(verdict: Verdict, message: &str) -> Outcome {
-    Outcome::Failed(Failure { verdict, retry_after: None, message: message.to_owned(), date: None })
+    Outcome::Failed(Failure {
+        verdict,
+        retry_after: None,
+        message: message.to_owned(),
+        date: None,
+        quotas: Vec::new(),
+    })
 }

@@ -13,9 +13,10 @@ use std::{
 
 use jiff::Timestamp;
 use tokend_core::{
-    BootId, Cause, Failure, History, IssuanceId, Limit, Moment, Name, Stamp, StoreFailure, Token,
+    Allowance, BootId, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name, Quota,
+    Stamp, StoreFailure, Token, Usage,
 };
-use tokend_provider::{AcceptedInputs, Definition, Outcome};
+use tokend_provider::{AcceptedInputs, Definition, Held, Operation, Outcome};
 
 use crate::credential::{Credential, CredentialId, Grant};
 
@@ -51,6 +52,10 @@ pub struct Job {
     pub name: Name,
     /// The issuance, which the ledger holds.
     pub issuance: IssuanceId,
+    /// Which of the definition's dances.
+    pub operation: Operation,
+    /// What was issued before.
+    pub held: Option<Held>,
     /// How it goes.
     pub definition: Arc<Definition>,
     /// What goes into it.
@@ -68,9 +73,9 @@ pub struct Issuance {
     pub sent_at: Timestamp,
     /// How long it took.
     pub took: Duration,
-    /// Whether any of it may have reached the provider. It isn't counted
-    /// against a budget if not.
-    pub sent: bool,
+    /// How far it came, if it brought no token. It isn't counted against a budget
+    /// if nothing was sent.
+    pub fate: Fate,
     /// What came of it.
     pub outcome: Outcome,
 }
@@ -81,6 +86,10 @@ pub trait Store {
     /// means that it is on disk. Writes take effect in the order in which they
     /// were submitted.
     fn submit(&mut self, ticket: Ticket, write: Write);
+
+    /// Starts a look at the ledger. It ends in one [`Found`] with the same ticket
+    /// and sees all writes that were submitted before.
+    fn look(&mut self, ticket: Ticket, query: Query);
 }
 
 /// Tells the answers of the store apart.
@@ -127,10 +136,9 @@ pub struct Reservation {
     pub issuance: IssuanceId,
     /// The credential that wants it.
     pub credential: CredentialId,
-    /// The account at the provider; issuances of one account share its limits.
-    pub account: String,
-    /// The limits that must still be kept with this issuance counted.
-    pub limits: Vec<Limit>,
+    /// The account at the provider, whose limits must still be kept with this
+    /// issuance counted.
+    pub account: Account,
     /// Why it is wanted.
     pub cause: Cause,
     /// Now.
@@ -138,12 +146,14 @@ pub struct Reservation {
 }
 
 /// When an issuance was settled.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settled {
     /// Now, by both clocks; with the provider's Date, if the answer had one.
     pub at: Stamp,
     /// How long the issuance took.
     pub took: Duration,
+    /// What the answer told of the provider's limits.
+    pub quotas: Vec<Quota>,
 }
 
 /// The answer to a write.
@@ -160,11 +170,95 @@ pub struct Written {
 pub enum Reply {
     /// It is on disk.
     Done,
+    /// The issuance is in the ledger.
+    Reserved(Allowance),
     /// The limits allow no issuance; nothing was written.
     Refused {
         /// How long to wait.
         retry_after: Duration,
     },
+}
+
+/// A look at the ledger.
+#[derive(Debug, Clone)]
+pub enum Query {
+    /// Issuances, the latest first.
+    Issuances {
+        /// Of this credential; of all if left out.
+        credential: Option<CredentialId>,
+        /// Those before this one; from the latest if left out.
+        before: Option<Number>,
+        /// At most this many.
+        limit: usize,
+    },
+    /// How much of the limits of some accounts is used.
+    Budgets {
+        /// Which.
+        accounts: Vec<Account>,
+        /// Now.
+        at: Stamp,
+    },
+}
+
+/// The place of an issuance in the order in which they were reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Number(pub i64);
+
+/// An account at a provider.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its limits, as far as they are known beforehand.
+    pub limits: Vec<Limit>,
+    /// How many credentials share them.
+    pub sharers: u32,
+}
+
+/// The answer to a look.
+#[derive(Debug)]
+pub struct Found {
+    /// The look's ticket.
+    pub ticket: Ticket,
+    /// What there is.
+    pub result: Result<Findings, StoreFailure>,
+}
+
+/// What a look at the ledger finds.
+#[derive(Debug)]
+pub enum Findings {
+    /// Issuances, the latest first.
+    Issuances(Vec<Entry>),
+    /// For each account that was asked for, in that order.
+    Budgets(Vec<Spending>),
+}
+
+/// An issuance in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place.
+    pub number: Number,
+    /// Whose.
+    pub credential: CredentialId,
+    /// When it was reserved.
+    pub at: Timestamp,
+    /// Why it was wanted; `None` if that can't be read any more.
+    pub cause: Option<Cause>,
+    /// How it ended: with a token or not; `None` if that isn't known.
+    pub end: Option<Result<(), Failure>>,
+    /// How long it took, if it is known to have ended.
+    pub took: Option<Duration>,
+    /// Whether it counts against the limits.
+    pub counts: bool,
+}
+
+/// What was spent of an account's limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spending {
+    /// How much of each limit is used.
+    pub usages: Vec<Usage>,
+    /// The issuances of the last 24 hours.
+    pub last_day: u32,
 }
 
 /// What the store held when it was opened.

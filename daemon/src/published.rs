@@ -6,7 +6,7 @@ use std::{
     fmt::{Debug, Formatter},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,9 +16,9 @@ use bytes::{BufMut, Bytes};
 use jiff::Timestamp;
 use prost::Message;
 use secrecy::ExposeSecret;
-use tokend_core::{Moment, Name, Token};
+use tokend_core::{BootTime, Callers, Demand, Moment, Name, Token, TokenId};
 use tokend_proto::v1;
-use tokend_provider::{Placement, Target};
+use tokend_provider::{BodyRule, Placement, Rejection, Target};
 use tokio::sync::watch;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -38,7 +38,21 @@ pub struct Slot {
     published: ArcSwapOption<Published>,
     failing: AtomicBool,
     changes: watch::Sender<()>,
-    last_use: AtomicI64,
+    usage: Usage,
+}
+
+/// What callers do with a slot, counted without a lock.
+#[derive(Debug)]
+struct Usage {
+    /// When a token was last asked for, in seconds since 1970 ..
+    last_wall: AtomicI64,
+    /// .. and in seconds since boot; `u64::MAX` if none was.
+    last_boot: AtomicU64,
+    count: AtomicU64,
+    /// The longest life that was asked for since the latest token came, and before
+    /// that since the one before, in seconds.
+    min_ttl: AtomicU64,
+    earlier_min_ttl: AtomicU64,
 }
 
 /// A token that is on disk and may be served, with its message prepared.
@@ -46,6 +60,60 @@ pub struct Published {
     token: Arc<Token<Grant>>,
     /// Field 1 of `AcquireTokenResponse`, with its tag and length.
     encoded: Bytes,
+}
+
+/// What callers do with a token.
+#[derive(Debug, Default)]
+pub struct Presentation {
+    /// What they put where in a request.
+    pub placements: Vec<Placement>,
+    /// The hosts that it may go to.
+    pub hosts: Vec<String>,
+    /// How the API says that it refuses it.
+    pub rejection: Rejection,
+}
+
+impl Callers for Slots {
+    fn demand(&self, name: &Name) -> Demand {
+        self.0.load().get(name.as_str()).map(|slot| slot.usage.demand()).unwrap_or_default()
+    }
+}
+
+impl Usage {
+    fn new() -> Self {
+        Self {
+            last_wall: AtomicI64::new(i64::MIN),
+            last_boot: AtomicU64::new(u64::MAX),
+            count: AtomicU64::new(0),
+            min_ttl: AtomicU64::new(0),
+            earlier_min_ttl: AtomicU64::new(0),
+        }
+    }
+
+    fn note(&self, min_ttl: Option<Duration>, now: Moment) {
+        self.last_wall.store(now.wall.as_second(), Ordering::Relaxed);
+        self.last_boot.store(now.boot.0.as_secs(), Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if let Some(min_ttl) = min_ttl {
+            self.min_ttl.fetch_max(min_ttl.as_secs(), Ordering::Relaxed);
+        }
+    }
+
+    /// A new token came: what was asked for two tokens ago is forgotten.
+    fn turn(&self) {
+        let lately = self.min_ttl.swap(0, Ordering::Relaxed);
+        self.earlier_min_ttl.store(lately, Ordering::Relaxed);
+    }
+
+    fn demand(&self) -> Demand {
+        let last = Some(self.last_boot.load(Ordering::Relaxed)).filter(|last| *last != u64::MAX);
+        let min_ttl = self.min_ttl.load(Ordering::Relaxed);
+        Demand {
+            last_use: last.map(|secs| BootTime(Duration::from_secs(secs))),
+            uses: self.count.load(Ordering::Relaxed),
+            min_ttl: Duration::from_secs(min_ttl.max(self.earlier_min_ttl.load(Ordering::Relaxed))),
+        }
+    }
 }
 
 impl Slots {
@@ -90,7 +158,7 @@ impl Slot {
             published: ArcSwapOption::empty(),
             failing: AtomicBool::new(false),
             changes: watch::Sender::new(()),
-            last_use: AtomicI64::new(i64::MIN),
+            usage: Usage::new(),
         }
     }
 
@@ -101,9 +169,14 @@ impl Slot {
 
     /// Returns the latest token, if it satisfies the caller, and notes the use.
     pub fn acquire(&self, min_ttl: Option<Duration>, now: Moment) -> Option<Arc<Published>> {
-        self.last_use.store(now.wall.as_second(), Ordering::Relaxed);
+        self.usage.note(min_ttl, now);
         let published = self.published.load();
         published.as_ref().filter(|p| p.token.satisfies(min_ttl, now)).cloned()
+    }
+
+    /// Returns the id of the latest token.
+    pub fn token_id(&self) -> Option<TokenId> {
+        self.published.load().as_ref().map(|published| published.token.id)
     }
 
     /// Tells whether a token can be served at `now` and the last attempt to
@@ -126,7 +199,7 @@ impl Slot {
 
     /// Returns when a token was last asked for.
     pub fn last_use(&self) -> Option<Timestamp> {
-        Timestamp::from_second(self.last_use.load(Ordering::Relaxed)).ok()
+        Timestamp::from_second(self.usage.last_wall.load(Ordering::Relaxed)).ok()
     }
 
     pub(crate) fn published(&self) -> Option<Arc<Published>> {
@@ -134,6 +207,7 @@ impl Slot {
     }
 
     pub(crate) fn publish(&self, published: Published) {
+        self.usage.turn();
         self.published.store(Some(Arc::new(published)));
         self.changes.send_replace(());
     }
@@ -151,12 +225,8 @@ impl Slot {
 }
 
 impl Published {
-    pub(crate) fn new(
-        token: Arc<Token<Grant>>,
-        placements: Vec<Placement>,
-        hosts: Vec<String>,
-    ) -> Self {
-        let mut message = message(&token, placements, hosts);
+    pub(crate) fn new(token: Arc<Token<Grant>>, presentation: Presentation) -> Self {
+        let mut message = message(&token, presentation);
         // Of the right size from the start: growing would leave copies behind.
         let length = prost::encoding::message::encoded_len(1, &message);
         let mut encoded = Zeroizing::new(Vec::with_capacity(length));
@@ -183,11 +253,17 @@ impl Published {
         self.tail(now).encode_raw(buffer);
     }
 
+    /// Returns the `AcquireTokenResponse` for one who has the token already.
+    pub fn unchanged(&self, now: Moment) -> v1::AcquireTokenResponse {
+        v1::AcquireTokenResponse { unchanged: true, ..self.tail(now) }
+    }
+
     /// The part of the answer that changes from call to call.
     fn tail(&self, now: Moment) -> v1::AcquireTokenResponse {
         let remaining = self.token.remaining(now);
         v1::AcquireTokenResponse {
             token: None,
+            unchanged: false,
             remaining: remaining.and_then(|left| left.try_into().ok()),
         }
     }
@@ -208,7 +284,8 @@ impl AsRef<[u8]> for Wiped {
     }
 }
 
-fn message(token: &Token<Grant>, placements: Vec<Placement>, hosts: Vec<String>) -> v1::Token {
+fn message(token: &Token<Grant>, presentation: Presentation) -> v1::Token {
+    let Presentation { placements, hosts, rejection } = presentation;
     let grant = &token.payload;
     let extras = grant.extras.iter();
     v1::Token {
@@ -221,6 +298,17 @@ fn message(token: &Token<Grant>, placements: Vec<Placement>, hosts: Vec<String>)
         extras: extras.map(|(k, v)| (k.clone(), v.expose_secret().to_owned())).collect(),
         placements: placements.into_iter().map(placement).collect(),
         hosts,
+        rejection: Some(self::rejection(rejection)),
+    }
+}
+
+fn rejection(rejection: Rejection) -> v1::Rejection {
+    let body = rejection.body.into_iter();
+    v1::Rejection {
+        statuses: rejection.statuses.into_iter().map(u32::from).collect(),
+        body: body
+            .map(|BodyRule { path, values }| v1::rejection::BodyRule { path, values })
+            .collect(),
     }
 }
 
@@ -256,6 +344,8 @@ mod tests {
             expires_at: Some(tokend_core::after(issued_at, Duration::from_secs(3_600))),
             refresh_at: None,
             taken_up: None,
+            refreshes: None,
+            session: None,
             payload: Grant {
                 value: secret(),
                 token_type: None,
@@ -265,7 +355,12 @@ mod tests {
         };
         let target = Target::Header("Authorization".to_owned());
         let placement = Placement { target, value: secret() };
-        Published::new(Arc::new(token), vec![placement], vec!["a.example".to_owned()])
+        let presentation = Presentation {
+            placements: vec![placement],
+            hosts: vec!["a.example".to_owned()],
+            rejection: Rejection::default(),
+        };
+        Published::new(Arc::new(token), presentation)
     }
 
     #[test]

@@ -15,7 +15,9 @@ mod key;
 mod ledger;
 mod load;
 mod privacy;
+mod quota;
 mod record;
+mod report;
 mod retention;
 mod schema;
 mod seal;
@@ -39,7 +41,7 @@ pub use self::{
     error::{CloseError, OpenError},
     key::{Key, KeyError},
     privacy::Exposed,
-    worker::Worker,
+    worker::{Answer, Worker},
 };
 use self::{
     directory::Directory,
@@ -47,7 +49,7 @@ use self::{
     error::{WriteError, full},
     writer::Writer,
 };
-use crate::ports::{Loaded, Reply, Write};
+use crate::ports::{Findings, Loaded, Query, Reply, Write};
 
 /// An open store. No other process can open it meanwhile.
 pub struct Store<R> {
@@ -131,6 +133,12 @@ impl<R: Random> Store<R> {
                 vec![Err(failure); writes.len()]
             }
         }
+    }
+
+    /// Looks at the ledger.
+    pub fn look(&self, query: &Query) -> Result<Findings, StoreFailure> {
+        report::find(&self.connection, &self.vault, query)
+            .map_err(|error| WriteError::from(error).into_failure(&self.path))
     }
 
     /// Moves what is in the log into the database and closes both.

@@ -28,7 +28,8 @@ Exit status:
   3  no such credential, or not permitted to read it
   4  not available: the daemon isn't running or its socket isn't permitted, or
      the provider is down
-  5  a person must act: the provider refused the credential, or it is damaged
+  5  a person must act: the provider refused the credential, a login has run
+     out, or what is stored is damaged
   6  the limits on issuances allow no new token now
 
 Environment:
@@ -65,8 +66,9 @@ impl From<&Error> for Exit {
             | Error::StoreFull { .. }
             | Error::Refused { code: Code::Unavailable, .. } => Self::Unavailable,
             Error::CredentialRejected { .. }
+            | Error::LoginNeeded { .. }
             | Error::CredentialDamaged { .. }
-            // A reason of a later version: `LOGIN_NEEDED`, say.
+            // A reason of a later version.
             | Error::Refused { code: Code::FailedPrecondition, .. } => Self::PersonNeeded,
             Error::BudgetExhausted { .. } => Self::BudgetSpent,
             _ => Self::Failed,
@@ -100,6 +102,7 @@ mod tests {
             (unavailable, 4),
             (Error::StoreFull { message: message(), retry_after: None }, 4),
             (Error::CredentialRejected { message: message() }, 5),
+            (Error::LoginNeeded { message: message() }, 5),
             (Error::CredentialDamaged { message: message() }, 5),
             (refused(Code::FailedPrecondition), 5),
             (Error::BudgetExhausted { message: message(), retry_after: None }, 6),

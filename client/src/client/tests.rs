@@ -1,114 +1,24 @@
 //! The client against a server of the test's own, over a real socket.
 
+mod server;
+
 use std::{
-    collections::BTreeMap,
     error::Error as _,
     fs,
     os::unix::{
         fs::{PermissionsExt as _, chown},
         net::UnixListener as StdListener,
     },
-    sync::{Arc, Mutex},
 };
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
 use nix::unistd::{Uid, setfsuid};
 use tempfile::TempDir;
-use tokend_proto::{
-    ERROR_DOMAIN, reason,
-    v1::{
-        AcquireTokenResponse, Token as Message,
-        token_service_server::{TokenService, TokenServiceServer},
-    },
-};
-use tokio::{net::UnixListener, task::AbortHandle};
-use tonic::{Code, Response, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::*;
-use crate::ExposeSecret as _;
-
-/// A request and its headers.
-type Asked = (AcquireTokenRequest, BTreeMap<String, String>);
-
-/// Answers by the credential's name, and remembers what it was asked.
-#[derive(Clone, Default)]
-struct Fake {
-    asked: Arc<Mutex<Vec<Asked>>>,
-    authorities: Arc<Mutex<Vec<String>>>,
-}
-
-#[tonic::async_trait]
-impl TokenService for Fake {
-    async fn acquire_token(
-        &self,
-        request: Request<AcquireTokenRequest>,
-    ) -> Result<Response<AcquireTokenResponse>, Status> {
-        let headers = request.metadata().clone().into_headers();
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
-        let message = request.into_inner();
-        self.asked.lock().unwrap().push((message.clone(), headers));
-        match message.name.as_str() {
-            "busy" => std::future::pending().await,
-            "late" => Err(Status::deadline_exceeded("too late")),
-            "denied" => Err(Status::with_error_details(
-                Code::PermissionDenied,
-                "no such credential, or not yours",
-                ErrorDetails::with_error_info(reason::CALLER_NOT_PERMITTED, ERROR_DOMAIN, []),
-            )),
-            name => Ok(Response::new(AcquireTokenResponse {
-                token: Some(Message { value: format!("value of {name}"), ..Message::default() }),
-                remaining: None,
-            })),
-        }
-    }
-}
-
-struct Server {
-    accepting: AbortHandle,
-    connections: Arc<Mutex<Vec<AbortHandle>>>,
-}
-
-impl Server {
-    /// Serves on `path`, in tasks that end with the test's runtime.
-    fn start(fake: &Fake, path: &Path) -> Self {
-        let listener = UnixListener::bind(path).unwrap();
-        let connections = Arc::<Mutex<Vec<AbortHandle>>>::default();
-        let (fake, held) = (fake.clone(), Arc::clone(&connections));
-        let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let authorities = Arc::clone(&fake.authorities);
-                let service = TokenServiceServer::new(fake.clone());
-                let service =
-                    tower::ServiceExt::map_request(service, move |request: http::Request<_>| {
-                        let authority = request.uri().authority().unwrap().to_string();
-                        authorities.lock().unwrap().push(authority);
-                        request
-                    });
-                let connection = tokio::spawn(async move {
-                    auto::Builder::new(TokioExecutor::new())
-                        .http2_only()
-                        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-                        .await
-                });
-                held.lock().unwrap().push(connection.abort_handle());
-            }
-        });
-        Self { accepting: accepting.abort_handle(), connections }
-    }
-
-    fn stop(&self) {
-        self.accepting.abort();
-        self.connections.lock().unwrap().drain(..).for_each(|connection| connection.abort());
-    }
-}
+use crate::{
+    ExposeSecret as _,
+    client::tests::server::{Fake, ID, Server},
+};
 
 fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -129,10 +39,40 @@ async fn gets_a_token_and_says_what_it_needs_of_it() {
     client.token_with("c", options.timeout(Duration::MAX)).await.unwrap();
 
     let asked = fake.asked.lock().unwrap();
-    assert_eq!(asked[0].0, AcquireTokenRequest { name: "a".to_owned(), min_ttl: None });
+    assert_eq!(
+        asked[0].0,
+        AcquireTokenRequest { name: "a".to_owned(), ..AcquireTokenRequest::default() }
+    );
     assert_eq!(asked[1].0.min_ttl, Some(prost_types::Duration { seconds: 90, nanos: 0 }));
     assert_eq!(asked[1].1["grpc-timeout"], "5000000u");
     assert_eq!(*fake.authorities.lock().unwrap(), ["localhost"; 3]);
+}
+
+#[tokio::test]
+async fn a_token_that_the_caller_has_already_is_not_sent_again() {
+    let (_directory, path) = place();
+    let _server = Server::start(&Fake::default(), &path);
+    let client = Client::at(&path);
+
+    let held = client.token("a").await.unwrap();
+    let options = TokenOptions::new();
+    assert!(client.token_if_changed("a", held.id(), options).await.unwrap().is_none());
+    let newer = client.token_if_changed("a", "t-0", options).await.unwrap().unwrap();
+    assert_eq!(newer.id(), ID);
+}
+
+#[tokio::test]
+async fn reports_a_refused_token_by_its_id() {
+    let (_directory, path) = place();
+    let fake = Fake::default();
+    let _server = Server::start(&fake, &path);
+    let client = Client::at(&path);
+
+    let token = client.token("a").await.unwrap();
+    let rejection = Rejection::of(&token).status(401);
+    let ruling = client.report_rejection("a", rejection.clone()).await.unwrap();
+    assert_eq!(ruling, Ruling::Refreshed);
+    assert_eq!(*fake.reported.lock().unwrap(), [rejection.about("a")]);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ fn every_reason_of_the_contract_has_its_variant() {
     let table: &[(&str, Code, &str, bool)] = &[
         (reason::INVALID_NAME, Code::InvalidArgument, "InvalidRequest", false),
         (reason::INVALID_MIN_TTL, Code::InvalidArgument, "InvalidRequest", false),
+        (reason::INVALID_REJECTION, Code::InvalidArgument, "InvalidRequest", false),
         (reason::INVALID_INPUT, Code::InvalidArgument, "InvalidRequest", false),
         (reason::INVALID_PRINCIPAL, Code::InvalidArgument, "InvalidRequest", false),
         (reason::CALLER_NOT_PERMITTED, Code::PermissionDenied, "NotPermitted", false),
@@ -26,6 +27,7 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::SHUTTING_DOWN, Code::Unavailable, "Unavailable", true),
         (reason::STORE_FULL, Code::ResourceExhausted, "StoreFull", true),
         (reason::CREDENTIAL_REJECTED, Code::FailedPrecondition, "CredentialRejected", false),
+        (reason::LOGIN_NEEDED, Code::FailedPrecondition, "LoginNeeded", false),
         (reason::CREDENTIAL_DAMAGED, Code::DataLoss, "CredentialDamaged", false),
         (reason::MIN_TTL_UNSATISFIABLE, Code::OutOfRange, "MinTtlUnsatisfiable", false),
         (reason::CREDENTIAL_EXISTS, Code::AlreadyExists, "Refused", false),

@@ -1,163 +1,187 @@
-//! Limits on issuances.
+//! Limits on issuances: what they allow, for whom, and from when on.
+
+mod forecast;
+#[cfg(test)]
+mod tests;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::{Cause, Stamp};
+pub use self::forecast::{Bound, Usage};
+use crate::{Cause, Stamp, Window};
 
-/// At most `count` issuances in any `window`, which slides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// At most `count` issuances in a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
     /// How many.
     pub count: NonZeroU32,
     /// In what time.
-    pub window: Duration,
+    pub window: Window,
+}
+
+/// What a provider has said of the issuances that are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// How many it allows in all, if it said so.
+    pub limit: Option<NonZeroU32>,
+    /// How many are left until the reset.
+    pub remaining: u32,
+    /// The time from its answer to the reset.
+    pub reset_after: Duration,
+}
+
+/// What is known of the limits of one account at a provider.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget<'a> {
+    /// The limits that are known beforehand.
+    pub limits: &'a [Limit],
+    /// What the provider has said, and when.
+    pub quotas: &'a [(Quota, Stamp)],
+    /// The issuances that count, in any order. Those older than the longest
+    /// window may be left out.
+    pub spent: &'a [Stamp],
+    /// How many credentials share the limits.
+    pub sharers: u32,
+}
+
+/// What the limits allow to whom an issuance has been granted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// The time between refreshes that the limits allow all along; `None` if no
+    /// limit is known.
+    pub pace: Option<Duration>,
+    /// How many more issuances of the same cause they allow now; `u32::MAX` if no
+    /// limit is known.
+    pub room: u32,
+}
+
+/// Whoever has run into a provider's limit asks as late as can be for this long.
+const CAUTION: Duration = Duration::from_secs(24 * 3_600);
+
+impl Budget<'_> {
+    /// Grants one more issuance of this cause at `now` if that keeps all limits
+    /// with what they hold back, and else says how long to wait.
+    ///
+    /// # Errors
+    /// The time after which to ask again.
+    pub fn admit(&self, cause: Cause, now: &Stamp) -> Result<Allowance, Duration> {
+        if cause == Cause::KeepAlive {
+            return Ok(Allowance { pace: self.pace(now), room: u32::MAX });
+        }
+        let stated = self.limits.iter().map(|limit| limit.wait(self.spent, cause, now));
+        let told = self.quotas.iter().map(|quota| self.quota_wait(quota, cause, now));
+        let wait = stated.chain(told).max().unwrap_or_default();
+        if wait.is_zero() {
+            Ok(Allowance { pace: self.pace(now), room: self.room(cause, now) })
+        } else {
+            Err(wait)
+        }
+    }
+
+    /// Returns how many issuances of this cause all limits allow now beside one.
+    fn room(&self, cause: Cause, now: &Stamp) -> u32 {
+        let stated = self.limits.iter().map(|limit| limit.room(self.spent, cause, now));
+        let told = self.quotas.iter().filter_map(|(quota, at)| {
+            let (all, spent, left) = self.told_of(quota, at, now);
+            (!left.is_zero()).then(|| share(all, cause).saturating_sub(spent))
+        });
+        stated.chain(told).min().map_or(u32::MAX, |room| room.saturating_sub(1))
+    }
+
+    /// Returns the time between refreshes of one credential that all limits allow
+    /// all along.
+    fn pace(&self, now: &Stamp) -> Option<Duration> {
+        let stated = self.limits.iter().map(Limit::pace);
+        let told = self.quotas.iter().filter_map(|quota| self.quota_pace(quota, now));
+        let pace = stated.chain(told).max()?;
+        Some(pace.saturating_mul(self.sharers.max(1)))
+    }
+
+    fn quota_pace(&self, (quota, at): &(Quota, Stamp), now: &Stamp) -> Option<Duration> {
+        let age = at.elapsed(now).unwrap_or_default();
+        if quota.remaining == 0 && age < CAUTION {
+            return Some(Duration::MAX);
+        }
+        let (all, spent, left) = self.told_of(quota, at, now);
+        (!left.is_zero()).then(|| left / share(all, Cause::Aging).saturating_sub(spent).max(1))
+    }
+
+    /// Returns how many issuances a quota is about, how many of them are spent, and
+    /// how long it holds.
+    fn told_of(&self, quota: &Quota, at: &Stamp, now: &Stamp) -> (u32, u32, Duration) {
+        let all = quota.all();
+        let spent = all.saturating_sub(quota.remaining).saturating_add(self.since(at, now));
+        (all, spent, quota.reset_after.saturating_sub(at.elapsed(now).unwrap_or_default()))
+    }
+
+    /// Returns how long a quota keeps an issuance from being made.
+    ///
+    /// An operator isn't kept: it is the provider's to refuse, and what a header
+    /// says can be wrong.
+    fn quota_wait(&self, (quota, at): &(Quota, Stamp), cause: Cause, now: &Stamp) -> Duration {
+        let (all, spent, left) = self.told_of(quota, at, now);
+        let exhausted = quota.remaining == 0 || spent >= share(all, cause);
+        if exhausted && cause != Cause::Forced { left } else { Duration::ZERO }
+    }
+
+    /// Counts what has been spent since `at`, beside what the answer of then
+    /// belonged to.
+    fn since(&self, at: &Stamp, now: &Stamp) -> u32 {
+        let age = at.elapsed(now).unwrap_or_default();
+        let younger = |stamp: &&Stamp| stamp.elapsed(now).is_none_or(|elapsed| elapsed < age);
+        u32::try_from(self.spent.iter().filter(younger).count()).unwrap_or(u32::MAX)
+    }
 }
 
 impl Limit {
-    /// Returns how many of the limit an issuance of this cause may find spent and
-    /// still be made.
-    ///
-    /// A quarter is kept back from refreshes, for tokens that are needed at once.
-    /// Whoever has no token at all may use that, too, but for the last one, which
-    /// is an operator's.
-    fn share(&self, cause: Cause) -> u32 {
-        let all = self.count.get();
-        match cause {
-            Cause::Aging | Cause::MinTtl => all - self.reserve(),
-            Cause::Absent => (all - 1).max(1),
-            Cause::Forced => all,
-        }
-    }
-
-    fn reserve(&self) -> u32 {
-        let all = self.count.get();
-        (all / 4).max(1).min(all - 1)
-    }
-
     /// Returns the time between refreshes that the limit allows all along.
-    pub fn pace(&self) -> Duration {
-        self.window / self.share(Cause::Aging)
+    fn pace(&self) -> Duration {
+        self.window.length() / share(self.count.get(), Cause::Aging)
+    }
+
+    /// Returns how long it takes until one more issuance of this cause keeps the
+    /// limit.
+    fn wait(&self, spent: &[Stamp], cause: Cause, now: &Stamp) -> Duration {
+        let mut holds: Vec<Duration> = self.holding(spent, now).collect();
+        holds.sort_unstable_by(|a, b| b.cmp(a));
+        // As many as leave room for one more have to leave the window first.
+        let room = usize::try_from(share(self.count.get(), cause) - 1).unwrap_or(usize::MAX);
+        holds.get(room).copied().unwrap_or_default()
+    }
+
+    fn room(&self, spent: &[Stamp], cause: Cause, now: &Stamp) -> u32 {
+        let used = self.holding(spent, now).count();
+        share(self.count.get(), cause).saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
+    }
+
+    /// Returns how long each issuance that counts goes on counting.
+    fn holding(&self, spent: &[Stamp], now: &Stamp) -> impl Iterator<Item = Duration> {
+        let holds = spent.iter().map(|stamp| self.window.holds(stamp, now));
+        holds.filter(|left| !left.is_zero())
     }
 }
 
-/// Tells whether one more issuance at `now`, of this cause, keeps all `limits`
-/// with what they hold back, and if not, how long to wait.
+impl Quota {
+    /// Returns how many issuances it is about. A provider that doesn't say how
+    /// many it allows in all is taken to allow what is left.
+    fn all(&self) -> u32 {
+        self.limit.map_or(0, NonZeroU32::get).max(self.remaining).max(1)
+    }
+}
+
+/// Returns how many of `all` an issuance of this cause may find spent and still
+/// be made.
 ///
-/// `spent` are the issuances that count, in any order; those older than the
-/// longest window may be left out. One that lies in the future counts as if it
-/// had happened now: a clock that was set back must not refill a budget.
-pub fn admit(spent: &[Stamp], limits: &[Limit], cause: Cause, now: &Stamp) -> Result<(), Duration> {
-    let ages: Vec<Duration> =
-        spent.iter().map(|stamp| stamp.elapsed(now).unwrap_or_default()).collect();
-    let waits = limits.iter().map(|limit| wait(&ages, limit.window, limit.share(cause)));
-    let wait = waits.max().unwrap_or_default();
-    if wait.is_zero() { Ok(()) } else { Err(wait) }
+/// A quarter is kept back from refreshes, for tokens that are needed at once.
+/// Whoever has no token or one that an API refused may use that, too, but for the
+/// last one, which is an operator's.
+fn share(all: u32, cause: Cause) -> u32 {
+    match cause {
+        Cause::Aging | Cause::MinTtl => all - reserve(all),
+        Cause::Absent | Cause::Rejected => (all - 1).max(1),
+        Cause::Forced | Cause::KeepAlive => all,
+    }
 }
 
-/// Returns how long it takes until fewer than `count` are in the window.
-fn wait(ages: &[Duration], window: Duration, count: u32) -> Duration {
-    let mut inside: Vec<Duration> = ages.iter().copied().filter(|age| *age < window).collect();
-    inside.sort_unstable();
-    // The count-th youngest has to leave the window first.
-    let position = usize::try_from(count - 1).unwrap_or(usize::MAX);
-    inside.get(position).map_or(Duration::ZERO, |age| window.saturating_sub(*age))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{BootId, BootTime, Moment};
-
-    fn at(secs: u64) -> Stamp {
-        let boot = BootTime(Duration::from_secs(secs));
-        let wall = "2026-01-01T00:00:00Z".parse().unwrap();
-        Stamp { moment: Moment { wall, boot }, boot_id: BootId([1; 16]), date: None }
-    }
-
-    fn limit(count: u32, secs: u64) -> Limit {
-        Limit { count: NonZeroU32::new(count).unwrap(), window: Duration::from_secs(secs) }
-    }
-
-    #[test]
-    fn admits_up_to_the_limit_and_then_says_how_long_to_wait() {
-        let hourly = [limit(2, 3_600)];
-        assert_eq!(admit(&[], &hourly, Cause::Forced, &at(0)), Ok(()));
-        assert_eq!(admit(&[at(0)], &hourly, Cause::Forced, &at(10)), Ok(()));
-        let full = admit(&[at(0), at(10)], &hourly, Cause::Forced, &at(20));
-        assert_eq!(full, Err(Duration::from_secs(3_580)));
-        assert_eq!(admit(&[at(0), at(10)], &hourly, Cause::Forced, &at(3_600)), Ok(()));
-    }
-
-    #[test]
-    fn the_strictest_of_several_limits_holds() {
-        let limits = [limit(1, 60), limit(2, 3_600)];
-        assert_eq!(admit(&[at(0)], &limits, Cause::Forced, &at(10)), Err(Duration::from_secs(50)));
-        let both = admit(&[at(0), at(100)], &limits, Cause::Forced, &at(120));
-        assert_eq!(both, Err(Duration::from_secs(3_480)));
-    }
-
-    #[test]
-    fn what_is_held_back_for_whom() {
-        for (count, aging, absent, forced) in [
-            (1, 1, 1, 1),
-            (2, 1, 1, 2),
-            (4, 3, 3, 4),
-            (10, 8, 9, 10),
-            (24, 18, 23, 24),
-            (50, 38, 49, 50),
-        ] {
-            let limit = limit(count, 60);
-            let shares = [Cause::Aging, Cause::MinTtl, Cause::Absent, Cause::Forced];
-            let shares = shares.map(|cause| limit.share(cause));
-            assert_eq!(shares, [aging, aging, absent, forced], "{count}");
-        }
-    }
-
-    #[test]
-    fn a_refresh_leaves_the_reserve_alone() {
-        let daily = [limit(4, 86_400)];
-        let spent = [at(0), at(10), at(20)];
-        assert!(admit(&spent, &daily, Cause::Aging, &at(30)).is_err());
-        assert!(admit(&spent, &daily, Cause::Absent, &at(30)).is_err());
-        assert_eq!(admit(&spent, &daily, Cause::Forced, &at(30)), Ok(()));
-        assert_eq!(admit(&spent[..2], &daily, Cause::Aging, &at(30)), Ok(()));
-    }
-
-    #[test]
-    fn an_issuance_in_the_future_counts_as_one_now() {
-        let refused = admit(&[at(5_000)], &[limit(1, 60)], Cause::Forced, &at(10));
-        assert_eq!(refused, Err(Duration::from_secs(60)));
-    }
-
-    proptest! {
-        #[test]
-        fn no_window_ever_holds_more_than_its_limit(
-            gaps in prop::collection::vec(0_u64..400, 1..200),
-            count in 1_u32..6,
-            window in 1_u64..1_000,
-        ) {
-            let limit = limit(count, window);
-            let mut now = 0;
-            let mut spent = Vec::new();
-            for gap in gaps {
-                now += gap;
-                match admit(&spent, &[limit], Cause::Forced, &at(now)) {
-                    Ok(()) => spent.push(at(now)),
-                    Err(wait) => {
-                        let free = now + wait.as_secs();
-                        prop_assert!(admit(&spent, &[limit], Cause::Forced, &at(free)).is_ok());
-                        prop_assert!(admit(&spent, &[limit], Cause::Forced, &at(free - 1)).is_err());
-                    }
-                }
-            }
-            for first in &spent {
-                let inside = spent.iter().filter(|s| {
-                    first.elapsed(s).is_some_and(|age| age < limit.window)
-                });
-                prop_assert!(inside.count() <= count as usize);
-            }
-        }
-    }
+fn reserve(all: u32) -> u32 {
+    (all / 4).max(1).min(all - 1)
 }

@@ -1,8 +1,12 @@
 //! The life of one credential: what it holds, what it is doing, what comes next.
 
+mod arrival;
 mod effect;
 mod input;
 mod issuance;
+mod patience;
+mod rejection;
+mod request;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -11,35 +15,47 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use self::issuance::settle;
+use self::{arrival::Arrival, issuance::settle, rejection::Rejections, request::refusals};
 pub use self::{
-    effect::{Cause, Effect},
-    input::{History, Input, Receipt, Waiter, WaiterId},
+    effect::{Cause, Effect, Operation},
+    input::{Fate, History, Input, Receipt, Waiter, WaiterId},
+    rejection::{Caller, Report, Reports, Ruling},
     view::{State, View},
 };
 use crate::{
-    BootTime, IssuanceId, Moment, Random, Refusal, Setback, Token, TokenId, Verdict, refresh_at,
+    Allowance, BootTime, Demand, IssuanceId, Moment, Policy, Random, Refusal, Setback, Terms,
+    Token, Verdict, failure::LONGEST_WAIT, schedule::brief,
 };
 
 #[derive(Debug)]
 pub(crate) struct Credential<P> {
-    /// The time between refreshes that the limits allow.
-    pace: Duration,
+    terms: Terms,
+    /// When it was taken up, which counts as a use.
+    since: BootTime,
     token: Option<Arc<Token<P>>>,
     activity: Activity<P>,
+    /// What the limits allowed last.
+    allowance: Allowance,
     consecutive_failures: u32,
     store_failures: u32,
     setback: Option<(Setback, Timestamp)>,
+    rejections: Rejections,
 }
 
 /// What is under way. Whether a usable token is held is another question: any
 /// of these can go on beside one.
 #[derive(Debug)]
 enum Activity<P> {
-    /// Nothing, until the token is due or a caller comes.
-    Resting,
+    /// Nothing, until it is time or a caller comes.
+    Resting(Next),
     /// An issuance. Everyone who asks meanwhile waits for it.
-    Issuing { issuance: IssuanceId, step: Step<P>, waiters: Vec<Waiter> },
+    Issuing {
+        issuance: IssuanceId,
+        cause: Cause,
+        step: Step<P>,
+        waiters: Vec<Waiter>,
+        reporters: Vec<WaiterId>,
+    },
     /// A wait after a failure or for the budget.
     Waiting { retry_at: BootTime },
     /// A token came but couldn't be written; writing is tried again, nothing is
@@ -50,10 +66,23 @@ enum Activity<P> {
     Refused,
 }
 
+/// When one that rests is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// When the token is to be replaced.
+    Due,
+    /// Then.
+    At(BootTime),
+    /// When someone asks for a token.
+    Asked,
+}
+
 #[derive(Debug)]
 enum Step<P> {
-    Reserving(Cause),
-    Sending,
+    /// Others of the same provider go first.
+    Queued,
+    Reserving(Operation),
+    Sending(Operation),
     Persisting(Arc<Token<P>>, Receipt),
 }
 
@@ -69,49 +98,82 @@ pub(crate) enum Deadline {
     Boot(BootTime),
 }
 
-/// One look at a credential: when it happens, what is drawn, what is to be done.
+/// One look at a credential: when it happens, what is drawn, what callers want,
+/// what is to be done.
 pub(crate) struct Turn<'a, P> {
     pub(crate) now: Moment,
     pub(crate) random: &'a mut dyn Random,
+    pub(crate) demand: Demand,
+    /// How long the provider takes for an answer, at worst.
+    pub(crate) latency: Duration,
     pub(crate) effects: Vec<Effect<P>>,
 }
 
-impl<P> Credential<P> {
+/// Someone who asked within this time uses a credential.
+const USED_WITHIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// A refresh that is late by this has been missed: the machine slept, the clock
+/// was set or the daemon was down. With it were all others ..
+const MISSED: Duration = Duration::from_secs(60);
+
+/// .. and they are made up for within this, not all at once.
+const MADE_UP_WITHIN: Duration = Duration::from_secs(60);
+
+/// A token that no one uses isn't looked at more often.
+const LEAST_LOOK: Duration = Duration::from_secs(30);
+
+impl<P: Clone> Credential<P> {
     /// Takes a credential up from the store.
     pub(crate) fn load(
         token: Option<Token<P>>,
         history: History,
-        pace: Duration,
+        terms: Terms,
+        new: bool,
         turn: &mut Turn<'_, P>,
     ) -> Self {
         let token = token.map(|token| Arc::new(Token { taken_up: Some(turn.now), ..token }));
         if let Some(token) = &token {
             turn.effects.push(Effect::Publish(Arc::clone(token)));
         }
-        let consecutive_failures = history.consecutive_failures;
-        let (activity, setback) = match history.last_failure {
-            None => (Activity::Resting, None),
-            Some((failure, at, ago)) => {
-                let activity = if failure.verdict == Verdict::Denied {
-                    Activity::Refused
-                } else {
-                    let wait =
-                        failure.wait(consecutive_failures, &mut turn.random).saturating_sub(ago);
-                    Activity::Waiting { retry_at: turn.now.boot.after(wait) }
-                };
-                (activity, Some((Setback::Issuance(failure), at)))
-            }
+        let next = match terms.policy {
+            Policy::Always | Policy::Used => Next::Due,
+            Policy::OnDemand => Next::Asked,
         };
-        Self { pace, token, activity, consecutive_failures, store_failures: 0, setback }
+        let mut credential = Self {
+            terms,
+            since: turn.now.boot,
+            token,
+            activity: Activity::Resting(next),
+            allowance: Allowance::default(),
+            consecutive_failures: history.consecutive_failures,
+            store_failures: 0,
+            setback: None,
+            rejections: Rejections::default(),
+        };
+        if let Some((failure, at, ago)) = history.last_failure {
+            let consecutive = credential.consecutive_failures;
+            let wait = failure.wait(consecutive, LONGEST_WAIT, &mut turn.random);
+            credential.activity = if failure.verdict == Verdict::Denied {
+                Activity::Refused
+            } else {
+                Activity::Waiting { retry_at: turn.now.boot.after(wait.saturating_sub(ago)) }
+            };
+            credential.setback = Some((credential.setback_of(failure), at));
+        } else if new {
+            credential.start(Cause::Absent, Vec::new(), turn);
+        }
+        credential
     }
 
     pub(crate) fn handle(&mut self, input: Input<P>, turn: &mut Turn<'_, P>) {
         match input {
             // The shell loads a credential once; the keeper takes care of it.
             Input::Loaded { .. } => {}
+            Input::Settled(terms) => self.settled(terms),
             Input::Requested(waiter) => self.requested(waiter, turn),
             Input::Forced(waiter) => self.forced(waiter, turn),
-            Input::Reserved(id) => self.reserved(id, turn),
+            Input::Reported(report) => self.reported(report, turn),
+            Input::Reserved { issuance, allowance } => self.reserved(issuance, allowance, turn),
             Input::Refused { issuance, retry_after } => {
                 self.refused(issuance, retry_after, turn);
             }
@@ -120,23 +182,33 @@ impl<P> Credential<P> {
                     self.give_up(Setback::Impossible(message), Activity::Refused, turn);
                 }
             }
-            Input::Issued { issuance, sent_at, lifetime, payload, receipt } => {
-                if self.is_sending(issuance) {
-                    let token = Token {
-                        id: TokenId::draw(&mut turn.random),
-                        issued_at: sent_at,
-                        expires_at: lifetime.end(sent_at),
-                        refresh_at: refresh_at(sent_at, lifetime, self.pace, &mut turn.random),
-                        taken_up: Some(turn.now),
-                        payload,
-                    };
+            Input::Issued {
+                issuance,
+                sent_at,
+                lifetime,
+                same,
+                refreshable,
+                session,
+                payload,
+                receipt,
+            } => {
+                if let Some(operation) = self.sending(issuance) {
+                    let came = Arrival { sent_at, lifetime, same, refreshable, session };
+                    let token = self.arrived(operation, came, payload, turn);
                     self.issued(issuance, token, receipt, turn);
                 }
             }
-            Input::Failed { issuance, sent, failure, receipt } => {
-                if self.is_sending(issuance) {
-                    settle(issuance, sent, &failure, receipt, turn);
-                    self.failed(failure, turn);
+            Input::KeptAlive { issuance, sent_at, receipt } => {
+                if self.sending(issuance) == Some(Operation::KeepAlive)
+                    && let Some(token) = self.prolonged(sent_at, turn)
+                {
+                    self.issued(issuance, token, receipt, turn);
+                }
+            }
+            Input::Failed { issuance, fate, failure, receipt } => {
+                if let Some(operation) = self.sending(issuance) {
+                    settle(issuance, fate, &failure, receipt, turn);
+                    self.failed(operation, fate, failure, turn);
                 }
             }
             Input::Persisted(id) => self.persisted(id, turn),
@@ -154,11 +226,19 @@ impl<P> Credential<P> {
         match &self.activity {
             // What failed was asked for out of turn; the token itself isn't due.
             Activity::Waiting { .. } if !self.is_token_due(turn.now) => {
-                self.activity = Activity::Resting;
+                self.activity = Activity::Resting(Next::Due);
             }
-            Activity::Resting | Activity::Waiting { .. } => {
-                let cause = self.cause(Cause::Aging, turn.now);
-                self.start(cause, Vec::new(), turn);
+            Activity::Resting(_) | Activity::Waiting { .. } if !self.is_used(turn) => {
+                self.activity = Activity::Resting(self.next_look(turn.now));
+            }
+            Activity::Resting(Next::Due) if self.is_missed(turn.now) => {
+                let fraction = turn.random.fraction();
+                let left = self.remaining(turn.now);
+                let wait = MADE_UP_WITHIN.min(left / 4).mul_f64(fraction);
+                self.activity = Activity::Resting(Next::At(turn.now.boot.after(wait)));
+            }
+            Activity::Resting(_) | Activity::Waiting { .. } => {
+                self.start(Cause::Aging, Vec::new(), turn);
             }
             Activity::Unsaved { .. } => self.save_again(Vec::new(), turn),
             Activity::Issuing { .. } | Activity::Refused => {}
@@ -172,93 +252,60 @@ impl<P> Credential<P> {
 
     /// Answers everyone who waits; the credential is gone.
     pub(crate) fn remove(self) -> Vec<Effect<P>> {
-        match self.activity {
-            Activity::Issuing { waiters, .. } => refusals(waiters, &Refusal::Removed).collect(),
-            _ => Vec::new(),
-        }
+        let Activity::Issuing { waiters, reporters, .. } = self.activity else {
+            return Vec::new();
+        };
+        let superseded =
+            reporters.into_iter().map(|waiter| Effect::Rule { waiter, ruling: Ruling::Superseded });
+        refusals(waiters, &Refusal::Removed).chain(superseded).collect()
+    }
+
+    pub(crate) fn provider(&self) -> &Arc<str> {
+        &self.terms.provider
     }
 
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         match &self.activity {
-            Activity::Resting => match &self.token {
+            Activity::Resting(Next::Due) => match &self.token {
                 Some(token) => token.due().map(|(wall, boot)| Deadline::Token { wall, boot }),
                 None => Some(Deadline::Now),
             },
+            Activity::Resting(Next::At(at)) => Some(Deadline::Boot(*at)),
             Activity::Waiting { retry_at } | Activity::Unsaved { retry_at, .. } => {
                 Some(Deadline::Boot(*retry_at))
             }
-            Activity::Issuing { .. } | Activity::Refused => None,
+            Activity::Resting(Next::Asked) | Activity::Issuing { .. } | Activity::Refused => None,
         }
     }
 
-    fn requested(&mut self, waiter: Waiter, turn: &mut Turn<'_, P>) {
-        // It may have been published since the caller looked.
-        if let Some(token) = self.usable(turn.now).filter(|t| t.satisfies(waiter.min_ttl, turn.now))
-        {
-            let answer = Ok(Arc::clone(token));
-            turn.effects.push(Effect::Answer { waiter: waiter.id, answer });
-            return;
-        }
-        if let Some(life) = self.unsatisfiable(waiter.min_ttl, turn.now) {
-            turn.effects.extend(refusals([waiter], &Refusal::MinTtlUnsatisfiable { life }));
-            return;
-        }
-        if let Activity::Issuing { waiters, .. } = &mut self.activity {
-            waiters.push(waiter);
-        } else if matches!(self.activity, Activity::Resting) || self.is_due(turn.now) {
-            let cause = self.cause(Cause::MinTtl, turn.now);
-            match self.activity {
-                Activity::Unsaved { .. } => self.save_again(vec![waiter], turn),
-                _ => self.start(cause, vec![waiter], turn),
-            }
-        } else {
-            let refusal = self.refusal(turn.now);
-            turn.effects.extend(refusals([waiter], &refusal));
-        }
-    }
-
-    fn forced(&mut self, id: WaiterId, turn: &mut Turn<'_, P>) {
-        let waiter = Waiter { id, min_ttl: Some(Duration::ZERO) };
-        match &mut self.activity {
-            Activity::Issuing { waiters, .. } => waiters.push(waiter),
-            // The provider has answered already; what is missing is the write.
-            Activity::Unsaved { .. } => self.save_again(vec![waiter], turn),
-            Activity::Resting | Activity::Waiting { .. } | Activity::Refused => {
-                self.start(Cause::Forced, vec![waiter], turn);
-            }
-        }
-    }
-
-    /// What a caller is told for whom no token is held and none is under way.
-    fn refusal(&self, now: Moment) -> Refusal {
-        let retry_after = match &self.activity {
-            Activity::Waiting { retry_at } | Activity::Unsaved { retry_at, .. } => {
-                now.boot.until(*retry_at)
-            }
-            Activity::Resting | Activity::Issuing { .. } | Activity::Refused => Duration::ZERO,
-        };
-        match &self.setback {
-            Some((setback, _)) => setback.refusal(retry_after),
-            None => Refusal::Unavailable { retry_after, message: "no token yet".to_owned() },
+    /// Other terms hold from now on; what is under way goes on.
+    fn settled(&mut self, terms: Terms) {
+        self.terms = terms;
+        if let Activity::Resting(next) = &mut self.activity {
+            *next = Next::Due;
         }
     }
 
     /// Returns why an issuance is wanted now, which is for another reason than
-    /// `other` if there is no token that callers could do with.
-    fn cause(&self, other: Cause, now: Moment) -> Cause {
-        let held = self.usable(now).is_some_and(|token| token.satisfies(None, now));
-        if held { other } else { Cause::Absent }
+    /// `other` if the token that is held will have ended before the next comes.
+    fn cause(&self, other: Cause, turn: &Turn<'_, P>) -> Cause {
+        let lasts = self.usable(turn.now).is_some_and(|token| {
+            let life = token.life().unwrap_or(Duration::MAX);
+            token.remaining(turn.now).is_none_or(|left| left > brief(life, turn.latency))
+        });
+        match other {
+            Cause::Aging | Cause::MinTtl if !lasts => Cause::Absent,
+            other => other,
+        }
     }
 
     fn usable(&self, now: Moment) -> Option<&Arc<Token<P>>> {
         self.token.as_ref().filter(|token| !token.is_expired(now))
     }
 
-    /// Returns the life of the token that is held if no token of that life can
-    /// satisfy `min_ttl`. Asking the provider would only spend an issuance.
-    fn unsatisfiable(&self, min_ttl: Option<Duration>, now: Moment) -> Option<Duration> {
-        let token = self.usable(now).filter(|token| token.never_satisfies(min_ttl))?;
-        token.life()
+    fn remaining(&self, now: Moment) -> Duration {
+        self.usable(now)
+            .map_or(Duration::ZERO, |token| token.remaining(now).unwrap_or(Duration::MAX))
     }
 
     /// Tells whether there is no usable token, or one that is to be replaced.
@@ -266,14 +313,35 @@ impl<P> Credential<P> {
         self.usable(now).is_none_or(|token| token.is_due(now))
     }
 
-    fn is_reserving(&self, id: IssuanceId) -> bool {
-        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Reserving(_), .. }
-            if *issuance == id)
+    /// Tells whether callers use the credential, so that a token is to be at hand.
+    fn is_used(&self, turn: &Turn<'_, P>) -> bool {
+        match self.terms.policy {
+            Policy::Always => true,
+            Policy::OnDemand => false,
+            Policy::Used => {
+                let last = turn.demand.last_use.map_or(self.since, |at| at.max(self.since));
+                let life = self.token.as_ref().and_then(|token| token.life()).unwrap_or_default();
+                last.until(turn.now.boot) < USED_WITHIN.max(life)
+            }
+        }
     }
 
-    fn is_sending(&self, id: IssuanceId) -> bool {
-        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Sending, .. }
-            if *issuance == id)
+    /// Returns when to see whether callers use the credential again: those whom
+    /// the published token serves aren't heard of.
+    fn next_look(&self, now: Moment) -> Next {
+        let left = self.remaining(now);
+        if self.terms.policy == Policy::OnDemand || left.is_zero() {
+            return Next::Asked;
+        }
+        Next::At(now.boot.after((left / 2).max(LEAST_LOOK)))
+    }
+
+    fn is_missed(&self, now: Moment) -> bool {
+        let due = self.usable(now).and_then(|token| token.due());
+        due.is_some_and(|(wall, boot)| {
+            let by_wall = Duration::try_from(now.wall.duration_since(wall)).unwrap_or_default();
+            by_wall.max(boot.until(now.boot)) > MISSED
+        })
     }
 
     fn is_due(&self, now: Moment) -> bool {
@@ -284,13 +352,4 @@ impl<P> Credential<P> {
             None => false,
         }
     }
-}
-
-fn refusals<P>(
-    waiters: impl IntoIterator<Item = Waiter>,
-    refusal: &Refusal,
-) -> impl Iterator<Item = Effect<P>> {
-    let answer =
-        |waiter: Waiter| Effect::Answer { waiter: waiter.id, answer: Err(refusal.clone()) };
-    waiters.into_iter().map(answer)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Random;
+use crate::{Quota, Random};
 
 /// An issuance that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub enum Setback {
     /// The limits allowed no issuance.
     #[error("the limit on issued tokens is reached")]
     Budget,
+    /// What a person's login left behind isn't accepted any more.
+    #[error("{0}")]
+    LoginNeeded(String),
     /// No issuance is possible with what is configured.
     #[error("{0}")]
     Impossible(String),
@@ -76,6 +79,12 @@ pub enum Refusal {
         /// What the provider said.
         message: String,
     },
+    /// What a person's login left behind isn't accepted any more.
+    #[error("a new login is needed: {message}")]
+    LoginNeeded {
+        /// What the provider said.
+        message: String,
+    },
     /// No issuance is possible with what is configured.
     #[error("no token can be asked for: {message}")]
     Impossible {
@@ -104,9 +113,9 @@ pub enum Refusal {
 /// No wait is shorter: no failure may become a busy loop, whatever is drawn.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 
-/// The longest wait of tokend's own choice. A provider that comes back is
-/// noticed within this.
-const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+/// The longest wait of tokend's own choice while a token is held. A provider that
+/// comes back is noticed within this.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
 /// The longest wait that a provider can demand: more is taken for an error.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
@@ -137,6 +146,7 @@ impl Setback {
                 Refusal::Unavailable { retry_after, message: message.clone() }
             }
             Self::Budget => Refusal::BudgetExhausted { retry_after },
+            Self::LoginNeeded(message) => Refusal::LoginNeeded { message: message.clone() },
             Self::Impossible(message) => Refusal::Impossible { message: message.clone() },
             Self::Store(failure) => Refusal::Store { failure: failure.clone(), retry_after },
         }
@@ -147,19 +157,28 @@ impl Failure {
     /// Returns how long to wait after the `consecutive`-th failure in a row.
     ///
     /// Exponential back-off with full jitter: the wait is drawn evenly up to a
-    /// bound that doubles each time. Retry-After wins if it is longer.
-    pub fn wait(&self, consecutive: u32, random: &mut impl Random) -> Duration {
+    /// bound that doubles each time, but not beyond `longest`. Retry-After wins if
+    /// it is longer.
+    pub fn wait(&self, consecutive: u32, longest: Duration, random: &mut impl Random) -> Duration {
         let base = match self.verdict {
             Verdict::Limited => LIMITED_BASE,
             Verdict::Denied | Verdict::Transient => TRANSIENT_BASE,
         };
         let doublings = consecutive.saturating_sub(1).min(16);
-        let bound = (base * (1 << doublings)).min(LONGEST_WAIT);
+        let bound = (base * (1 << doublings)).min(longest);
         let fraction = random.fraction();
         let drawn = LEAST_WAIT + bound.mul_f64(fraction);
         let demanded = self.retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
         let jitter = demanded.mul_f64(DEMAND_JITTER).min(LONGEST_DEMAND_JITTER);
         drawn.max(demanded + jitter.mul_f64(fraction))
+    }
+
+    /// Returns what the failure tells of the provider's limits: whoever is told
+    /// to wait has none left until then, and with it everyone of the same account.
+    pub fn quota(&self) -> Option<Quota> {
+        let limited = self.verdict == Verdict::Limited;
+        let reset_after = self.retry_after.unwrap_or(LIMITED_BASE).min(LONGEST_RETRY_AFTER);
+        limited.then_some(Quota { limit: None, remaining: 0, reset_after })
     }
 }
 
@@ -175,8 +194,8 @@ mod tests {
 
     fn longest(verdict: Verdict, consecutive: u32) -> u64 {
         let mut random = SplitMix::new(3);
-        let waits =
-            (0..2_000).map(|_| failure(verdict, None).wait(consecutive, &mut random).as_secs());
+        let waits = (0..2_000)
+            .map(|_| failure(verdict, None).wait(consecutive, LONGEST_WAIT, &mut random).as_secs());
         waits.max().unwrap()
     }
 
@@ -194,9 +213,18 @@ mod tests {
     fn no_wait_is_shorter_than_a_second() {
         let mut random = SplitMix::new(5);
         for consecutive in 0..2_000 {
-            let wait = failure(Verdict::Transient, Some(0)).wait(consecutive, &mut random);
+            let wait =
+                failure(Verdict::Transient, Some(0)).wait(consecutive, LONGEST_WAIT, &mut random);
             assert!(wait >= LEAST_WAIT);
         }
+    }
+
+    #[test]
+    fn who_is_told_to_wait_has_none_left_until_then() {
+        let secs = |quota: Option<Quota>| quota.map(|q| (q.remaining, q.reset_after.as_secs()));
+        assert_eq!(secs(failure(Verdict::Limited, Some(120)).quota()), Some((0, 120)));
+        assert_eq!(secs(failure(Verdict::Limited, None).quota()), Some((0, 60)));
+        assert_eq!(secs(failure(Verdict::Transient, Some(120)).quota()), None);
     }
 
     #[test]
@@ -204,7 +232,8 @@ mod tests {
         let mut random = SplitMix::new(5);
         for (demanded, least, most) in [(120, 120, 132), (u64::MAX, 86_400, 86_430)] {
             for _ in 0..1_000 {
-                let wait = failure(Verdict::Transient, Some(demanded)).wait(1, &mut random);
+                let wait =
+                    failure(Verdict::Transient, Some(demanded)).wait(1, LONGEST_WAIT, &mut random);
                 assert!((least..=most).contains(&wait.as_secs()), "{wait:?}");
             }
         }

@@ -7,16 +7,19 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use tokend_core::{BootTime, Effect, History, Input, Keeper, Moment, Name, SplitMix};
+//! use tokend_core::{
+//!     BootTime, Effect, History, Input, Keeper, Moment, Name, SplitMix, Terms,
+//! };
 //!
 //! let mut keeper = Keeper::<&str>::default();
 //! let mut random = SplitMix::new(1);
 //! let now = Moment { wall: "2026-01-01T00:00:00Z".parse()?, boot: BootTime(Duration::ZERO) };
 //! let name: Name = "causely".parse()?;
 //!
-//! let loaded = Input::Loaded { token: None, history: History::default(), pace: Duration::ZERO };
-//! assert!(keeper.handle(now, &mut random, &name, loaded).is_empty());
-//! let due = keeper.wake(now, &mut random, 100);
+//! let (history, terms) = (History::default(), Terms::default());
+//! let loaded = Input::Loaded { token: None, history, terms, new: false };
+//! assert!(keeper.handle(now, &mut random, &(), &name, loaded).is_empty());
+//! let due = keeper.wake(now, &mut random, &(), 100);
 //! assert!(matches!(due[..], [(_, Effect::Reserve { .. })]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -29,16 +32,23 @@ mod keeper;
 mod name;
 mod random;
 mod schedule;
+mod terms;
 mod time;
 mod token;
+mod window;
 
-pub use budget::{Limit, admit};
-pub use credential::{Cause, Effect, History, Input, Receipt, State, View, Waiter, WaiterId};
+pub use budget::{Allowance, Bound, Budget, Limit, Quota, Usage};
+pub use credential::{
+    Caller, Cause, Effect, Fate, History, Input, Operation, Receipt, Report, Reports, Ruling,
+    State, View, Waiter, WaiterId,
+};
 pub use failure::{Failure, Refusal, Setback, StoreFailure, Verdict};
 pub use id::{IssuanceId, TokenId};
 pub use keeper::Keeper;
 pub use name::{InvalidName, Name};
 pub use random::{Random, SplitMix};
-pub use schedule::refresh_at;
-pub use time::{BootId, BootTime, Moment, Stamp, after};
-pub use token::{DEFAULT_MIN_TTL, Lifetime, Token};
+pub use schedule::Circumstances;
+pub use terms::{Callers, Demand, Origin, Policy, Terms};
+pub use time::{BootId, BootTime, Moment, Stamp, after, before};
+pub use token::{DEFAULT_MIN_TTL, Lifetime, Session, Token};
+pub use window::{Period, Window};

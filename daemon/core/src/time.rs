@@ -79,6 +79,11 @@ pub fn after(time: Timestamp, wait: Duration) -> Timestamp {
     time.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
+/// Returns the point `wait` before `time`, or the first one there is.
+pub fn before(time: Timestamp, wait: Duration) -> Timestamp {
+    time.checked_sub(wait).unwrap_or(Timestamp::MIN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

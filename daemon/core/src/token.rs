@@ -6,10 +6,13 @@ use jiff::Timestamp;
 
 use crate::{BootTime, Moment, TokenId, time::after};
 
-/// The life that a token must still have for a caller who doesn't say: time
+/// The life that a token should still have for a caller who doesn't say: time
 /// enough for one request with its retries. For short-lived tokens it is a tenth
-/// of their life.
+/// of their life. Where no newer token can be had, any that is valid has to do.
 pub const DEFAULT_MIN_TTL: Duration = Duration::from_secs(30);
+
+/// Clocks that are this far apart are still taken to agree.
+const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
 
 /// A token: its life, and a payload that the core doesn't look into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +29,24 @@ pub struct Token<P> {
     /// When it was taken up in this boot of the machine: from then on its life
     /// can be measured by a clock that no one can set. It isn't stored.
     pub taken_up: Option<Moment>,
+    /// How often it has been refreshed since it was last asked for with the
+    /// stored secrets; `None` if it can't be refreshed.
+    pub refreshes: Option<u32>,
+    /// How its life can be prolonged, if it ends for lack of use and can be kept
+    /// alive.
+    pub session: Option<Session>,
     /// The secret and what belongs to it.
     pub payload: P,
+}
+
+/// A token that ends if it isn't used for some time, and that can be used to
+/// prevent that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// How long it lives unused.
+    pub idle: Duration,
+    /// When it ends all the same; `None` if it doesn't.
+    pub end: Option<Timestamp>,
 }
 
 /// How long a token lives, as its provider says.
@@ -80,17 +99,17 @@ impl<P> Token<P> {
         self.remaining(now).is_some_and(|left| left.is_zero())
     }
 
-    /// Returns how long callers without a wish can still do with the token.
-    pub(crate) fn serviceable(&self, now: Moment) -> Duration {
-        let remaining = self.remaining(now).unwrap_or(Duration::MAX);
-        remaining.saturating_sub(self.least(None))
-    }
-
     /// Returns when the token is to be replaced, by the wall clock and since
     /// boot, whichever comes first; `None` if it isn't.
+    ///
+    /// A token that seems to come from the future is as old as no one knows, the
+    /// machine's clock being wrong: it is due at once.
     pub(crate) fn due(&self) -> Option<(Timestamp, BootTime)> {
-        let at = self.refresh_at.or(self.expires_at)?;
         let up = self.taken_up?;
+        if between(up.wall, self.issued_at) > CLOCK_SLACK {
+            return Some((up.wall, up.boot));
+        }
+        let at = self.refresh_at.or(self.expires_at)?;
         Some((at, up.boot.after(self.until(up, at))))
     }
 
@@ -145,7 +164,19 @@ mod tests {
         let expires_at = life.map(|secs| after(start.wall, Duration::from_secs(secs)));
         let (id, taken_up) = (TokenId([0; 16]), Some(start));
         let issued_at = start.wall;
-        (Token { id, issued_at, expires_at, refresh_at: None, taken_up, payload: () }, start)
+        (
+            Token {
+                id,
+                issued_at,
+                expires_at,
+                refresh_at: None,
+                taken_up,
+                refreshes: None,
+                session: None,
+                payload: (),
+            },
+            start,
+        )
     }
 
     fn later(start: Moment, wait: Duration) -> Moment {

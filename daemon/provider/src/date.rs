@@ -11,6 +11,15 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 /// keeps tokens, and stay far from every overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// Numbers from here on, in September 2001, are taken for Unix times in seconds.
+pub(crate) const UNIX_SECONDS: f64 = 1e9;
+
+/// From here on, in the year 5138, for Unix times in milliseconds.
+const UNIX_MILLISECONDS: f64 = 1e11;
+
+/// From here on, in the year 5138 again, for nothing known.
+const UNIX_END: f64 = 1e14;
+
 /// Parses an HTTP-date in any of the three forms that RFC 9110 §5.6.7 wants
 /// recipients to accept. A wrong weekday is forgiven.
 pub(crate) fn parse_http(text: &str) -> Option<Timestamp> {
@@ -24,13 +33,30 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     parse_http(text).or_else(|| text.trim().parse().ok())
 }
 
+/// Reads a Unix time in seconds or milliseconds, told apart by size. Smaller and
+/// larger numbers are none.
+pub(crate) fn unix(number: f64) -> Option<Timestamp> {
+    let seconds = match number {
+        _ if number < UNIX_SECONDS => return None,
+        _ if number < UNIX_MILLISECONDS => number,
+        _ if number < UNIX_END => number / 1000.0,
+        _ => return None,
+    };
+    let since = Duration::try_from_secs_f64(seconds).ok()?;
+    Timestamp::UNIX_EPOCH.checked_add(since).ok()
+}
+
 /// Parses a duration as people write it in a definition, `90s` or `1d 12h`. A
 /// day is 24 hours. Zero, negative and endless ones are refused.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    parse_delay(text).filter(|duration| !duration.is_zero())
+}
+
+/// Parses a duration that can be zero, `0s`.
+pub(crate) fn parse_delay(text: &str) -> Option<Duration> {
     let span: Span = text.parse().ok()?;
     let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    let duration = Duration::try_from(exact).ok()?;
-    (!duration.is_zero() && duration <= LONGEST).then_some(duration)
+    Duration::try_from(exact).ok().filter(|duration| *duration <= LONGEST)
 }
 
 /// Returns how long `later` is after `earlier`, zero if it is before it.
@@ -79,6 +105,16 @@ mod tests {
     }
 
     #[test]
+    fn unix_times_are_told_from_other_numbers_by_their_size() {
+        let expected: Timestamp = "2025-06-01T12:10:00Z".parse().unwrap();
+        assert_eq!(unix(1_748_779_800.0), Some(expected));
+        assert_eq!(unix(1_748_779_800_000.0), Some(expected));
+        for number in [f64::NAN, f64::INFINITY, -1_748_779_800.0, 0.0, 3600.0, 1e14] {
+            assert_eq!(unix(number), None, "{number}");
+        }
+    }
+
+    #[test]
     fn reads_durations_with_their_units() {
         for (text, seconds) in [("90s", 90), ("1d", 86_400), ("1h 30m", 5_400), ("24h", 86_400)] {
             assert_eq!(parse_duration(text), Some(Duration::from_secs(seconds)), "{text}");
@@ -86,5 +122,7 @@ mod tests {
         for text in ["", "5", "0s", "-1h", "100 years", "1 month", "soon"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
+        assert_eq!(parse_delay("0s"), Some(Duration::ZERO));
+        assert_eq!(parse_delay("-1s"), None);
     }
 }

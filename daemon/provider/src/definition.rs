@@ -5,25 +5,26 @@ use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use toml::Spanned;
 
 use self::error::{DefinitionError, Fault, Located};
-use self::file::{File, Requests, Text};
+use self::file::{File, Text};
+use self::recipes::Recipes;
 use crate::account::IDENTIFYING;
-use crate::expiry::Expiry;
 use crate::expression::{Names, Scope};
 use crate::input::{AcceptedInputs, Input, declaration};
+use crate::lifetime::{Lifetime, Lifetimes};
 use crate::limit::LimitRule;
 use crate::message::Message;
 use crate::output::Output;
 use crate::placement::{Placement, PlacementError, Presentation};
-use crate::recipe::Recipe;
+use crate::rejection::Rejection;
 use crate::template::Template;
 use crate::verdict::Verdicts;
 use crate::{host, limit, oauth2};
 
 pub(crate) mod error;
 pub(crate) mod file;
+mod recipes;
 
 /// A provider definition: how one API's tokens are asked for, found in its
 /// answers and presented.
@@ -39,11 +40,13 @@ pub struct Definition {
     pub(crate) hosts: Vec<Template>,
     pub(crate) limits: Vec<LimitRule>,
     pub(crate) ca_file: Option<Template>,
-    pub(crate) recipes: Vec<Recipe>,
+    pub(crate) recipes: Recipes,
     pub(crate) output: Output,
     pub(crate) verdicts: Verdicts,
     pub(crate) message: Message,
+    lifetimes: Lifetimes,
     presentation: Presentation,
+    rejection: Rejection,
 }
 
 /// Where a definition comes from.
@@ -97,6 +100,16 @@ impl Definition {
         &self.inputs
     }
 
+    /// What its tokens do that answers don't say.
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
+    }
+
+    /// How the API says that it doesn't take a token any more.
+    pub fn rejection(&self) -> &Rejection {
+        &self.rejection
+    }
+
     /// Tells what to put where in a request to the API.
     ///
     /// # Errors
@@ -129,9 +142,10 @@ fn compile(name: &str, source: Source, text: &str) -> Result<Definition, Located
     let inputs = declaration::declare(&file)?;
     let names = declaration::names(&inputs, &file.output);
     let public = names.public();
-    let recipes = recipes(&mut file, &names.request())?;
+    let recipes = Recipes::compile(&mut file, &names)?;
     let answer = names.answer();
-    let default = lifetime(&file)?;
+    let Lifetime { default, lifetimes, limits } = Lifetime::compile(&file.lifetime)?;
+    let limits = limit::compile(&file.limits, &public)?.into_iter().chain(limits).collect();
     let whole = |text: &Text| Template::compile(text, &public);
     Ok(Definition {
         name: name.to_owned(),
@@ -139,38 +153,19 @@ fn compile(name: &str, source: Source, text: &str) -> Result<Definition, Located
         text: text.to_owned(),
         account: account(&file, &names, &public)?,
         hosts: host::compile(&file.hosts, &public)?,
-        limits: limit::compile(&file.limits, &public)?,
+        limits,
         ca_file: file.http.ca_file.as_ref().map(whole).transpose()?,
         recipes,
         output: Output::compile(&file.output, default, &answer)?,
         verdicts: Verdicts::compile(&file.verdict, &answer)?,
         message: Message::compile(&file.error, &answer)?,
+        lifetimes,
         presentation: Presentation::compile(file.present.as_ref(), &names.presentation())?,
+        rejection: Rejection::compile(&file.rejected)?,
         title: file.title,
         documentation: file.documentation,
         inputs,
     })
-}
-
-fn recipes(file: &mut File, scope: &Scope) -> Result<Vec<Recipe>, Located> {
-    let issues = match (&file.oauth2, file.issue.take().map(Spanned::into_inner)) {
-        (Some(oauth2), None) => {
-            oauth2::complete(&mut file.output, oauth2);
-            oauth2::expand(oauth2.get_ref())?
-        }
-        (None, Some(Requests(issues))) if !issues.is_empty() => issues,
-        (Some(oauth2), Some(_)) => return Err(Fault::TwoForms.at(oauth2.span())),
-        (None, _) => return Err(Fault::NoForm.anywhere()),
-    };
-    issues.iter().map(|issue| Recipe::compile(issue, scope)).collect()
-}
-
-fn lifetime(file: &File) -> Result<Expiry, Located> {
-    match &file.lifetime.default {
-        None => Ok(Expiry::Unknown),
-        Some(text) if text.get_ref() == "never" => Ok(Expiry::Never),
-        Some(text) => limit::duration(text).map(Expiry::After),
-    }
 }
 
 /// Compiles who asks for tokens: what the definition says, else the client id,

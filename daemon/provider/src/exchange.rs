@@ -1,7 +1,7 @@
 //! A token dance in progress: requests out, answers in, an outcome at the end.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, iter};
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -12,15 +12,18 @@ use crate::expression::context;
 use crate::input::AcceptedInputs;
 use crate::mask::{self, Mask};
 use crate::outcome::{Failure, Issued, Outcome, Verdict};
-use crate::recipe::Recipe;
+use crate::renewal::{Held, Opening, Operation};
 use crate::request::{Request, RequestError};
-use crate::verdict;
+use crate::{quota, verdict};
 
 /// A token dance in progress. It waits for the answer to the request that came
 /// with it.
 pub struct Exchange {
     definition: Arc<Definition>,
     inputs: Arc<AcceptedInputs>,
+    operation: Operation,
+    /// What is still good if the answer doesn't bring it anew.
+    kept: Option<Held>,
     started_at: Timestamp,
     mask: Mask,
 }
@@ -35,22 +38,28 @@ pub enum Step {
 }
 
 impl Exchange {
-    /// Starts a dance with inputs that this definition has accepted.
+    /// Starts a dance with inputs that this definition has accepted, and what was
+    /// issued before, if anything was. To issue a token needs nothing that is held;
+    /// only a definition whose `[issue]` sends a refresh token goes on from it.
     ///
     /// # Errors
-    /// If no request can be made of the inputs, which only a person can mend.
+    /// If no request can be made of the inputs, which only a person can mend, or
+    /// if nothing is held that can be renewed, which [`Definition::can`] tells.
     pub fn start(
         definition: &Arc<Definition>,
         inputs: &Arc<AcceptedInputs>,
+        operation: Operation,
+        held: Option<&Held>,
         now: Timestamp,
     ) -> Result<Step, RequestError> {
-        let context = inputs.context();
-        let request = Recipe::choose(&definition.recipes, &context)?.render(&context)?;
+        let Opening { request, kept } = definition.open(operation, inputs, held)?;
         let exchange = Self {
             definition: Arc::clone(definition),
             inputs: Arc::clone(inputs),
+            operation,
+            kept: kept.cloned(),
             started_at: now,
-            mask: conceal(inputs, &request),
+            mask: conceal(inputs, held, &request),
         };
         Ok(Step::Send(Box::new(exchange), request))
     }
@@ -62,17 +71,26 @@ impl Exchange {
 
     fn read(self, answer: &Answer) -> Outcome {
         let date = answer.date();
-        match self.issued(answer, date) {
-            Ok(issued) => Outcome::Issued(issued),
+        let quotas = match self.operation {
+            Operation::Issue | Operation::Refresh => {
+                quota::read(&answer.headers, date.unwrap_or(self.started_at))
+            }
+            // Who keeps a token alive asks the API, whose quotas count other things.
+            Operation::KeepAlive => Vec::new(),
+        };
+        match self.judged(answer, date) {
+            Ok(Some(issued)) => Outcome::Issued(Issued { quotas, ..issued }),
+            Ok(None) => Outcome::KeptAlive { date },
             Err(Refusal { verdict, message }) => {
                 let retry_after = verdict::retry_after(answer, date);
-                Outcome::Failed(Failure { verdict, retry_after, message, date })
+                Outcome::Failed(Failure { verdict, retry_after, message, date, quotas })
             }
         }
     }
 
-    fn issued(self, answer: &Answer, date: Option<Timestamp>) -> Result<Issued, Refusal> {
-        let Self { definition, inputs, started_at, mut mask } = self;
+    /// Judges an answer and takes the token out of it, if it is to have one.
+    fn judged(self, answer: &Answer, date: Option<Timestamp>) -> Result<Option<Issued>, Refusal> {
+        let Self { definition, inputs, operation, kept, started_at, mut mask } = self;
         let document = Document::read(answer);
         let (status, headers) = (answer.status, &answer.headers);
         let context = context::answer(inputs.context(), status, headers, document.value());
@@ -90,12 +108,15 @@ impl Exchange {
             let message = definition.message.describe(answer, &document, &context, &mask);
             return Err(Refusal { verdict, message });
         }
-        let issued = definition.output.read(&context, started_at, date);
+        if operation == Operation::KeepAlive {
+            return Ok(None);
+        }
+        let issued = definition.output.read(&context, kept.as_ref(), started_at, date);
         let issued = issued.map_err(|error| broken(&error))?;
         // A token that can't be presented must not replace one that can.
         let placements = definition.placements(&inputs, &issued.value, &issued.extras);
         placements.map_err(|error| broken(&error))?;
-        Ok(issued)
+        Ok(Some(issued))
     }
 }
 
@@ -109,15 +130,18 @@ impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
             .field("definition", &self.definition.name())
+            .field("operation", &self.operation)
             .field("started_at", &self.started_at)
             .finish_non_exhaustive()
     }
 }
 
-/// Hides the secrets of the inputs and what the request makes of them.
-fn conceal(inputs: &AcceptedInputs, request: &Request) -> Mask {
+/// Hides the secrets of the inputs, the tokens that are held and what the request
+/// makes of both.
+fn conceal(inputs: &AcceptedInputs, held: Option<&Held>, request: &Request) -> Mask {
     let mut mask = Mask::default();
-    for secret in inputs.secrets().values() {
+    let tokens = held.map(|held| iter::once(&held.value).chain(&held.refresh_token));
+    for secret in inputs.secrets().values().chain(tokens.into_iter().flatten()) {
         mask.hide(secret.expose_secret());
     }
     for value in request.headers.values().filter(|value| value.is_sensitive()) {

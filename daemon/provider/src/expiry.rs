@@ -8,6 +8,10 @@ use minijinja::value::ValueKind;
 
 use crate::date;
 
+/// Life and end may differ by this much before it is worth a word: the one counts
+/// from the request, the other by a clock that shows the time of the answer.
+const TOLERANCE: Duration = Duration::from_secs(60);
+
 /// When a token expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
@@ -53,26 +57,39 @@ impl Told {
             (Some(life), _, _) => Expiry::After(life),
         }
     }
+
+    /// By how much life and end contradict each other, if by more than a minute.
+    /// Without the provider's clock it would be as likely ours that is wrong.
+    pub(crate) fn mismatch(self) -> Option<Duration> {
+        let difference = self.life?.abs_diff(date::between(self.date?, self.end?));
+        (difference > TOLERANCE).then_some(difference)
+    }
 }
 
 /// Reads a number of seconds, given as a number or as a text. Fractions are
 /// dropped, negative numbers are zero, and more than ten years are ten years.
 pub(crate) fn seconds(value: &Value) -> Option<Duration> {
+    let number = number(value)?;
+    let bounded = number.clamp(0.0, date::LONGEST.as_secs_f64());
+    Some(Duration::from_secs(Duration::try_from_secs_f64(bounded).ok()?.as_secs()))
+}
+
+/// Reads an HTTP-date, an RFC 3339 date or a Unix time in seconds or milliseconds,
+/// which is a number or a text.
+pub(crate) fn moment(value: &Value) -> Option<Timestamp> {
+    match number(value) {
+        Some(number) => date::unix(number),
+        None => date::parse(value.as_str()?),
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
     let number: f64 = match value.kind() {
         ValueKind::Number => f64::try_from(value.clone()).ok()?,
         ValueKind::String => value.as_str()?.trim().parse().ok()?,
         _ => return None,
     };
-    if !number.is_finite() {
-        return None;
-    }
-    let bounded = number.clamp(0.0, date::LONGEST.as_secs_f64());
-    Some(Duration::from_secs(Duration::try_from_secs_f64(bounded).ok()?.as_secs()))
-}
-
-/// Reads an HTTP-date or an RFC 3339 date.
-pub(crate) fn moment(value: &Value) -> Option<Timestamp> {
-    date::parse(value.as_str()?)
+    number.is_finite().then_some(number)
 }
 
 #[cfg(test)]
@@ -135,6 +152,42 @@ mod tests {
             ),
         ] {
             assert_eq!(told.resolve(ours, Expiry::Unknown), expected, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_contradiction_counts_from_a_minute_on_and_by_the_clock_of_the_provider() {
+        let date = Some(at("2025-06-01T13:00:00Z"));
+        let end = Some(at("2025-06-01T13:10:00Z"));
+        for (life, date, expected) in [
+            (600, date, None),
+            (540, date, None),
+            (660, date, None),
+            (539, date, Some(61)),
+            (661, date, Some(61)),
+            (3600, None, None),
+        ] {
+            let told = Told { life: Some(Duration::from_secs(life)), end, date };
+            assert_eq!(told.mismatch(), expected.map(Duration::from_secs), "{told:?}");
+        }
+        assert_eq!(Told { life: None, end, date }.mismatch(), None);
+    }
+
+    #[test]
+    fn ends_come_as_dates_and_unix_times() {
+        let expected = Some(at("2025-06-01T12:10:00Z"));
+        for value in [
+            Value::from("2025-06-01T12:10:00Z"),
+            Value::from("Sun, 01 Jun 2025 12:10:00 GMT"),
+            Value::from(1_748_779_800),
+            Value::from(1_748_779_800_000_i64),
+            Value::from("1748779800"),
+            Value::from(" 1748779800000 "),
+        ] {
+            assert_eq!(moment(&value), expected, "{value}");
+        }
+        for value in [Value::from(3600), Value::from("0"), Value::from(true), Value::from("")] {
+            assert_eq!(moment(&value), None, "{value}");
         }
     }
 

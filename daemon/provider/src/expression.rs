@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 use toml::Spanned;
 
 use crate::definition::error::{Fault, Located};
@@ -14,6 +13,7 @@ use crate::definition::file::Text;
 pub(crate) use self::scope::{Names, Scope};
 
 pub(crate) mod context;
+mod filter;
 mod scope;
 mod words;
 
@@ -26,6 +26,9 @@ const FUEL: u64 = 10_000;
 /// length is stack.
 const LONGEST: usize = 1000;
 
+/// The roots of what was issued.
+const HELD: [&str; 3] = ["token", "refresh_token", "extra"];
+
 static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut language = Environment::new();
     // What stays undefined is our error to report, with the selector's text.
@@ -36,9 +39,10 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     for function in functions {
         language.remove_global(&function);
     }
-    language.add_filter("host", host);
-    language.add_filter("int", int);
-    language.add_filter("float", float);
+    language.add_filter("claims", filter::claims);
+    language.add_filter("host", filter::host);
+    language.add_filter("int", filter::int);
+    language.add_filter("float", filter::float);
     language
 });
 
@@ -47,6 +51,7 @@ pub(crate) struct Expression {
     text: String,
     compiled: minijinja::Expression<'static, 'static>,
     secret: bool,
+    held: Vec<String>,
 }
 
 /// An expression failed while it was evaluated.
@@ -87,10 +92,14 @@ impl Expression {
             Fault::Expression(error.detail().unwrap_or("syntax error").to_owned())
         })?;
         let mut secret = false;
+        let mut held = Vec::new();
         let names: BTreeSet<String> = compiled.undeclared_variables(true).into_iter().collect();
         for name in names {
             scope.check(&name)?;
             secret |= name.starts_with("secret.");
+            if HELD.contains(&name.split('.').next().unwrap_or_default()) {
+                held.push(name);
+            }
         }
         // minijinja looks filters and tests up only when it gets to them, so each is
         // tried by itself; what else is called, it comes to when it runs on nothing.
@@ -101,11 +110,14 @@ impl Expression {
             known(&format!("none is {test}"))?;
         }
         known(&text)?;
-        Ok(Self { text, compiled, secret })
+        Ok(Self { text, compiled, secret, held })
     }
 
     /// Evaluates. What isn't there is `undefined`, however deep.
     pub(crate) fn evaluate(&self, context: &Value) -> Result<Value, EvaluationError> {
+        if !self.held.is_empty() && context::is_rehearsal(context) {
+            return Ok(context::any());
+        }
         self.compiled.eval(context.clone()).map_err(|error| EvaluationError {
             expression: self.text.clone(),
             kind: error.kind().to_string(),
@@ -123,9 +135,15 @@ impl Expression {
         self.evaluate(context).map(|value| value.is_true())
     }
 
-    /// Whether a secret goes into the value.
+    /// Whether a secret goes into the value, be it an input or issued.
     pub(crate) fn mentions_secret(&self) -> bool {
-        self.secret
+        self.secret || !self.held.is_empty()
+    }
+
+    /// The names of what was issued that it uses: `token`, `refresh_token` or
+    /// `extra.X`.
+    pub(crate) fn held(&self) -> &[String] {
+        &self.held
     }
 
     /// The expression as it was written.
@@ -171,45 +189,6 @@ pub(crate) fn optional(
     scope: &Scope,
 ) -> Result<Option<Expression>, Located> {
     text.map(|text| Expression::compile(text, scope)).transpose()
-}
-
-/// The filter `int`, of nothing nothing.
-fn int(
-    state: &State<'_, '_>,
-    value: &Value,
-    default: Option<Value>,
-    options: Kwargs,
-) -> Result<Value, Error> {
-    if is_nothing(value, default.as_ref(), &options) {
-        return Ok(Value::UNDEFINED);
-    }
-    filters::int(state, value, default, None, options)
-}
-
-/// The filter `float`, of nothing nothing.
-fn float(
-    state: &State<'_, '_>,
-    value: &Value,
-    default: Option<Value>,
-    options: Kwargs,
-) -> Result<Value, Error> {
-    if is_nothing(value, default.as_ref(), &options) {
-        return Ok(Value::UNDEFINED);
-    }
-    filters::float(state, value, default, options)
-}
-
-/// Jinja's own filters take what isn't there for zero: as a life that would be a
-/// token that has expired.
-fn is_nothing(value: &Value, default: Option<&Value>, options: &Kwargs) -> bool {
-    (value.is_undefined() || value.is_none()) && default.is_none() && !options.has("default")
-}
-
-/// The filter `host`: the host name of a URL.
-fn host(text: &str) -> Result<String, Error> {
-    let url = url::Url::parse(text).ok();
-    let host = url.as_ref().and_then(url::Url::host_str);
-    host.map(str::to_owned).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "not a URL"))
 }
 
 #[cfg(test)]

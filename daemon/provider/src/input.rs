@@ -11,6 +11,7 @@ use crate::account::Account;
 use crate::address::AddressError;
 use crate::expression::context;
 use crate::limit::Limit;
+use crate::renewal::Operation;
 use crate::request::RequestError;
 use crate::suggestion::Suggestion;
 use crate::template::RenderError;
@@ -154,6 +155,14 @@ pub enum InputError {
     /// No request can be made of these inputs.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// No request can be made of these inputs that renews a token.
+    #[error("{operation}: {reason}")]
+    Renewal {
+        /// What it would be for.
+        operation: Operation,
+        /// What is wrong with it.
+        reason: RequestError,
+    },
 }
 
 impl AcceptedInputs {

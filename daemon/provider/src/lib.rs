@@ -13,7 +13,7 @@
 //!
 //! use http::{HeaderMap, StatusCode};
 //! use secrecy::ExposeSecret;
-//! use tokend_provider::{Answer, Exchange, Expiry, Inputs, Library, Outcome, Step};
+//! use tokend_provider::{Answer, Exchange, Expiry, Inputs, Library, Operation, Outcome, Step};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let definition = Library::built_in().get("oauth2-client-credentials").ok_or("no definition")?;
@@ -27,7 +27,8 @@
 //! assert_eq!(inputs.account().as_str(), "auth.example.com/reporting");
 //!
 //! let now = "2025-06-01T12:00:00Z".parse()?;
-//! let Step::Send(exchange, request) = Exchange::start(&definition, &inputs, now)? else {
+//! let step = Exchange::start(&definition, &inputs, Operation::Issue, None, now)?;
+//! let Step::Send(exchange, request) = step else {
 //!     unreachable!("a dance of the kind client credentials starts with a request");
 //! };
 //! assert_eq!(request.url.as_str(), "https://auth.example.com/token");
@@ -63,6 +64,7 @@ mod header;
 mod host;
 mod input;
 mod library;
+mod lifetime;
 mod limit;
 mod mask;
 mod message;
@@ -70,7 +72,10 @@ mod oauth2;
 mod outcome;
 mod output;
 mod placement;
+mod quota;
 mod recipe;
+mod rejection;
+mod renewal;
 mod request;
 #[cfg(test)]
 mod sample;
@@ -78,6 +83,7 @@ mod suggestion;
 mod template;
 mod transport;
 mod verdict;
+mod zone;
 
 pub use self::account::Account;
 pub use self::address::AddressError;
@@ -89,10 +95,15 @@ pub use self::expiry::Expiry;
 pub use self::expression::EvaluationError;
 pub use self::input::{AcceptedInputs, Input, InputError, Inputs, Kind};
 pub use self::library::Library;
-pub use self::limit::Limit;
+pub use self::lifetime::Lifetimes;
+pub use self::limit::{Limit, LimitError, Period, Window};
 pub use self::outcome::{Failure, Issued, Outcome, RetryAfter, Verdict};
 pub use self::placement::{Placement, PlacementError, Target};
+pub use self::quota::Quota;
+pub use self::rejection::{BodyRule, Rejection};
+pub use self::renewal::{Held, Operation};
 pub use self::request::{Request, RequestError};
 pub use self::suggestion::Suggestion;
 pub use self::template::RenderError;
 pub use self::transport::Transport;
+pub use self::zone::UnknownZone;

@@ -1,8 +1,10 @@
 //! Picks the part of an answer that tells people why there is no token.
 
 use http::StatusCode;
+use http::header::LOCATION;
 use minijinja::Value;
 use minijinja::value::ValueKind;
+use url::Url;
 
 use crate::answer::{Answer, Document};
 use crate::definition::error::Located;
@@ -42,7 +44,7 @@ impl Message {
         context: &Value,
         mask: &Mask,
     ) -> String {
-        let status = status(answer.status, document);
+        let status = status(answer, document, mask);
         match self.pick(context).or_else(|| excerpt(answer.status, document)) {
             Some(picked) => mask::cut(&format!("{status}: {}", mask.apply(&picked))),
             None => status,
@@ -75,16 +77,35 @@ fn excerpt(status: StatusCode, document: &Document) -> Option<String> {
     }
 }
 
-fn status(status: StatusCode, document: &Document) -> String {
+fn status(answer: &Answer, document: &Document, mask: &Mask) -> String {
+    let status = answer.status;
     let number = status.as_u16();
     match document {
+        // Its page only says where to, if there is one.
+        _ if status.is_redirection() => match target(answer) {
+            Some(host) => {
+                let host = mask.apply(&host);
+                format!("status {number}, a redirect to {host}, which is never followed")
+            }
+            None => format!("status {number}, a redirect, which is never followed"),
+        },
+        _ if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            format!("status {number}, a proxy on the way wants a login")
+        }
+        _ if status == StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
+            format!("status {number}, the network wants a login")
+        }
         Document::Html => format!("status {number} with an HTML page"),
         Document::Malformed(why) => format!("status {number} with a body that {why}"),
-        _ if status.is_redirection() => {
-            format!("status {number}, a redirect, which is never followed")
-        }
         _ => format!("status {number}"),
     }
+}
+
+/// The host that a redirect points to, if it names one. The rest of the URL can hold
+/// what was sent.
+fn target(answer: &Answer) -> Option<String> {
+    let url = Url::parse(answer.headers.get(LOCATION)?.to_str().ok()?).ok()?;
+    url.host_str().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -7,13 +7,19 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::expiry::Expiry;
+use crate::quota::Quota;
 
 /// How a token dance ended.
 #[derive(Debug)]
 pub enum Outcome {
     /// The provider issued a token.
     Issued(Issued),
-    /// It didn't.
+    /// The token that is held counts as used, and goes on living.
+    KeptAlive {
+        /// The provider's clock, by the answer's `Date` header.
+        date: Option<Timestamp>,
+    },
+    /// It did neither.
     Failed(Failure),
 }
 
@@ -28,13 +34,18 @@ pub struct Issued {
     pub refresh_token: Option<SecretString>,
     /// When the token expires.
     pub expiry: Expiry,
+    /// By how much the life and the end in the answer contradict each other, if by
+    /// more than a minute; the earlier counts.
+    pub expiry_mismatch: Option<Duration>,
     /// The other values that callers need, by the definition's names.
     pub extras: BTreeMap<String, SecretString>,
     /// The provider's clock, by the answer's `Date` header.
     pub date: Option<Timestamp>,
+    /// How many tokens are left, by the answer's headers; at most eight.
+    pub quotas: Vec<Quota>,
 }
 
-/// Why a provider issued no token.
+/// Why a dance came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// What to do about it.
@@ -42,10 +53,12 @@ pub struct Failure {
     /// When the provider wants to be asked again.
     pub retry_after: Option<RetryAfter>,
     /// What happened, for people: at most 200 printable characters in which
-    /// the secrets of the inputs are masked.
+    /// the secrets of the inputs and what was held are masked.
     pub message: String,
     /// The provider's clock, by the answer's `Date` header.
     pub date: Option<Timestamp>,
+    /// How many tokens are left, by the answer's headers; at most eight.
+    pub quotas: Vec<Quota>,
 }
 
 /// What to do about a failure.

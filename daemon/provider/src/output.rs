@@ -14,6 +14,7 @@ use crate::expiry::{self, Expiry, Told};
 use crate::expression::{self, EvaluationError, Expression, Scope};
 use crate::input::declaration;
 use crate::outcome::Issued;
+use crate::renewal::Held;
 
 /// No token is longer: headers of 8 to 64 KiB are the most that servers take,
 /// and a value of this size is a mistaken selector.
@@ -80,26 +81,32 @@ impl Output {
         })
     }
 
-    /// Reads an answer to a request that was sent at `started_at`.
+    /// Reads an answer to a request that was sent at `started_at`. What was `kept`
+    /// is as good as what it doesn't bring anew.
     pub(crate) fn read(
         &self,
         context: &Value,
+        kept: Option<&Held>,
         started_at: Timestamp,
         date: Option<Timestamp>,
     ) -> Result<Issued, OutputError> {
         let token = self.token.find(context)?;
         let token = token.ok_or_else(|| OutputError::Missing(self.token.to_string()))?;
+        let told = self.told(context, date)?;
+        let refresh_token = match find(self.refresh_token.as_ref(), context)? {
+            // One that can't be used is no reason to throw the token away.
+            Some((selector, value)) => self.token(selector, &value).ok(),
+            None => None,
+        };
         Ok(Issued {
             value: self.token(&self.token, &token)?,
             token_type: self.token_type(context)?,
-            refresh_token: match find(self.refresh_token.as_ref(), context)? {
-                // One that can't be used is no reason to throw the token away.
-                Some((selector, value)) => self.token(selector, &value).ok(),
-                None => None,
-            },
-            expiry: self.told(context, date)?.resolve(started_at, self.default),
-            extras: self.extras(context)?,
+            refresh_token: refresh_token.or_else(|| kept?.refresh_token.clone()),
+            expiry: told.resolve(started_at, self.default),
+            expiry_mismatch: told.mismatch(),
+            extras: self.extras(context, kept)?,
             date,
+            quotas: Vec::new(),
         })
     }
 
@@ -156,11 +163,20 @@ impl Output {
         Ok(told)
     }
 
-    fn extras(&self, context: &Value) -> Result<BTreeMap<String, SecretString>, OutputError> {
+    fn extras(
+        &self,
+        context: &Value,
+        kept: Option<&Held>,
+    ) -> Result<BTreeMap<String, SecretString>, OutputError> {
         let mut extras = BTreeMap::new();
         for (name, selector) in &self.extras {
             let named = || selector.to_string();
-            let value = selector.find(context)?.ok_or_else(|| OutputError::Missing(named()))?;
+            let Some(value) = selector.find(context)? else {
+                let kept = kept.and_then(|kept| kept.extras.get(name));
+                let kept = kept.ok_or_else(|| OutputError::Missing(named()))?;
+                extras.insert(name.clone(), kept.clone());
+                continue;
+            };
             if !matches!(value.kind(), ValueKind::String | ValueKind::Number | ValueKind::Bool) {
                 return Err(OutputError::NotText(named()));
             }

@@ -1,24 +1,26 @@
-//! How to make one request from the inputs, as a definition's `[issue]` says.
+//! How to make one request, as a definition's `[issue]`, `[refresh]` or `[keepalive]`
+//! says.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use minijinja::Value;
 use zeroize::Zeroizing;
 
+use self::basic::Credentials;
 use self::body::Tree;
 use self::url::UrlTemplate;
 use crate::definition::error::{Fault, Located};
-use crate::definition::file::{Basic, Fields, Issue, Node, Text};
+use crate::definition::file::{self, Fields, Node, Text};
 use crate::expression::{self, Expression, Scope};
+use crate::header;
 use crate::request::{Request, RequestError};
 use crate::suggestion::Suggestion;
 use crate::template::{RenderError, Template};
-use crate::{escape, header};
 
+mod basic;
 mod body;
+mod choice;
 mod url;
 
 /// The methods by which APIs issue tokens.
@@ -36,15 +38,6 @@ pub(crate) struct Recipe {
     body: Body,
 }
 
-/// User name and password of HTTP Basic.
-#[derive(Debug)]
-struct Credentials {
-    username: Template,
-    password: Template,
-    /// OAuth wants both form-encoded first (RFC 6749 §2.3.1).
-    form_encoded: bool,
-}
-
 #[derive(Debug)]
 enum Body {
     Empty,
@@ -54,7 +47,7 @@ enum Body {
 
 impl Recipe {
     /// Compiles a request table.
-    pub(crate) fn compile(issue: &Issue, scope: &Scope) -> Result<Self, Located> {
+    pub(crate) fn compile(issue: &file::Request, scope: &Scope) -> Result<Self, Located> {
         let headers: Vec<_> = issue
             .headers
             .iter()
@@ -65,13 +58,14 @@ impl Recipe {
         {
             return Err(Fault::TwoAuthorizations.at(basic.username.span()));
         }
+        let basic = issue.basic.as_ref().map(|basic| Credentials::compile(basic, scope));
         Ok(Self {
             when: expression::optional(issue.when.as_ref(), scope)?,
             method: issue.method.as_ref().map_or(Ok(Method::POST), method)?,
             url: UrlTemplate::compile(&issue.url, scope)?,
             query: fields(&issue.query, scope)?,
             headers,
-            basic: issue.basic.as_ref().map(|basic| credentials(basic, scope)).transpose()?,
+            basic: basic.transpose()?,
             body: match (&issue.form, &issue.json) {
                 (None, None) => Body::Empty,
                 (Some(form), None) => Body::Form(fields(form, scope)?),
@@ -79,25 +73,6 @@ impl Recipe {
                 (Some(_), Some(json)) => return Err(Fault::TwoBodies.at(json.span())),
             },
         })
-    }
-
-    /// Finds the first request that is meant for these inputs.
-    pub(crate) fn choose<'a>(
-        recipes: &'a [Self],
-        context: &Value,
-    ) -> Result<&'a Self, RequestError> {
-        let mut conditions = Vec::new();
-        for recipe in recipes {
-            let Some(when) = &recipe.when else {
-                return Ok(recipe);
-            };
-            let applies = when.holds(context);
-            if applies.map_err(|error| RequestError::Condition(error.into()))? {
-                return Ok(recipe);
-            }
-            conditions.push(format!("`{when}`"));
-        }
-        Err(RequestError::NoneApplies { conditions: conditions.join(" or ") })
     }
 
     /// Makes the request.
@@ -149,39 +124,6 @@ impl Recipe {
         }
         Ok(headers)
     }
-}
-
-impl Credentials {
-    fn render(&self, context: &Value) -> Result<Option<HeaderValue>, RequestError> {
-        let render = |part: &str, template: &Template| {
-            template.text(context).map_err(RequestError::render(format!("basic {part}")))
-        };
-        let (Some(username), Some(password)) =
-            (render("user name", &self.username)?, render("password", &self.password)?)
-        else {
-            return Ok(None);
-        };
-        let pair = if self.form_encoded {
-            format!("{}:{}", escape::form(&username), escape::form(&password))
-        } else if username.contains(':') {
-            return Err(RequestError::UserName);
-        } else {
-            format!("{}:{}", *username, *password)
-        };
-        let pair = Zeroizing::new(pair);
-        let text = Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())));
-        let mut value = HeaderValue::from_str(&text).expect("base64 is ASCII");
-        value.set_sensitive(true);
-        Ok(Some(value))
-    }
-}
-
-fn credentials(basic: &Basic, scope: &Scope) -> Result<Credentials, Located> {
-    Ok(Credentials {
-        username: Template::compile(&basic.username, scope)?,
-        password: Template::compile(&basic.password, scope)?,
-        form_encoded: basic.form_encoded,
-    })
 }
 
 fn method(text: &Text) -> Result<Method, Located> {

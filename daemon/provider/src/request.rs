@@ -8,6 +8,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::address::AddressError;
+use crate::renewal::Operation;
 use crate::template::RenderError;
 
 /// A request to send to the provider as it is.
@@ -34,6 +35,12 @@ pub enum RequestError {
     NoneApplies {
         /// The conditions, as the definition writes them.
         conditions: String,
+    },
+    /// No request of the definition goes on from what is held.
+    #[error("there is no [{operation}] for what is held")]
+    NothingHeld {
+        /// What it would be for.
+        operation: Operation,
     },
     /// A part of the request has no value.
     #[error("{part}: {reason}")]

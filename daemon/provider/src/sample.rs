@@ -5,7 +5,10 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
-use crate::{AcceptedInputs, Answer, Definition, Exchange, Inputs, Outcome, Request, Source, Step};
+use crate::{
+    AcceptedInputs, Answer, Definition, Exchange, Held, Inputs, Operation, Outcome, Request,
+    Source, Step,
+};
 
 /// The time at which the exchanges of the tests start.
 pub(crate) fn now() -> Timestamp {
@@ -43,12 +46,22 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8
     }
 }
 
-/// Starts an exchange, which sends a request first.
+/// Starts an exchange that asks for a token, which sends a request first.
 pub(crate) fn start(
     definition: &Arc<Definition>,
     inputs: &Arc<AcceptedInputs>,
 ) -> (Exchange, Request) {
-    match Exchange::start(definition, inputs, now()) {
+    start_from(definition, inputs, Operation::Issue, None)
+}
+
+/// Starts any exchange.
+pub(crate) fn start_from(
+    definition: &Arc<Definition>,
+    inputs: &Arc<AcceptedInputs>,
+    operation: Operation,
+    held: Option<&Held>,
+) -> (Exchange, Request) {
+    match Exchange::start(definition, inputs, operation, held, now()) {
         Ok(Step::Send(exchange, request)) => (*exchange, request),
         Ok(Step::Done(outcome)) => panic!("ended before it started: {outcome:?}"),
         Err(error) => panic!("{error}"),

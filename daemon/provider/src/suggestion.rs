@@ -20,6 +20,11 @@ impl Suggestion {
         }
     }
 
+    /// Says whatever follows the comma.
+    pub(crate) fn saying(text: &str) -> Self {
+        Self(format!(", {text}"))
+    }
+
     /// Suggests to add a table to the definition.
     pub(crate) fn add(table: &str) -> Self {
         Self(format!(", add [{table}]"))

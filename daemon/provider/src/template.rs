@@ -85,6 +85,15 @@ impl Template {
             .any(|part| matches!(part, Part::Hole(expression) if expression.mentions_secret()))
     }
 
+    /// The names of what was issued that it uses.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &str> {
+        let names = self.parts.iter().map(|part| match part {
+            Part::Hole(expression) => expression.held(),
+            Part::Literal(_) => &[],
+        });
+        names.flatten().map(String::as_str)
+    }
+
     /// Renders a typed value. `None` means that the key is to be left out.
     pub(crate) fn value(&self, context: &Value) -> Result<Option<Value>, RenderError> {
         if let Some(expression) = self.as_whole() {

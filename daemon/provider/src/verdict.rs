@@ -13,20 +13,26 @@ use crate::definition::file;
 use crate::expression::{EvaluationError, Expression, Scope};
 use crate::outcome::{RetryAfter, Verdict};
 
-/// Too Many Requests (RFC 6585 §4).
-const LIMITED: &str = "status == 429";
+/// Too Many Requests (RFC 6585 §4), the code of RFC 8628 §3.5, and the codes that
+/// GraphQL servers use, most of which answer everything with 200.
+const LIMITED: &str = "status == 429 or status < 500 and (body.error == 'slow_down' \
+    or body.errors[0].extensions.code in ['RATE_LIMITED', 'THROTTLED', 'TOO_MANY_REQUESTS'])";
 
 /// Unauthorized, and the error codes of RFC 6749 §5.2 and §4.1.2.1 and RFC 8707 §2
-/// that only a person can mend. Some APIs send those with 200, so the status
-/// decides only that the provider isn't out of order. 403 alone is as often a
-/// firewall's word as the provider's.
-const DENIED: &str = "status == 401 or status < 500 and body.error in ['invalid_client', 'invalid_grant', \
-    'unauthorized_client', 'unsupported_grant_type', 'invalid_scope', 'invalid_request', \
-    'access_denied', 'invalid_target']";
+/// that only a person can mend, as well as Apollo's. Some APIs send those with 200,
+/// so the status decides only that the provider isn't out of order, and that it is
+/// the provider who answers: a redirect and 407 are the word of what stands before
+/// it. 403 alone is as often a firewall's as the provider's.
+const DENIED: &str = "status == 401 \
+    or (status < 300 or status >= 400 and status < 500 and status != 407) \
+    and (body.error in ['invalid_client', 'invalid_grant', 'unauthorized_client', \
+    'unsupported_grant_type', 'invalid_scope', 'invalid_request', 'access_denied', \
+    'invalid_target'] or body.errors[0].extensions.code in ['UNAUTHENTICATED', 'FORBIDDEN'])";
 
-/// Success, without any of the ways in which APIs say with 200 that it isn't.
+/// Success, without any of the ways in which APIs say with 200 that it isn't. Codes
+/// aren't among them: what is a success differs from one API to the next.
 const OK: &str = "status >= 200 and status < 300 and not body.error and not body.errors \
-    and body.ok is not false and body.success is not false";
+    and body.ok is not false and body.success is not false and body.status != 'error'";
 
 /// The rules by which answers are judged, in the order limited, denied, ok.
 #[derive(Debug)]

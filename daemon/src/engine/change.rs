@@ -8,7 +8,8 @@ use crate::{
     credential::{Credential, CredentialId, Reader},
     ports::{Clock, Issuer, Store, Write},
 };
-use tokend_core::{History, Input, IssuanceId, Name, Random, StoreFailure};
+use tokend_core::{History, Input, IssuanceId, Name, Policy, Random, StoreFailure};
+use tokend_provider::Limit;
 use tracing::info;
 
 /// What a write that is under way is for.
@@ -25,6 +26,7 @@ pub(super) enum Pending {
 pub(super) enum PendingChange {
     Create { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Update { credential: Arc<Credential>, reply: Reply<Snapshot> },
+    Keep { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Remove { name: Name, reply: Reply<()> },
 }
 
@@ -60,6 +62,19 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 });
                 self.update_readers(changed, author, reply);
             }
+            Change::Keep { name, etag, policy, limits, reply } => {
+                match self.kept(&name, etag.as_deref(), policy, limits) {
+                    Ok(credential) => {
+                        let write = Write::Credential(Arc::clone(&credential));
+                        self.submit_change(
+                            PendingChange::Keep { credential, reply },
+                            author,
+                            write,
+                        );
+                    }
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+            }
             Change::Revoke { name, etag, readers, reply } => {
                 let changed = self.current(&name, etag.as_deref()).and_then(|credential| {
                     let rest = without(&credential, &readers)?;
@@ -87,8 +102,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             (PendingChange::Create { credential, reply }, Ok(())) => {
                 let slot = self.take_up(credential);
                 self.slots.insert(&slot);
-                let (history, pace) = (History::default(), self.pace(&name));
-                self.step(&name, Input::Loaded { token: None, history, pace });
+                let (history, terms) = (History::default(), self.terms(&name));
+                self.step(&name, Input::Loaded { token: None, history, terms, new: true });
                 self.wake();
                 let _ = reply.send(self.snapshot(&name));
             }
@@ -99,12 +114,19 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 }
                 let _ = reply.send(self.snapshot(&name));
             }
-            (PendingChange::Remove { reply, .. }, Ok(())) => {
-                for effect in self.keeper.remove(&name) {
-                    self.carry_out(&name, effect);
+            (PendingChange::Keep { credential, reply }, Ok(())) => {
+                if let Some(entry) = self.entries.get_mut(&name) {
+                    entry.credential = credential;
                 }
-                self.entries.remove(&name);
-                self.slots.remove(&name);
+                let terms = self.terms(&name);
+                self.step(&name, Input::Settled(terms));
+                let _ = reply.send(self.snapshot(&name));
+            }
+            (PendingChange::Remove { reply, .. }, Ok(())) => {
+                let now = self.clock.now();
+                let effects = self.keeper.remove(now, &mut self.random, &*self.slots, &name);
+                self.carry_out_all(effects);
+                self.put_down(&name);
                 self.damaged.retain(
                     |damage| !matches!(&damage.credential, Some((damaged, _)) if *damaged == name),
                 );
@@ -118,7 +140,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn create(&mut self, new: NewCredential) -> Result<Arc<Credential>, Error> {
-        let NewCredential { name, provider, variables, secrets, readers } = new;
+        let NewCredential { name, provider, variables, secrets, readers, policy, limits } = new;
         if self.entries.contains_key(&name) {
             return Err(Error::Exists(name));
         }
@@ -133,6 +155,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             variables,
             secrets,
             readers: distinct(readers),
+            policy,
+            limits,
             revision: 1,
             created_at: now,
             updated_at: now,
@@ -157,6 +181,23 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Some((_, id)) => Ok(id),
             None => self.current(name, etag).map(|credential| credential.id),
         }
+    }
+
+    fn kept(
+        &self,
+        name: &Name,
+        etag: Option<&str>,
+        policy: Option<Policy>,
+        limits: Option<Vec<Limit>>,
+    ) -> Result<Arc<Credential>, Error> {
+        let credential = self.current(name, etag)?;
+        Ok(Arc::new(Credential {
+            policy: policy.unwrap_or(credential.policy),
+            limits: limits.unwrap_or_else(|| credential.limits.clone()),
+            revision: credential.revision + 1,
+            updated_at: self.clock.now().wall,
+            ..Credential::clone(&credential)
+        }))
     }
 
     fn update_readers(
@@ -194,7 +235,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 impl PendingChange {
     fn name(&self) -> &Name {
         match self {
-            Self::Create { credential, .. } | Self::Update { credential, .. } => &credential.name,
+            Self::Create { credential, .. }
+            | Self::Update { credential, .. }
+            | Self::Keep { credential, .. } => &credential.name,
             Self::Remove { name, .. } => name,
         }
     }
@@ -203,6 +246,7 @@ impl PendingChange {
         match self {
             Self::Create { .. } => "created",
             Self::Update { .. } => "given other readers",
+            Self::Keep { .. } => "given another policy or other limits",
             Self::Remove { .. } => "removed",
         }
     }
@@ -214,13 +258,13 @@ impl PendingChange {
                     credential.readers.iter().map(ToString::to_string).collect();
                 Some(readers.join(" "))
             }
-            Self::Remove { .. } => None,
+            Self::Keep { .. } | Self::Remove { .. } => None,
         }
     }
 
     fn refuse(self, error: Error) {
         match self {
-            Self::Create { reply, .. } | Self::Update { reply, .. } => {
+            Self::Create { reply, .. } | Self::Update { reply, .. } | Self::Keep { reply, .. } => {
                 drop(reply.send(Err(error)));
             }
             Self::Remove { reply, .. } => drop(reply.send(Err(error))),

@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use tokend_core::Name;
+use tokend_core::{Caller, Name, Policy, Ruling};
+use tokend_provider::Limit;
 use tokio::sync::oneshot;
 
-use super::{Error, Snapshot};
-use crate::{credential::Reader, published::Published};
+use super::{AccountBudget, Error, Issuance, Snapshot};
+use crate::{credential::Reader, ports::Number, published::Published};
 
 /// Where the answer to a command goes.
 pub type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -31,6 +32,15 @@ pub enum Command {
         /// The answer.
         reply: Reply<Arc<Published>>,
     },
+    /// Another token: an API refused this one.
+    Report {
+        /// Of which credential.
+        name: Name,
+        /// What the caller says.
+        rejection: Rejection,
+        /// The answer.
+        reply: Reply<Ruling>,
+    },
     /// A change to a stored credential, and who wants it.
     Change(Change, Author),
     /// A look at a credential.
@@ -49,11 +59,49 @@ pub enum Command {
         /// The answer.
         reply: Reply<Vec<Snapshot>>,
     },
+    /// A look at issuances, the latest first.
+    Issuances {
+        /// Of which credential; of all if left out.
+        name: Option<Name>,
+        /// Those before this one; from the latest if left out.
+        before: Option<Number>,
+        /// At most this many.
+        limit: usize,
+        /// The answer.
+        reply: Reply<Vec<Issuance>>,
+    },
+    /// A look at the limits of all accounts.
+    Budgets {
+        /// The answer, in the order of the accounts.
+        reply: Reply<Vec<AccountBudget>>,
+    },
     /// What is wrong with the daemon as a whole.
     Problems {
         /// The answer, a sentence each.
         reply: Reply<Vec<String>>,
     },
+}
+
+/// A caller's report that an API refused a token.
+#[derive(Debug)]
+pub struct Rejection {
+    /// Which token.
+    pub token: Refused,
+    /// Who says so.
+    pub caller: Caller,
+    /// The HTTP status of the API's answer, if it is known.
+    pub status: Option<u16>,
+    /// The API's code for the error; empty if there is none.
+    pub code: String,
+}
+
+/// How a caller names the token that was refused.
+#[derive(Debug)]
+pub enum Refused {
+    /// By its id.
+    Id(String),
+    /// By the SHA-256 hash of its value.
+    Hash([u8; 32]),
 }
 
 /// Who wants a change: the log tells.
@@ -95,6 +143,19 @@ pub enum Change {
         /// The answer.
         reply: Reply<Snapshot>,
     },
+    /// Another policy or other limits.
+    Keep {
+        /// Of which credential.
+        name: Name,
+        /// The etag that it must have.
+        etag: Option<String>,
+        /// The policy, if it is to change.
+        policy: Option<Policy>,
+        /// The limits, if they are to change.
+        limits: Option<Vec<Limit>>,
+        /// The answer.
+        reply: Reply<Snapshot>,
+    },
     /// Fewer readers.
     Revoke {
         /// Of which credential.
@@ -121,6 +182,10 @@ pub struct NewCredential {
     pub secrets: BTreeMap<String, SecretString>,
     /// Who may read its tokens.
     pub readers: Vec<Reader>,
+    /// When its tokens are refreshed ahead of their end.
+    pub policy: Policy,
+    /// Limits on issuances beside those of the definition.
+    pub limits: Vec<Limit>,
 }
 
 impl Command {
@@ -136,6 +201,15 @@ impl Command {
             Self::List { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
+            Self::Report { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Issuances { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Budgets { reply } => {
+                let _ = reply.send(Err(error));
+            }
             Self::Problems { reply } => {
                 let _ = reply.send(Err(error));
             }
@@ -147,16 +221,20 @@ impl Change {
     pub(super) fn name(&self) -> &Name {
         match self {
             Self::Create { new, .. } => &new.name,
-            Self::Remove { name, .. } | Self::Grant { name, .. } | Self::Revoke { name, .. } => {
-                name
-            }
+            Self::Remove { name, .. }
+            | Self::Grant { name, .. }
+            | Self::Keep { name, .. }
+            | Self::Revoke { name, .. } => name,
         }
     }
 
     pub(super) fn refuse(self, error: Error) {
         // Whoever asked may have gone; there is no one else to tell.
         match self {
-            Self::Create { reply, .. } | Self::Grant { reply, .. } | Self::Revoke { reply, .. } => {
+            Self::Create { reply, .. }
+            | Self::Grant { reply, .. }
+            | Self::Keep { reply, .. }
+            | Self::Revoke { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::Remove { reply, .. } => {

@@ -3,14 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokend_core::{Failure, Lifetime, Limit, Verdict};
+use secrecy::{ExposeSecret, SecretString};
+use tokend_core::{
+    Failure, Lifetime, Limit, Origin, Period, Quota, Session, Terms, Verdict, Window, after,
+};
 use tokend_provider::{
-    AcceptedInputs, Definition, Expiry, Inputs, Issued, Library, Placement, RetryAfter,
+    AcceptedInputs, Definition, Expiry, Held, Inputs, Issued, Library, Operation, RetryAfter,
 };
 use tracing::warn;
 
 use super::Error;
-use crate::credential::{Credential, Grant};
+use crate::{
+    credential::{Credential, Grant},
+    published::Presentation,
+};
 
 /// A definition with the inputs that it accepted.
 #[derive(Debug, Clone)]
@@ -35,25 +41,65 @@ impl Dance {
     }
 
     /// Returns the account at the provider, whose issuances the limits count.
-    pub(super) fn account(&self) -> String {
-        self.inputs.account().as_str().to_owned()
+    pub(super) fn account(&self) -> &str {
+        self.inputs.account().as_str()
     }
 
-    /// Returns the limits on issuances.
-    pub(super) fn limits(&self) -> Vec<Limit> {
-        let limits = self.inputs.limits().iter();
-        limits.map(|limit| Limit { count: limit.count, window: limit.window }).collect()
+    /// Returns the limits on issuances: the definition's, and what else is known
+    /// of the account.
+    pub(super) fn limits<'a>(
+        &'a self,
+        credential: &'a Credential,
+    ) -> impl Iterator<Item = Limit> + 'a {
+        self.inputs.limits().iter().chain(&credential.limits).map(limit)
     }
 
-    /// Returns where callers put a token, and the hosts that it may go to.
-    pub(super) fn presentation(&self, grant: &Grant) -> (Vec<Placement>, Vec<String>) {
+    /// Returns what is settled for the credential.
+    pub(super) fn terms(&self, credential: &Credential) -> Terms {
+        let lifetimes = self.definition.lifetimes();
+        Terms {
+            policy: credential.policy,
+            origin: if self.definition.needs_login(&self.inputs) {
+                Origin::Login
+            } else {
+                Origin::Secrets
+            },
+            provider: host(self.account()).into(),
+            same_token_until: lifetimes.same_token_until,
+            ends_old_after: lifetimes.ends_old_after,
+            max_refreshes: lifetimes.max_refreshes,
+        }
+    }
+
+    /// Tells whether what is held can be exchanged for a new token.
+    pub(super) fn can_refresh(&self, held: &Held) -> bool {
+        self.definition.can(Operation::Refresh, &self.inputs, Some(held))
+    }
+
+    /// Returns how the life of a token that was asked for at `sent_at` can be
+    /// prolonged, if it ends for lack of use.
+    pub(super) fn session(
+        &self,
+        held: &Held,
+        told: Lifetime,
+        sent_at: Timestamp,
+    ) -> Option<Session> {
+        let idle = self.definition.lifetimes().idle?;
+        let end = told.end(sent_at);
+        let can = self.definition.can(Operation::KeepAlive, &self.inputs, Some(held));
+        can.then_some(Session { idle, end })
+    }
+
+    /// Returns what callers do with a token.
+    pub(super) fn presentation(&self, grant: &Grant) -> Presentation {
         let Self { definition, inputs } = self;
         let placements = definition.placements(inputs, &grant.value, &grant.extras);
         let placements = placements.unwrap_or_else(|problem| {
             warn!(provider = definition.name(), "no placement for the token: {problem}");
             Vec::new()
         });
-        (placements, inputs.hosts().to_vec())
+        let (hosts, rejection) = (inputs.hosts().to_vec(), definition.rejection().clone());
+        Presentation { placements, hosts, rejection }
     }
 }
 
@@ -62,13 +108,81 @@ impl Dance {
 /// more often than need be; a token that is taken to live for ever is served dead.
 const ASSUMED_LIFE: Duration = Duration::from_secs(3_600);
 
-/// Returns how long a token lives.
-pub(super) fn lifetime(issued: &Issued) -> Lifetime {
+/// Returns a limit as the core knows it.
+fn limit(limit: &tokend_provider::Limit) -> Limit {
+    let window = match &limit.window {
+        tokend_provider::Window::Sliding(length) => Window::Sliding(*length),
+        tokend_provider::Window::Calendar { period, zone } => {
+            let period = match period {
+                tokend_provider::Period::Hour => Period::Hour,
+                tokend_provider::Period::Day => Period::Day,
+                tokend_provider::Period::Month => Period::Month,
+            };
+            Window::Calendar { period, zone: zone.clone() }
+        }
+    };
+    Limit { count: limit.count, window }
+}
+
+/// Returns what an answer told of the provider's limits, as the core knows it.
+pub(super) fn quotas(quotas: &[tokend_provider::Quota]) -> Vec<Quota> {
+    let quota = |quota: &tokend_provider::Quota| Quota {
+        limit: quota.limit,
+        remaining: quota.remaining,
+        reset_after: quota.reset_after,
+    };
+    quotas.iter().map(quota).collect()
+}
+
+/// Returns the host that an account is at, with its port if it is an unusual one.
+fn host(account: &str) -> &str {
+    account.split_once('/').map_or(account, |(host, _)| host)
+}
+
+/// Returns how long a token lives, as far as the answer or the definition says.
+pub(super) fn told(issued: &Issued) -> Lifetime {
     match issued.expiry {
         Expiry::After(life) => Lifetime::For(life),
         Expiry::At(end) => Lifetime::Until(end),
         Expiry::Never => Lifetime::Unlimited,
         Expiry::Unknown => Lifetime::For(ASSUMED_LIFE),
+    }
+}
+
+/// Returns how long a token lives that isn't used: what its callers do with it,
+/// tokend doesn't see.
+pub(super) fn unused(told: Lifetime, idle: Option<Duration>, sent_at: Timestamp) -> Lifetime {
+    match idle {
+        Some(idle) if told.end(sent_at).is_none_or(|end| end > after(sent_at, idle)) => {
+            Lifetime::For(idle)
+        }
+        _ => told,
+    }
+}
+
+/// Tells whether a grant is the one that is held, given once more.
+pub(super) fn is_same(held: &Grant, came: &Grant) -> bool {
+    let (held_extras, extras) = (held.extras.iter(), came.extras.iter());
+    let same = |((a, held), (b, came)): ((&String, &SecretString), (&String, &SecretString))| {
+        a == b && held.expose_secret() == came.expose_secret()
+    };
+    held.value.expose_secret() == came.value.expose_secret()
+        && held.extras.len() == came.extras.len()
+        && held_extras.zip(extras).all(same)
+}
+
+/// Returns what a dance can go on from.
+pub(super) fn held(grant: &Grant) -> Held {
+    let Grant { value, refresh_token, extras, .. } = grant.clone();
+    Held { value, refresh_token, extras }
+}
+
+/// Returns which of a definition's dances is meant.
+pub(super) fn operation(operation: tokend_core::Operation) -> Operation {
+    match operation {
+        tokend_core::Operation::Issue => Operation::Issue,
+        tokend_core::Operation::Refresh => Operation::Refresh,
+        tokend_core::Operation::KeepAlive => Operation::KeepAlive,
     }
 }
 

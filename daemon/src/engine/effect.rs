@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use tokend_core::{
-    Cause, Effect, Failure, Input, IssuanceId, Name, Random, Receipt, Refusal, Stamp, Token,
-    Verdict, WaiterId,
+    Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Quota, Random, Receipt,
+    Refusal, Stamp, Token, Verdict, WaiterId,
 };
 use tracing::{debug, warn};
 
-use super::{Engine, Entry, Error, change::Pending};
+use super::{Engine, Entry, Error, change::Pending, dance};
 use crate::{
     credential::Grant,
     ports::{Clock, Issuer, Job, Reservation, Settled, Store, Write},
-    published::Published,
+    published::{Presentation, Published},
 };
 
 /// How many failures in a row are worth a warning each.
@@ -21,10 +21,16 @@ const LOUD_FAILURES: u32 = 3;
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn step(&mut self, name: &Name, input: Input<Grant>) {
         let now = self.clock.now();
-        for effect in self.keeper.handle(now, &mut self.random, name, input) {
-            self.carry_out(name, effect);
-        }
+        let effects = self.keeper.handle(now, &mut self.random, &*self.slots, name, input);
+        self.carry_out_all(effects);
         self.show_health(name);
+    }
+
+    pub(super) fn carry_out_all(&mut self, effects: Vec<(Name, Effect<Grant>)>) {
+        for (name, effect) in effects {
+            self.carry_out(&name, effect);
+            self.show_health(&name);
+        }
     }
 
     pub(super) fn carry_out(&mut self, name: &Name, effect: Effect<Grant>) {
@@ -32,18 +38,19 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Effect::Answer { waiter, answer } => self.answer(name, waiter, answer.map(drop)),
             Effect::Publish(token) => self.publish(name, token),
             Effect::Reserve { issuance, cause } => self.reserve(name, issuance, cause),
-            Effect::Send(issuance) => self.send(name, issuance),
+            Effect::Send { issuance, operation } => self.send(name, issuance, operation),
+            Effect::Rule { waiter, ruling } => self.rule(name, waiter, ruling),
             Effect::Persist { issuance, token, receipt } => {
                 if let Some(entry) = self.entries.get(name) {
                     let credential = entry.credential.id;
-                    let settled = self.settled(receipt);
+                    let settled = self.settled(name, receipt, None);
                     let pending = Pending::Token { name: name.clone(), issuance };
                     self.submit(pending, Write::Token { credential, token, issuance, settled });
                 }
             }
-            Effect::Settle { issuance, sent, failure, receipt } => {
+            Effect::Settle { issuance, sent, failure, receipt, quota } => {
                 self.report(name, issuance, &failure);
-                let settled = self.settled(receipt);
+                let settled = self.settled(name, receipt, quota);
                 let write = Write::Failure { issuance, sent, failure, settled };
                 self.submit(Pending::Settlement { issuance }, write);
             }
@@ -64,11 +71,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     fn publish(&mut self, name: &Name, token: Arc<Token<Grant>>) {
         if let Some(Entry { dance, slot, .. }) = self.entries.get(name) {
-            let (placements, hosts) = match dance {
+            let presentation = match dance {
                 Ok(dance) => dance.presentation(&token.payload),
-                Err(_) => (Vec::new(), Vec::new()),
+                Err(_) => Presentation::default(),
             };
-            slot.publish(Published::new(token, placements, hosts));
+            slot.publish(Published::new(token, presentation));
         }
     }
 
@@ -83,35 +90,38 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 return;
             }
         };
-        let (account, limits) = (dance.account(), dance.limits());
-        let credential = credential.id;
+        let (account, credential) = (self.account(dance.account()), credential.id);
         let at = self.clock.stamp();
-        let reservation = Reservation { issuance, credential, account, limits, cause, at };
+        let reservation = Reservation { issuance, credential, account, cause, at };
         let pending = Pending::Reservation { name: name.clone(), issuance };
         self.submit(pending, Write::Reserve(reservation));
     }
 
-    fn send(&mut self, name: &Name, issuance: IssuanceId) {
+    fn send(&mut self, name: &Name, issuance: IssuanceId, operation: Operation) {
         if self.stopping {
             let message = "tokend was about to end".to_owned();
             let failure = Failure { verdict: Verdict::Transient, retry_after: None, message };
             let receipt = Receipt::default();
-            self.step(name, Input::Failed { issuance, sent: false, failure, receipt });
+            self.step(name, Input::Failed { issuance, fate: Fate::Unsent, failure, receipt });
             return;
         }
         // Nothing is reserved without a dance.
-        let Some(Entry { dance: Ok(dance), .. }) = self.entries.get(name) else { return };
+        let Some(Entry { dance: Ok(dance), slot, .. }) = self.entries.get(name) else { return };
+        let held = slot.published().map(|published| dance::held(&published.token().payload));
         self.issuer.issue(Job {
             name: name.clone(),
             issuance,
+            operation: dance::operation(operation),
+            held,
             definition: Arc::clone(&dance.definition),
             inputs: Arc::clone(&dance.inputs),
         });
     }
 
-    fn settled(&self, receipt: Receipt) -> Settled {
+    fn settled(&self, name: &Name, receipt: Receipt, quota: Option<Quota>) -> Settled {
         let at = Stamp { date: receipt.date, ..self.clock.stamp() };
-        Settled { at, took: receipt.took }
+        let told = self.told.get(name).into_iter().flatten().copied();
+        Settled { at, took: receipt.took, quotas: told.chain(quota).collect() }
     }
 
     /// Tells of a failure; one that keeps repeating is told in a lower voice.

@@ -13,7 +13,7 @@ use tokio::{
 use tracing::warn;
 
 use super::{Command, Engine};
-use crate::ports::{Clock, Issuance, Issuer, Store, Written};
+use crate::ports::{Clock, Found, Issuance, Issuer, Store, Written};
 
 /// How many commands may wait. More callers than this wait at the door, and the
 /// daemon's memory stays bounded.
@@ -24,6 +24,8 @@ const COMMANDS: usize = 1_024;
 pub enum Event {
     /// The store has answered.
     Written(Written),
+    /// The store has looked at the ledger.
+    Found(Found),
     /// A dance has ended.
     Issued(Issuance),
 }
@@ -72,6 +74,7 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
             }
             Some(event) = inbox.events.recv() => match event {
                 Event::Written(written) => engine.written(written),
+                Event::Found(found) => engine.found(found),
                 Event::Issued(issuance) => engine.issued(issuance),
             },
             Some(command) = inbox.commands.recv() => engine.command(command),

@@ -3,7 +3,7 @@
 use std::{ops::Bound, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokend_core::{Name, Random, Setback, State, Token, after};
+use tokend_core::{Caller, Moment, Name, Random, Reports, Setback, State, Token, after, before};
 
 use super::{Engine, Error};
 use crate::{
@@ -30,6 +30,19 @@ pub struct Snapshot {
     pub retry_at: Option<Timestamp>,
     /// When a caller last asked for a token.
     pub last_use: Option<Timestamp>,
+    /// Who has reported that an API refused a token.
+    pub reports: Vec<Reported>,
+}
+
+/// One user's reports that an API refused a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Reported {
+    /// Who.
+    pub caller: Caller,
+    /// How often.
+    pub reports: Reports,
+    /// When the last time.
+    pub last_at: Timestamp,
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
@@ -47,6 +60,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             consecutive_failures: view.consecutive_failures,
             retry_at: view.retry_in.map(|wait: Duration| after(now.wall, wait)),
             last_use: entry.slot.last_use(),
+            reports: view.reports.into_iter().map(|report| reported(report, now)).collect(),
         })
     }
 
@@ -58,4 +72,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             .filter_map(|(name, _)| self.snapshot(name).ok())
             .collect()
     }
+}
+
+fn reported((caller, reports): (Caller, Reports), now: Moment) -> Reported {
+    let last_at = before(now.wall, reports.last_at.until(now.boot));
+    Reported { caller, reports, last_at }
 }

@@ -10,12 +10,12 @@ use tokend_proto::{
     reason,
     v1::{
         ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest, GetStatusResponse,
-        admin_service_server::AdminService,
+        ListBudgetsRequest, ListBudgetsResponse, admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
 
-use super::{Context, Peer, access, credential, principal, status, token::parse_name};
+use super::{Context, Peer, access, credential, ledger, principal, status, token::parse_name};
 use crate::{engine::Command, published::timestamp};
 
 /// `tokend.v1.AdminService`.
@@ -47,6 +47,15 @@ impl AdminService for Admin {
             credentials: snapshots.iter().map(credential::message).collect(),
             problems,
         }))
+    }
+
+    async fn list_budgets(
+        &self,
+        _: Request<ListBudgetsRequest>,
+    ) -> Result<Response<ListBudgetsResponse>, Status> {
+        let budgets = self.0.ask(|reply| Command::Budgets { reply }).await?;
+        let budgets = budgets.iter().flat_map(ledger::budgets).collect();
+        Ok(Response::new(ListBudgetsResponse { budgets }))
     }
 
     async fn explain_access(

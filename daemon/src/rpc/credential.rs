@@ -4,25 +4,29 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokend_core::{Refusal, Setback, State};
+use tokend_core::{Policy, Refusal, Setback, State};
 use tokend_proto::{
     reason,
     v1::{
         CreateCredentialRequest, Credential, DeleteCredentialRequest, GetCredentialRequest,
         GrantAccessRequest, IssuanceFailure, ListCredentialsRequest, ListCredentialsResponse,
-        RefreshCredentialRequest, RevokeAccessRequest, TokenInfo, credential,
+        ListIssuancesRequest, ListIssuancesResponse, RefreshCredentialRequest, RejectionReports,
+        RevokeAccessRequest, TokenInfo, UpdateCredentialRequest, credential,
         credential_service_server::CredentialService,
     },
 };
+use tokend_provider::Limit;
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    Context, principal, status,
+    Context,
+    ledger::{self, Page},
+    principal, status,
     token::{parse_name, peer},
 };
 use crate::{
     credential::Reader,
-    engine::{Author, Change, Command, NewCredential, Snapshot},
+    engine::{Author, Change, Command, NewCredential, Reported, Snapshot},
     published::timestamp,
 };
 
@@ -47,13 +51,17 @@ impl CredentialService for Credentials {
     ) -> Result<Response<Credential>, Status> {
         let author = peer(&request)?.author();
         let CreateCredentialRequest { credential, secrets } = request.into_inner();
-        let Credential { name, provider, variables, readers, .. } = credential.unwrap_or_default();
+        let credential = credential.unwrap_or_default();
+        let policy = policy(credential.refresh_policy)?;
+        let Credential { name, provider, variables, readers, limits, .. } = credential;
         let new = NewCredential {
             name: parse_name(&name)?,
             provider,
             variables,
             secrets: secrets.into_iter().map(|(k, v)| (k, SecretString::from(v))).collect(),
             readers: look_up(readers).await?,
+            policy,
+            limits: parse_limits(&limits)?,
         };
         let change = |reply| Command::Change(Change::Create { new, reply }, author);
         let snapshot = self.0.ask(change).await?;
@@ -111,6 +119,53 @@ impl CredentialService for Credentials {
         Ok(Response::new(()))
     }
 
+    async fn update_credential(
+        &self,
+        request: Request<UpdateCredentialRequest>,
+    ) -> Result<Response<Credential>, Status> {
+        let author = peer(&request)?.author();
+        let UpdateCredentialRequest { credential, update_mask } = request.into_inner();
+        let credential = credential.unwrap_or_default();
+        let name = parse_name(&credential.name)?;
+        let (mut policy, mut limits) = (None, None);
+        for path in update_mask.unwrap_or_default().paths {
+            match path.as_str() {
+                "refresh_policy" => policy = Some(self::policy(credential.refresh_policy)?),
+                "limits" => limits = Some(parse_limits(&credential.limits)?),
+                other => {
+                    return Err(invalid(format!(
+                        "{other:?} can't be changed; refresh_policy and limits can"
+                    )));
+                }
+            }
+        }
+        if policy.is_none() && limits.is_none() {
+            return Err(invalid("update_mask names nothing that is to change".to_owned()));
+        }
+        let etag = given(credential.etag);
+        let change =
+            |reply| Command::Change(Change::Keep { name, etag, policy, limits, reply }, author);
+        let snapshot = self.0.ask(change).await?;
+        Ok(shown(&snapshot))
+    }
+
+    async fn list_issuances(
+        &self,
+        request: Request<ListIssuancesRequest>,
+    ) -> Result<Response<ListIssuancesResponse>, Status> {
+        let Page { name, before, limit } = Page::read(request.get_ref())?;
+        // One more than asked for tells whether there is another page.
+        let command = |reply| Command::Issuances { name, before, limit: limit + 1, reply };
+        let mut found = self.0.ask(command).await?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().map(|issuance| issuance.entry.number.0.to_string());
+        Ok(Response::new(ListIssuancesResponse {
+            issuances: found.iter().map(ledger::issuance).collect(),
+            next_page_token: last.filter(|_| more).unwrap_or_default(),
+        }))
+    }
+
     async fn grant_access(
         &self,
         request: Request<GrantAccessRequest>,
@@ -150,6 +205,28 @@ impl CredentialService for Credentials {
         self.0.ask(|reply| Command::Refresh { name: refreshed, reply }).await?;
         self.0.ask(|reply| Command::Get { name, reply }).await.map(|snapshot| shown(&snapshot))
     }
+}
+
+fn policy(number: i32) -> Result<Policy, Status> {
+    match credential::RefreshPolicy::try_from(number) {
+        Ok(credential::RefreshPolicy::Unspecified | credential::RefreshPolicy::Always) => {
+            Ok(Policy::Always)
+        }
+        Ok(credential::RefreshPolicy::Used) => Ok(Policy::Used),
+        Ok(credential::RefreshPolicy::OnDemand) => Ok(Policy::OnDemand),
+        Err(_) => Err(invalid(format!("{number} is no refresh policy"))),
+    }
+}
+
+fn parse_limits(limits: &[String]) -> Result<Vec<Limit>, Status> {
+    let parse = |text: &String| {
+        text.parse().map_err(|error| invalid(format!("the limit {text:?}: {error}")))
+    };
+    limits.iter().map(parse).collect()
+}
+
+fn invalid(message: String) -> Status {
+    status::new(Code::InvalidArgument, reason::INVALID_INPUT, message)
 }
 
 fn given(etag: String) -> Option<String> {
@@ -195,6 +272,23 @@ pub(super) fn message(snapshot: &Snapshot) -> Credential {
             .as_ref()
             .map(|(setback, at)| failure(snapshot, setback, *at)),
         last_use_time: snapshot.last_use.map(timestamp),
+        refresh_policy: match stored.policy {
+            Policy::Always => credential::RefreshPolicy::Always,
+            Policy::Used => credential::RefreshPolicy::Used,
+            Policy::OnDemand => credential::RefreshPolicy::OnDemand,
+        }
+        .into(),
+        limits: stored.limits.iter().map(ToString::to_string).collect(),
+        rejection_reports: snapshot.reports.iter().map(reports).collect(),
+    }
+}
+
+fn reports(reported: &Reported) -> RejectionReports {
+    RejectionReports {
+        uid: reported.caller.0,
+        count: reported.reports.count,
+        heard: reported.reports.heard,
+        last_time: Some(timestamp(reported.last_at)),
     }
 }
 
@@ -217,6 +311,9 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> IssuanceFai
         Refusal::Rejected { .. } => format!(
             "check the secrets and the account at the provider; then run `tokend-cli refresh {name}`, \
              or remove the credential and add it again"
+        ),
+        Refusal::LoginNeeded { .. } => format!(
+            "log in at the provider again; then remove {name} and add it with the new refresh token"
         ),
         Refusal::Impossible { .. } => format!(
             "mend the definition of {} and restart tokend, or remove the credential and add it \

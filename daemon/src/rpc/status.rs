@@ -65,6 +65,7 @@ fn refused(refusal: &Refusal) -> Parts {
             (Code::Unavailable, reason::PROVIDER_UNAVAILABLE, Some(*retry_after))
         }
         Refusal::Rejected { .. } => (Code::FailedPrecondition, reason::CREDENTIAL_REJECTED, None),
+        Refusal::LoginNeeded { .. } => (Code::FailedPrecondition, reason::LOGIN_NEEDED, None),
         Refusal::Impossible { .. } => (Code::FailedPrecondition, reason::DEFINITION_UNUSABLE, None),
         Refusal::MinTtlUnsatisfiable { .. } => {
             (Code::OutOfRange, reason::MIN_TTL_UNSATISFIABLE, None)

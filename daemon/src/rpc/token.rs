@@ -7,10 +7,13 @@ use std::{convert::Infallible, sync::Arc, task, time::Duration};
 
 use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
+use prost::Message;
 use tokend_core::{Moment, Name};
 use tokend_proto::{
     reason,
-    v1::{AcquireTokenRequest, AcquireTokenResponse},
+    v1::{
+        AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
+    },
 };
 use tonic::{
     Code, Request, Response, Status,
@@ -22,8 +25,11 @@ use tonic_prost::{ProstCodec, ProstDecoder};
 use tower_service::Service;
 use tracing::info;
 
-use super::{Context, Peer, access, status};
-use crate::{engine::Command, published::Published};
+use super::{Context, Peer, access, rejection, status};
+use crate::{
+    engine::{Command, LONGEST_REPORT},
+    published::Published,
+};
 
 /// `tokend.v1.TokenService`.
 #[derive(Clone)]
@@ -37,7 +43,7 @@ impl Tokens {
     async fn acquire(self, request: Request<AcquireTokenRequest>) -> Result<Prepared, Status> {
         let context = &self.0;
         let peer = peer(&request)?;
-        let AcquireTokenRequest { name, min_ttl } = request.into_inner();
+        let AcquireTokenRequest { name, min_ttl, if_none_match } = request.into_inner();
         let min_ttl = min_ttl.map(min_ttl_of).transpose()?;
         let now = context.clock.now();
         let slot = context.slots.get(&name);
@@ -45,7 +51,7 @@ impl Tokens {
         match slot {
             Some(slot) if permitted(&slot.readers()) => {
                 if let Some(published) = slot.acquire(min_ttl, now) {
-                    return Ok(Prepared { published, now });
+                    return Ok(Prepared::new(published, now, &if_none_match));
                 }
             }
             // The engine tells operators that there is none, or what became of it.
@@ -56,13 +62,39 @@ impl Tokens {
         let acquire = |reply| Command::Acquire { name: parsed, min_ttl, reply };
         let answer = context.ask(acquire).await;
         // The credential may have gone meanwhile, and another may have its name.
-        let slot = context.slots.get(&name);
-        let still = slot.is_some_and(|slot| permitted(&slot.readers()));
-        if still || access::is_operator(&peer, context.about.uid) {
-            Ok(Prepared { published: answer?, now: context.clock.now() })
+        if self.may_read(&peer, &name) || access::is_operator(&peer, context.about.uid) {
+            Ok(Prepared::new(answer?, context.clock.now(), &if_none_match))
         } else {
             Err(denied(&peer, &name))
         }
+    }
+
+    async fn report(
+        self,
+        request: Request<ReportRejectionRequest>,
+    ) -> Result<Response<ReportRejectionResponse>, Status> {
+        let context = &self.0;
+        let peer = peer(&request)?;
+        let report = request.into_inner();
+        let name = report.name.clone();
+        if !self.may_read(&peer, &name) && !access::is_operator(&peer, context.about.uid) {
+            return Err(denied(&peer, &name));
+        }
+        let parsed = parse_name(&name)?;
+        let rejection = rejection::read(report, peer.uid)?;
+        let report = context.ask(|reply| Command::Report { name: parsed, rejection, reply });
+        let ruling = match tokio::time::timeout(LONGEST_REPORT, report).await {
+            Ok(ruling) => Some(ruling?),
+            Err(_) => None,
+        };
+        let held = context.slots.get(&name).and_then(|slot| slot.token_id());
+        Ok(Response::new(rejection::answer(ruling, held, &name, context.clock.now().wall)))
+    }
+
+    fn may_read(&self, peer: &Peer, name: &str) -> bool {
+        let own_uid = self.0.about.uid;
+        let slot = self.0.slots.get(name);
+        slot.is_some_and(|slot| access::decide(peer, own_uid, &slot.readers()).is_some())
     }
 }
 
@@ -114,11 +146,16 @@ impl Service<http::Request<Incoming>> for Tokens {
     fn call(&mut self, request: http::Request<Incoming>) -> super::Answer {
         let service = self.clone();
         Box::pin(async move {
-            if request.uri().path() == "/tokend.v1.TokenService/AcquireToken" {
-                Ok(Grpc::new(PreparedCodec).unary(AcquireToken(service), request).await)
-            } else {
-                Ok(status::unknown("TokenService has no such method").into_http())
-            }
+            Ok(match request.uri().path() {
+                "/tokend.v1.TokenService/AcquireToken" => {
+                    Grpc::new(PreparedCodec).unary(AcquireToken(service), request).await
+                }
+                "/tokend.v1.TokenService/ReportRejection" => {
+                    let codec = ProstCodec::default();
+                    Grpc::new(codec).unary(ReportRejection(service), request).await
+                }
+                _ => status::unknown("TokenService has no such method").into_http(),
+            })
         })
     }
 }
@@ -140,10 +177,36 @@ impl Service<Request<AcquireTokenRequest>> for AcquireToken {
     }
 }
 
+struct ReportRejection(Tokens);
+
+impl Service<Request<ReportRejectionRequest>> for ReportRejection {
+    type Response = Response<ReportRejectionResponse>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<ReportRejectionResponse>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
+        task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReportRejectionRequest>) -> Self::Future {
+        Box::pin(self.0.clone().report(request))
+    }
+}
+
 /// A prepared answer, as of a moment.
 struct Prepared {
     published: Arc<Published>,
     now: Moment,
+    /// The caller has this token already.
+    unchanged: bool,
+}
+
+impl Prepared {
+    fn new(published: Arc<Published>, now: Moment, if_none_match: &str) -> Self {
+        let unchanged =
+            !if_none_match.is_empty() && published.token().id.to_string() == if_none_match;
+        Self { published, now, unchanged }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -171,6 +234,10 @@ impl Encoder for PreparedCodec {
     type Error = Status;
 
     fn encode(&mut self, item: Prepared, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        if item.unchanged {
+            let answer = item.published.unchanged(item.now);
+            return answer.encode(buffer).map_err(|error| status::internal(&error.to_string()));
+        }
         buffer.reserve(item.published.encoded_len(item.now));
         item.published.encode(item.now, buffer);
         Ok(())

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use tokend_core::{IssuanceId, Random, Stamp, admit};
+use tokend_core::{Budget, Cause, IssuanceId, Random, Stamp};
 
 use super::{
     error::WriteError,
+    quota,
     record::{Outcome, OutcomeRecord, RequestRecord},
     retention,
     seal::{Cell, Column},
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     credential::CredentialId,
-    ports::{LONGEST_ISSUANCE, Reply, Reservation, Settled},
+    ports::{Account, LONGEST_ISSUANCE, Reply, Reservation, Settled},
 };
 
 pub(super) const REQUEST: Column = Column { table: "issuances", name: "request" };
@@ -28,35 +29,40 @@ impl<R: Random> Writer<'_, R> {
     /// Writes an issuance into the ledger, if the limits allow it. It counts from
     /// then on, whatever is heard of it or not.
     pub(super) fn reserve(&mut self, reservation: &Reservation) -> Result<Reply, WriteError> {
-        let account = self.vault.account(&reservation.account);
-        if !reservation.limits.is_empty() {
-            let spent = spent(self.connection, &account, reservation)?;
-            if let Err(retry_after) =
-                admit(&spent, &reservation.limits, reservation.cause, &reservation.at)
-            {
-                return Ok(Reply::Refused { retry_after });
-            }
-        }
+        let Reservation { account, cause, at, .. } = reservation;
+        let key = self.vault.account(&account.name);
+        let spent = spent(self.connection, &key, considered(account), at)?;
+        let quotas = quota::read(self.connection, self.vault, &key)?;
+        let budget = Budget {
+            limits: &account.limits,
+            quotas: &quotas,
+            spent: &spent,
+            sharers: account.sharers,
+        };
+        let allowance = match budget.admit(*cause, at) {
+            Ok(allowance) => allowance,
+            Err(retry_after) => return Ok(Reply::Refused { retry_after }),
+        };
         let row = row(reservation.issuance, reservation.credential);
         let cell = Cell { column: REQUEST, row: &row };
-        let record = RequestRecord { cause: reservation.cause };
-        let request = self.vault.seal(cell, &record, self.random);
+        let request = self.vault.seal(cell, &RequestRecord { cause: *cause }, self.random);
         self.connection
             .prepare_cached(
-                "INSERT INTO issuances (id, credential, account, reserved_wall_ms, \
-                 reserved_boot_ms, reserved_boot_id, request) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO issuances (id, credential, account, counts, reserved_wall_ms, \
+                 reserved_boot_ms, reserved_boot_id, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 reservation.issuance.0,
                 reservation.credential.0,
-                account,
-                wall_ms(reservation.at.moment.wall),
-                boot_ms(reservation.at.moment.boot),
-                reservation.at.boot_id.0,
+                key,
+                *cause != Cause::KeepAlive,
+                wall_ms(at.moment.wall),
+                boot_ms(at.moment.boot),
+                at.boot_id.0,
                 request,
             ])?;
-        retention::prune(self.connection, &account, reservation)?;
-        Ok(Reply::Done)
+        retention::prune(self.connection, &key, reservation)?;
+        Ok(Reply::Reserved(allowance))
     }
 
     /// Writes what came of an issuance. It stops counting if `sent` is false.
@@ -67,10 +73,10 @@ impl<R: Random> Writer<'_, R> {
         outcome: Outcome,
         settled: &Settled,
     ) -> Result<(), WriteError> {
-        let credential = self
+        let (credential, account) = self
             .connection
-            .prepare_cached("SELECT credential FROM issuances WHERE id = ?")?
-            .query_row([issuance.0], |row| Ok(CredentialId(row.get(0)?)))
+            .prepare_cached("SELECT credential, account FROM issuances WHERE id = ?")?
+            .query_row([issuance.0], |row| Ok((CredentialId(row.get(0)?), row.get(1)?)))
             .optional()?
             .ok_or(WriteError::NoIssuance(issuance))?;
         let row = row(issuance, credential);
@@ -79,7 +85,7 @@ impl<R: Random> Writer<'_, R> {
         let outcome = self.vault.seal(cell, &record, self.random);
         self.connection
             .prepare_cached(
-                "UPDATE issuances SET counts = ?, settled_wall_ms = ?, settled_boot_ms = ?, \
+                "UPDATE issuances SET counts = counts AND ?, settled_wall_ms = ?, settled_boot_ms = ?, \
                  settled_boot_id = ?, date_ms = ?, outcome = ? WHERE id = ?",
             )?
             .execute(params![
@@ -91,7 +97,7 @@ impl<R: Random> Writer<'_, R> {
                 outcome,
                 issuance.0,
             ])?;
-        Ok(())
+        self.told(issuance, &account, settled)
     }
 }
 
@@ -105,12 +111,13 @@ pub(super) fn row(issuance: IssuanceId, credential: CredentialId) -> [u8; 32] {
 }
 
 /// Returns how many of an account's youngest issuances are looked at.
-pub(super) fn considered(reservation: &Reservation) -> i64 {
-    let most = reservation.limits.iter().map(|limit| limit.count.get()).max();
+pub(super) fn considered(account: &Account) -> i64 {
+    let most = account.limits.iter().map(|limit| limit.count.get()).max();
     i64::from(most.unwrap_or_default()) + SURPLUS
 }
 
-/// Returns the youngest issuances of an account that count, oldest first.
+/// Returns the youngest issuances of an account that count, at most so many, oldest
+/// first.
 ///
 /// The provider counts one from some time between its reservation and its end. So it
 /// counts here from its end; from the last time at which it may have been sent, if
@@ -118,10 +125,11 @@ pub(super) fn considered(reservation: &Reservation) -> i64 {
 ///
 /// They are chosen by the order in which they were written, which no clock can
 /// change: those before the last `count` have no say in a limit of `count`.
-fn spent(
+pub(super) fn spent(
     connection: &Connection,
-    account: &[u8; 32],
-    reservation: &Reservation,
+    key: &[u8; 32],
+    most: i64,
+    now: &Stamp,
 ) -> rusqlite::Result<Vec<Stamp>> {
     let mut statement = connection.prepare_cached(
         "SELECT coalesce(settled_wall_ms, reserved_wall_ms), \
@@ -130,13 +138,13 @@ fn spent(
          FROM issuances \
          WHERE account = ? AND counts = 1 ORDER BY number DESC LIMIT ?",
     )?;
-    let rows = statement.query_map(params![account, considered(reservation)], |row| {
+    let rows = statement.query_map(params![key, most], |row| {
         let stamp = stamp::read(row, 0, row.get(3)?)?;
         Ok(if row.get(4)? { stamp.after(LONGEST_ISSUANCE) } else { stamp })
     })?;
     let mut stamps: Vec<Stamp> = rows.collect::<Result<_, _>>()?;
     stamps.reverse();
-    straighten(&mut stamps, &reservation.at);
+    straighten(&mut stamps, now);
     Ok(stamps)
 }
 

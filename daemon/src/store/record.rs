@@ -1,7 +1,7 @@
 //! What is in a sealed cell: JSON, so that an older record can be read by a newer
 //! tokend without being sealed anew.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{collections::BTreeMap, io, num::NonZeroU32, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -9,7 +9,8 @@ use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{DeserializeOwned, Error},
 };
-use tokend_core::{Cause, Failure, InvalidName, Token, TokenId, Verdict};
+use tokend_core::{Cause, Failure, InvalidName, Policy, Quota, Session, Token, TokenId, Verdict};
+use tokend_provider::LimitError;
 use zeroize::Zeroizing;
 
 use super::seal::Flaw;
@@ -23,6 +24,10 @@ pub(super) struct CredentialRecord {
     variables: BTreeMap<String, String>,
     secrets: BTreeMap<String, Secret>,
     readers: Vec<ReaderRecord>,
+    #[serde(default, with = "PolicyForm")]
+    policy: Policy,
+    #[serde(default)]
+    limits: Vec<String>,
     revision: u64,
     created_at: Time,
     updated_at: Time,
@@ -35,10 +40,20 @@ pub(super) struct TokenRecord {
     issued_at: Time,
     expires_at: Option<Time>,
     refresh_at: Option<Time>,
+    #[serde(default)]
+    refreshes: Option<u32>,
+    #[serde(default)]
+    session: Option<SessionRecord>,
     value: Secret,
     token_type: Option<String>,
     refresh_token: Option<Secret>,
     extras: BTreeMap<String, Secret>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SessionRecord {
+    idle: Duration,
+    end: Option<Time>,
 }
 
 /// What is known of an issuance when it is reserved.
@@ -65,6 +80,17 @@ pub(super) enum Outcome {
     Failed(#[serde(with = "FailureForm")] Failure),
 }
 
+/// What a provider told of its limits with one answer.
+#[derive(Serialize, Deserialize)]
+pub(super) struct QuotasRecord(Vec<QuotaRecord>);
+
+#[derive(Serialize, Deserialize)]
+struct QuotaRecord {
+    limit: Option<NonZeroU32>,
+    remaining: u32,
+    reset_after: Duration,
+}
+
 #[derive(Serialize, Deserialize)]
 struct ReaderRecord {
     #[serde(with = "ReaderKindForm")]
@@ -79,7 +105,17 @@ enum CauseForm {
     Absent,
     Aging,
     MinTtl,
+    Rejected,
     Forced,
+    KeepAlive,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Policy", rename_all = "snake_case")]
+enum PolicyForm {
+    Always,
+    Used,
+    OnDemand,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -129,6 +165,42 @@ pub(super) fn decode<T: DeserializeOwned>(content: &[u8]) -> Result<T, Flaw> {
     serde_json::from_slice(content).map_err(|error| Flaw::Content(error.column()))
 }
 
+/// A text in a record isn't what it should be. Its own text is dropped: it quotes
+/// what it found.
+pub(super) struct Invalid;
+
+impl From<InvalidName> for Invalid {
+    fn from(_: InvalidName) -> Self {
+        Self
+    }
+}
+
+impl From<LimitError> for Invalid {
+    fn from(_: LimitError) -> Self {
+        Self
+    }
+}
+
+impl From<&[Quota]> for QuotasRecord {
+    fn from(quotas: &[Quota]) -> Self {
+        let record = |quota: &Quota| {
+            let Quota { limit, remaining, reset_after } = *quota;
+            QuotaRecord { limit, remaining, reset_after }
+        };
+        Self(quotas.iter().map(record).collect())
+    }
+}
+
+impl From<QuotasRecord> for Vec<Quota> {
+    fn from(record: QuotasRecord) -> Self {
+        let quota = |record: QuotaRecord| {
+            let QuotaRecord { limit, remaining, reset_after } = record;
+            Quota { limit, remaining, reset_after }
+        };
+        record.0.into_iter().map(quota).collect()
+    }
+}
+
 impl From<&Credential> for CredentialRecord {
     fn from(credential: &Credential) -> Self {
         let reader = |reader: &Reader| ReaderRecord {
@@ -142,6 +214,8 @@ impl From<&Credential> for CredentialRecord {
             variables: credential.variables.clone(),
             secrets: seal_all(&credential.secrets),
             readers: credential.readers.iter().map(reader).collect(),
+            policy: credential.policy,
+            limits: credential.limits.iter().map(ToString::to_string).collect(),
             revision: credential.revision,
             created_at: Time(credential.created_at),
             updated_at: Time(credential.updated_at),
@@ -151,7 +225,7 @@ impl From<&Credential> for CredentialRecord {
 
 impl CredentialRecord {
     /// Restores the credential that has the id `id`.
-    pub(super) fn restore(self, id: CredentialId) -> Result<Credential, InvalidName> {
+    pub(super) fn restore(self, id: CredentialId) -> Result<Credential, Invalid> {
         let reader =
             |reader: ReaderRecord| Reader { kind: reader.kind, id: reader.id, name: reader.name };
         Ok(Credential {
@@ -161,6 +235,8 @@ impl CredentialRecord {
             variables: self.variables,
             secrets: open_all(self.secrets),
             readers: self.readers.into_iter().map(reader).collect(),
+            policy: self.policy,
+            limits: self.limits.iter().map(|limit| limit.parse()).collect::<Result<_, _>>()?,
             revision: self.revision,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
@@ -175,6 +251,10 @@ impl From<&Token<Grant>> for TokenRecord {
             issued_at: Time(token.issued_at),
             expires_at: token.expires_at.map(Time),
             refresh_at: token.refresh_at.map(Time),
+            refreshes: token.refreshes,
+            session: token
+                .session
+                .map(|Session { idle, end }| SessionRecord { idle, end: end.map(Time) }),
             value: Secret(token.payload.value.clone()),
             token_type: token.payload.token_type.clone(),
             refresh_token: token.payload.refresh_token.clone().map(Secret),
@@ -191,6 +271,10 @@ impl From<TokenRecord> for Token<Grant> {
             expires_at: record.expires_at.map(|time| time.0),
             refresh_at: record.refresh_at.map(|time| time.0),
             taken_up: None,
+            refreshes: record.refreshes,
+            session: record
+                .session
+                .map(|SessionRecord { idle, end }| Session { idle, end: end.map(|time| time.0) }),
             payload: Grant {
                 value: record.value.0,
                 token_type: record.token_type,

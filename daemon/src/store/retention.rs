@@ -29,10 +29,10 @@ pub(super) fn prune(
     account: &[u8; 32],
     reservation: &Reservation,
 ) -> rusqlite::Result<()> {
-    let windows = reservation.limits.iter().map(|limit| limit.window);
+    let windows = reservation.account.limits.iter().map(|limit| limit.window.longest());
     let age = windows.fold(KEPT_FOR, Duration::max);
     let is_old = |stamp: &Stamp| stamp.elapsed(&reservation.at).map(|elapsed| elapsed > age);
-    let kept = KEPT.max(ledger::considered(reservation));
+    let kept = KEPT.max(ledger::considered(&reservation.account));
     for (counts, kept) in [(true, kept), (false, 0)] {
         if oldest(connection, account, counts)?.is_some_and(|oldest| is_old(&oldest) != Some(false))
         {

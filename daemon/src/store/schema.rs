@@ -11,7 +11,8 @@ const APPLICATION: i64 = 0x746f_6b64;
 
 /// The steps that lead to the newest schema; the n-th leads to version n. A step
 /// that was released is never changed.
-pub(super) const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &[
+    "
 CREATE TABLE envelope (
     generation INTEGER PRIMARY KEY,
     key_id BLOB NOT NULL,
@@ -49,7 +50,23 @@ CREATE TABLE issuances (
 
 CREATE INDEX issuances_by_account ON issuances (account, counts);
 CREATE INDEX issuances_by_credential ON issuances (credential);
-"];
+",
+    "
+-- What providers have told of their limits, with an answer to an issuance.
+CREATE TABLE quotas (
+    number INTEGER PRIMARY KEY, -- in the order of the answers
+    issuance BLOB NOT NULL CHECK (length(issuance) = 16),
+    account BLOB NOT NULL CHECK (length(account) = 32),
+    told_wall_ms INTEGER NOT NULL,
+    told_boot_ms INTEGER NOT NULL,
+    told_boot_id BLOB NOT NULL CHECK (length(told_boot_id) = 16),
+    date_ms INTEGER,
+    sealed BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX quotas_by_account ON quotas (account);
+",
+];
 
 /// Makes the tables in an empty database.
 pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {

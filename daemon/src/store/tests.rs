@@ -6,6 +6,7 @@ mod durability;
 mod history;
 mod reading;
 mod refusal;
+mod report;
 mod residue;
 mod retention;
 
@@ -22,14 +23,14 @@ use std::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokend_core::{
-    BootId, BootTime, Cause, Failure, IssuanceId, Limit, Moment, SplitMix, Stamp, Token, TokenId,
-    Verdict,
+    BootId, BootTime, Cause, Failure, IssuanceId, Limit, Moment, Policy, Session, SplitMix, Stamp,
+    Token, TokenId, Verdict, Window,
 };
 
 use super::*;
 use crate::{
     credential::{Credential, CredentialId, Grant, Reader, ReaderKind},
-    ports::{Reservation, Settled, StoredCredential},
+    ports::{Account, Reservation, Settled, StoredCredential},
 };
 
 /// A state directory with a store in it.
@@ -93,6 +94,8 @@ pub(super) fn credential(id: u8, name: &str) -> Arc<Credential> {
             Reader { kind: ReaderKind::User, id: 1_000, name: Some("ann".into()) },
             Reader { kind: ReaderKind::Group, id: 7, name: None },
         ],
+        policy: Policy::Used,
+        limits: vec!["24/day@Europe/Berlin".parse().unwrap()],
         revision: u64::MAX,
         created_at: "2026-01-01T00:00:00.000000001Z".parse().unwrap(),
         updated_at: "2026-01-02T00:00:00Z".parse().unwrap(),
@@ -106,6 +109,8 @@ fn token(id: u8, value: &str) -> Arc<Token<Grant>> {
         expires_at: Some("2026-01-01T01:00:00Z".parse().unwrap()),
         refresh_at: None,
         taken_up: None,
+        refreshes: Some(3),
+        session: Some(Session { idle: Duration::from_secs(900), end: None }),
         payload: Grant {
             value: value.into(),
             token_type: Some("Bearer".into()),
@@ -133,7 +138,7 @@ pub(super) fn stamp(boot_id: u8, wall: u64, boot: u64) -> Stamp {
 }
 
 fn settled(at: Stamp) -> Settled {
-    Settled { at, took: Duration::from_millis(120) }
+    Settled { at, took: Duration::from_millis(120), quotas: Vec::new() }
 }
 
 fn issuance(number: u64) -> IssuanceId {
@@ -141,7 +146,8 @@ fn issuance(number: u64) -> IssuanceId {
 }
 
 fn limit(count: u32, seconds: u64) -> Limit {
-    Limit { count: NonZeroU32::new(count).unwrap(), window: Duration::from_secs(seconds) }
+    let window = Window::Sliding(Duration::from_secs(seconds));
+    Limit { count: NonZeroU32::new(count).unwrap(), window }
 }
 
 /// A reservation for the credential with the id 1.
@@ -149,8 +155,11 @@ pub(super) fn reserve(number: u64, at: Stamp, limits: &[Limit]) -> Write {
     Write::Reserve(Reservation {
         issuance: issuance(number),
         credential: CredentialId([1; 16]),
-        account: "https://issuer.example|client-7".into(),
-        limits: limits.to_vec(),
+        account: Account {
+            name: "https://issuer.example|client-7".into(),
+            limits: limits.to_vec(),
+            sharers: 1,
+        },
         cause: Cause::Forced,
         at,
     })
@@ -176,7 +185,7 @@ fn write(store: &mut Store<SplitMix>, write: Write) -> Result<Reply, StoreFailur
 
 fn done(store: &mut Store<SplitMix>, writes: &[Write]) {
     for result in store.write(writes) {
-        assert_eq!(result, Ok(Reply::Done));
+        assert!(matches!(result, Ok(Reply::Done | Reply::Reserved(_))), "{result:?}");
     }
 }
 
@@ -196,6 +205,11 @@ fn furnished() -> Home {
     );
     store.close().unwrap();
     home
+}
+
+/// What a reservation is answered that is granted.
+pub(super) fn is_granted(result: &Result<Reply, StoreFailure>) -> bool {
+    matches!(result, Ok(Reply::Reserved(_)))
 }
 
 fn loaded(store: &mut Store<SplitMix>) -> Vec<StoredCredential> {

@@ -10,7 +10,7 @@ use std::{
 use tokend_core::{Random, StoreFailure};
 
 use super::{CloseError, Store};
-use crate::ports::{self, Reply, Ticket, Write, Written};
+use crate::ports::{self, Found, Query, Reply, Ticket, Write, Written};
 
 /// A thread that owns a store and does what is submitted, in order. What has piled
 /// up while it wrote goes to the disk together.
@@ -20,8 +20,24 @@ use crate::ports::{self, Reply, Ticket, Write, Written};
 #[derive(Debug)]
 pub struct Worker {
     /// `None` once nothing more can come.
-    queue: Option<Sender<(Ticket, Write)>>,
+    queue: Option<Sender<(Ticket, Task)>>,
     thread: Option<JoinHandle<Result<(), CloseError>>>,
+}
+
+/// Something that the store is to do.
+#[derive(Debug)]
+enum Task {
+    Write(Write),
+    Look(Query),
+}
+
+/// An answer of the store.
+#[derive(Debug)]
+pub enum Answer {
+    /// To a write.
+    Written(Written),
+    /// To a look at the ledger.
+    Found(Found),
 }
 
 /// How many writes go to the disk together: a hundred cost little more than one,
@@ -29,10 +45,10 @@ pub struct Worker {
 const BATCH: usize = 256;
 
 impl Worker {
-    /// Starts the thread. `deliver` is called on it with the answer to each write.
+    /// Starts the thread. `deliver` is called on it with each answer.
     pub fn spawn<R: Random + Send + 'static>(
         store: Store<R>,
-        deliver: impl FnMut(Written) + Send + 'static,
+        deliver: impl FnMut(Answer) + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel();
         let thread = thread::Builder::new()
@@ -54,6 +70,13 @@ impl Worker {
         }
     }
 
+    fn queue(&mut self, ticket: Ticket, task: Task) {
+        self.queue
+            .as_ref()
+            .and_then(|queue| queue.send((ticket, task)).ok())
+            .expect("the store's thread ends only with the worker, or by a panic");
+    }
+
     fn join(&mut self) -> Option<thread::Result<Result<(), CloseError>>> {
         drop(self.queue.take());
         self.thread.take().map(JoinHandle::join)
@@ -62,10 +85,11 @@ impl Worker {
 
 impl ports::Store for Worker {
     fn submit(&mut self, ticket: Ticket, write: Write) {
-        self.queue
-            .as_ref()
-            .and_then(|queue| queue.send((ticket, write)).ok())
-            .expect("the store's thread ends only with the worker, or by a panic");
+        self.queue(ticket, Task::Write(write));
+    }
+
+    fn look(&mut self, ticket: Ticket, query: Query) {
+        self.queue(ticket, Task::Look(query));
     }
 }
 
@@ -84,14 +108,26 @@ impl Drop for Worker {
 
 fn run<R: Random>(
     mut store: Store<R>,
-    queue: &Receiver<(Ticket, Write)>,
-    mut deliver: impl FnMut(Written),
+    queue: &Receiver<(Ticket, Task)>,
+    mut deliver: impl FnMut(Answer),
 ) -> Result<(), CloseError> {
     while let Ok(first) = queue.recv() {
-        let batch = std::iter::once(first).chain(queue.try_iter()).take(BATCH);
-        let (tickets, writes): (Vec<_>, Vec<_>) = batch.unzip();
+        let (mut tickets, mut writes, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+        for (ticket, task) in std::iter::once(first).chain(queue.try_iter()).take(BATCH) {
+            match task {
+                Task::Write(write) => {
+                    tickets.push(ticket);
+                    writes.push(write);
+                }
+                Task::Look(query) => looks.push((ticket, query)),
+            }
+        }
         for (ticket, result) in tickets.into_iter().zip(write(&mut store, &writes)) {
-            deliver(Written { ticket, result });
+            deliver(Answer::Written(Written { ticket, result }));
+        }
+        // These see all writes of the batch, those before them among others.
+        for (ticket, query) in looks {
+            deliver(Answer::Found(Found { ticket, result: store.look(&query) }));
         }
     }
     store.close()
@@ -100,6 +136,9 @@ fn run<R: Random>(
 /// Writes a batch. If that panics, which rolls the transaction back, the writes
 /// have failed: no one is left waiting, and what is held is still served.
 fn write<R: Random>(store: &mut Store<R>, writes: &[Write]) -> Vec<Result<Reply, StoreFailure>> {
+    if writes.is_empty() {
+        return Vec::new();
+    }
     catch_unwind(AssertUnwindSafe(|| store.write(writes))).unwrap_or_else(|_| {
         tracing::error!(writes = writes.len(), "the store panicked");
         let message = "tokend has a fault: its store panicked, see its log".into();
@@ -117,7 +156,7 @@ mod tests {
     use tokend_core::SplitMix;
 
     use super::{
-        super::tests::{Home, commits, credential, key, reserve, stamp},
+        super::tests::{Home, commits, credential, is_granted, key, reserve, stamp},
         *,
     };
     use crate::ports::Store as _;
@@ -135,10 +174,18 @@ mod tests {
         }
     }
 
+    fn written(answer: Answer) -> Written {
+        match answer {
+            Answer::Written(written) => written,
+            Answer::Found(found) => panic!("no one looked: {found:?}"),
+        }
+    }
+
     fn worker<R: Random + Send + 'static>(store: Store<R>) -> (Worker, Receiver<Written>) {
         let (sender, answers) = mpsc::channel();
         // The test may have gone by the time the last answer comes.
-        let worker = Worker::spawn(store, move |written| drop(sender.send(written))).unwrap();
+        let deliver = move |answer| drop(sender.send(written(answer)));
+        let worker = Worker::spawn(store, deliver).unwrap();
         (worker, answers)
     }
 
@@ -157,7 +204,7 @@ mod tests {
         let tickets: Vec<u64> = answers
             .iter()
             .map(|written| {
-                assert_eq!(written.result, Ok(Reply::Done));
+                assert!(is_granted(&written.result));
                 written.ticket.0
             })
             .collect();
@@ -169,7 +216,8 @@ mod tests {
         let home = Home::new();
         let (open, gate) = mpsc::channel();
         let (sender, answers) = mpsc::channel();
-        let deliver = move |written: Written| {
+        let deliver = move |answer| {
+            let written = written(answer);
             if written.ticket == Ticket(1) {
                 gate.recv().unwrap();
             }
@@ -208,7 +256,7 @@ mod tests {
         fails.store(false, Ordering::SeqCst);
         submit(&mut worker, 1..=2);
         let results: Vec<_> = answers.iter().take(2).map(|written| written.result).collect();
-        assert_eq!(results, [Ok(Reply::Done), Ok(Reply::Done)]);
+        assert!(results.len() == 2 && results.iter().all(is_granted), "{results:?}");
         worker.finish().unwrap();
     }
 

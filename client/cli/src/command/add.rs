@@ -109,7 +109,8 @@ async fn first_token(
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     let min_ttl = Some(prost_types::Duration::default());
-    let request = AcquireTokenRequest { name: name.to_owned(), min_ttl };
+    let request =
+        AcquireTokenRequest { name: name.to_owned(), min_ttl, ..AcquireTokenRequest::default() };
     let token = answer_within(FIRST_TOKEN, daemon.tokens().acquire_token(request))
         .await
         .and_then(Token::try_from);

@@ -76,7 +76,8 @@ mod tests {
             })
             .collect();
         let token = v1::Token { placements, ..v1::Token::default() };
-        Token::try_from(AcquireTokenResponse { token: Some(token), remaining: None }).unwrap()
+        let answer = AcquireTokenResponse { token: Some(token), ..AcquireTokenResponse::default() };
+        Token::try_from(answer).unwrap()
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn a_socket_that_isnt_permitted() {
 #[test]
 fn what_the_daemon_says_no_to() {
     let message = "what it says".to_owned();
-    let table: [(Error, Exit, Option<&str>); 7] = [
+    let table: [(Error, Exit, Option<&str>); 8] = [
         (
             Error::NotPermitted { message: message.clone() },
             Exit::NotFound,
@@ -153,6 +153,14 @@ fn what_the_daemon_says_no_to() {
             Error::CredentialRejected { message: message.clone() },
             Exit::PersonNeeded,
             Some("hint: mend it at the provider, then `tokend-cli refresh causely`"),
+        ),
+        (
+            Error::LoginNeeded { message: message.clone() },
+            Exit::PersonNeeded,
+            Some(
+                "hint: log in again, then `tokend-cli remove causely` and add it again with \
+                 what the login gave",
+            ),
         ),
         (
             Error::Refused {

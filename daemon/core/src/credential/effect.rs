@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Receipt, WaiterId};
-use crate::{Failure, IssuanceId, Refusal, Token};
+use super::{Receipt, Ruling, WaiterId};
+use crate::{Failure, IssuanceId, Quota, Refusal, Token};
 
 /// What is to be done for a credential.
 #[derive(Debug)]
@@ -16,7 +16,12 @@ pub enum Effect<P> {
         cause: Cause,
     },
     /// Run the provider's dance.
-    Send(IssuanceId),
+    Send {
+        /// For which issuance.
+        issuance: IssuanceId,
+        /// Which of the provider's dances.
+        operation: Operation,
+    },
     /// Write a token, and into the ledger that its issuance succeeded, at once.
     Persist {
         /// The issuance that brought it.
@@ -37,6 +42,8 @@ pub enum Effect<P> {
         failure: Failure,
         /// What the ledger notes of the answer.
         receipt: Receipt,
+        /// What the failure tells of the provider's limits.
+        quota: Option<Quota>,
     },
     /// Let callers see a token; it is on disk.
     Publish(Arc<Token<P>>),
@@ -47,6 +54,24 @@ pub enum Effect<P> {
         /// With what.
         answer: Result<Arc<Token<P>>, Refusal>,
     },
+    /// Tell a caller what its report came to.
+    Rule {
+        /// Whom.
+        waiter: WaiterId,
+        /// What.
+        ruling: Ruling,
+    },
+}
+
+/// Which of a provider's dances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// The one that starts from the stored secrets.
+    Issue,
+    /// The one that exchanges what is held for a new token.
+    Refresh,
+    /// The one that prolongs the life of the token that is held.
+    KeepAlive,
 }
 
 /// Why an issuance is wanted.
@@ -58,6 +83,11 @@ pub enum Cause {
     Aging,
     /// A caller needs a longer life than the token has left.
     MinTtl,
+    /// An API refused the token.
+    Rejected,
     /// An operator asked for it.
     Forced,
+    /// The token would end for lack of use. This issues none, and no limit counts
+    /// it.
+    KeepAlive,
 }

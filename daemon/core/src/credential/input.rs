@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{Failure, IssuanceId, Lifetime, StoreFailure, Token};
+use super::Report;
+use crate::{Allowance, Failure, IssuanceId, Lifetime, Session, StoreFailure, Terms, Token};
 
 /// What happened to a credential.
 #[derive(Debug)]
@@ -15,16 +16,27 @@ pub enum Input<P> {
         token: Option<Token<P>>,
         /// How its latest issuances went.
         history: History,
-        /// The time between refreshes that the limits allow all along; zero
-        /// without limits.
-        pace: Duration,
+        /// What is settled for it.
+        terms: Terms,
+        /// Whether it is new: its first token is asked for at once, whatever the
+        /// policy.
+        new: bool,
     },
+    /// Something else is settled for it from now on.
+    Settled(Terms),
     /// A caller wants a token and the published one doesn't do.
     Requested(Waiter),
     /// An operator wants a new token, whatever is held and whatever failed.
     Forced(WaiterId),
+    /// A caller says that an API refused a token.
+    Reported(Report),
     /// The ledger holds the issuance: it may be sent.
-    Reserved(IssuanceId),
+    Reserved {
+        /// Which.
+        issuance: IssuanceId,
+        /// What the limits allow.
+        allowance: Allowance,
+    },
     /// The limits allow no issuance.
     Refused {
         /// The issuance that isn't to be.
@@ -48,8 +60,23 @@ pub enum Input<P> {
         sent_at: Timestamp,
         /// How long the token lives.
         lifetime: Lifetime,
+        /// Whether it is the token that is held, given once more.
+        same: bool,
+        /// Whether it brought something by which to refresh it.
+        refreshable: bool,
+        /// How its life can be prolonged, if it can.
+        session: Option<Session>,
         /// The secret and what belongs to it.
         payload: P,
+        /// What the ledger notes of the answer.
+        receipt: Receipt,
+    },
+    /// The provider has noticed that the token is used.
+    KeptAlive {
+        /// Which issuance that was, so to speak.
+        issuance: IssuanceId,
+        /// When the request was sent.
+        sent_at: Timestamp,
         /// What the ledger notes of the answer.
         receipt: Receipt,
     },
@@ -57,8 +84,8 @@ pub enum Input<P> {
     Failed {
         /// The issuance that failed.
         issuance: IssuanceId,
-        /// Whether any of it may have reached the provider.
-        sent: bool,
+        /// How far it came.
+        fate: Fate,
         /// Why.
         failure: Failure,
         /// What the ledger notes of the answer.
@@ -73,6 +100,17 @@ pub enum Input<P> {
         /// Why.
         failure: StoreFailure,
     },
+}
+
+/// How far an issuance came that brought no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing of it was sent: it isn't counted.
+    Unsent,
+    /// It may have reached the provider, whose answer never came.
+    Lost,
+    /// The provider answered.
+    Answered,
 }
 
 /// What the ledger notes of a provider's answer. It passes through the core.

@@ -1,37 +1,88 @@
-//! One issuance on its way: reserved, sent, persisted, or given up.
+//! One issuance on its way: queued, reserved, sent, persisted, or given up.
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Activity, Cause, Credential, Effect, Receipt, Step, Turn, Waiter, refusals};
-use crate::{
-    Failure, IssuanceId, Random, Refusal, Setback, StoreFailure, Token, Verdict,
-    schedule::not_at_once,
+use super::{
+    Activity, Cause, Credential, Effect, Fate, Next, Operation, Receipt, Ruling, Step, Turn, Waiter,
 };
-
-/// A token with a shorter life is as good as expired: to keep one at hand would
-/// be to ask without a pause.
-const LEAST_LIFE: Duration = Duration::from_secs(5);
+use crate::{
+    Allowance, Failure, IssuanceId, Moment, Origin, Refusal, Setback, StoreFailure, Token, Verdict,
+    schedule::brief,
+};
 
 /// A refresh that the limits don't allow isn't tried again sooner.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A token with less left on arrival is as good as expired.
-const LEAST_REMAINING: Duration = Duration::from_secs(1);
-
-impl<P> Credential<P> {
+impl<P: Clone> Credential<P> {
     pub(super) fn start(&mut self, cause: Cause, waiters: Vec<Waiter>, turn: &mut Turn<'_, P>) {
         let issuance = IssuanceId::draw(&mut turn.random);
-        self.activity = Activity::Issuing { issuance, step: Step::Reserving(cause), waiters };
-        turn.effects.push(Effect::Reserve { issuance, cause });
+        let cause = self.cause(cause, turn);
+        let (step, reporters) = (Step::Queued, Vec::new());
+        self.activity = Activity::Issuing { issuance, cause, step, waiters, reporters };
     }
 
-    pub(super) fn reserved(&mut self, id: IssuanceId, turn: &mut Turn<'_, P>) {
-        if let Activity::Issuing { issuance, step: step @ Step::Reserving(_), .. } =
+    /// Tells whether an issuance waits for its turn among those of its provider,
+    /// and if so, whether someone waits for it.
+    pub(crate) fn queued(&self) -> Option<bool> {
+        match &self.activity {
+            Activity::Issuing { step: Step::Queued, waiters, reporters, .. } => {
+                Some(!waiters.is_empty() || !reporters.is_empty())
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells whether the provider is asked, or the ledger whether it may be.
+    pub(crate) fn is_asking(&self) -> bool {
+        let asking = |step: &Step<P>| matches!(step, Step::Reserving(_) | Step::Sending(_));
+        matches!(&self.activity, Activity::Issuing { step, .. } if asking(step))
+    }
+
+    /// It is the credential's turn.
+    pub(crate) fn proceed(&mut self, turn: &mut Turn<'_, P>) {
+        let Activity::Issuing { cause, .. } = &self.activity else { return };
+        // It may have waited for long.
+        let now = self.cause(*cause, turn);
+        let operation = self.operation(now, turn.now);
+        if let Activity::Issuing { issuance, cause, step: step @ Step::Queued, .. } =
             &mut self.activity
+        {
+            *step = Step::Reserving(operation);
+            *cause = now;
+            let cause = if operation == Operation::KeepAlive { Cause::KeepAlive } else { now };
+            turn.effects.push(Effect::Reserve { issuance: *issuance, cause });
+        }
+    }
+
+    pub(super) fn reserved(
+        &mut self,
+        id: IssuanceId,
+        allowance: Allowance,
+        turn: &mut Turn<'_, P>,
+    ) {
+        if let Activity::Issuing { issuance, step, .. } = &mut self.activity
+            && let Step::Reserving(operation) = *step
             && *issuance == id
         {
-            *step = Step::Sending;
-            turn.effects.push(Effect::Send(id));
+            *step = Step::Sending(operation);
+            self.allowance = allowance;
+            turn.effects.push(Effect::Send { issuance: id, operation });
+        }
+    }
+
+    /// Returns how the next token is to be had. One that has been refreshed as
+    /// often as can be is asked for anew.
+    fn operation(&self, cause: Cause, now: Moment) -> Operation {
+        let alive = self.usable(now).filter(|token| is_prolongable(token));
+        if alive.is_some() && matches!(cause, Cause::Aging | Cause::MinTtl) {
+            return Operation::KeepAlive;
+        }
+        let refreshes = self.token.as_ref().and_then(|token| token.refreshes);
+        let most = self.terms.max_refreshes.unwrap_or(u32::MAX);
+        if refreshes.is_some_and(|refreshes| refreshes < most) {
+            Operation::Refresh
+        } else {
+            Operation::Issue
         }
     }
 
@@ -41,17 +92,16 @@ impl<P> Credential<P> {
         retry_after: Duration,
         turn: &mut Turn<'_, P>,
     ) {
-        let Activity::Issuing { issuance, step: Step::Reserving(cause), .. } = &self.activity
-        else {
-            return;
-        };
-        if *issuance != id {
+        if !self.is_reserving(id) {
             return;
         }
+        let Activity::Issuing { cause, .. } = &self.activity else { return };
         let wait = match (cause, &self.token) {
             // What is held back from refreshes is there for whom no token is left.
             (Cause::Aging | Cause::MinTtl, Some(token)) => {
-                retry_after.min(token.serviceable(turn.now)).max(LEAST_PAUSE)
+                let brief = brief(token.life().unwrap_or(Duration::MAX), turn.latency);
+                let left = self.remaining(turn.now).saturating_sub(brief);
+                retry_after.min(left).max(LEAST_PAUSE)
             }
             _ => retry_after,
         };
@@ -59,65 +109,118 @@ impl<P> Credential<P> {
         self.give_up(Setback::Budget, next, turn);
     }
 
-    pub(super) fn issued(
+    pub(super) fn failed(
         &mut self,
-        issuance: IssuanceId,
-        token: Token<P>,
-        receipt: Receipt,
+        operation: Operation,
+        fate: Fate,
+        failure: Failure,
         turn: &mut Turn<'_, P>,
     ) {
-        let life = token.life().unwrap_or(Duration::MAX);
-        let remaining = token.remaining(turn.now).unwrap_or(Duration::MAX);
-        if life < LEAST_LIFE || remaining < LEAST_REMAINING {
-            let life = life.as_secs();
-            let failure = transient(format!(
-                "the token had as good as expired when it came: it lives for {life} s"
-            ));
-            settle(issuance, true, &failure, receipt, turn);
-            self.failed(failure, turn);
+        let denied = failure.verdict == Verdict::Denied;
+        if fate == Fate::Lost {
+            self.doubt(turn);
+        }
+        let over = match operation {
+            Operation::Issue => false,
+            Operation::KeepAlive => {
+                if denied {
+                    self.change_token(|token| token.session = None);
+                }
+                denied
+            }
+            // What it is refreshed with is spent, or may be.
+            Operation::Refresh => {
+                if denied || fate == Fate::Lost {
+                    self.change_token(|token| token.refreshes = None);
+                }
+                denied && self.terms.origin == Origin::Secrets
+            }
+        };
+        if over {
+            self.start_over(turn);
             return;
         }
-        if let Activity::Issuing { step, .. } = &mut self.activity {
-            let refresh_at = token.refresh_at.map(|due| not_at_once(due, turn.now.wall, remaining));
-            let token = Arc::new(Token { refresh_at, ..token });
-            *step = Step::Persisting(Arc::clone(&token), receipt);
-            turn.effects.push(Effect::Persist { issuance, token, receipt });
+        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
+        let next = if denied {
+            Activity::Refused
+        } else {
+            let wait = self.back_off(fate, &failure, turn);
+            Activity::Waiting { retry_at: turn.now.boot.after(wait) }
+        };
+        self.give_up(self.setback_of(failure), next, turn);
+    }
+
+    /// Asks once more, with the stored secrets; whoever waits goes on waiting.
+    fn start_over(&mut self, turn: &mut Turn<'_, P>) {
+        let resting = Activity::Resting(Next::Due);
+        let Activity::Issuing { cause, waiters, reporters: waiting, .. } =
+            std::mem::replace(&mut self.activity, resting)
+        else {
+            return;
+        };
+        self.start(cause, waiters, turn);
+        if let Activity::Issuing { reporters, .. } = &mut self.activity {
+            *reporters = waiting;
         }
     }
 
-    pub(super) fn failed(&mut self, failure: Failure, turn: &mut Turn<'_, P>) {
-        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
-        let next = if failure.verdict == Verdict::Denied {
-            Activity::Refused
+    /// The provider may have issued a token that never came, and ended the one
+    /// that is held.
+    fn doubt(&mut self, turn: &mut Turn<'_, P>) {
+        let Some(overlap) = self.terms.ends_old_after else { return };
+        let end = crate::after(turn.now.wall, overlap);
+        if self.token.as_ref().is_some_and(|token| token.expires_at.is_none_or(|at| at > end)) {
+            self.change_token(|token| token.expires_at = Some(end));
+            turn.effects.extend(self.token.iter().cloned().map(Effect::Publish));
+        }
+    }
+
+    fn change_token(&mut self, change: impl FnOnce(&mut Token<P>)) {
+        if let Some(token) = &mut self.token {
+            change(Arc::make_mut(token));
+        }
+    }
+
+    pub(super) fn setback_of(&self, failure: Failure) -> Setback {
+        if failure.verdict == Verdict::Denied && self.terms.origin == Origin::Login {
+            Setback::LoginNeeded(failure.message)
         } else {
-            let wait = failure.wait(self.consecutive_failures, &mut turn.random);
-            Activity::Waiting { retry_at: turn.now.boot.after(wait) }
-        };
-        self.give_up(Setback::Issuance(failure), next, turn);
+            Setback::Issuance(failure)
+        }
     }
 
     pub(super) fn persisted(&mut self, id: IssuanceId, turn: &mut Turn<'_, P>) {
-        let Activity::Issuing { issuance, step: Step::Persisting(token, _), waiters } =
-            &mut self.activity
+        let Activity::Issuing {
+            issuance,
+            cause,
+            step: Step::Persisting(token, _),
+            waiters,
+            reporters,
+        } = &mut self.activity
         else {
             return;
         };
         if *issuance != id {
             return;
         }
-        let token = Arc::clone(token);
+        let (cause, token) = (*cause, Arc::clone(token));
         if token.is_expired(turn.now) {
-            self.failed(transient("the token expired before it could be stored".to_owned()), turn);
+            let failure = transient("the token expired before it could be stored".to_owned());
+            self.failed(Operation::Issue, Fate::Answered, failure, turn);
             return;
         }
-        let waiters = std::mem::take(waiters);
-        self.activity = Activity::Resting;
+        let (waiters, reporters) = (std::mem::take(waiters), std::mem::take(reporters));
+        self.activity = Activity::Resting(Next::Due);
         self.consecutive_failures = 0;
         self.store_failures = 0;
         self.setback = None;
+        if cause == Cause::Rejected {
+            self.rejections.replaced(turn.now.boot);
+        }
+        let same = self.token.as_ref().is_some_and(|held| held.id == token.id);
         turn.effects.push(Effect::Publish(Arc::clone(&token)));
         for waiter in waiters {
-            let answer = if token.satisfies(waiter.min_ttl, turn.now) {
+            let answer = if waiter.min_ttl.is_none() || token.satisfies(waiter.min_ttl, turn.now) {
                 Ok(Arc::clone(&token))
             } else {
                 let life = token.remaining(turn.now).unwrap_or_default();
@@ -125,6 +228,10 @@ impl<P> Credential<P> {
             };
             turn.effects.push(Effect::Answer { waiter: waiter.id, answer });
         }
+        let ruling = if same { Ruling::NotATokenProblem } else { Ruling::Refreshed };
+        turn.effects.extend(
+            reporters.into_iter().map(|waiter| Effect::Rule { waiter, ruling: ruling.clone() }),
+        );
         self.token = Some(token);
     }
 
@@ -141,7 +248,7 @@ impl<P> Credential<P> {
             return;
         }
         self.store_failures = self.store_failures.saturating_add(1);
-        let wait = store_wait(&failure, self.store_failures, &mut turn.random);
+        let wait = self.store_wait(&failure, turn);
         let retry_at = turn.now.boot.after(wait);
         let next = match step {
             Step::Reserving(_) => Activity::Waiting { retry_at },
@@ -151,7 +258,7 @@ impl<P> Credential<P> {
                 receipt: *receipt,
                 retry_at,
             },
-            Step::Sending => return,
+            Step::Queued | Step::Sending(_) => return,
         };
         self.give_up(Setback::Store(failure), next, turn);
     }
@@ -159,9 +266,14 @@ impl<P> Credential<P> {
     /// Ends the issuance without a token: everyone who waits learns why.
     pub(super) fn give_up(&mut self, setback: Setback, next: Activity<P>, turn: &mut Turn<'_, P>) {
         self.setback = Some((setback, turn.now.wall));
-        if let Activity::Issuing { waiters, .. } = std::mem::replace(&mut self.activity, next) {
-            let refusal = self.refusal(turn.now);
-            turn.effects.extend(refusals(waiters, &refusal));
+        if let Activity::Issuing { waiters, reporters, .. } =
+            std::mem::replace(&mut self.activity, next)
+        {
+            self.turn_away(waiters, turn);
+            let ruling = self.ruling(turn);
+            turn.effects.extend(
+                reporters.into_iter().map(|waiter| Effect::Rule { waiter, ruling: ruling.clone() }),
+            );
         }
     }
 
@@ -170,29 +282,48 @@ impl<P> Credential<P> {
             let (issuance, token, receipt) = (*issuance, Arc::clone(token), *receipt);
             let step = Step::Persisting(Arc::clone(&token), receipt);
             turn.effects.push(Effect::Persist { issuance, token, receipt });
-            self.activity = Activity::Issuing { issuance, step, waiters };
+            let (cause, reporters) = (Cause::Absent, Vec::new());
+            self.activity = Activity::Issuing { issuance, cause, step, waiters, reporters };
         }
     }
+
+    pub(super) fn is_reserving(&self, id: IssuanceId) -> bool {
+        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Reserving(_), .. }
+            if *issuance == id)
+    }
+
+    /// Returns which dance is under way for this issuance.
+    pub(super) fn sending(&self, id: IssuanceId) -> Option<Operation> {
+        match &self.activity {
+            Activity::Issuing { issuance, step: Step::Sending(operation), .. }
+                if *issuance == id =>
+            {
+                Some(*operation)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Tells whether a token can be made to live longer than it does.
+fn is_prolongable<P>(token: &Token<P>) -> bool {
+    token.session.is_some_and(|session| {
+        session.end.is_none_or(|end| token.expires_at.is_some_and(|at| at < end))
+    })
 }
 
 pub(super) fn transient(message: String) -> Failure {
     Failure { verdict: Verdict::Transient, retry_after: None, message }
 }
 
-/// A store that fails is looked at again as a failing provider is, but within a
-/// minute: looking costs nothing.
-fn store_wait(failure: &StoreFailure, consecutive: u32, random: &mut impl Random) -> Duration {
-    const LONGEST_ROW: u32 = 5;
-    transient(failure.message.clone()).wait(consecutive.min(LONGEST_ROW), random)
-}
-
 pub(super) fn settle<P>(
     issuance: IssuanceId,
-    sent: bool,
+    fate: Fate,
     failure: &Failure,
     receipt: Receipt,
     turn: &mut Turn<'_, P>,
 ) {
+    let (sent, quota) = (fate != Fate::Unsent, failure.quota());
     let failure = failure.clone();
-    turn.effects.push(Effect::Settle { issuance, sent, failure, receipt });
+    turn.effects.push(Effect::Settle { issuance, sent, failure, receipt, quota });
 }

@@ -1,3 +1,5 @@
+mod policy;
+mod report;
 mod wait;
 
 use super::*;
@@ -8,6 +10,8 @@ struct Bench {
     credential: Credential<&'static str>,
     now: Moment,
     random: SplitMix,
+    demand: Demand,
+    latency: Duration,
     effects: Vec<Effect<&'static str>>,
 }
 
@@ -15,15 +19,20 @@ const LIFE: u64 = 1_000;
 
 impl Bench {
     fn load(token: Option<Token<&'static str>>, history: History) -> Self {
+        Self::load_with(token, history, Terms::default())
+    }
+
+    fn load_with(token: Option<Token<&'static str>>, history: History, terms: Terms) -> Self {
         let now = Moment {
             wall: "2026-01-01T00:00:00Z".parse().unwrap(),
             boot: BootTime(Duration::from_secs(500)),
         };
         let mut random = SplitMix::new(1);
-        let mut turn = Turn { now, random: &mut random, effects: Vec::new() };
-        let credential = Credential::load(token, history, Duration::ZERO, &mut turn);
+        let (demand, latency, effects) = Default::default();
+        let mut turn = Turn { now, random: &mut random, demand, latency, effects };
+        let credential = Credential::load(token, history, terms, false, &mut turn);
         let effects = turn.effects;
-        Self { credential, now, random, effects }
+        Self { credential, now, random, demand, latency, effects }
     }
 
     fn empty() -> Self {
@@ -32,8 +41,13 @@ impl Bench {
 
     /// A credential that got its token just now.
     fn fresh() -> Self {
-        let mut bench = Self::empty();
-        let issuance = bench.wake_and_reserve();
+        Self::fresh_with(Terms::default())
+    }
+
+    fn fresh_with(terms: Terms) -> Self {
+        let mut bench = Self::load_with(None, History::default(), terms);
+        bench.ask(0, None);
+        let issuance = bench.reserve();
         bench.issue(issuance, LIFE, "first");
         bench.input(Input::Persisted(issuance));
         bench.effects.clear();
@@ -50,8 +64,11 @@ impl Bench {
         &mut self,
         act: impl FnOnce(&mut Credential<&'static str>, &mut Turn<'_, &'static str>),
     ) {
-        let mut turn = Turn { now: self.now, random: &mut self.random, effects: Vec::new() };
+        let (now, demand, latency, effects) = (self.now, self.demand, self.latency, Vec::new());
+        let mut turn = Turn { now, random: &mut self.random, demand, latency, effects };
         act(&mut self.credential, &mut turn);
+        // No others are in the queue.
+        self.credential.proceed(&mut turn);
         self.effects.extend(turn.effects);
     }
 
@@ -72,7 +89,9 @@ impl Bench {
     fn said(&mut self) -> Vec<String> {
         let word = |effect: Effect<&'static str>| match effect {
             Effect::Reserve { cause, .. } => format!("reserve {cause:?}"),
-            Effect::Send(_) => "send".to_owned(),
+            Effect::Send { operation: Operation::Issue, .. } => "send".to_owned(),
+            Effect::Send { operation: Operation::Refresh, .. } => "send refresh".to_owned(),
+            Effect::Send { operation: Operation::KeepAlive, .. } => "keep alive".to_owned(),
             Effect::Persist { token, .. } => format!("persist {}", token.payload),
             Effect::Settle { sent, .. } => format!("settle sent={sent}"),
             Effect::Publish(token) => format!("publish {}", token.payload),
@@ -84,6 +103,7 @@ impl Bench {
                     Refusal::BudgetExhausted { .. } => "budget",
                     Refusal::Unavailable { .. } => "unavailable",
                     Refusal::Rejected { .. } => "rejected",
+                    Refusal::LoginNeeded { .. } => "login needed",
                     Refusal::Impossible { .. } => "impossible",
                     Refusal::MinTtlUnsatisfiable { .. } => "unsatisfiable",
                     Refusal::Store { .. } => "store",
@@ -91,6 +111,13 @@ impl Bench {
                 };
                 format!("{} refused: {kind}", waiter.0)
             }
+            Effect::Rule { waiter, ruling } => match ruling {
+                Ruling::Suppressed { retry_after } => {
+                    format!("{} is suppressed for {} s", waiter.0, retry_after.as_secs())
+                }
+                Ruling::CredentialDead { .. } => format!("{} is told: dead", waiter.0),
+                ruling => format!("{} is told: {ruling:?}", waiter.0),
+            },
         };
         std::mem::take(&mut self.effects).into_iter().map(word).collect()
     }
@@ -104,8 +131,12 @@ impl Bench {
 
     /// The ledger takes the issuance that is under way.
     fn reserve(&mut self) -> IssuanceId {
+        self.reserve_with(Allowance { pace: None, room: u32::MAX })
+    }
+
+    fn reserve_with(&mut self, allowance: Allowance) -> IssuanceId {
         let issuance = self.issuance();
-        self.input(Input::Reserved(issuance));
+        self.input(Input::Reserved { issuance, allowance });
         issuance
     }
 
@@ -115,10 +146,24 @@ impl Bench {
     }
 
     fn issue(&mut self, issuance: IssuanceId, life: u64, payload: &'static str) {
+        self.issue_again(issuance, life, payload, false, false);
+    }
+
+    fn issue_again(
+        &mut self,
+        issuance: IssuanceId,
+        life: u64,
+        payload: &'static str,
+        same: bool,
+        refreshable: bool,
+    ) {
         self.input(Input::Issued {
             issuance,
             sent_at: self.now.wall,
             lifetime: Lifetime::For(Duration::from_secs(life)),
+            same,
+            refreshable,
+            session: None,
             payload,
             receipt: Receipt::default(),
         });
@@ -126,8 +171,12 @@ impl Bench {
 
     fn fail(&mut self, issuance: IssuanceId, verdict: Verdict) {
         let failure = Failure { verdict, retry_after: None, message: "no".to_owned() };
+        self.fail_with(issuance, Fate::Answered, failure);
+    }
+
+    fn fail_with(&mut self, issuance: IssuanceId, fate: Fate, failure: Failure) {
         let receipt = Receipt::default();
-        self.input(Input::Failed { issuance, sent: true, failure, receipt });
+        self.input(Input::Failed { issuance, fate, failure, receipt });
     }
 
     fn unwritten(&mut self, issuance: IssuanceId) {
@@ -148,6 +197,10 @@ impl Bench {
         };
         self.pass(wait);
     }
+}
+
+fn reserved(issuance: IssuanceId) -> Input<&'static str> {
+    Input::Reserved { issuance, allowance: Allowance::default() }
 }
 
 #[test]
@@ -257,7 +310,7 @@ fn a_reservation_that_could_not_be_written_sends_nothing() {
     let issuance = bench.issuance();
     bench.unwritten(issuance);
     assert_eq!(bench.said(), ["reserve Absent", "1 refused: store"]);
-    bench.input(Input::Reserved(issuance));
+    bench.input(reserved(issuance));
     assert!(bench.said().is_empty());
 }
 
@@ -294,7 +347,17 @@ fn a_token_that_has_expired_on_arrival_is_a_failure() {
         let issuance = bench.wake_and_reserve();
         bench.said();
         let (sent_at, receipt) = (bench.now.wall, Receipt::default());
-        bench.input(Input::Issued { issuance, sent_at, lifetime, payload: "late", receipt });
+        let (same, refreshable, payload) = (false, false, "late");
+        bench.input(Input::Issued {
+            issuance,
+            sent_at,
+            lifetime,
+            same,
+            refreshable,
+            session: None,
+            payload,
+            receipt,
+        });
         assert_eq!(bench.said(), ["settle sent=true"]);
         assert_eq!(bench.state(), State::BackingOff);
     }
@@ -306,14 +369,14 @@ fn answers_to_another_issuance_change_nothing() {
     let issuance = bench.wake_and_reserve();
     bench.said();
     let other = IssuanceId([9; 16]);
-    bench.input(Input::Reserved(other));
+    bench.input(reserved(other));
     bench.input(Input::Refused { issuance: other, retry_after: Duration::ZERO });
     bench.issue(other, LIFE, "stray");
     bench.fail(other, Verdict::Denied);
     bench.input(Input::Persisted(other));
     bench.input(Input::Persisted(issuance));
     bench.unwritten(other);
-    bench.input(Input::Reserved(issuance));
+    bench.input(reserved(issuance));
     assert!(bench.said().is_empty());
     assert_eq!(bench.issuance(), issuance);
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Activity, Credential};
-use crate::{Moment, Setback, Token};
+use super::{Activity, Caller, Credential, Reports};
+use crate::{Moment, Setback, Terms, Token};
 
 /// What a credential is doing, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,14 +41,19 @@ pub struct View<'a, P> {
     pub consecutive_failures: u32,
     /// When the next attempt is due, if it waits for one.
     pub retry_in: Option<Duration>,
+    /// What is settled for it.
+    pub terms: &'a Terms,
+    /// Who has reported that an API refused a token, in the order of their
+    /// numbers.
+    pub reports: Vec<(Caller, Reports)>,
 }
 
-impl<P> Credential<P> {
+impl<P: Clone> Credential<P> {
     pub(crate) fn view(&self, now: Moment) -> View<'_, P> {
         let usable = self.usable(now).is_some();
         let (state, retry_at) = match &self.activity {
-            Activity::Resting if usable => (State::Fresh, None),
-            Activity::Resting => (State::Empty, None),
+            Activity::Resting(_) if usable => (State::Fresh, None),
+            Activity::Resting(_) => (State::Empty, None),
             Activity::Issuing { .. } if usable => (State::Refreshing, None),
             Activity::Issuing { .. } => (State::Issuing, None),
             Activity::Waiting { retry_at } => match &self.setback {
@@ -65,6 +70,8 @@ impl<P> Credential<P> {
             overdue: self.is_token_due(now),
             consecutive_failures: self.consecutive_failures,
             retry_in: retry_at.map(|at| now.boot.until(at)),
+            terms: &self.terms,
+            reports: self.rejections.reports().collect(),
         }
     }
 }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Failure, History, IssuanceId, Lifetime, Receipt, SplitMix, State, StoreFailure, Verdict,
-    Waiter, WaiterId, after,
+    Allowance, Caller, Cause, Demand, Failure, Fate, History, IssuanceId, Lifetime, Receipt,
+    Report, SplitMix, State, StoreFailure, Terms, TokenId, Verdict, Waiter, WaiterId, after,
 };
 
 type Keeper = super::Keeper<u32>;
@@ -24,26 +24,66 @@ fn name(number: u32) -> Name {
 }
 
 fn loaded() -> Input<u32> {
-    Input::Loaded { token: None, history: History::default(), pace: Duration::ZERO }
+    of_provider("one")
+}
+
+fn of_provider(provider: &str) -> Input<u32> {
+    let terms = Terms { provider: provider.into(), ..Terms::default() };
+    Input::Loaded { token: None, history: History::default(), terms, new: false }
+}
+
+fn reserved(issuance: IssuanceId) -> Input<u32> {
+    Input::Reserved { issuance, allowance: Allowance::default() }
+}
+
+fn issued(issuance: IssuanceId, sent_at: jiff::Timestamp, life: u64, payload: u32) -> Input<u32> {
+    Input::Issued {
+        issuance,
+        sent_at,
+        lifetime: Lifetime::For(Duration::from_secs(life)),
+        same: false,
+        refreshable: false,
+        session: None,
+        payload,
+        receipt: Receipt::default(),
+    }
+}
+
+/// Answers all that is asked for at once, and returns who asked, in turn.
+fn answer_all(
+    keeper: &mut Keeper,
+    random: &mut SplitMix,
+    callers: &dyn Callers,
+    now: Moment,
+    due: Vec<(Name, Effect<u32>)>,
+) -> Vec<Name> {
+    let mut asked = Vec::new();
+    let mut due = std::collections::VecDeque::from(due);
+    while let Some((name, effect)) = due.pop_front() {
+        let input = match effect {
+            Effect::Reserve { issuance, .. } => {
+                asked.push(name.clone());
+                reserved(issuance)
+            }
+            Effect::Send { issuance, .. } => issued(issuance, now.wall, 3_600, 1),
+            Effect::Persist { issuance, .. } => Input::Persisted(issuance),
+            _ => continue,
+        };
+        due.extend(keeper.handle(now, random, callers, &name, input));
+    }
+    asked
 }
 
 #[test]
 fn what_is_due_is_done_and_nothing_else() {
     let (mut keeper, mut random, mut now) = (Keeper::default(), SplitMix::new(1), start());
     for number in 0..1_000 {
-        keeper.handle(now, &mut random, &name(number), loaded());
+        keeper.handle(now, &mut random, &(), &name(number), loaded());
     }
     assert_eq!(keeper.idle(now), Some(Duration::ZERO));
-    for (name, effect) in keeper.wake(now, &mut random, usize::MAX) {
-        let Effect::Reserve { issuance, .. } = effect else { panic!("{effect:?}") };
-        let (sent_at, receipt) = (now.wall, Receipt::default());
-        let lifetime = Lifetime::For(Duration::from_secs(3_600));
-        keeper.handle(now, &mut random, &name, Input::Reserved(issuance));
-        let issued = Input::Issued { issuance, sent_at, lifetime, payload: 1, receipt };
-        keeper.handle(now, &mut random, &name, issued);
-        keeper.handle(now, &mut random, &name, Input::Persisted(issuance));
-    }
-    assert!(keeper.wake(now, &mut random, usize::MAX).is_empty());
+    let due = keeper.wake(now, &mut random, &(), usize::MAX);
+    assert_eq!(answer_all(&mut keeper, &mut random, &(), now, due).len(), 1_000);
+    assert!(keeper.wake(now, &mut random, &(), usize::MAX).is_empty());
 
     // 1,000 tokens of one age aren't refreshed together: the jitter spreads them.
     let idle = keeper.idle(now).unwrap();
@@ -51,30 +91,93 @@ fn what_is_due_is_done_and_nothing_else() {
     let mut rounds = Vec::new();
     while rounds.iter().sum::<usize>() < 1_000 {
         now = later(now, Duration::from_secs(36));
-        rounds.push(keeper.wake(now, &mut random, usize::MAX).len());
+        let due = keeper.wake(now, &mut random, &(), usize::MAX);
+        rounds.push(answer_all(&mut keeper, &mut random, &(), now, due).len());
     }
     assert!(rounds.iter().all(|due| *due < 200), "{rounds:?}");
+}
+
+/// Callers who use a credential as often as its number says.
+struct Numbered;
+
+impl Callers for Numbered {
+    fn demand(&self, name: &Name) -> Demand {
+        Demand { uses: name.as_str()[1..].parse().unwrap(), ..Demand::default() }
+    }
+}
+
+#[test]
+fn after_days_of_sleep_hundreds_are_replaced_a_few_at_a_time_and_the_most_used_first() {
+    let (mut keeper, mut random, mut now) = (Keeper::default(), SplitMix::new(1), start());
+    for number in 0..500 {
+        keeper.handle(now, &mut random, &(), &name(number), loaded());
+    }
+    let due = keeper.wake(now, &mut random, &(), usize::MAX);
+    answer_all(&mut keeper, &mut random, &(), now, due);
+    now = later(now, Duration::from_secs(3 * 86_400));
+    let mut first = Vec::new();
+    while keeper.idle(now) == Some(Duration::ZERO) {
+        first.extend(keeper.wake(now, &mut random, &Numbered, 100));
+    }
+    assert_eq!(first.len(), 8, "of one provider");
+    let asked = answer_all(&mut keeper, &mut random, &Numbered, now, first);
+    assert!(asked.into_iter().eq((0..500).rev().map(name)));
+}
+
+#[test]
+fn one_slow_provider_holds_up_no_other() {
+    let (mut keeper, mut random, now) = (Keeper::default(), SplitMix::new(1), start());
+    for number in 0..20 {
+        keeper.handle(now, &mut random, &(), &name(number), of_provider("slow"));
+    }
+    keeper.handle(now, &mut random, &(), &name(99), of_provider("quick"));
+    let due = keeper.wake(now, &mut random, &(), usize::MAX);
+    assert_eq!(due.len(), 9, "{due:?}");
+    assert!(due.iter().any(|(who, _)| *who == name(99)));
+    // One that goes makes room for the next.
+    let slow = due.iter().find(|(who, _)| *who != name(99)).unwrap();
+    let effects = keeper.remove(now, &mut random, &(), &slow.0);
+    assert!(matches!(&effects[..], [(_, Effect::Reserve { .. })]), "{effects:?}");
+}
+
+#[test]
+fn refreshes_that_were_missed_are_made_up_for_over_a_minute() {
+    let (mut keeper, mut random, mut now) = (Keeper::default(), SplitMix::new(1), start());
+    for number in 0..200 {
+        let provider = format!("p{number}");
+        keeper.handle(now, &mut random, &(), &name(number), of_provider(&provider));
+    }
+    let due = keeper.wake(now, &mut random, &(), usize::MAX);
+    answer_all(&mut keeper, &mut random, &(), now, due);
+    now = later(now, Duration::from_secs(3_000));
+    assert!(keeper.wake(now, &mut random, &(), usize::MAX).is_empty());
+    let mut rounds = Vec::new();
+    for _ in 0..6 {
+        now = later(now, Duration::from_secs(10));
+        rounds.push(keeper.wake(now, &mut random, &(), usize::MAX).len());
+    }
+    assert_eq!(rounds.iter().sum::<usize>(), 200);
+    assert!(rounds.iter().all(|due| (15..60).contains(due)), "{rounds:?}");
 }
 
 #[test]
 fn a_removed_credential_answers_those_who_wait_and_ignores_late_news() {
     let (mut keeper, mut random, now) = (Keeper::default(), SplitMix::new(1), start());
     let name = name(1);
-    keeper.handle(now, &mut random, &name, loaded());
+    keeper.handle(now, &mut random, &(), &name, loaded());
     let waiter = Waiter { id: WaiterId(7), min_ttl: None };
-    let effects = keeper.handle(now, &mut random, &name, Input::Requested(waiter));
-    let [Effect::Reserve { issuance, .. }] = effects[..] else { panic!("{effects:?}") };
-    let effects = keeper.remove(&name);
-    assert!(
+    let effects = keeper.handle(now, &mut random, &(), &name, Input::Requested(waiter));
+    let [(_, Effect::Reserve { issuance, .. })] = effects[..] else { panic!("{effects:?}") };
+    let effects = keeper.remove(now, &mut random, &(), &name);
+    let removed = |effects: &[(Name, Effect<u32>)]| {
         matches!(
-            effects[..],
-            [Effect::Answer { waiter: WaiterId(7), answer: Err(Refusal::Removed) }]
-        ),
-        "{effects:?}"
-    );
-    assert!(keeper.handle(now, &mut random, &name, Input::Reserved(issuance)).is_empty());
-    let effects = keeper.handle(now, &mut random, &name, Input::Requested(waiter));
-    assert!(matches!(effects[..], [Effect::Answer { answer: Err(Refusal::Removed), .. }]));
+            effects,
+            [(_, Effect::Answer { waiter: WaiterId(7), answer: Err(Refusal::Removed) })]
+        )
+    };
+    assert!(removed(&effects), "{effects:?}");
+    assert!(keeper.handle(now, &mut random, &(), &name, reserved(issuance)).is_empty());
+    assert!(removed(&keeper.handle(now, &mut random, &(), &name, Input::Requested(waiter))));
     assert_eq!(keeper.idle(now), None);
 }
 
@@ -85,6 +188,7 @@ enum Event {
     SetWallClock(i32),
     Ask { min_ttl: Option<u16> },
     Force,
+    Report { caller: u32, stale: bool },
     LedgerAnswers(u8),
     ProviderAnswers(u8, u16),
     StoreAnswers(bool),
@@ -96,6 +200,7 @@ fn event() -> impl Strategy<Value = Event> {
         (-100_000..100_000_i32).prop_map(Event::SetWallClock),
         proptest::option::of(0..5_000_u16).prop_map(|min_ttl| Event::Ask { min_ttl }),
         Just(Event::Force),
+        (0..3_u32, any::<bool>()).prop_map(|(caller, stale)| Event::Report { caller, stale }),
         (0..6_u8).prop_map(Event::LedgerAnswers),
         (0..6_u8, 0..5_000_u16).prop_map(|(kind, life)| Event::ProviderAnswers(kind, life)),
         any::<bool>().prop_map(Event::StoreAnswers),
@@ -111,6 +216,7 @@ struct Shell {
     durable: Vec<u32>,
     asked: u64,
     wishes: BTreeMap<WaiterId, Option<Duration>>,
+    reports: std::collections::BTreeSet<WaiterId>,
     sent: u32,
     sent_at: Option<Moment>,
 }
@@ -126,9 +232,9 @@ proptest! {
     ) {
         let (mut keeper, mut random) = (Keeper::default(), SplitMix::new(seed));
         let (mut now, mut shell, name) = (start(), Shell::default(), name(0));
-        keeper.handle(now, &mut random, &name, loaded());
+        keeper.handle(now, &mut random, &(), &name, loaded());
         for event in events {
-            let input = match event {
+            let input = match event.clone() {
                 Event::Pass(secs) => {
                     now = later(now, Duration::from_secs(u64::from(secs)));
                     None
@@ -149,16 +255,24 @@ proptest! {
                     shell.wishes.insert(WaiterId(shell.asked), Some(Duration::ZERO));
                     Some(Input::Forced(WaiterId(shell.asked)))
                 }
+                Event::Report { caller, stale } => {
+                    shell.asked += 1;
+                    let waiter = WaiterId(shell.asked);
+                    shell.reports.insert(waiter);
+                    let held = keeper.view(&name, now).and_then(|view| view.token.map(|t| t.id));
+                    let token_id = held.filter(|_| !stale).unwrap_or(TokenId([7; 16]));
+                    Some(Input::Reported(Report { waiter, token_id, caller: Caller(caller) }))
+                }
                 Event::LedgerAnswers(kind) => shell.reserving.take().map(|issuance| match kind {
                     0 => Input::Refused { issuance, retry_after: Duration::from_secs(60) },
                     1 => Input::Unwritten { issuance, failure: disk_full() },
-                    _ => Input::Reserved(issuance),
+                    _ => reserved(issuance),
                 }),
                 Event::ProviderAnswers(kind, life) => shell.sending.take().map(|issuance| {
                     let receipt = Receipt::default();
                     let failed = |verdict| Input::Failed {
                         issuance,
-                        sent: true,
+                        fate: if life % 2 == 0 { Fate::Answered } else { Fate::Lost },
                         failure: Failure { verdict, retry_after: None, message: String::new() },
                         receipt,
                     };
@@ -166,13 +280,7 @@ proptest! {
                         0 => failed(Verdict::Transient),
                         1 => failed(Verdict::Limited),
                         2 => failed(Verdict::Denied),
-                        _ => Input::Issued {
-                            issuance,
-                            sent_at: now.wall,
-                            lifetime: Lifetime::For(Duration::from_secs(u64::from(life))),
-                            payload: shell.sent,
-                            receipt,
-                        },
+                        _ => issued(issuance, now.wall, u64::from(life), shell.sent),
                     }
                 }),
                 Event::StoreAnswers(good) => shell.persisting.take().map(|(issuance, payload)| {
@@ -186,18 +294,21 @@ proptest! {
             };
             let held = held_by(&keeper, &name, now);
             let effects = match input {
-                Some(input) => keeper.handle(now, &mut random, &name, input),
-                None => keeper.wake(now, &mut random, usize::MAX).into_iter().map(|(_, e)| e).collect(),
+                Some(input) => keeper.handle(now, &mut random, &(), &name, input),
+                None => keeper.wake(now, &mut random, &(), usize::MAX),
             };
-            for effect in effects {
+            for (_, effect) in effects {
                 match effect {
-                    Effect::Reserve { issuance, .. } => {
+                    Effect::Reserve { issuance, cause } => {
+                        // A report about another token costs nothing.
+                        let stale = matches!(event, Event::Report { stale: true, .. });
+                        prop_assert!(!(stale && cause == Cause::Rejected));
                         // 2: one issuance at a time.
                         prop_assert!(shell.reserving.is_none() && shell.sending.is_none());
                         prop_assert!(shell.persisting.is_none());
                         shell.reserving = Some(issuance);
                     }
-                    Effect::Send(issuance) => {
+                    Effect::Send { issuance, .. } => {
                         prop_assert!(shell.sending.is_none());
                         shell.sending = Some(issuance);
                         shell.sent += 1;
@@ -217,9 +328,10 @@ proptest! {
                             prop_assert!(shell.durable.contains(&token.payload));
                             // 4: never past its expiry, nor with less than was asked for.
                             prop_assert!(!token.is_expired(now));
-                            prop_assert!(token.satisfies(wish, now));
+                            prop_assert!(wish.is_none() || token.satisfies(wish, now));
                         }
                     }
+                    Effect::Rule { waiter, .. } => prop_assert!(shell.reports.remove(&waiter)),
                     Effect::Settle { .. } => {}
                 }
             }
@@ -228,8 +340,8 @@ proptest! {
                 prop_assert!(held_by(&keeper, &name, now).is_some_and(|after| after >= held));
             }
             // 6: nothing is due over and over.
-            if keeper.idle(now) == Some(Duration::ZERO) {
-                keeper.wake(now, &mut random, usize::MAX).into_iter().for_each(|(_, effect)| {
+            for _ in 0..2 {
+                keeper.wake(now, &mut random, &(), usize::MAX).into_iter().for_each(|(_, effect)| {
                     match effect {
                         Effect::Reserve { issuance, .. } => shell.reserving = Some(issuance),
                         Effect::Persist { issuance, token, .. } => {
@@ -238,11 +350,11 @@ proptest! {
                         _ => {}
                     }
                 });
-                prop_assert_ne!(keeper.idle(now), Some(Duration::ZERO));
             }
+            prop_assert_ne!(keeper.idle(now), Some(Duration::ZERO));
         }
         // Nobody who asked is forgotten.
-        let waiting = shell.wishes.len();
+        let waiting = shell.wishes.len() + shell.reports.len();
         let view = keeper.view(&name, now).unwrap();
         let issuing = matches!(view.state, State::Issuing | State::Refreshing);
         prop_assert!(waiting == 0 || issuing, "{waiting} wait in state {:?}", view.state);

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::address::AddressError;
 use crate::definition::Source;
 use crate::suggestion::Suggestion;
+use crate::zone::UnknownZone;
 
 /// Why a text isn't a provider definition.
 ///
@@ -64,6 +65,14 @@ pub(crate) enum Fault {
     TwoForms,
     #[error("a definition needs [oauth2] or [issue]: how to ask for a token")]
     NoForm,
+    #[error("[oauth2] refreshes already: take out `refresh = true` or [refresh]")]
+    TwoRefreshes,
+    #[error("the grant `refresh_token` refreshes with each request: take out `refresh = true`")]
+    RefreshingGrant,
+    #[error("[keepalive] needs `idle` in [lifetime]: how long a token lives that nobody uses")]
+    NoIdle,
+    #[error("no refresh token is ever held: say in `output.refresh_token` where answers have it")]
+    NoRefreshToken,
     #[error("{kind} `{name}` is not declared{suggestion}")]
     Undeclared { kind: &'static str, name: String, suggestion: Suggestion },
     #[error("`{name}` means nothing here{suggestion}")]
@@ -84,7 +93,7 @@ pub(crate) enum Fault {
     Mixed,
     #[error("a secret must come from an input: write `{{{{ secret.NAME }}}}`")]
     LiteralSecret,
-    #[error("the host of a URL can't depend on a secret")]
+    #[error("the host of a URL can't depend on a secret or on what was issued")]
     SecretHost,
     #[error("the URL {0}")]
     Address(#[from] AddressError),
@@ -100,7 +109,7 @@ pub(crate) enum Fault {
     CookieName(String),
     #[error("`basic` sets the header `Authorization` already")]
     TwoAuthorizations,
-    #[error("a request has either `form` or `json`; for a choice write two [[issue]] with `when`")]
+    #[error("a request has either `form` or `json`; for a choice write it twice, with `when`")]
     TwoBodies,
     #[error("only texts, numbers and booleans work here")]
     NotScalar,
@@ -110,6 +119,26 @@ pub(crate) enum Fault {
     Duration(String),
     #[error("a limit counts at least 1")]
     Count,
+    #[error("a limit needs `window = \"12h\"`, or `per = \"day\"` if it counts by the calendar")]
+    NoWindow,
+    #[error("a limit has either `window` or `per`: write two [[limits]] if both hold")]
+    TwoWindows,
+    #[error("`zone` goes with `per`: a window that slides is the same everywhere")]
+    SlidingZone,
+    #[error(transparent)]
+    Zone(#[from] UnknownZone),
+    #[error("`{0}` is a whole number of at least 1")]
+    AtLeastOne(&'static str),
+    #[error("`max_live` needs `default`, a duration: how long a token lives that isn't deleted")]
+    EndlessLive,
+    #[error("`{0}` is not the status of a refusal, which is 300 to 599")]
+    RejectedStatus(i64),
+    #[error("`{0}` is not a path: write `errors.0.message`, with `\\.` for a dot in a name")]
+    Path(String),
+    #[error("`values` needs one at least: what stands there if the token is refused")]
+    NoValues,
+    #[error("only texts, whole numbers and booleans work here")]
+    NotCode,
     #[error("`{0}` is not a host: write `api.example.com`, or `.example.com` for all below it")]
     Host(String),
 }
@@ -173,6 +202,7 @@ fn in_words_of_toml(message: &str) -> String {
         .replace("table, expected a sequence", "table, expected an array of tables, `[[..]]`")
         .replace("expected a sequence", "expected an array, `[..]`")
         .replace("expected a string", "expected a text in quotes")
+        .replace("expected i64", "expected a whole number")
 }
 
 impl DefinitionError {

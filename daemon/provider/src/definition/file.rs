@@ -1,12 +1,12 @@
 //! The definition file as it is written: keys and types, nothing checked yet.
 
-use std::fmt;
-
 use indexmap::IndexMap;
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
+
+pub(crate) use self::tree::{Node, Requests};
+
+mod tree;
 
 /// A text that knows where it stands in the file.
 pub(crate) type Text = Spanned<String>;
@@ -28,6 +28,8 @@ pub(crate) struct File {
     pub(crate) secrets: IndexMap<Text, Secret>,
     pub(crate) oauth2: Option<Spanned<OAuth2>>,
     pub(crate) issue: Option<Spanned<Requests>>,
+    pub(crate) refresh: Option<Spanned<Requests>>,
+    pub(crate) keepalive: Option<Spanned<Requests>>,
     #[serde(default)]
     pub(crate) output: Output,
     #[serde(default)]
@@ -35,6 +37,8 @@ pub(crate) struct File {
     #[serde(default)]
     pub(crate) error: Message,
     pub(crate) present: Option<Present>,
+    #[serde(default)]
+    pub(crate) rejected: Rejected,
     #[serde(default)]
     pub(crate) lifetime: Lifetime,
     #[serde(default)]
@@ -83,6 +87,7 @@ pub(crate) struct OAuth2 {
     pub(crate) client_secret: Option<Text>,
     pub(crate) scope: Option<Text>,
     pub(crate) audience: Option<Text>,
+    pub(crate) refresh: Option<Spanned<bool>>,
     #[serde(default)]
     pub(crate) parameters: Fields,
 }
@@ -91,15 +96,12 @@ pub(crate) struct OAuth2 {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Grant {
     ClientCredentials,
+    RefreshToken,
 }
-
-/// One `[issue]`, or several `[[issue]]` of which the first that applies counts.
-#[derive(Debug)]
-pub(crate) struct Requests(pub(crate) Vec<Issue>);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Issue {
+pub(crate) struct Request {
     pub(crate) when: Option<Text>,
     pub(crate) method: Option<Text>,
     pub(crate) url: Text,
@@ -161,8 +163,29 @@ pub(crate) struct Present {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Rejected {
+    pub(crate) statuses: Option<Vec<Spanned<i64>>>,
+    #[serde(default)]
+    pub(crate) body: Vec<BodyRule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BodyRule {
+    pub(crate) path: Text,
+    pub(crate) values: Spanned<Vec<Spanned<Node>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Lifetime {
     pub(crate) default: Option<Text>,
+    pub(crate) same_token_until: Option<Text>,
+    pub(crate) ends_old_after: Option<Text>,
+    pub(crate) idle: Option<Text>,
+    pub(crate) min_interval: Option<Text>,
+    pub(crate) max_live: Option<Spanned<i64>>,
+    pub(crate) max_refreshes: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -175,82 +198,15 @@ pub(crate) struct Http {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limit {
     pub(crate) count: Spanned<Node>,
-    pub(crate) window: Text,
+    pub(crate) window: Option<Text>,
+    pub(crate) per: Option<Spanned<Period>>,
+    pub(crate) zone: Option<Text>,
 }
 
-/// A value of a request: a tree whose texts can be templates.
-#[derive(Debug, Clone)]
-pub(crate) enum Node {
-    Text(String),
-    Integer(i64),
-    Float(f64),
-    Boolean(bool),
-    Array(Vec<Spanned<Node>>),
-    Table(IndexMap<String, Spanned<Node>>),
-}
-
-// Both are written by hand because serde's untagged enums lose the spans.
-impl<'de> Deserialize<'de> for Requests {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Tables;
-
-        impl<'de> Visitor<'de> for Tables {
-            type Value = Requests;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table or an array of tables")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Requests, A::Error> {
-                let issue = Issue::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Requests(vec![issue]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, tables: A) -> Result<Requests, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(tables)).map(Requests)
-            }
-        }
-
-        deserializer.deserialize_any(Tables)
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Tree;
-
-        impl<'de> Visitor<'de> for Tree {
-            type Value = Node;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, number, boolean, array or table")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Node, E> {
-                Ok(Node::Text(text.to_owned()))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Node, E> {
-                Ok(Node::Integer(number))
-            }
-
-            fn visit_f64<E: Error>(self, number: f64) -> Result<Node, E> {
-                Ok(Node::Float(number))
-            }
-
-            fn visit_bool<E: Error>(self, truth: bool) -> Result<Node, E> {
-                Ok(Node::Boolean(truth))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Node, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(items)).map(Node::Array)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Node, A::Error> {
-                IndexMap::deserialize(MapAccessDeserializer::new(entries)).map(Node::Table)
-            }
-        }
-
-        deserializer.deserialize_any(Tree)
-    }
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Period {
+    Hour,
+    Day,
+    Month,
 }

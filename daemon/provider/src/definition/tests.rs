@@ -104,6 +104,49 @@ fn a_wrong_type_is_told_from_the_right_one() {
 }
 
 #[test]
+fn a_limit_has_one_window() {
+    for (keys, expected) in [
+        ("", "a limit needs `window = \"12h\"`, or `per = \"day\"` if it counts by the calendar"),
+        (
+            "window = '1d'\nper = 'day'",
+            "a limit has either `window` or `per`: write two [[limits]] if both hold",
+        ),
+        (
+            "window = '1d'\nzone = 'UTC'",
+            "`zone` goes with `per`: a window that slides is the same everywhere",
+        ),
+        ("per = 'week'", "unknown value `week`, expected one of `hour`, `day`, `month`"),
+        (
+            "per = 'day'\nzone = 'Europe/Berln'",
+            "unknown time zone `Europe/Berln`, did you mean `Europe/Berlin`?",
+        ),
+        (
+            "per = 'day'\nzone = 'here'",
+            "unknown time zone `here`, write one such as `Europe/Berlin`",
+        ),
+    ] {
+        check(&format!("{ISSUE}[[limits]]\ncount = 5\n{keys}"), expected);
+    }
+}
+
+#[test]
+fn what_tokens_do_is_checked() {
+    let endless =
+        "`max_live` needs `default`, a duration: how long a token lives that isn't deleted";
+    for (keys, expected) in [
+        ("idle = '0s'", "`0s` is not a duration: write `90s`, `12h` or `1d`"),
+        ("ends_old_after = 'now'", "`now` is not a duration: write `90s`, `12h` or `1d`"),
+        ("max_live = 0\ndefault = '1h'", "`max_live` is a whole number of at least 1"),
+        ("max_live = 5", endless),
+        ("max_live = 5\ndefault = 'never'", endless),
+        ("max_refreshes = 0", "`max_refreshes` is a whole number of at least 1"),
+        ("max_refreshes = '3'", "invalid type: string \"3\", expected a whole number"),
+    ] {
+        check(&format!("{ISSUE}[lifetime]\n{keys}"), expected);
+    }
+}
+
+#[test]
 fn inputs_are_checked_where_they_are_declared() {
     check(
         "[variables.A]\ndescription = ''",
@@ -144,9 +187,55 @@ fn oauth2_is_checked() {
 }
 
 #[test]
+fn a_renewal_is_checked() {
+    let refresh = "[refresh]\nurl = 'https://a.example/r'\n";
+    let oauth2 = format!("{INPUTS}{OAUTH2}client_secret = '{{{{ secret.s }}}}'\n");
+    check(
+        &format!("{oauth2}refresh = true\n{refresh}"),
+        "[oauth2] refreshes already: take out `refresh = true` or [refresh]",
+    );
+    check(
+        &oauth2.replace("client_credentials", "refresh_token"),
+        "secret `refresh_token` is not declared, expected `s`",
+    );
+    check(
+        &format!("{}refresh = true", oauth2.replace("client_credentials", "refresh_token")),
+        "the grant `refresh_token` refreshes with each request: take out `refresh = true`",
+    );
+    for (keys, expected) in [
+        (
+            "form = { a = '{{ refresh_token }}' }",
+            "no refresh token is ever held: say in `output.refresh_token` where answers have it",
+        ),
+        ("form = { a = '{{ extra.x }}' }", "extra `x` is not declared, add [output.extras.x]"),
+        (
+            "form = { a = '{{ body.x }}' }",
+            "`body` means nothing here, expected one of `extra`, `refresh_token`, `secret`, \
+             `token`, `var`",
+        ),
+        (
+            "tokn = ''",
+            "unknown key `tokn`, expected one of `when`, `method`, `url`, `query`, `headers`, \
+             `basic`, `form`, `json`",
+        ),
+    ] {
+        check(&format!("{ISSUE}{refresh}{keys}"), expected);
+    }
+    let host = "the host of a URL can't depend on a secret or on what was issued";
+    for url in ["{{ token }}", "https://{{ token }}.example/", "{{ extra.url }}/refresh"] {
+        let text = format!("{ISSUE}[output.extras]\nurl = 'body.url'\n[refresh]\nurl = '{url}'");
+        check(&text, host);
+    }
+    check(
+        &format!("{ISSUE}[keepalive]\nurl = 'https://a.example/ping'"),
+        "[keepalive] needs `idle` in [lifetime]: how long a token lives that nobody uses",
+    );
+}
+
+#[test]
 fn a_url_is_checked_as_far_as_it_is_known() {
     let base = "after an expression that starts a URL comes a text that starts with /";
-    let host = "the host of a URL can't depend on a secret";
+    let host = "the host of a URL can't depend on a secret or on what was issued";
     for (url, expected) in [
         ("http://a.example", format!("the URL {INSECURE}").as_str()),
         ("a.example", "the URL is not a URL (relative URL without a base)"),
@@ -176,7 +265,7 @@ fn a_request_is_checked() {
         ),
         (
             "form = { }\njson = { }",
-            "a request has either `form` or `json`; for a choice write two [[issue]] with `when`",
+            "a request has either `form` or `json`; for a choice write it twice, with `when`",
         ),
         (
             "json = { a = 'x{{ secret.s }}' }",
@@ -184,7 +273,7 @@ fn a_request_is_checked() {
         ),
         (
             "json = { a = '{{ body }}' }",
-            "`body` means nothing here, expected one of `secret`, `var`",
+            "`body` means nothing here, expected one of `refresh_token`, `secret`, `var`",
         ),
         ("form = { a = '{{ 1' }", "`{{` without `}}`"),
         (
@@ -223,6 +312,46 @@ fn what_an_answer_and_a_token_are_used_for_is_checked() {
         &format!("account = '{{{{ secret.s }}}}'\n{ISSUE}"),
         "`secret` means nothing here, expected `var`",
     );
+}
+
+#[test]
+fn what_a_rejection_looks_like_is_checked() {
+    let path = |path: &str| {
+        let write = "write `errors.0.message`, with `\\.` for a dot in a name";
+        (
+            format!("[[rejected.body]]\npath = '{path}'\nvalues = ['x']"),
+            format!("`{path}` is not a path: {write}"),
+        )
+    };
+    let rule = "[[rejected.body]]\npath = 'a'\nvalues = ";
+    for (keys, expected) in [
+        (
+            "[rejected]\nstatuses = [401, 200]".to_owned(),
+            "`200` is not the status of a refusal, which is 300 to 599".to_owned(),
+        ),
+        (
+            "[rejected]\nstatuses = [-401]".to_owned(),
+            "`-401` is not the status of a refusal, which is 300 to 599".to_owned(),
+        ),
+        (
+            "[rejected]\nstatuses = ['401']".to_owned(),
+            "invalid type: string \"401\", expected a whole number".to_owned(),
+        ),
+        path(""),
+        path("a..b"),
+        path(".a"),
+        path("a."),
+        path("a\\b"),
+        path("a\\"),
+        (
+            format!("{rule}[]"),
+            "`values` needs one at least: what stands there if the token is refused".to_owned(),
+        ),
+        (format!("{rule}[1.5]"), "only texts, whole numbers and booleans work here".to_owned()),
+        ("[[rejected.body]]\npath = 'a'".to_owned(), "missing key `values`".to_owned()),
+    ] {
+        check(&format!("{ISSUE}{keys}"), &expected);
+    }
 }
 
 #[test]

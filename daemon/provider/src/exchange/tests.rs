@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
@@ -17,6 +19,7 @@ fn issued(more: &str, answer: &Answer) -> Result<Issued, String> {
     match outcome(more, answer) {
         Outcome::Issued(issued) => Ok(issued),
         Outcome::Failed(failure) => Err(failure.message),
+        Outcome::KeptAlive { .. } => panic!("an issuance kept something alive"),
     }
 }
 
@@ -51,6 +54,69 @@ fn the_life_of_a_token_is_read_in_all_its_forms() {
         let issued = issued(more, &answer(200, &[("date", date)], &body));
         let expected = expected.map_err(str::to_owned);
         assert_eq!(issued.map(|issued| issued.expiry), expected, "{body}");
+    }
+}
+
+#[test]
+fn an_odd_expires_in_means_one_thing_each_and_never_for_ever() {
+    let more = "expires_in = 'body.expires_in'\n[lifetime]\ndefault = '24h'";
+    let after = |seconds| Some(Expiry::After(Duration::from_secs(seconds)));
+    for (field, expected) in [
+        ("", after(86_400)),
+        (r#", "expires_in": null"#, after(86_400)),
+        // Expired on arrival, which the daemon takes for a failure.
+        (r#", "expires_in": 0"#, after(0)),
+        (r#", "expires_in": -1"#, after(0)),
+        (r#", "expires_in": "3600""#, after(3600)),
+        (r#", "expires_in": 3600.5"#, after(3600)),
+        (r#", "expires_in": 1e18"#, after(10 * 365 * 86_400)),
+        (r#", "expires_in": 1e999"#, None),
+        (r#", "expires_in": "never""#, None),
+        (r#", "expires_in": """#, None),
+    ] {
+        let body = format!(r#"{{"token": "t"{field}}}"#);
+        let issued = issued(more, &answer(200, &[], &body));
+        assert_eq!(issued.ok().map(|issued| issued.expiry), expected, "{body}");
+    }
+}
+
+#[test]
+fn the_earlier_of_two_expiries_counts_and_their_contradiction_is_told() {
+    let more = "expires_in = 'body.expires_in'\nexpires_at = 'body.expires'";
+    let body = r#"{"token": "t", "expires_in": 86400, "expires": "Sun, 01 Jun 2025 20:00:00 GMT"}"#;
+    let seconds = Duration::from_secs;
+    for (date, expiry, mismatch) in [
+        // Corrected by the provider's clock, the end is 7 hours after the answer.
+        ("Sun, 01 Jun 2025 13:00:00 GMT", seconds(7 * 3600), Some(seconds(17 * 3600))),
+        ("Sat, 31 May 2025 20:00:30 GMT", seconds(86_370), None),
+        ("Sat, 31 May 2025 12:00:00 GMT", seconds(86_400), Some(seconds(8 * 3600))),
+    ] {
+        let issued = issued(more, &answer(200, &[("date", date)], body)).unwrap();
+        assert_eq!(issued.expiry, Expiry::After(expiry), "{date}");
+        assert_eq!(issued.expiry_mismatch, mismatch, "{date}");
+    }
+    let issued = issued(more, &answer(200, &[], body)).unwrap();
+    assert_eq!(issued.expiry, Expiry::At("2025-06-01T20:00:00Z".parse().unwrap()));
+    assert_eq!(issued.expiry_mismatch, None, "it may be our clock that is wrong");
+}
+
+#[test]
+fn a_clock_ten_minutes_off_on_either_side_neither_shortens_nor_stretches_a_jwt() {
+    let more = "expires_at = '(body.token | claims).exp'";
+    let ours = crate::sample::now();
+    for skew in [-600, 0, 600] {
+        let theirs = ours + jiff::SignedDuration::from_secs(skew);
+        let end = theirs.as_second() + 3600;
+        let token =
+            format!("eyJ0.{}.sig", BASE64_URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":{end}}}"#)));
+        let body = format!(r#"{{"token": "{token}"}}"#);
+        let date = theirs.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let issued = |headers: &[(&str, &str)]| issued(more, &answer(200, headers, &body)).unwrap();
+        let expected = Expiry::After(Duration::from_secs(3600));
+        assert_eq!(issued(&[("date", &date)]).expiry, expected, "{skew}");
+        // Without a Date nobody knows how far off it is.
+        let end = jiff::Timestamp::from_second(end).unwrap();
+        assert_eq!(issued(&[]).expiry, Expiry::At(end), "{skew}");
     }
 }
 
@@ -191,6 +257,7 @@ proptest! {
                 prop_assert!(!failure.message.contains(char::is_control));
                 prop_assert!(!failure.message.contains("hunter2"));
             }
+            Outcome::KeptAlive { .. } => prop_assert!(false, "an issuance kept something alive"),
         }
     }
 }

@@ -6,6 +6,8 @@ use http::{HeaderMap, StatusCode};
 use minijinja::{Value, context};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::renewal::Held;
+
 /// `var.X` and `secret.X`.
 pub(crate) fn request(var: &Value, secrets: &BTreeMap<String, SecretString>) -> Value {
     context! { var => var, secret => exposed(secrets) }
@@ -14,6 +16,36 @@ pub(crate) fn request(var: &Value, secrets: &BTreeMap<String, SecretString>) -> 
 /// `var.X` alone.
 pub(crate) fn public(var: &Value) -> Value {
     context! { var => var }
+}
+
+/// Those of a request, and `refresh_token` if one is held.
+pub(crate) fn issue(request: Value, held: Option<&Held>) -> Value {
+    let refresh_token = held.and_then(|held| held.refresh_token.as_ref());
+    match refresh_token {
+        Some(token) => context! { refresh_token => token.expose_secret(), ..request },
+        None => request,
+    }
+}
+
+/// Those of a presentation and `refresh_token`.
+pub(crate) fn renewal(request: Value, held: &Held) -> Value {
+    presentation(issue(request, Some(held)), &held.value, &held.extras)
+}
+
+/// Those of a renewal before anything was issued: whatever is made of what isn't
+/// there yet has some value.
+pub(crate) fn rehearsal(request: Value) -> Value {
+    context! { REHEARSAL => true, ..request }
+}
+
+/// Whether nothing was issued yet.
+pub(crate) fn is_rehearsal(context: &Value) -> bool {
+    context.get_attr("REHEARSAL").is_ok_and(|mark| mark.is_true())
+}
+
+/// A value that fits everywhere: a text, a number and a part of a URL.
+pub(crate) fn any() -> Value {
+    Value::from("1")
 }
 
 /// Those of a request, `status`, `headers` and `body`.

@@ -25,10 +25,25 @@ impl Names {
         Scope { roots: BTreeMap::from([("var", Some(self.variables.clone()))]) }
     }
 
-    /// What goes into a request to the provider.
+    /// What its user gave.
     pub(crate) fn request(&self) -> Scope {
         let mut scope = self.public();
         scope.roots.insert("secret", Some(self.secrets.clone()));
+        scope
+    }
+
+    /// What goes into the request for a token: of the token before, its refresh
+    /// token can go on.
+    pub(crate) fn issue(&self) -> Scope {
+        let mut scope = self.request();
+        scope.roots.insert("refresh_token", None);
+        scope
+    }
+
+    /// What goes into a request that renews a token.
+    pub(crate) fn renewal(&self) -> Scope {
+        let mut scope = self.presentation();
+        scope.roots.insert("refresh_token", None);
         scope
     }
 

@@ -11,6 +11,7 @@ use crate::address;
 use crate::definition::Definition;
 use crate::expression::context;
 use crate::recipe::Recipe;
+use crate::renewal::Operation;
 use crate::suggestion::Suggestion;
 use crate::transport::Transport;
 use crate::{host, limit};
@@ -76,7 +77,14 @@ impl Definition {
     ) -> Result<AcceptedInputs, InputError> {
         let typed = self.typed(&variables);
         let context = context::request(&typed, &secrets);
-        let request = Recipe::choose(&self.recipes, &context)?.render(&context)?;
+        let request =
+            Recipe::choose(self.recipes.of(Operation::Issue), &context)?.render(&context)?;
+        // What is wrong with a renewal would come out hours later.
+        let rehearsal = context::rehearsal(context);
+        for operation in [Operation::Refresh, Operation::KeepAlive] {
+            Recipe::rehearse(self.recipes.of(operation), &rehearsal)
+                .map_err(|reason| InputError::Renewal { operation, reason })?;
+        }
         // What is shown to people or tells where to go is made without secrets.
         let public = context::public(&typed);
         let account = Account::of(&request.url, self.account.as_ref(), &public)?;

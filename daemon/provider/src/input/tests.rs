@@ -2,8 +2,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::*;
-use crate::Definition;
 use crate::sample::{definition, inputs};
+use crate::{Definition, Window};
 
 const TEXT: &str = r#"
 title = "Acme"
@@ -135,7 +135,7 @@ fn what_follows_from_the_inputs_is_worked_out() {
     let accepted = accepted.unwrap();
     let limit = |count, hours: u64| Limit {
         count: NonZeroU32::new(count).unwrap(),
-        window: Duration::from_secs(hours * 3600),
+        window: Window::Sliding(Duration::from_secs(hours * 3600)),
     };
     assert_eq!(accepted.limits(), [limit(10, 8), limit(50, 24)]);
     assert_eq!(accepted.hosts(), ["api.acme.example", "acme.example"]);

@@ -57,6 +57,18 @@ impl Tree {
         serde_json::to_vec(&rendered).map_err(|_| RenderError::NotText("json".to_owned()))
     }
 
+    /// Lists the templates at its leaves.
+    pub(crate) fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Leaf(template) => vec![template],
+            Self::Fixed(_) => Vec::new(),
+            Self::Array(items) => items.iter().flat_map(Self::templates).collect(),
+            Self::Object(entries) => {
+                entries.iter().flat_map(|(_, tree)| tree.templates()).collect()
+            }
+        }
+    }
+
     fn fill(&self, context: &Value) -> Result<Option<Rendered<'_>>, RenderError> {
         Ok(Some(match self {
             Self::Leaf(template) => match template.value(context)? {

@@ -36,6 +36,10 @@ impl UrlTemplate {
         Ok(Self { template })
     }
 
+    pub(crate) fn template(&self) -> &Template {
+        &self.template
+    }
+
     /// Renders the URL; it is one that a secret may be sent to.
     pub(crate) fn render(&self, context: &Value) -> Result<Url, RequestError> {
         let mut text = String::new();

@@ -12,8 +12,10 @@ use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
         self, AcquireTokenResponse, DeleteCredentialRequest, GetCredentialRequest,
-        GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListProvidersRequest,
-        ListProvidersResponse, Provider, RefreshCredentialRequest, RevokeAccessRequest,
+        GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
+        ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse, Provider,
+        RefreshCredentialRequest, ReportRejectionRequest, ReportRejectionResponse,
+        RevokeAccessRequest, UpdateCredentialRequest,
         credential_service_server::{CredentialService, CredentialServiceServer},
         provider_service_server::{ProviderService, ProviderServiceServer},
         token_service_server::{TokenService, TokenServiceServer},
@@ -75,7 +77,15 @@ impl TokenService for Fake {
         Ok(Response::new(AcquireTokenResponse {
             token: Some(v1::Token::default()),
             remaining: Some(prost_types::Duration { seconds: 3540, nanos: 1 }),
+            ..AcquireTokenResponse::default()
         }))
+    }
+
+    async fn report_rejection(
+        &self,
+        _: Request<ReportRejectionRequest>,
+    ) -> Answer<ReportRejectionResponse> {
+        Err(Status::unimplemented(""))
     }
 }
 
@@ -101,6 +111,10 @@ impl CredentialService for Fake {
         Err(Status::unimplemented(""))
     }
 
+    async fn update_credential(&self, _: Request<UpdateCredentialRequest>) -> Answer<Credential> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn delete_credential(&self, _: Request<DeleteCredentialRequest>) -> Answer<()> {
         Err(Status::unimplemented(""))
     }
@@ -115,6 +129,13 @@ impl CredentialService for Fake {
 
     async fn refresh_credential(&self, _: Request<RefreshCredentialRequest>) -> Answer<Credential> {
         panic!("a refresh would spend a second issuance");
+    }
+
+    async fn list_issuances(
+        &self,
+        _: Request<ListIssuancesRequest>,
+    ) -> Answer<ListIssuancesResponse> {
+        Err(Status::unimplemented(""))
     }
 }
 

@@ -83,7 +83,7 @@ fn a_refused_refresh_is_tried_again_when_the_token_is_as_good_as_gone() {
     assert_eq!(bench.said(), ["1 gets first"]);
     bench.pass_to_deadline();
     let left = bench.credential.token.as_ref().unwrap().remaining(bench.now).unwrap();
-    assert!(left < Duration::from_secs(30) && left > Duration::from_secs(20), "{left:?}");
+    assert!(!left.is_zero() && left <= Duration::from_secs(2), "{left:?}");
     bench.wake();
     assert_eq!(bench.said(), ["reserve Absent"]);
     let issuance = bench.issuance();
@@ -162,7 +162,7 @@ fn tokens_that_live_for_seconds_are_asked_for_with_pauses() {
             bench.wake();
             if matches!(bench.credential.activity, Activity::Issuing { .. }) {
                 let issuance = bench.issuance();
-                bench.input(Input::Reserved(issuance));
+                bench.input(reserved(issuance));
                 sends += 1;
                 bench.issue(issuance, life, "short");
                 bench.input(Input::Persisted(issuance));

@@ -1,0 +1,228 @@
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{BootId, BootTime, Moment, Period};
+
+fn at(secs: u64) -> Stamp {
+    let boot = BootTime(Duration::from_secs(secs));
+    let start = "2026-01-01T00:00:00Z".parse().unwrap();
+    let wall = crate::after(start, Duration::from_secs(secs));
+    Stamp { moment: Moment { wall, boot }, boot_id: BootId([1; 16]), date: None }
+}
+
+fn limit(count: u32, secs: u64) -> Limit {
+    let window = Window::Sliding(Duration::from_secs(secs));
+    Limit { count: NonZeroU32::new(count).unwrap(), window }
+}
+
+fn daily(count: u32) -> Limit {
+    let window = Window::Calendar { period: Period::Day, zone: TimeZone::UTC };
+    Limit { count: NonZeroU32::new(count).unwrap(), window }
+}
+
+fn quota(limit: Option<u32>, remaining: u32, secs: u64) -> Quota {
+    let limit = limit.and_then(NonZeroU32::new);
+    Quota { limit, remaining, reset_after: Duration::from_secs(secs) }
+}
+
+fn admit(spent: &[Stamp], limits: &[Limit], cause: Cause, now: u64) -> Result<(), u64> {
+    let budget = Budget { limits, quotas: &[], spent, sharers: 1 };
+    budget.admit(cause, &at(now)).map(drop).map_err(|wait| wait.as_secs())
+}
+
+fn told(quota: Quota, spent: &[Stamp], cause: Cause, now: u64) -> Result<(), u64> {
+    let budget = Budget { limits: &[], quotas: &[(quota, at(100))], spent, sharers: 1 };
+    budget.admit(cause, &at(now)).map(drop).map_err(|wait| wait.as_secs())
+}
+
+#[test]
+fn admits_up_to_the_limit_and_then_says_how_long_to_wait() {
+    let hourly = [limit(2, 3_600)];
+    assert_eq!(admit(&[], &hourly, Cause::Forced, 0), Ok(()));
+    assert_eq!(admit(&[at(0)], &hourly, Cause::Forced, 10), Ok(()));
+    assert_eq!(admit(&[at(0), at(10)], &hourly, Cause::Forced, 20), Err(3_580));
+    assert_eq!(admit(&[at(0), at(10)], &hourly, Cause::Forced, 3_600), Ok(()));
+}
+
+#[test]
+fn the_strictest_of_several_limits_holds() {
+    let limits = [limit(1, 60), limit(2, 3_600)];
+    assert_eq!(admit(&[at(0)], &limits, Cause::Forced, 10), Err(50));
+    assert_eq!(admit(&[at(0), at(100)], &limits, Cause::Forced, 120), Err(3_480));
+    let both = [limit(1, 60), daily(2)];
+    assert_eq!(admit(&[at(0), at(100)], &both, Cause::Forced, 120), Err(86_280));
+}
+
+#[test]
+fn a_calendar_day_starts_anew_at_midnight() {
+    let spent = [at(80_000), at(86_000)];
+    assert_eq!(admit(&spent, &[daily(2)], Cause::Forced, 86_300), Err(100));
+    assert_eq!(admit(&spent, &[daily(2)], Cause::Forced, 86_400), Ok(()));
+}
+
+#[test]
+fn what_is_held_back_for_whom() {
+    for (count, aging, absent, forced) in [
+        (1, 1, 1, 1),
+        (2, 1, 1, 2),
+        (4, 3, 3, 4),
+        (10, 8, 9, 10),
+        (24, 18, 23, 24),
+        (50, 38, 49, 50),
+    ] {
+        let causes = [Cause::Aging, Cause::MinTtl, Cause::Absent, Cause::Rejected, Cause::Forced];
+        let shares = causes.map(|cause| share(count, cause));
+        assert_eq!(shares, [aging, aging, absent, absent, forced], "{count}");
+    }
+}
+
+#[test]
+fn a_refresh_leaves_the_reserve_alone_and_only_operators_get_the_last_one() {
+    let limits = [limit(8, 86_400)];
+    let spent: Vec<Stamp> = (0..7).map(at).collect();
+    assert!(admit(&spent[..5], &limits, Cause::Aging, 30).is_ok());
+    assert!(admit(&spent[..6], &limits, Cause::Aging, 30).is_err());
+    for cause in [Cause::Absent, Cause::Rejected] {
+        assert!(admit(&spent[..6], &limits, cause, 30).is_ok());
+        assert!(admit(&spent, &limits, cause, 30).is_err());
+    }
+    assert!(admit(&spent, &limits, Cause::Forced, 30).is_ok());
+}
+
+#[test]
+fn an_issuance_in_the_future_counts_as_one_now() {
+    assert_eq!(admit(&[at(5_000)], &[limit(1, 60)], Cause::Forced, 10), Err(60));
+}
+
+#[test]
+fn the_pace_is_what_the_limits_allow_all_who_share_them() {
+    let limits = [limit(24, 86_400), limit(2, 600)];
+    for (sharers, pace) in [(1, 4_800), (5, 24_000)] {
+        let budget = Budget { limits: &limits, quotas: &[], spent: &[], sharers };
+        let allowance = budget.admit(Cause::Aging, &at(0)).unwrap();
+        assert_eq!(allowance.pace, Some(Duration::from_secs(pace)));
+    }
+    let free = Budget { limits: &[], quotas: &[], spent: &[], sharers: 3 };
+    assert_eq!(free.admit(Cause::Aging, &at(0)).unwrap().pace, None);
+}
+
+#[test]
+fn what_the_provider_says_is_left_holds_until_its_reset() {
+    let none = quota(None, 0, 120);
+    for cause in [Cause::Aging, Cause::Absent, Cause::Rejected] {
+        assert_eq!(told(none, &[], cause, 150), Err(70));
+        assert_eq!(told(none, &[], cause, 220), Ok(()));
+    }
+    assert_eq!(told(none, &[], Cause::Forced, 150), Ok(()), "an operator may try");
+    // Of ten, two are left: refreshes leave them alone, and the last one is no one's.
+    let few = quota(Some(10), 2, 3_600);
+    assert_eq!(told(few, &[], Cause::Aging, 150), Err(3_550));
+    assert_eq!(told(few, &[], Cause::Absent, 150), Ok(()));
+    assert_eq!(told(few, &[at(140)], Cause::Absent, 150), Err(3_550));
+    assert_eq!(told(few, &[at(90)], Cause::Absent, 150), Ok(()), "the answer knew of it");
+}
+
+#[test]
+fn who_has_run_into_a_limit_asks_late_for_a_day() {
+    let ran_out = [(quota(None, 0, 60), at(0))];
+    let budget = Budget { limits: &[], quotas: &ran_out, spent: &[], sharers: 1 };
+    assert_eq!(budget.admit(Cause::Aging, &at(100)).unwrap().pace, Some(Duration::MAX));
+    assert_eq!(budget.admit(Cause::Aging, &at(90_000)).unwrap().pace, None);
+}
+
+#[test]
+fn a_quota_spreads_what_is_left_until_its_reset() {
+    let hundred = [(quota(Some(100), 50, 3_600), at(0))];
+    let budget = Budget { limits: &[], quotas: &hundred, spent: &[], sharers: 1 };
+    let pace = budget.admit(Cause::Aging, &at(0)).unwrap().pace;
+    assert_eq!(pace, Some(Duration::from_secs(144)), "3,600 s for 25");
+}
+
+fn usage(limit: Limit, spent: &[Stamp], now: u64) -> Usage {
+    let budget = Budget { limits: &[limit], quotas: &[], spent, sharers: 1 };
+    budget.usage(&at(now)).remove(0)
+}
+
+#[test]
+fn usage_says_what_is_used_held_back_and_when_more_is_free() {
+    let spent = [at(0), at(3_600), at(7_200)];
+    let Usage { used, remaining, reserved, frees_in, .. } = usage(limit(8, 86_400), &spent, 10_000);
+    assert_eq!((used, remaining, reserved), (3, 5, 2));
+    assert_eq!(frees_in, Some(Duration::from_secs(76_400)));
+    let nearly = usage(limit(8, 86_400), &(0..7).map(at).collect::<Vec<_>>(), 100);
+    assert_eq!((nearly.used, nearly.remaining, nearly.reserved), (7, 1, 1));
+}
+
+#[test]
+fn a_forecast_says_when_refreshes_find_nothing_left() {
+    // One an hour, of which 18 in a day are for refreshes.
+    let hourly: Vec<Stamp> = (0..10).map(|hour| at(hour * 3_600)).collect();
+    let lasts = usage(limit(24, 86_400), &hourly, 36_000).lasts;
+    assert_eq!(lasts, Some(Duration::from_secs(9 * 3_600)));
+    // One in two hours goes on for ever.
+    let slow: Vec<Stamp> = (0..5).map(|number| at(number * 7_200)).collect();
+    assert_eq!(usage(limit(24, 86_400), &slow, 36_000).lasts, None);
+    let full: Vec<Stamp> = (0..18).map(at).collect();
+    assert_eq!(usage(limit(24, 86_400), &full, 3_600).lasts, Some(Duration::ZERO));
+    // What starts anew at midnight needs to last till then only.
+    assert_eq!(usage(daily(24), &hourly, 36_000).lasts, Some(Duration::from_secs(32_400)));
+    let late: Vec<Stamp> = (0..17).map(|hour| at(hour * 4_800)).collect();
+    assert_eq!(usage(daily(24), &late, 82_000).lasts, None);
+}
+
+proptest! {
+    #[test]
+    fn no_window_ever_holds_more_than_its_limit(
+        gaps in prop::collection::vec(0_u64..400, 1..200),
+        count in 1_u32..6,
+        window in 1_u64..1_000,
+    ) {
+        let limit = limit(count, window);
+        let limits = [limit.clone()];
+        let mut now = 0;
+        let mut spent = Vec::new();
+        for gap in gaps {
+            now += gap;
+            match admit(&spent, &limits, Cause::Forced, now) {
+                Ok(()) => spent.push(at(now)),
+                Err(wait) => {
+                    let free = now + wait;
+                    prop_assert!(admit(&spent, &limits, Cause::Forced, free).is_ok());
+                    prop_assert!(admit(&spent, &limits, Cause::Forced, free - 1).is_err());
+                }
+            }
+        }
+        for first in &spent {
+            let inside = spent.iter().filter(|s| {
+                first.elapsed(s).is_some_and(|age| age < limit.window.length())
+            });
+            prop_assert!(inside.count() <= count as usize);
+        }
+    }
+
+    /// Clocks that are set and machines that sleep refill no budget of a day.
+    #[test]
+    fn no_day_ever_holds_more_than_its_limit(
+        steps in prop::collection::vec((0_u64..30_000, -100_000_i64..100_000), 1..100),
+        count in 1_u32..5,
+    ) {
+        let limits = [daily(count)];
+        let mut truth = at(0);
+        let mut days = std::collections::BTreeMap::new();
+        let mut spent = Vec::new();
+        for (gap, wrong) in steps {
+            truth = truth.after(Duration::from_secs(gap));
+            let mut seen = truth;
+            seen.moment.wall += jiff::SignedDuration::from_secs(wrong);
+            let budget = Budget { limits: &limits, quotas: &[], spent: &spent, sharers: 1 };
+            if budget.admit(Cause::Forced, &seen).is_ok() {
+                // The answer brings the provider's own time.
+                spent.push(Stamp { date: Some(truth.moment.wall), ..seen });
+                let day = truth.moment.wall.to_zoned_datetime(TimeZone::UTC).date();
+                *days.entry(day).or_insert(0) += 1;
+            }
+        }
+        prop_assert!(days.values().all(|used| *used <= count), "{days:?}");
+    }
+}

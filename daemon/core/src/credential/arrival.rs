@@ -1,0 +1,136 @@
+//! What a dance brought, made into a token.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{
+    Activity, Credential, Effect, Fate, Operation, Receipt, Step, Turn,
+    issuance::{settle, transient},
+};
+use crate::{
+    Circumstances, IssuanceId, Lifetime, Session, Token, TokenId, schedule::not_at_once,
+    time::before,
+};
+
+/// A token with a shorter life is as good as expired: to keep one at hand would
+/// be to ask without a pause.
+const LEAST_LIFE: Duration = Duration::from_secs(5);
+
+/// A token with less left on arrival is as good as expired.
+const LEAST_REMAINING: Duration = Duration::from_secs(1);
+
+/// A token given once more whose end has moved by no more than this is the same
+/// in every respect.
+const SAME_END: Duration = Duration::from_secs(60);
+
+/// What came of a dance, beside the secret.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) sent_at: Timestamp,
+    pub(super) lifetime: Lifetime,
+    pub(super) same: bool,
+    pub(super) refreshable: bool,
+    pub(super) session: Option<Session>,
+}
+
+impl<P: Clone> Credential<P> {
+    /// Makes a token of what came.
+    pub(super) fn arrived(
+        &self,
+        operation: Operation,
+        came: Arrival,
+        payload: P,
+        turn: &mut Turn<'_, P>,
+    ) -> Token<P> {
+        let Arrival { sent_at, lifetime, same, refreshable, session } = came;
+        let expires_at = lifetime.end(sent_at);
+        let refreshes = refreshable.then(|| match operation {
+            Operation::Issue | Operation::KeepAlive => 0,
+            Operation::Refresh => {
+                let held = self.token.as_ref().and_then(|token| token.refreshes);
+                held.unwrap_or_default().saturating_add(1)
+            }
+        });
+        let circumstances = Circumstances {
+            pace: self.allowance.pace,
+            latency: turn.latency,
+            min_ttl: turn.demand.min_ttl,
+            same_token_until: self.terms.same_token_until,
+            ends_old_after: self.terms.ends_old_after,
+        };
+        let refresh_at = circumstances.refresh_at(sent_at, lifetime, &mut turn.random);
+        let token = Token {
+            id: TokenId::draw(&mut turn.random),
+            issued_at: sent_at,
+            expires_at,
+            refresh_at,
+            taken_up: Some(turn.now),
+            refreshes,
+            session,
+            payload,
+        };
+        match self.token.as_ref().filter(|held| same && !is_prolonged(held, &token)) {
+            // To ask again before its end would bring it once more.
+            Some(held) => {
+                let (id, issued_at) = (held.id, held.issued_at);
+                let late = expires_at.map(|end| before(end, SAME_END));
+                let refresh_at = late.filter(|late| *late > turn.now.wall).or(expires_at);
+                Token { id, issued_at, refresh_at, ..token }
+            }
+            None => token,
+        }
+    }
+
+    /// Makes the token that is held one that lives longer.
+    pub(super) fn prolonged(&self, sent_at: Timestamp, turn: &mut Turn<'_, P>) -> Option<Token<P>> {
+        let held = self.token.as_ref()?;
+        let Session { idle, end } = held.session?;
+        let prolonged = crate::after(sent_at, idle);
+        let expires_at = end.map_or(prolonged, |end| end.min(prolonged));
+        // It costs nothing, and no old token ends: only the time matters.
+        let circumstances = Circumstances {
+            latency: turn.latency,
+            min_ttl: turn.demand.min_ttl,
+            ..Circumstances::default()
+        };
+        let lifetime = Lifetime::Until(expires_at);
+        let refresh_at = circumstances.refresh_at(sent_at, lifetime, &mut turn.random);
+        let (expires_at, taken_up) = (Some(expires_at), Some(turn.now));
+        Some(Token { expires_at, refresh_at, taken_up, ..Token::clone(held) })
+    }
+
+    pub(super) fn issued(
+        &mut self,
+        issuance: IssuanceId,
+        token: Token<P>,
+        receipt: Receipt,
+        turn: &mut Turn<'_, P>,
+    ) {
+        let life = token.life().unwrap_or(Duration::MAX);
+        let remaining = token.remaining(turn.now).unwrap_or(Duration::MAX);
+        if life < LEAST_LIFE || remaining < LEAST_REMAINING {
+            let life = life.as_secs();
+            let failure = transient(format!(
+                "the token had as good as expired when it came: it lives for {life} s"
+            ));
+            settle(issuance, Fate::Answered, &failure, receipt, turn);
+            self.failed(Operation::Issue, Fate::Answered, failure, turn);
+            return;
+        }
+        if let Activity::Issuing { step, .. } = &mut self.activity {
+            let refresh_at = token.refresh_at.map(|due| not_at_once(due, turn.now.wall, remaining));
+            let token = Arc::new(Token { refresh_at, ..token });
+            *step = Step::Persisting(Arc::clone(&token), receipt);
+            turn.effects.push(Effect::Persist { issuance, token, receipt });
+        }
+    }
+}
+
+/// Tells whether a token that is given once more lives longer than it did.
+fn is_prolonged<P>(held: &Token<P>, came: &Token<P>) -> bool {
+    match (held.expires_at, came.expires_at) {
+        (Some(held), Some(came)) => came > crate::after(held, SAME_END),
+        (held, came) => held != came,
+    }
+}

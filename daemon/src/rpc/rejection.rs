@@ -1,0 +1,84 @@
+//! Reports that an API refused a token, between the contract and the engine.
+
+use jiff::Timestamp;
+use tokend_core::{Caller, Ruling, TokenId, after};
+use tokend_proto::{
+    reason,
+    v1::{
+        ReportRejectionRequest, ReportRejectionResponse, report_rejection_request::Token,
+        report_rejection_response::Outcome,
+    },
+};
+use tonic::{Code, Status};
+
+use super::status;
+use crate::{
+    engine::{Refused, Rejection},
+    published::timestamp,
+};
+
+/// Reads a report of the user `uid`.
+pub(super) fn read(request: ReportRejectionRequest, uid: u32) -> Result<Rejection, Status> {
+    let ReportRejectionRequest { token, status, code, .. } = request;
+    let token = match token {
+        Some(Token::TokenId(id)) if !id.is_empty() => Refused::Id(id),
+        Some(Token::ValueSha256(hash)) => {
+            Refused::Hash(hash.as_slice().try_into().map_err(|_| {
+                invalid(&format!("value_sha256 has {} bytes, a SHA-256 hash has 32", hash.len()))
+            })?)
+        }
+        _ => return Err(invalid("say which token was refused: token_id or value_sha256")),
+    };
+    let status = match status {
+        0 => None,
+        status => Some(
+            u16::try_from(status)
+                .ok()
+                .filter(|status| (100..1_000).contains(status))
+                .ok_or_else(|| invalid(&format!("{status} is no HTTP status")))?,
+        ),
+    };
+    Ok(Rejection { token, caller: Caller(uid), status, code })
+}
+
+/// Says what a report came to; `None` if it hasn't come to anything yet.
+pub(super) fn answer(
+    ruling: Option<Ruling>,
+    held: Option<TokenId>,
+    name: &str,
+    now: Timestamp,
+) -> ReportRejectionResponse {
+    let (outcome, retry_after, message) = match ruling {
+        None => (Outcome::InFlight, None, "the provider hasn't answered yet".to_owned()),
+        Some(Ruling::Superseded) => (Outcome::Superseded, None, String::new()),
+        Some(Ruling::Refreshed) => (Outcome::Refreshed, None, String::new()),
+        Some(Ruling::Suppressed { retry_after }) => (
+            Outcome::Suppressed,
+            Some(retry_after),
+            format!(
+                "no new token for now; an operator can still get one with \
+                 `tokend-cli refresh {name}`"
+            ),
+        ),
+        Some(Ruling::NotATokenProblem) => (
+            Outcome::NotATokenProblem,
+            None,
+            "it isn't the token; look at what the token may do and at the request".to_owned(),
+        ),
+        Some(Ruling::CredentialDead { message }) => (
+            Outcome::CredentialDead,
+            None,
+            format!("{message}; `tokend-cli show {name}` says what to do"),
+        ),
+    };
+    ReportRejectionResponse {
+        outcome: outcome.into(),
+        retry_time: retry_after.map(|wait| timestamp(after(now, wait))),
+        token_id: held.map(|id| id.to_string()).unwrap_or_default(),
+        message,
+    }
+}
+
+fn invalid(message: &str) -> Status {
+    status::new(Code::InvalidArgument, reason::INVALID_REJECTION, message)
+}

@@ -1,0 +1,86 @@
+//! What providers have told of their limits.
+
+use rusqlite::{Connection, params};
+use tokend_core::{IssuanceId, Quota, Random, Stamp};
+
+use super::{
+    envelope::Vault,
+    error::WriteError,
+    record::QuotasRecord,
+    seal::{Cell, Column},
+    stamp::{self, boot_ms, wall_ms},
+    writer::Writer,
+};
+use crate::ports::Settled;
+
+const TOLD: Column = Column { table: "quotas", name: "sealed" };
+
+/// How many answers of an account are kept. The latest knows best, but a refusal
+/// that said how long to wait must not be forgotten for what came next.
+const KEPT: u32 = 4;
+
+impl<R: Random> Writer<'_, R> {
+    /// Writes what an answer told, if it told something.
+    pub(super) fn told(
+        &mut self,
+        issuance: IssuanceId,
+        account: &[u8; 32],
+        settled: &Settled,
+    ) -> Result<(), WriteError> {
+        if settled.quotas.is_empty() {
+            return Ok(());
+        }
+        let cell = Cell { column: TOLD, row: &issuance.0 };
+        let record = QuotasRecord::from(&settled.quotas[..]);
+        let sealed = self.vault.seal(cell, &record, self.random);
+        let at = &settled.at;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO quotas (issuance, account, told_wall_ms, told_boot_ms, \
+                 told_boot_id, date_ms, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                issuance.0,
+                account,
+                wall_ms(at.moment.wall),
+                boot_ms(at.moment.boot),
+                at.boot_id.0,
+                at.date.map(wall_ms),
+                sealed,
+            ])?;
+        self.connection
+            .prepare_cached(
+                "DELETE FROM quotas WHERE account = ?1 AND number <= \
+                 (SELECT number FROM quotas WHERE account = ?1 \
+                  ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+            )?
+            .execute(params![account, KEPT])?;
+        Ok(())
+    }
+}
+
+/// Returns what has been told of an account, and when. What can't be opened any
+/// more tells nothing: the limits that are known beforehand still hold.
+pub(super) fn read(
+    connection: &Connection,
+    vault: &Vault,
+    account: &[u8; 32],
+) -> rusqlite::Result<Vec<(Quota, Stamp)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT issuance, told_wall_ms, told_boot_ms, told_boot_id, date_ms, sealed \
+         FROM quotas WHERE account = ?",
+    )?;
+    let mut rows = statement.query([account])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let issuance: [u8; 16] = row.get(0)?;
+        let at = stamp::read(row, 1, row.get(4)?)?;
+        let sealed: Vec<u8> = row.get(5)?;
+        let cell = Cell { column: TOLD, row: &issuance };
+        if let Ok(record) = vault.open_record::<QuotasRecord>(cell, &sealed) {
+            let quotas: Vec<Quota> = record.into();
+            all.extend(quotas.into_iter().map(|quota| (quota, at)));
+        }
+    }
+    Ok(all)
+}

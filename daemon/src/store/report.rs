@@ -1,0 +1,108 @@
+//! Looks at the ledger, for people.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Row, params};
+use tokend_core::{Budget, Failure, IssuanceId, Stamp};
+
+use super::{
+    envelope::Vault,
+    ledger::{self, OUTCOME, REQUEST},
+    quota,
+    record::{Outcome, OutcomeRecord, RequestRecord},
+    seal::Cell,
+    stamp,
+};
+use crate::{
+    credential::CredentialId,
+    ports::{Account, Entry, Findings, Number, Query, Spending},
+};
+
+/// What counts as lately.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// How many issuances of an account are looked at: more in a day are a fault that
+/// shows all the same.
+const MOST: i64 = 10_000;
+
+/// Answers a look.
+pub(super) fn find(
+    connection: &Connection,
+    vault: &Vault,
+    query: &Query,
+) -> rusqlite::Result<Findings> {
+    match query {
+        Query::Issuances { credential, before, limit } => {
+            issuances(connection, vault, *credential, *before, *limit).map(Findings::Issuances)
+        }
+        Query::Budgets { accounts, at } => {
+            let spending = accounts.iter().map(|account| spending(connection, vault, account, at));
+            spending.collect::<Result<_, _>>().map(Findings::Budgets)
+        }
+    }
+}
+
+fn issuances(
+    connection: &Connection,
+    vault: &Vault,
+    credential: Option<CredentialId>,
+    before: Option<Number>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    // Two statements, so that each finds its index.
+    let condition = if credential.is_some() { "credential = ?1" } else { "?1 IS NULL" };
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT number, id, credential, reserved_wall_ms, reserved_boot_ms, reserved_boot_id, \
+         request, outcome, counts FROM issuances \
+         WHERE {condition} AND number < ?2 ORDER BY number DESC LIMIT ?3"
+    ))?;
+    let before = before.map_or(i64::MAX, |number| number.0);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement
+        .query_map(params![credential.map(|id| id.0), before, limit], |row| entry(vault, row))?;
+    rows.collect()
+}
+
+fn entry(vault: &Vault, row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let (issuance, credential) = (IssuanceId(row.get(1)?), CredentialId(row.get(2)?));
+    let id = ledger::row(issuance, credential);
+    let request: Vec<u8> = row.get(6)?;
+    let request = vault.open_record::<RequestRecord>(Cell { column: REQUEST, row: &id }, &request);
+    let outcome: Option<Vec<u8>> = row.get(7)?;
+    let outcome = outcome.and_then(|sealed| {
+        vault.open_record::<OutcomeRecord>(Cell { column: OUTCOME, row: &id }, &sealed).ok()
+    });
+    Ok(Entry {
+        number: Number(row.get(0)?),
+        credential,
+        at: stamp::read(row, 3, None)?.moment.wall,
+        cause: request.ok().map(|request| request.cause),
+        took: outcome.as_ref().map(|outcome| outcome.took),
+        end: outcome.map(|outcome| end(outcome.outcome)),
+        counts: row.get(8)?,
+    })
+}
+
+fn end(outcome: Outcome) -> Result<(), Failure> {
+    match outcome {
+        Outcome::Issued => Ok(()),
+        Outcome::Failed(failure) => Err(failure),
+    }
+}
+
+fn spending(
+    connection: &Connection,
+    vault: &Vault,
+    account: &Account,
+    now: &Stamp,
+) -> rusqlite::Result<Spending> {
+    let key = vault.account(&account.name);
+    let most = ledger::considered(account).max(MOST);
+    let spent = ledger::spent(connection, &key, most, now)?;
+    let quotas = quota::read(connection, vault, &key)?;
+    let Account { limits, sharers, .. } = account;
+    let budget = Budget { limits, quotas: &quotas, spent: &spent, sharers: *sharers };
+    let lately = spent.iter().filter(|stamp| stamp.elapsed(now).is_none_or(|age| age < DAY));
+    let last_day = u32::try_from(lately.count()).unwrap_or(u32::MAX);
+    Ok(Spending { usages: budget.usage(now), last_day })
+}
