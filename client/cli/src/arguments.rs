@@ -1,10 +1,18 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+mod add;
+mod terms;
+
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{exit, input::Flag, secret::Place, span};
+use crate::{exit, span};
+
+pub(crate) use crate::arguments::{
+    add::Add,
+    terms::{Policy, Set},
+};
 
 /// Gets tokens from tokend, adds credentials and shows how they are
 #[derive(Debug, Parser)]
@@ -24,6 +32,11 @@ pub(crate) enum Command {
         given by flags;\n`tokend-cli providers NAME` lists them. The credential stays stored if \
         its first token fails;\nthe exit status then tells why.")]
     Add(Add),
+    /// Change how a credential's tokens are kept
+    #[command(after_help = "What isn't named stays as it is, and so does the token that is held. \
+        The limits are those of the\ncredential's own, beside the provider definition's; the \
+        strictest holds.")]
+    Set(Set),
     /// Let users or groups read a credential's tokens
     Grant(Readers),
     /// Take users' or groups' access to a credential away
@@ -43,6 +56,9 @@ pub(crate) enum Command {
     #[command(after_help = "It may cost an issuance, of which some providers allow a few a day. \
         It also makes tokend try\nagain after a refusal, once the cause is mended.")]
     Refresh { name: String },
+    /// Report that an API refused a token, so that tokend gets another
+    #[command(after_help = REJECT_HELP)]
+    Reject(Reject),
     /// List the credentials
     List {
         #[command(flatten)]
@@ -68,6 +84,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// List what was asked of the providers: when, why, and what came of it
+    Issuances(Issuances),
+    /// Show how much of the limits on issuances is used, and how long the rest lasts
+    Budget {
+        #[command(flatten)]
+        form: Form,
+    },
     /// List the APIs that tokend knows, or show what one needs
     Providers {
         /// A provider definition's name
@@ -79,6 +102,15 @@ pub(crate) enum Command {
         form: Form,
     },
 }
+
+const REJECT_HELP: &str = "\
+Reports the token that is held now, unless --token-stdin says which. It may cost an issuance.
+
+Exit status:
+  0  there is another token: get it and repeat the request, once
+  1  it isn't the token: the API's answer doesn't say so, or a new one was refused as well
+  4  there is no other for now, or it is still on its way
+  5  a person must act: no issuance can bring another token";
 
 #[derive(Debug, Args)]
 pub(crate) struct Form {
@@ -115,121 +147,31 @@ pub(crate) struct Readers {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Add {
-    /// What to call it: lower-case letters, digits, - and _
+pub(crate) struct Reject {
+    /// The credential's name
     pub(crate) name: String,
-    /// The provider definition, one of `tokend-cli providers`
-    #[arg(long, short)]
-    pub(crate) provider: String,
-    /// Give an input that isn't a secret
-    #[arg(long, value_name = "INPUT=VALUE")]
-    var: Vec<String>,
-    /// Read a secret from a file
-    #[arg(long, value_name = "INPUT=PATH")]
-    secret_file: Vec<String>,
-    /// Read a secret from an environment variable
-    #[arg(long, value_name = "INPUT=VARIABLE")]
-    secret_env: Vec<String>,
-    /// Read a secret from standard input
-    #[arg(long, value_name = "INPUT")]
-    secret_stdin: Option<String>,
-    /// Read a secret from a shell command, such as `pass show acme`
-    #[arg(long, value_name = "INPUT=COMMAND")]
-    secret_command: Vec<String>,
-    /// Let a user or group read the tokens: user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
-    #[arg(long = "reader", short, value_name = "READER")]
-    pub(crate) readers: Vec<String>,
+    /// The HTTP status of the API's answer
+    #[arg(long, value_parser = clap::value_parser!(u16).range(100..=599))]
+    pub(crate) status: Option<u16>,
+    /// The API's code for the error, such as `invalid_token`
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) code: Option<String>,
+    /// Read the refused token from standard input; only its hash leaves the command
+    #[arg(long)]
+    pub(crate) token_stdin: bool,
 }
 
-/// Makes a place of the text after the `=`.
-type PlaceOf = fn(String) -> Place;
-
-impl Add {
-    /// Takes the flags that give inputs.
-    pub(crate) fn take_flags(&mut self) -> Vec<Flag> {
-        let secrets: [(_, _, PlaceOf); 3] = [
-            ("--secret-file", &mut self.secret_file, |path| Place::File(PathBuf::from(path))),
-            ("--secret-env", &mut self.secret_env, Place::Variable),
-            ("--secret-command", &mut self.secret_command, Place::Command),
-        ];
-        let mut flags: Vec<_> = self.var.drain(..).map(Flag::Var).collect();
-        for (flag, texts, place) in secrets {
-            flags.extend(texts.drain(..).map(|text| Flag::Secret { flag, text, place }));
-        }
-        flags.extend(self.secret_stdin.take().map(Flag::SecretStdin));
-        flags
-    }
+#[derive(Debug, Args)]
+pub(crate) struct Issuances {
+    /// The credential's name; without it, those of all, removed ones too
+    pub(crate) name: Option<String>,
+    /// List at most so many, the latest
+    #[arg(long, value_name = "COUNT", default_value = "20",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) form: Form,
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    fn parse(line: &str) -> Result<Command, i32> {
-        let words = ["tokend-cli"].into_iter().chain(line.split_whitespace());
-        match Arguments::try_parse_from(words) {
-            Ok(arguments) => Ok(arguments.command.expect("the line names a command")),
-            Err(error) => Err(error.exit_code()),
-        }
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn reads_get() {
-        let Ok(Command::Get(get)) = parse("get a --min-ttl 1h30m --timeout 5s") else {
-            panic!("not read as get");
-        };
-        assert_eq!(get.min_ttl, Some(Duration::from_secs(5400)));
-        assert_eq!(get.timeout, Duration::from_secs(5));
-        let Ok(Command::Get(get)) = parse("get a --header") else { panic!("not read as get") };
-        assert!(get.header && get.timeout == Duration::from_secs(60));
-    }
-
-    #[test]
-    fn takes_each_flag_that_gives_an_input_with_its_place() {
-        let line = "add a -p acme --var u=1 --secret-file f=/f --secret-env e=E --secret-command \
-                    c=pass --secret-stdin s -r user:x --reader group:y";
-        let Ok(Command::Add(mut add)) = parse(line) else { panic!("not read as add") };
-        let flags: Vec<_> = add
-            .take_flags()
-            .into_iter()
-            .map(|flag| match flag {
-                Flag::Var(text) | Flag::SecretStdin(text) => (text, None),
-                Flag::Secret { text, place, .. } => (text, Some(place("x".to_owned()))),
-            })
-            .collect();
-        assert_eq!(
-            flags,
-            [
-                ("u=1".to_owned(), None),
-                ("f=/f".to_owned(), Some(Place::File("x".into()))),
-                ("e=E".to_owned(), Some(Place::Variable("x".to_owned()))),
-                ("c=pass".to_owned(), Some(Place::Command("x".to_owned()))),
-                ("s".to_owned(), None),
-            ]
-        );
-        assert_eq!(add.readers, ["user:x", "group:y"]);
-    }
-
-    #[test]
-    fn bad_usage_ends_with_2() {
-        for line in [
-            "frob",
-            "get",
-            "get a --header --json",
-            "get a --min-ttl soon",
-            "add a",
-            "add a -p p --secret-stdin x --secret-stdin y",
-            "grant a",
-            "access a",
-        ] {
-            assert_eq!(parse(line).map(drop), Err(2), "{line}");
-        }
-    }
-}
+mod tests;

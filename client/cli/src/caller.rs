@@ -2,7 +2,7 @@
 
 use std::env;
 
-use nix::unistd::{User, getuid};
+use nix::unistd::{Uid, User, getuid};
 use tokend_client::socket;
 
 /// The person or program that runs the command.
@@ -36,5 +36,25 @@ impl Caller {
                 .into_iter()
                 .find(|name| set(name).is_some()),
         }
+    }
+}
+
+/// Returns a user as readers are written: `user:alice`, or `uid:1000` where the
+/// number has no name.
+pub(crate) fn user(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => format!("user:{}", user.name),
+        Ok(None) | Err(_) => format!("uid:{uid}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_without_a_name_is_told_by_the_number() {
+        assert_eq!(user(0), "user:root");
+        assert_eq!(user(u32::MAX - 2), format!("uid:{}", u32::MAX - 2));
     }
 }

@@ -1,7 +1,9 @@
-//! The only reader of the clock: people are told how long, the daemon says when.
+//! The only reader of the clock and of its zone: people are told how long and, by
+//! the clock on their wall, when.
 
 use std::time::SystemTime;
 
+use jiff::tz::TimeZone;
 use prost_types::Timestamp;
 
 /// Returns the time now.
@@ -11,4 +13,10 @@ use prost_types::Timestamp;
 )]
 pub(crate) fn now() -> Timestamp {
     SystemTime::now().into()
+}
+
+/// Returns the time zone of this process (`TZ`, else `/etc/localtime`), UTC if it
+/// has none.
+pub(crate) fn zone() -> TimeZone {
+    TimeZone::try_system().unwrap_or(TimeZone::UTC)
 }

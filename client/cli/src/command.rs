@@ -2,20 +2,26 @@
 
 mod access;
 mod add;
+mod budget;
 mod first_steps;
 mod get;
+mod issuances;
 mod list;
 mod providers;
 mod readers;
 mod refresh;
+mod reject;
 mod remove;
+mod set;
 mod show;
 mod status;
 
 use std::io::Write;
 
+use tokend_client::Client;
+
 use crate::{
-    arguments::Command, caller::Caller, daemon::Daemon, exit::Exit, failure::Failure,
+    arguments::Command, caller::Caller, clock, daemon::Daemon, exit::Exit, failure::Failure,
     output::Output,
 };
 
@@ -32,6 +38,7 @@ pub(crate) async fn run(
     match command {
         Command::Get(get) => get::run(&get, output).await?,
         Command::Add(add) => add::run(&Daemon::find()?, add, caller, output).await?,
+        Command::Set(set) => set::run(&Daemon::find()?, set, output).await?,
         Command::Grant(readers) => readers::grant(&Daemon::find()?, readers, output).await?,
         Command::RevokeAccess(readers) => {
             readers::revoke(&Daemon::find()?, readers, output).await?;
@@ -40,10 +47,17 @@ pub(crate) async fn run(
             return access::run(&Daemon::find()?, name, user, &form, output).await;
         }
         Command::Refresh { name } => refresh::run(&Daemon::find()?, name, output).await?,
+        Command::Reject(reject) => {
+            return reject::run(&Client::new()?, &reject, &clock::now(), output).await;
+        }
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
         Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,
         Command::Remove { name, yes } => remove::run(&Daemon::find()?, name, yes, output).await?,
         Command::Status { form } => status::run(&Daemon::find()?, &form, output).await?,
+        Command::Issuances(issuances) => {
+            issuances::run(&Daemon::find()?, issuances, output).await?;
+        }
+        Command::Budget { form } => budget::run(&Daemon::find()?, &form, output).await?,
         Command::Providers { name, definition, form } => {
             providers::run(&Daemon::find()?, name, definition, &form, output).await?;
         }

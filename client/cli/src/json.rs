@@ -1,6 +1,8 @@
 //! The contract's messages as JSON: its own field names, times as in RFC 3339,
 //! `null` for what isn't there.
 
+mod ledger;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -15,6 +17,7 @@ use tokend_proto::v1::{
     Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput,
 };
 
+pub(crate) use crate::json::ledger::{budget, issuance};
 use crate::output::{Output, is_unsafe};
 
 /// Writes a value and a line break.
@@ -86,6 +89,14 @@ pub(crate) fn credential(credential: &Credential) -> Value {
             "consecutive": failure.consecutive,
             "remedy": failure.remedy,
         })),
+        "refresh_policy": credential.refresh_policy().as_str_name(),
+        "limits": credential.limits,
+        "rejection_reports": credential.rejection_reports.iter().map(|reports| json!({
+            "uid": reports.uid,
+            "count": reports.count,
+            "heard": reports.heard,
+            "last_time": time(reports.last_time),
+        })).collect::<Vec<_>>(),
     })
 }
 
@@ -141,41 +152,4 @@ fn time(time: Option<Timestamp>) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokend_proto::v1::{IssuanceFailure, credential::State};
-
-    use super::*;
-
-    fn written(value: &Value) -> String {
-        let mut output = Output::of_a_test(Vec::new(), false);
-        write(&mut output, value).unwrap();
-        String::from_utf8(output.into_writer()).unwrap()
-    }
-
-    #[test]
-    fn a_credential_has_the_contracts_names() {
-        let message = Credential {
-            name: "a".to_owned(),
-            state: State::BackingOff.into(),
-            create_time: Some(Timestamp { seconds: 0, nanos: 0 }),
-            last_failure: Some(IssuanceFailure {
-                message: "no".to_owned(),
-                ..IssuanceFailure::default()
-            }),
-            ..Credential::default()
-        };
-        let value = credential(&message);
-        assert_eq!(value["state"], "BACKING_OFF");
-        assert_eq!(value["create_time"], "1970-01-01T00:00:00Z");
-        assert_eq!(value["last_failure"]["message"], "no");
-        assert_eq!(value["token"], Value::Null);
-    }
-
-    #[test]
-    fn what_steers_a_terminal_is_escaped_and_reads_back_the_same() {
-        let value = json!({ "message": "\u{1b}[2J\u{9b}31m\u{202e}\u{7f}\n" });
-        let text = written(&value);
-        assert!(!text.contains(|c| c != '\n' && is_unsafe(c)), "{text:?}");
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
-    }
-}
+mod tests;

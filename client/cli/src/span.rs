@@ -50,6 +50,16 @@ pub(crate) fn show_duration(span: Duration) -> String {
     show(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
+/// Returns how long a request took: `350ms`, `1.2s` or, from ten seconds on, as
+/// [`show`] does.
+pub(crate) fn show_latency(span: Duration) -> String {
+    match span.as_millis() {
+        millis @ ..1_000 => format!("{millis}ms"),
+        millis @ 1_000..10_000 => format!("{}.{}s", millis / 1_000, millis % 1_000 / 100),
+        _ => show(i64::try_from(span.as_secs()).unwrap_or(i64::MAX)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +85,15 @@ mod tests {
             assert_eq!(show(seconds), shown);
         }
         assert_eq!(show_duration(Duration::from_millis(1200)), "2s");
+    }
+
+    #[test]
+    fn a_latency_has_no_more_digits_than_matter() {
+        for (millis, shown) in
+            [(0, "0ms"), (350, "350ms"), (1_290, "1.2s"), (34_900, "34s"), (90_000, "1m 30s")]
+        {
+            assert_eq!(show_latency(Duration::from_millis(millis)), shown);
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! A credential's state in words.
 
 use prost_types::Timestamp;
-use tokend_proto::v1::{Credential, IssuanceFailure, credential::State};
+use tokend_proto::v1::{
+    Credential, IssuanceFailure,
+    credential::{RefreshPolicy, State},
+};
 
 use crate::{
     span,
@@ -26,6 +29,15 @@ pub(crate) fn word(credential: &Credential) -> (&'static str, Tone) {
 pub(crate) fn cell(credential: &Credential) -> Cell {
     let (word, tone) = word(credential);
     Cell::new(word, tone)
+}
+
+/// Returns when tokens are refreshed ahead of their end, as `add` and `set` take it.
+pub(crate) fn policy(credential: &Credential) -> &'static str {
+    match credential.refresh_policy() {
+        RefreshPolicy::Unspecified | RefreshPolicy::Always => "always",
+        RefreshPolicy::Used => "used",
+        RefreshPolicy::OnDemand => "on-demand",
+    }
 }
 
 /// Returns how long the token lives: `59m`, `never` or nothing.
@@ -67,9 +79,11 @@ pub(crate) fn failure(failure: &IssuanceFailure, now: &Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
     use tokend_proto::v1::TokenInfo;
 
     use super::*;
+    use crate::arguments::Policy;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp { seconds, nanos: 0 }
@@ -110,6 +124,18 @@ mod tests {
             assert_eq!(expires_in(&credential, &NOW), expires, "{credential:?}");
             assert_eq!(refresh_in(&credential, &NOW), next, "{credential:?}");
         }
+    }
+
+    #[test]
+    fn a_policy_is_told_as_it_is_given() {
+        let told = |policy: RefreshPolicy| {
+            super::policy(&Credential { refresh_policy: policy.into(), ..Credential::default() })
+        };
+        for given in Policy::value_variants() {
+            let name = given.to_possible_value().unwrap();
+            assert_eq!(told((*given).into()), name.get_name());
+        }
+        assert_eq!(told(RefreshPolicy::Unspecified), "always");
     }
 
     #[test]

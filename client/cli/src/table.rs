@@ -28,7 +28,7 @@ impl Tone {
 }
 
 /// A text and its meaning.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
     text: String,
     tone: Tone,

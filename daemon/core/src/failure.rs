@@ -60,7 +60,7 @@ pub enum Setback {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The issuance limits allow no issuance for now.
-    #[error("the limit on issued tokens is reached and no usable token is held")]
+    #[error("the limit on issued tokens is reached: no new one for now")]
     BudgetExhausted {
         /// When to ask again.
         retry_after: Duration,

@@ -63,7 +63,7 @@ pub(super) fn answer(
         Some(Ruling::NotATokenProblem) => (
             Outcome::NotATokenProblem,
             None,
-            "it isn't the token; look at what the token may do and at the request".to_owned(),
+            "the API's answer doesn't say so, or it has refused a new one as well".to_owned(),
         ),
         Some(Ruling::CredentialDead { message }) => (
             Outcome::CredentialDead,

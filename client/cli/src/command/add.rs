@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokend_client::{Error, Token};
 use tokend_proto::v1::{
     AcquireTokenRequest, CreateCredentialRequest, Credential, GetProviderRequest, ProviderInput,
+    credential::RefreshPolicy,
 };
 
 use crate::{
@@ -37,7 +38,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     readers::check(&add.readers)?;
     let flags = add.take_flags();
-    let Add { name, provider, readers, .. } = add;
+    let Add { name, provider, readers, refresh, limits, .. } = add;
     let request = GetProviderRequest { name: provider };
     let provider = answer(daemon.providers().get_provider(request)).await?;
 
@@ -68,6 +69,8 @@ pub(super) async fn run(
         provider: provider.name.clone(),
         variables: values.variables,
         readers,
+        refresh_policy: refresh.map_or_else(RefreshPolicy::default, Into::into).into(),
+        limits,
         ..Credential::default()
     };
     let request = CreateCredentialRequest { credential: Some(credential), secrets: values.secrets };

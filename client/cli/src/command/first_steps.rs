@@ -15,6 +15,7 @@ const STEPS: &str = "
   tokend-cli add NAME --provider PROVIDER  store a credential; asks for what it needs
   tokend-cli get NAME                      print a token
   tokend-cli status                        how all credentials are, and what to do
+  tokend-cli budget                        how much of the providers' limits is used
 
 `tokend-cli --help` lists all commands, exit statuses and variables.
 ";

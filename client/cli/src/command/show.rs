@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use prost_types::Timestamp;
-use tokend_proto::v1::{Credential, GetCredentialRequest};
+use tokend_proto::v1::{Credential, GetCredentialRequest, RejectionReports};
 
 use crate::{
     arguments::Form,
-    clock,
+    caller, clock,
     daemon::{Daemon, answer},
     failure::Failure,
     json,
@@ -52,6 +52,8 @@ fn write(
     }
     row("secrets", credential.secret_names.join(", ").into());
     row("readers", credential.readers.join(", ").into());
+    row("policy", state::policy(credential).into());
+    row("limits", credential.limits.join(", ").into());
     row("created", time(credential.create_time.as_ref(), now));
     row("changed", time(credential.update_time.as_ref(), now));
     row("last read", time(credential.last_use_time.as_ref(), now));
@@ -62,7 +64,18 @@ fn write(
         }
         row("what to do", (&failure.remedy).into());
     }
+    for reports in &credential.rejection_reports {
+        row("rejections", rejections(reports, now).into());
+    }
     table::align(output, &rows)
+}
+
+/// Returns who has reported tokens as refused, how often, and what it led to.
+fn rejections(reports: &RejectionReports, now: &Timestamp) -> String {
+    let RejectionReports { uid, count, heard, last_time } = reports;
+    let last = last_time
+        .map_or_else(String::new, |last| format!(", the last {} ago", span::between(&last, now)));
+    format!("{}: {count} in a row, {heard} heard{last}", caller::user(*uid))
 }
 
 fn time(time: Option<&Timestamp>, now: &Timestamp) -> Cell {
@@ -76,54 +89,4 @@ fn time(time: Option<&Timestamp>, now: &Timestamp) -> Cell {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokend_proto::v1::{IssuanceFailure as Reason, TokenInfo, credential::State};
-
-    use super::*;
-
-    #[test]
-    fn shows_all_but_secrets() {
-        let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
-        let credential = Credential {
-            name: "a".to_owned(),
-            provider: "acme".to_owned(),
-            state: State::Refused.into(),
-            variables: [("client_id".to_owned(), "c1".to_owned())].into(),
-            secret_names: vec!["client_secret".to_owned()],
-            token: Some(TokenInfo {
-                token_id: "t1".to_owned(),
-                issue_time: at(0),
-                expire_time: at(7200),
-                ..TokenInfo::default()
-            }),
-            last_failure: Some(Reason {
-                message: "the provider said no".to_owned(),
-                time: at(3590),
-                consecutive: 1,
-                remedy: "store the right secret".to_owned(),
-                ..Reason::default()
-            }),
-            ..Credential::default()
-        };
-        let mut output = Output::of_a_test(Vec::new(), false);
-        write(&mut output, &credential, &at(3600).unwrap()).unwrap();
-        assert_eq!(
-            String::from_utf8(output.into_writer()).unwrap(),
-            "name        a\n\
-             provider    acme\n\
-             state       refused\n\
-             token       t1\n\
-             issued      1h ago (1970-01-01T00:00:00Z)\n\
-             expires     in 1h (1970-01-01T02:00:00Z)\n\
-             refresh     -\n\
-             variable    client_id = c1\n\
-             secrets     client_secret\n\
-             readers     -\n\
-             created     -\n\
-             changed     -\n\
-             last read   -\n\
-             failure     the provider said no (10s ago)\n\
-             what to do  store the right secret\n"
-        );
-    }
-}
+mod tests;

@@ -7,13 +7,21 @@ use tokend_proto::v1::{Credential, GetStatusRequest, GetStatusResponse};
 
 use crate::{
     arguments::Form,
-    clock,
+    caller, clock,
     daemon::{Daemon, answer},
     failure::Failure,
     json,
     output::{Output, printable},
     span, state, table,
 };
+
+/// So many refused tokens in a row can be an API's fault; of more, whoever reports
+/// them should hear that it isn't the tokens.
+const FEW_REPORTS: u32 = 3;
+
+/// Reports a day apart are no row (see the contract); who reported last before that
+/// has no trouble now.
+const ROW: i64 = 24 * 3_600;
 
 pub(super) async fn run(
     daemon: &Daemon,
@@ -49,6 +57,9 @@ fn write(
     for problem in &status.problems {
         writeln!(output, "problem: {}", printable(problem))?;
     }
+    for problem in status.credentials.iter().flat_map(|credential| misled(credential, now)) {
+        writeln!(output, "problem: {}", printable(&problem))?;
+    }
     writeln!(output)?;
     if status.credentials.is_empty() && status.problems.is_empty() {
         return writeln!(output, "no credentials yet; `tokend-cli add` stores one");
@@ -79,75 +90,22 @@ fn write(
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use tokend_proto::v1::{IssuanceFailure as Reason, TokenInfo, credential::State};
-
-    use super::*;
-
-    fn shown(status: &GetStatusResponse) -> String {
-        let mut output = Output::of_a_test(Vec::new(), false);
-        write(&mut output, status, &Timestamp { seconds: 3600, nanos: 0 }).unwrap();
-        String::from_utf8(output.into_writer()).unwrap()
-    }
-
-    #[test]
-    fn shows_every_credential_and_what_to_do() {
-        let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
-        let good = Credential {
-            name: "causely".to_owned(),
-            state: State::Fresh.into(),
-            token: Some(TokenInfo {
-                expire_time: at(7190),
-                refresh_time: at(5700),
-                ..TokenInfo::default()
-            }),
-            ..Credential::default()
-        };
-        let bad = Credential {
-            name: "acme".to_owned(),
-            state: State::Refused.into(),
-            last_failure: Some(Reason {
-                message: "invalid_client\u{1b}[2J".to_owned(),
-                time: at(3595),
-                consecutive: 2,
-                remedy: "store the right secret".to_owned(),
-                ..Reason::default()
-            }),
-            ..Credential::default()
-        };
-        let status = GetStatusResponse {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            pid: 7,
-            start_time: at(0),
-            state_directory: "/var/lib/tokend".to_owned(),
-            credentials: vec![bad, good],
-            problems: vec!["the disk is full".to_owned()],
-        };
-        let first = format!(
-            "tokend {}, process 7, running for 1h, state in /var/lib/tokend\n",
-            env!("CARGO_PKG_VERSION")
-        );
-        assert_eq!(
-            shown(&status),
-            first
-                + "problem: the disk is full\n\
-                   \n\
-                   NAME     STATE    EXPIRES IN  REFRESH IN  LAST FAILURE\n\
-                   acme     refused  -           -           invalid_client\\u{1b}[2J (5s ago, 2 in a row)\n\
-                   causely  fresh    59m         35m         -\n\
-                   \n\
-                   what to do:\n  \
-                     acme: store the right secret\n"
-        );
-    }
-
-    #[test]
-    fn an_empty_store_leads_on() {
-        let status =
-            GetStatusResponse { version: "9.9.9".to_owned(), ..GetStatusResponse::default() };
-        let text = shown(&status);
-        assert!(text.contains(concat!("tokend-cli ", env!("CARGO_PKG_VERSION"))), "{text}");
-        assert!(text.ends_with("\nno credentials yet; `tokend-cli add` stores one\n"), "{text}");
-    }
+/// Names the users who report token after token: they are heard ever less often, so
+/// that what refuses them goes on until someone looks.
+fn misled(credential: &Credential, now: &Timestamp) -> impl Iterator<Item = String> {
+    let is_recent = |last: &Timestamp| now.seconds.saturating_sub(last.seconds) < ROW;
+    let reports = credential.rejection_reports.iter().filter(move |reports| {
+        reports.count > FEW_REPORTS && reports.last_time.as_ref().is_none_or(is_recent)
+    });
+    reports.map(|reports| {
+        let (user, name) = (caller::user(reports.uid), &credential.name);
+        format!(
+            "{user} has reported tokens of {name} as refused {} times in a row: most likely it \
+             isn't the tokens; see what the API answers that user's programs",
+            reports.count
+        )
+    })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Command lines, as they are read.
+
+use clap::CommandFactory as _;
+
+use super::*;
+use crate::{input::Flag, secret::Place};
+
+fn parse(line: &str) -> Result<Command, i32> {
+    let words = ["tokend-cli"].into_iter().chain(line.split_whitespace());
+    match Arguments::try_parse_from(words) {
+        Ok(arguments) => Ok(arguments.command.expect("the line names a command")),
+        Err(error) => Err(error.exit_code()),
+    }
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn reads_get() {
+    let Ok(Command::Get(get)) = parse("get a --min-ttl 1h30m --timeout 5s") else {
+        panic!("not read as get");
+    };
+    assert_eq!(get.min_ttl, Some(Duration::from_secs(5400)));
+    assert_eq!(get.timeout, Duration::from_secs(5));
+    let Ok(Command::Get(get)) = parse("get a --header") else { panic!("not read as get") };
+    assert!(get.header && get.timeout == Duration::from_secs(60));
+}
+
+#[test]
+fn takes_each_flag_that_gives_an_input_with_its_place() {
+    let line = "add a -p acme --var u=1 --secret-file f=/f --secret-env e=E --secret-command \
+                c=pass --secret-stdin s -r user:x --reader group:y";
+    let Ok(Command::Add(mut add)) = parse(line) else { panic!("not read as add") };
+    let flags: Vec<_> = add
+        .take_flags()
+        .into_iter()
+        .map(|flag| match flag {
+            Flag::Var(text) | Flag::SecretStdin(text) => (text, None),
+            Flag::Secret { text, place, .. } => (text, Some(place("x".to_owned()))),
+        })
+        .collect();
+    assert_eq!(
+        flags,
+        [
+            ("u=1".to_owned(), None),
+            ("f=/f".to_owned(), Some(Place::File("x".into()))),
+            ("e=E".to_owned(), Some(Place::Variable("x".to_owned()))),
+            ("c=pass".to_owned(), Some(Place::Command("x".to_owned()))),
+            ("s".to_owned(), None),
+        ]
+    );
+    assert_eq!(add.readers, ["user:x", "group:y"]);
+}
+
+#[test]
+fn bad_usage_ends_with_2() {
+    for line in [
+        "frob",
+        "get",
+        "get a --header --json",
+        "get a --min-ttl soon",
+        "add a",
+        "add a -p p --secret-stdin x --secret-stdin y",
+        "grant a",
+        "access a",
+        "set a",
+        "set a --refresh sometimes",
+        "set a --limit 5/h --no-limits",
+        "reject a --status 42",
+        "issuances --limit 0",
+    ] {
+        assert_eq!(parse(line).map(drop), Err(2), "{line}");
+    }
+}
+
+#[test]
+fn a_refused_token_is_no_argument() {
+    // Other users can read the command lines of all processes.
+    for line in ["reject a s3cret", "reject a --token s3cret", "reject a --token-stdin=s3cret"] {
+        assert_eq!(parse(line).map(drop), Err(2), "{line}");
+    }
+    let Ok(Command::Reject(reject)) = parse("reject a --status 401 --token-stdin") else {
+        panic!("not read as reject");
+    };
+    assert!(reject.token_stdin && reject.status == Some(401));
+}
+
+#[test]
+fn reads_how_tokens_are_to_be_kept() {
+    let Ok(Command::Add(add)) = parse("add a -p p --refresh on-demand --limit 1/h") else {
+        panic!("not read as add");
+    };
+    assert_eq!((add.refresh, add.limits), (Some(Policy::OnDemand), vec!["1/h".to_owned()]));
+    let Ok(Command::Set(set)) = parse("set a --limit 50/12h --limit 24/day@Europe/Berlin") else {
+        panic!("not read as set");
+    };
+    assert_eq!(set.change.limits, ["50/12h", "24/day@Europe/Berlin"]);
+    assert!(set.change.refresh.is_none() && !set.change.no_limits);
+}

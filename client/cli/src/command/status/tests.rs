@@ -1,0 +1,98 @@
+//! What `status` tells.
+
+use tokend_proto::v1::{IssuanceFailure as Reason, RejectionReports, TokenInfo, credential::State};
+
+use super::*;
+
+fn shown(status: &GetStatusResponse) -> String {
+    let mut output = Output::of_a_test(Vec::new(), false);
+    write(&mut output, status, &Timestamp { seconds: 3600, nanos: 0 }).unwrap();
+    String::from_utf8(output.into_writer()).unwrap()
+}
+
+#[test]
+fn shows_every_credential_and_what_to_do() {
+    let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
+    let good = Credential {
+        name: "causely".to_owned(),
+        state: State::Fresh.into(),
+        token: Some(TokenInfo {
+            expire_time: at(7190),
+            refresh_time: at(5700),
+            ..TokenInfo::default()
+        }),
+        ..Credential::default()
+    };
+    let bad = Credential {
+        name: "acme".to_owned(),
+        state: State::Refused.into(),
+        last_failure: Some(Reason {
+            message: "invalid_client\u{1b}[2J".to_owned(),
+            time: at(3595),
+            consecutive: 2,
+            remedy: "store the right secret".to_owned(),
+            ..Reason::default()
+        }),
+        ..Credential::default()
+    };
+    let status = GetStatusResponse {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: 7,
+        start_time: at(0),
+        state_directory: "/var/lib/tokend".to_owned(),
+        credentials: vec![bad, good],
+        problems: vec!["the disk is full".to_owned()],
+    };
+    let first = format!(
+        "tokend {}, process 7, running for 1h, state in /var/lib/tokend\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(
+        shown(&status),
+        first
+            + "problem: the disk is full\n\
+               \n\
+               NAME     STATE    EXPIRES IN  REFRESH IN  LAST FAILURE\n\
+               acme     refused  -           -           invalid_client\\u{1b}[2J (5s ago, 2 in a row)\n\
+               causely  fresh    59m         35m         -\n\
+               \n\
+               what to do:\n  \
+                 acme: store the right secret\n"
+    );
+}
+
+#[test]
+fn an_empty_store_leads_on() {
+    let status = GetStatusResponse { version: "9.9.9".to_owned(), ..GetStatusResponse::default() };
+    let text = shown(&status);
+    assert!(text.contains(concat!("tokend-cli ", env!("CARGO_PKG_VERSION"))), "{text}");
+    assert!(text.ends_with("\nno credentials yet; `tokend-cli add` stores one\n"), "{text}");
+}
+
+#[test]
+fn names_who_reports_token_after_token() {
+    let reports = |uid, count, seconds| RejectionReports {
+        uid,
+        count,
+        heard: 1,
+        last_time: Some(Timestamp { seconds, nanos: 0 }),
+    };
+    let credential = Credential {
+        name: "causely".to_owned(),
+        rejection_reports: vec![
+            reports(0, 4, 3590),
+            // Few, and long ago.
+            reports(u32::MAX - 2, 3, 3590),
+            reports(u32::MAX - 3, 99, 3600 - ROW),
+        ],
+        ..Credential::default()
+    };
+    let status = GetStatusResponse { credentials: vec![credential], ..Default::default() };
+    let text = shown(&status);
+    let problems: Vec<_> = text.lines().filter(|line| line.starts_with("problem")).collect();
+    assert_eq!(
+        problems,
+        ["problem: user:root has reported tokens of causely as refused 4 times in a row: most \
+          likely it isn't the tokens; see what the API answers that user's programs"]
+    );
+}
