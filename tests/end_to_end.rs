@@ -147,12 +147,6 @@ fn exit_codes_and_messages_tell_failures_apart() {
 #[test]
 fn a_spent_budget_has_an_exit_code_of_its_own_and_outlives_a_restart() {
     let place = Place::new();
-    let definitions = place.path().join("providers.d");
-    std::fs::create_dir(&definitions).unwrap();
-    let config = std::fs::read_to_string(place.config()).unwrap();
-    let config =
-        config.replace("provider_dirs = []", &format!("provider_dirs = [{definitions:?}]"));
-    std::fs::write(place.config(), config).unwrap();
     let provider = Provider::issuing();
     let definition = format!(
         "title = \"Two a day\"\n[secrets.key]\ndescription = \"the key\"\n\
@@ -161,7 +155,7 @@ fn a_spent_budget_has_an_exit_code_of_its_own_and_outlives_a_restart() {
          [[limits]]\ncount = 2\nwindow = \"1d\"\n",
         provider.url()
     );
-    std::fs::write(definitions.join("two-a-day.toml"), definition).unwrap();
+    place.define("two-a-day", &definition);
 
     let daemon = place.start();
     let added = place

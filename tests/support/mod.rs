@@ -71,11 +71,13 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let place = Self { dir };
         let config = format!(
-            "state_dir = '{}'\nruntime_dir = '{}'\nprovider_dirs = []\nlog = \"debug\"\n",
+            "state_dir = '{}'\nruntime_dir = '{}'\nprovider_dirs = ['{}']\nlog = \"debug\"\n",
             place.state().display(),
             place.runtime().display(),
+            place.definitions().display(),
         );
         fs::write(place.config(), config).unwrap();
+        fs::create_dir(place.definitions()).unwrap();
         // Other users are to get as far as the socket's own permissions.
         fs::set_permissions(place.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         place
@@ -115,6 +117,15 @@ impl Place {
 
     pub fn socket(&self) -> PathBuf {
         self.runtime().join("tokend.sock")
+    }
+
+    fn definitions(&self) -> PathBuf {
+        self.dir.path().join("providers.d")
+    }
+
+    /// Adds a provider definition, for daemons that start from now on.
+    pub fn define(&self, name: &str, definition: &str) {
+        fs::write(self.definitions().join(format!("{name}.toml")), definition).unwrap();
     }
 
     /// Adds a line to the configuration.
