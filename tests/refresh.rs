@@ -1,5 +1,7 @@
 //! Refreshes, limits and reports with the real binaries.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
+
 mod support;
 
 use std::process::Output;

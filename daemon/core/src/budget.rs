@@ -54,8 +54,12 @@ pub struct Allowance {
     pub room: u32,
 }
 
-/// Whoever has run into a provider's limit asks as late as can be for this long.
-const CAUTION: Duration = Duration::from_secs(24 * 3_600);
+/// Whoever has been told to wait asks as late as can be for so many times as long: a
+/// limit that was hit once will be again ..
+const CAUTION: u32 = 24;
+
+/// .. but no longer than a day.
+const LONGEST_CAUTION: Duration = Duration::from_secs(24 * 3_600);
 
 impl Budget<'_> {
     /// Grants one more issuance of this cause at `now` if that keeps all limits
@@ -98,7 +102,8 @@ impl Budget<'_> {
 
     fn quota_pace(&self, (quota, at): &(Quota, Stamp), now: &Stamp) -> Option<Duration> {
         let age = at.elapsed(now).unwrap_or_default();
-        if quota.remaining == 0 && age < CAUTION {
+        let told_to_wait = quota.limit.is_none() && quota.remaining == 0;
+        if told_to_wait && age < quota.reset_after.saturating_mul(CAUTION).min(LONGEST_CAUTION) {
             return Some(Duration::MAX);
         }
         let (all, spent, left) = self.told_of(quota, at, now);

@@ -59,8 +59,9 @@ impl<R: Random> Writer<'_, R> {
     }
 }
 
-/// Returns what has been told of an account, and when. What can't be opened any
-/// more tells nothing: the limits that are known beforehand still hold.
+/// Returns what has been told of an account, and when. Of limits of one size the last
+/// answer that spoke of one tells. What can't be opened any more tells nothing: the
+/// limits that are known beforehand still hold.
 pub(super) fn read(
     connection: &Connection,
     vault: &Vault,
@@ -68,17 +69,18 @@ pub(super) fn read(
 ) -> rusqlite::Result<Vec<(Quota, Stamp)>> {
     let mut statement = connection.prepare_cached(
         "SELECT issuance, told_wall_ms, told_boot_ms, told_boot_id, date_ms, sealed \
-         FROM quotas WHERE account = ?",
+         FROM quotas WHERE account = ? ORDER BY number DESC",
     )?;
     let mut rows = statement.query([account])?;
-    let mut all = Vec::new();
+    let mut all: Vec<(Quota, Stamp)> = Vec::new();
     while let Some(row) = rows.next()? {
         let issuance: [u8; 16] = row.get(0)?;
         let at = stamp::read(row, 1, row.get(4)?)?;
         let sealed: Vec<u8> = row.get(5)?;
         let cell = Cell { column: TOLD, row: &issuance };
         if let Ok(record) = vault.open_record::<QuotasRecord>(cell, &sealed) {
-            let quotas: Vec<Quota> = record.into();
+            let mut quotas: Vec<Quota> = record.into();
+            quotas.retain(|quota| !all.iter().any(|(newer, _)| newer.limit == quota.limit));
             all.extend(quotas.into_iter().map(|quota| (quota, at)));
         }
     }

@@ -124,11 +124,18 @@ fn what_the_provider_says_is_left_holds_until_its_reset() {
 }
 
 #[test]
-fn who_has_run_into_a_limit_asks_late_for_a_day() {
-    let ran_out = [(quota(None, 0, 60), at(0))];
-    let budget = Budget { limits: &[], quotas: &ran_out, spent: &[], sharers: 1 };
-    assert_eq!(budget.admit(Cause::Aging, &at(100)).unwrap().pace, Some(Duration::MAX));
-    assert_eq!(budget.admit(Cause::Aging, &at(90_000)).unwrap().pace, None);
+fn whoever_was_told_to_wait_asks_late_for_a_while() {
+    for (wait, cautious, free) in [(60, 1_400, 1_500), (7_200, 86_000, 90_000)] {
+        let told = [(quota(None, 0, wait), at(0))];
+        let budget = Budget { limits: &[], quotas: &told, spent: &[], sharers: 1 };
+        let pace = |now| budget.admit(Cause::Aging, &at(now)).unwrap().pace;
+        assert_eq!(pace(cautious), Some(Duration::MAX), "{wait}");
+        assert_eq!(pace(free), None, "{wait}");
+    }
+    // One in a minute, each time, is no reason to be late.
+    let every_minute = [(quota(Some(1), 0, 60), at(0))];
+    let budget = Budget { limits: &[], quotas: &every_minute, spent: &[], sharers: 1 };
+    assert_eq!(budget.admit(Cause::Aging, &at(100)).unwrap().pace, None);
 }
 
 #[test]

@@ -201,6 +201,11 @@ fn only_the_last_answers_of_an_account_are_kept() {
         let quota = Quota { limit: all, remaining: left, reset_after: Duration::from_secs(600) };
         done(&mut store, &[absent(number, at(number)), told(number, quota, at(number))]);
     }
+    let Write::Reserve(Reservation { account, .. }) = absent(21, at(21)) else { unreachable!() };
+    let query = Query::Budgets { accounts: vec![account], at: at(21) };
+    let Findings::Budgets(found) = store.look(&query).unwrap() else { unreachable!() };
+    let told: Vec<_> = found[0].usages.iter().map(|usage| usage.remaining).collect();
+    assert_eq!(told, [80], "the last one tells");
     store.close().unwrap();
     let kept = home.raw().query_row("SELECT count(*) FROM quotas", [], |row| row.get::<_, i64>(0));
     assert_eq!(kept.unwrap(), 4);
