@@ -82,6 +82,10 @@ class Daemon:
         """Returns the token that `tokend-cli get` prints."""
         return self.cli("get", name).stdout.removesuffix("\n")
 
+    def issuances(self, name):
+        """Returns what `tokend-cli issuances --json` prints."""
+        return json.loads(self.cli("issuances", name, "--json").stdout)
+
     def show(self, name):
         """Returns all that `tokend-cli show` tells about a credential."""
         return json.loads(self.cli("show", name, "--json").stdout)

@@ -81,3 +81,17 @@ def run(report, near, far, work):
         new = near.get("long")
         require(new != old, "get prints the old token")
         equal(far.issued("long"), [old, new], "what the provider issued")
+
+    with report.check("a token that an API refused is replaced by one that the provider knows"):
+        near.cli("reject", "long", "--status", "401")
+        after = near.get("long")
+        require(after not in (old, new), "the refused token is still served")
+        require(far.introspect(after)["active"], "the provider doesn't know the new token")
+        equal(far.issued("long"), [old, new, after], "what the provider issued")
+        # A new token that is refused, too, isn't what is wrong.
+        near.cli("reject", "long", "--status", "401", expect=1)
+        equal(near.get("long"), after, "the token")
+
+    with report.check("the ledger tells what the provider's own log tells"):
+        causes = [entry["cause"] for entry in near.issuances("long")]
+        equal(causes, ["REJECTED", "FORCED", "ABSENT"], "causes, the latest first")

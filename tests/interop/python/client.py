@@ -131,6 +131,18 @@ def check_tokens(report, channel, expected):
         require(3590 <= life <= 3600, f"a life of {life} s")
         require(0 < answer.remaining.seconds <= life, f"{answer.remaining.seconds} s remain")
 
+    with report.check("who has the token already is told so"):
+        service = Reflected(channel, TOKENS)
+        held = answer.token.token_id
+        same = service.call("AcquireToken", name="long", if_none_match=held)
+        require(same.unchanged and not same.HasField("token"), "unchanged, and no token")
+        changed = service.call("AcquireToken", name="long", if_none_match="another")
+        require(changed.token.value == expected and not changed.unchanged, "the token")
+
+    with report.check("a report about a token that isn't held costs nothing and says so"):
+        ruling = service.call("ReportRejection", name="long", token_id="older", status=401)
+        equal((ruling.outcome, ruling.token_id), (1, held), "SUPERSEDED, and the token's id")
+
     with report.check("an unknown credential is told by google.rpc.ErrorInfo"):
         service = Reflected(channel, TOKENS)
         error = refusal(lambda: service.call("AcquireToken", name="nobody-knows-me"))
