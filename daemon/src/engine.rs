@@ -11,7 +11,8 @@ mod command;
 mod dance;
 mod effect;
 mod error;
-mod report;
+mod ledger;
+mod rejection;
 mod run;
 mod snapshot;
 #[cfg(test)]
@@ -30,11 +31,12 @@ use tokend_core::{
 use tokend_provider::{Issued, Library, Outcome};
 use tracing::{debug, info, warn};
 
-use self::{account::Accounts, change::Pending, dance::Dance, report::Look};
+use self::{account::Accounts, change::Pending, dance::Dance, ledger::Look};
 pub use self::{
     command::{Author, Change, Command, NewCredential, Refused, Rejection, Reply},
     error::Error,
-    report::{AccountBudget, Issuance, LONGEST_REPORT},
+    ledger::{AccountBudget, Issuance},
+    rejection::LONGEST_REPORT,
     run::{Event, Inbox, inbox, run},
     snapshot::{Reported, Snapshot},
 };
@@ -340,20 +342,17 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if let Err(problem) = &dance {
             warn!(credential = %name, "no issuance is possible: {problem}");
         }
-        if let Ok(dance) = &dance {
-            self.accounts.join(dance.account(), &name);
-        }
         let slot = Arc::new(Slot::new(name.clone(), credential.readers.clone()));
         let entry = Entry { credential, dance, slot: Arc::clone(&slot) };
-        self.entries.insert(name, entry);
+        self.entries.insert(name.clone(), entry);
+        self.join_account(&name);
         slot
     }
 
     /// Drops what `take_up` took up.
     fn put_down(&mut self, name: &Name) {
-        if let Some(Entry { dance: Ok(dance), .. }) = self.entries.remove(name) {
-            self.accounts.leave(dance.account(), name);
-        }
+        self.leave_account(name);
+        self.entries.remove(name);
         self.slots.remove(name);
     }
 

@@ -1,12 +1,14 @@
 //! What callers see of tokens: one slot for each credential, read without a lock
 //! and without the engine.
 
+mod usage;
+
 use std::{
     collections::BTreeMap,
     fmt::{Debug, Formatter},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -16,12 +18,13 @@ use bytes::{BufMut, Bytes};
 use jiff::Timestamp;
 use prost::Message;
 use secrecy::ExposeSecret;
-use tokend_core::{BootTime, Callers, Demand, Moment, Name, Token, TokenId};
+use tokend_core::{Callers, Demand, Moment, Name, Token, TokenId};
 use tokend_proto::v1;
 use tokend_provider::{BodyRule, Placement, Rejection, Target};
 use tokio::sync::watch;
 use zeroize::{Zeroize, Zeroizing};
 
+use self::usage::Usage;
 use crate::credential::{Grant, Reader};
 
 /// All slots by name. The map is replaced when a credential comes or goes, never
@@ -39,20 +42,6 @@ pub struct Slot {
     failing: AtomicBool,
     changes: watch::Sender<()>,
     usage: Usage,
-}
-
-/// What callers do with a slot, counted without a lock.
-#[derive(Debug)]
-struct Usage {
-    /// When a token was last asked for, in seconds since 1970 ..
-    last_wall: AtomicI64,
-    /// .. and in seconds since boot; `u64::MAX` if none was.
-    last_boot: AtomicU64,
-    count: AtomicU64,
-    /// The longest life that was asked for since the latest token came, and before
-    /// that since the one before, in seconds.
-    min_ttl: AtomicU64,
-    earlier_min_ttl: AtomicU64,
 }
 
 /// A token that is on disk and may be served, with its message prepared.
@@ -76,43 +65,6 @@ pub struct Presentation {
 impl Callers for Slots {
     fn demand(&self, name: &Name) -> Demand {
         self.0.load().get(name.as_str()).map(|slot| slot.usage.demand()).unwrap_or_default()
-    }
-}
-
-impl Usage {
-    fn new() -> Self {
-        Self {
-            last_wall: AtomicI64::new(i64::MIN),
-            last_boot: AtomicU64::new(u64::MAX),
-            count: AtomicU64::new(0),
-            min_ttl: AtomicU64::new(0),
-            earlier_min_ttl: AtomicU64::new(0),
-        }
-    }
-
-    fn note(&self, min_ttl: Option<Duration>, now: Moment) {
-        self.last_wall.store(now.wall.as_second(), Ordering::Relaxed);
-        self.last_boot.store(now.boot.0.as_secs(), Ordering::Relaxed);
-        self.count.fetch_add(1, Ordering::Relaxed);
-        if let Some(min_ttl) = min_ttl {
-            self.min_ttl.fetch_max(min_ttl.as_secs(), Ordering::Relaxed);
-        }
-    }
-
-    /// A new token came: what was asked for two tokens ago is forgotten.
-    fn turn(&self) {
-        let lately = self.min_ttl.swap(0, Ordering::Relaxed);
-        self.earlier_min_ttl.store(lately, Ordering::Relaxed);
-    }
-
-    fn demand(&self) -> Demand {
-        let last = Some(self.last_boot.load(Ordering::Relaxed)).filter(|last| *last != u64::MAX);
-        let min_ttl = self.min_ttl.load(Ordering::Relaxed);
-        Demand {
-            last_use: last.map(|secs| BootTime(Duration::from_secs(secs))),
-            uses: self.count.load(Ordering::Relaxed),
-            min_ttl: Duration::from_secs(min_ttl.max(self.earlier_min_ttl.load(Ordering::Relaxed))),
-        }
     }
 }
 
@@ -199,7 +151,7 @@ impl Slot {
 
     /// Returns when a token was last asked for.
     pub fn last_use(&self) -> Option<Timestamp> {
-        Timestamp::from_second(self.usage.last_wall.load(Ordering::Relaxed)).ok()
+        self.usage.last_use()
     }
 
     pub(crate) fn published(&self) -> Option<Arc<Published>> {

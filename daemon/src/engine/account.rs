@@ -4,54 +4,75 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokend_core::{Limit, Name, Random};
 
-use super::{Engine, Entry, dance::Dance};
-use crate::ports::{Account, Clock, Issuer, Store};
+use super::{Engine, Entry};
+use crate::ports::{self, Clock, Issuer, Store};
 
-/// The credentials of each account.
+/// The accounts at providers.
 #[derive(Debug, Default)]
-pub(super) struct Accounts(BTreeMap<String, BTreeSet<Name>>);
+pub(super) struct Accounts(BTreeMap<String, Account>);
+
+/// An account, the credentials that use it, and all limits that one of them knows of:
+/// who shares an account shares them.
+#[derive(Debug, Default)]
+struct Account {
+    names: BTreeSet<Name>,
+    limits: Vec<Limit>,
+}
 
 impl Accounts {
-    pub(super) fn join(&mut self, account: &str, name: &Name) {
-        self.0.entry(account.to_owned()).or_default().insert(name.clone());
+    /// Returns all accounts with their credentials, in the order of their names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &BTreeSet<Name>)> {
+        self.0.iter().map(|(name, account)| (name, &account.names))
     }
 
-    pub(super) fn leave(&mut self, account: &str, name: &Name) {
-        if let Some(names) = self.0.get_mut(account) {
-            names.remove(name);
-            if names.is_empty() {
-                self.0.remove(account);
-            }
+    /// Returns what the ledger needs to know of an account.
+    pub(super) fn get(&self, name: &str) -> ports::Account {
+        let account = self.0.get(name);
+        let sharers = account.map_or(1, |account| account.names.len());
+        ports::Account {
+            name: name.to_owned(),
+            limits: account.map(|account| account.limits.clone()).unwrap_or_default(),
+            sharers: u32::try_from(sharers).unwrap_or(u32::MAX),
         }
     }
+}
 
-    /// Returns all accounts in the order of their names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &BTreeSet<Name>)> {
-        self.0.iter()
+impl Account {
+    fn add(&mut self, limits: impl Iterator<Item = Limit>) {
+        for limit in limits {
+            if !self.limits.contains(&limit) {
+                self.limits.push(limit);
+            }
+        }
     }
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
-    /// Returns an account with all limits that one of its credentials knows of: who
-    /// shares an account shares them.
-    pub(super) fn account(&self, account: &str) -> Account {
-        let mut limits: Vec<Limit> = Vec::new();
-        let names = self.accounts.0.get(account);
-        for name in names.into_iter().flatten() {
-            let Some(Entry { credential, dance: Ok(dance), .. }) = self.entries.get(name) else {
-                continue;
-            };
-            for limit in Dance::limits(dance, credential) {
-                if !limits.contains(&limit) {
-                    limits.push(limit);
-                }
-            }
+    /// Lets a credential, which is known already, share its account.
+    pub(super) fn join_account(&mut self, name: &Name) {
+        if let Some(Entry { credential, dance: Ok(dance), .. }) = self.entries.get(name) {
+            let account = self.accounts.0.entry(dance.account().to_owned()).or_default();
+            account.names.insert(name.clone());
+            account.add(dance.limits(credential));
         }
-        let sharers = names.map_or(1, BTreeSet::len);
-        Account {
-            name: account.to_owned(),
-            limits,
-            sharers: u32::try_from(sharers).unwrap_or(u32::MAX),
+    }
+
+    /// Takes a credential out of its account, before it is forgotten.
+    pub(super) fn leave_account(&mut self, name: &Name) {
+        let Some(Entry { dance: Ok(dance), .. }) = self.entries.get(name) else { return };
+        let key = dance.account();
+        let Some(account) = self.accounts.0.get_mut(key) else { return };
+        account.names.remove(name);
+        if account.names.is_empty() {
+            self.accounts.0.remove(key);
+            return;
+        }
+        // What this one knew of may be known to others, too.
+        account.limits.clear();
+        for name in account.names.clone() {
+            if let Some(Entry { credential, dance: Ok(dance), .. }) = self.entries.get(&name) {
+                account.add(dance.limits(credential));
+            }
         }
     }
 }

@@ -115,9 +115,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(self.snapshot(&name));
             }
             (PendingChange::Keep { credential, reply }, Ok(())) => {
+                self.leave_account(&name);
                 if let Some(entry) = self.entries.get_mut(&name) {
                     entry.credential = credential;
                 }
+                self.join_account(&name);
                 let terms = self.terms(&name);
                 self.step(&name, Input::Settled(terms));
                 let _ = reply.send(self.snapshot(&name));

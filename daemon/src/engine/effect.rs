@@ -90,7 +90,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 return;
             }
         };
-        let (account, credential) = (self.account(dance.account()), credential.id);
+        let (account, credential) = (self.accounts.get(dance.account()), credential.id);
         let at = self.clock.stamp();
         let reservation = Reservation { issuance, credential, account, cause, at };
         let pending = Pending::Reservation { name: name.clone(), issuance };

@@ -1,0 +1,101 @@
+//! Callers' reports that an API refused a token.
+
+use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
+use secrecy::ExposeSecret;
+use tokend_core::{Input, Name, Random, Report, Ruling, TokenId, WaiterId};
+use tracing::{info, warn};
+
+use super::{Engine, Refused, Rejection, Reply};
+use crate::ports::{Clock, Issuer, Store};
+
+/// How long a report waits for a new token.
+pub const LONGEST_REPORT: Duration = Duration::from_secs(10);
+
+impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
+    /// Hands a report to the core, if it speaks against the token at all.
+    pub(super) fn report_rejection(
+        &mut self,
+        name: &Name,
+        rejection: &Rejection,
+        reply: Reply<Ruling>,
+    ) {
+        let Rejection { token, caller, status, code } = rejection;
+        let refused = self.entries.get(name).map_or(&[][..], |entry| match &entry.dance {
+            Ok(dance) => &dance.definition.rejection().statuses,
+            Err(_) => &[],
+        });
+        if !speaks_against_token(*status, code, refused) {
+            let _ = reply.send(Ok(Ruling::NotATokenProblem));
+            return;
+        }
+        // One that isn't ours, or no longer, is taken for an older one.
+        let token_id = self.reported(name, token).unwrap_or(TokenId([0; 16]));
+        info!(credential = %name, uid = caller.0, ?status, code, %token_id, "token refused by an API");
+        let waiter = WaiterId(self.number());
+        self.reporting.insert(waiter, reply);
+        let report = Report { waiter, token_id, caller: *caller };
+        self.step(name, Input::Reported(report));
+    }
+
+    fn reported(&self, name: &Name, token: &Refused) -> Option<TokenId> {
+        let published = self.entries.get(name)?.slot.published()?;
+        let held = published.token();
+        let is_held = match token {
+            Refused::Id(id) => *id == held.id.to_string(),
+            Refused::Hash(hash) => {
+                let value = held.payload.value.expose_secret().as_bytes();
+                digest(&SHA256, value).as_ref() == hash
+            }
+        };
+        is_held.then_some(held.id)
+    }
+
+    pub(super) fn rule(&mut self, name: &Name, waiter: WaiterId, ruling: Ruling) {
+        if let Ruling::CredentialDead { message } = &ruling {
+            warn!(credential = %name, "an API refuses the token and no other can be had: {message}");
+        }
+        if let Some(reply) = self.reporting.remove(&waiter) {
+            let _ = reply.send(Ok(ruling));
+        }
+    }
+}
+
+/// Tells whether an API's answer says that it is the token that is wrong, if
+/// `refused` are the statuses by which this API says so.
+///
+/// Whoever is told 403 or `insufficient_scope` (RFC 6750 §3.1) was recognised. What
+/// an API says with 200 has been judged by the caller.
+fn speaks_against_token(status: Option<u16>, code: &str, refused: &[u16]) -> bool {
+    match (status, code) {
+        (_, "insufficient_scope") => false,
+        (_, "invalid_token") | (None, _) => true,
+        (Some(status), _) => refused.contains(&status) || matches!(status, 200..=299 | 400 | 401),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_speaks_against_a_token_and_what_does_not() {
+        for (status, code, speaks) in [
+            (None, "", true),
+            (Some(401), "", true),
+            (Some(401), "insufficient_scope", false),
+            (Some(200), "UNAUTHENTICATED", true),
+            (Some(400), "", true),
+            (Some(403), "", false),
+            (Some(403), "invalid_token", true),
+            (Some(419), "", true),
+            (Some(404), "", false),
+            (Some(429), "", false),
+            (Some(503), "", false),
+            (Some(302), "", false),
+        ] {
+            assert_eq!(speaks_against_token(status, code, &[419]), speaks, "{status:?} {code}");
+        }
+    }
+}
