@@ -17,6 +17,8 @@ use crate::suggestion::Suggestion;
 use crate::template::RenderError;
 use crate::transport::Transport;
 
+pub use self::acceptance::Outline;
+
 pub(crate) mod acceptance;
 pub(crate) mod declaration;
 

@@ -93,7 +93,7 @@ pub use self::definition::{Definition, Source};
 pub use self::exchange::{Exchange, Step};
 pub use self::expiry::Expiry;
 pub use self::expression::EvaluationError;
-pub use self::input::{AcceptedInputs, Input, InputError, Inputs, Kind};
+pub use self::input::{AcceptedInputs, Input, InputError, Inputs, Kind, Outline};
 pub use self::library::Library;
 pub use self::lifetime::Lifetimes;
 pub use self::limit::{Limit, LimitError, Period, Window};

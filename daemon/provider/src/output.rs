@@ -56,6 +56,11 @@ pub(crate) enum OutputError {
 }
 
 impl Output {
+    /// Returns the expiry of a token whose answer doesn't tell.
+    pub(crate) fn default(&self) -> Expiry {
+        self.default
+    }
+
     /// Compiles `[output]`; `default` is `[lifetime] default`.
     pub(crate) fn compile(
         file: &file::Output,

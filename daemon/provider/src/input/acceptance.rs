@@ -14,7 +14,16 @@ use crate::recipe::Recipe;
 use crate::renewal::Operation;
 use crate::suggestion::Suggestion;
 use crate::transport::Transport;
-use crate::{host, limit};
+use crate::{Expiry, Limit, host, limit};
+
+/// What a definition says of the tokens of its provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    /// How many are issued in what time.
+    pub limits: Vec<Limit>,
+    /// How long one lives whose answer doesn't tell.
+    pub life: Expiry,
+}
 
 impl Definition {
     /// Checks inputs, fills in the defaults, and works out what follows from
@@ -50,6 +59,27 @@ impl Definition {
             }
         }
         self.complete(variables, secrets)
+    }
+
+    /// Tells what limits and what life this definition speaks of, before anything is
+    /// known of its secrets. Limits whose variables are missing are left out.
+    ///
+    /// # Errors
+    /// Names the first variable that is unknown or unfit.
+    pub fn outline(&self, mut variables: BTreeMap<String, String>) -> Result<Outline, InputError> {
+        self.recognise(&Inputs { variables: variables.clone(), secrets: BTreeMap::new() })?;
+        variables.retain(|_, value| !value.is_empty());
+        for input in self.inputs() {
+            match (variables.get(&input.name), &input.default) {
+                (Some(value), _) => check(input, value)?,
+                (None, Some(default)) => {
+                    variables.insert(input.name.clone(), default.clone());
+                }
+                (None, None) => {}
+            }
+        }
+        let public = context::public(&self.typed(&variables));
+        Ok(Outline { limits: limit::render(&self.limits, &public)?, life: self.output.default() })
     }
 
     fn recognise(&self, inputs: &Inputs) -> Result<(), InputError> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::sample::{definition, inputs};
-use crate::{Definition, Window};
+use crate::{Definition, Expiry, Window};
 
 const TEXT: &str = r#"
 title = "Acme"
@@ -177,4 +177,19 @@ fn nothing_secret_shows_in_debug() {
     let accepted = accept(&[URL, ALICE], &[PASSWORD]).unwrap();
     assert!(!format!("{accepted:?}").contains("hunter2"));
     assert!(!format!("{:?}", inputs(&[], &[PASSWORD])).contains("hunter2"));
+}
+
+#[test]
+fn an_outline_tells_limits_and_life_without_secrets() {
+    let definition = definition(&format!("{TEXT}\n[lifetime]\ndefault = '24h'"));
+    let outline = |variables: &[(&str, &str)]| {
+        let Outline { limits, life } = definition.outline(inputs(variables, &[]).variables)?;
+        Ok::<_, InputError>((limits.iter().map(ToString::to_string).collect::<Vec<_>>(), life))
+    };
+    let day = Expiry::After(Duration::from_secs(24 * 3_600));
+    assert_eq!(outline(&[]).unwrap(), (vec!["10/8h".to_owned()], day));
+    let stated = outline(&[("quota", "50")]).unwrap();
+    assert_eq!(stated.0, ["10/8h", "50/1d"]);
+    assert!(matches!(outline(&[("quota", "many")]), Err(InputError::NotANumber { .. })));
+    assert!(matches!(outline(&[("quotas", "5")]), Err(InputError::Unknown { .. })));
 }
