@@ -71,6 +71,13 @@ impl Lifetime {
     }
 }
 
+impl Session {
+    /// Tells whether a token that expires at `expires_at` can be made to live longer.
+    pub(crate) fn outlasts(&self, expires_at: Option<Timestamp>) -> bool {
+        self.end.is_none_or(|end| expires_at.is_some_and(|at| at < end))
+    }
+}
+
 impl<P> Token<P> {
     /// Tokens are asked for at most this share of their life.
     const MAX_MIN_TTL: f64 = 0.9;

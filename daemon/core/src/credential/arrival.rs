@@ -52,12 +52,16 @@ impl<P: Clone> Credential<P> {
                 held.unwrap_or_default().saturating_add(1)
             }
         });
-        let circumstances = Circumstances {
-            pace: self.allowance.pace,
-            latency: turn.latency,
-            min_ttl: turn.demand.min_ttl,
-            same_token_until: self.terms.same_token_until,
-            ends_old_after: self.terms.ends_old_after,
+        let circumstances = if session.is_some_and(|session| session.outlasts(expires_at)) {
+            prolonging(turn)
+        } else {
+            Circumstances {
+                pace: self.allowance.pace,
+                latency: turn.latency,
+                min_ttl: turn.demand.min_ttl,
+                same_token_until: self.terms.same_token_until,
+                ends_old_after: self.terms.ends_old_after,
+            }
         };
         let refresh_at = circumstances.refresh_at(sent_at, lifetime, &mut turn.random);
         let token = Token {
@@ -88,14 +92,8 @@ impl<P: Clone> Credential<P> {
         let Session { idle, end } = held.session?;
         let prolonged = crate::after(sent_at, idle);
         let expires_at = end.map_or(prolonged, |end| end.min(prolonged));
-        // It costs nothing, and no old token ends: only the time matters.
-        let circumstances = Circumstances {
-            latency: turn.latency,
-            min_ttl: turn.demand.min_ttl,
-            ..Circumstances::default()
-        };
         let lifetime = Lifetime::Until(expires_at);
-        let refresh_at = circumstances.refresh_at(sent_at, lifetime, &mut turn.random);
+        let refresh_at = prolonging(turn).refresh_at(sent_at, lifetime, &mut turn.random);
         let (expires_at, taken_up) = (Some(expires_at), Some(turn.now));
         Some(Token { expires_at, refresh_at, taken_up, ..Token::clone(held) })
     }
@@ -125,6 +123,13 @@ impl<P: Clone> Credential<P> {
             turn.effects.push(Effect::Persist { issuance, token, receipt });
         }
     }
+}
+
+/// Returns what matters for when a token's life is prolonged: that costs nothing, and
+/// no old token ends.
+fn prolonging<P>(turn: &Turn<'_, P>) -> Circumstances {
+    let (latency, min_ttl) = (turn.latency, turn.demand.min_ttl);
+    Circumstances { latency, min_ttl, ..Circumstances::default() }
 }
 
 /// Tells whether a token that is given once more lives longer than it did.

@@ -73,8 +73,10 @@ impl<P: Clone> Credential<P> {
     /// Returns how the next token is to be had. One that has been refreshed as
     /// often as can be is asked for anew.
     fn operation(&self, cause: Cause, now: Moment) -> Operation {
-        let alive = self.usable(now).filter(|token| is_prolongable(token));
-        if alive.is_some() && matches!(cause, Cause::Aging | Cause::MinTtl) {
+        let alive = self.usable(now).is_some_and(|token| {
+            token.session.is_some_and(|session| session.outlasts(token.expires_at))
+        });
+        if alive && matches!(cause, Cause::Aging | Cause::MinTtl) {
             return Operation::KeepAlive;
         }
         let refreshes = self.token.as_ref().and_then(|token| token.refreshes);
@@ -303,13 +305,6 @@ impl<P: Clone> Credential<P> {
             _ => None,
         }
     }
-}
-
-/// Tells whether a token can be made to live longer than it does.
-fn is_prolongable<P>(token: &Token<P>) -> bool {
-    token.session.is_some_and(|session| {
-        session.end.is_none_or(|end| token.expires_at.is_some_and(|at| at < end))
-    })
 }
 
 pub(super) fn transient(message: String) -> Failure {

@@ -221,8 +221,13 @@ fn without_secrets_to_log_in_with_a_refused_refresh_waits_for_a_person() {
 
 /// A token that ends after 200 s without use, and after `LIFE` all the same.
 fn session() -> Bench {
+    session_under(Allowance { pace: None, room: u32::MAX })
+}
+
+fn session_under(allowance: Allowance) -> Bench {
     let mut bench = Bench::empty();
-    let issuance = bench.wake_and_reserve();
+    bench.wake();
+    let issuance = bench.reserve_with(allowance);
     let idle = Duration::from_secs(200);
     let end = Some(crate::after(bench.now.wall, Duration::from_secs(LIFE)));
     bench.input(Input::Issued {
@@ -262,6 +267,14 @@ fn a_session_is_kept_alive_to_its_end_and_then_replaced() {
         prolonged += 1;
     }
     assert!((5..15).contains(&prolonged), "{prolonged}");
+}
+
+#[test]
+fn a_session_is_kept_alive_in_time_where_limits_allow_few_logins() {
+    let mut bench = session_under(Allowance { pace: Some(Duration::from_secs(86_400)), room: 1 });
+    bench.pass(110);
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve KeepAlive"]);
 }
 
 #[test]
