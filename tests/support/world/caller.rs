@@ -1,0 +1,159 @@
+//! Those who ask the daemon for something: callers and operators.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokend::{
+    engine::{Author, Change, Command, Error, NewCredential, Refused, Rejection, Reply, Snapshot},
+    published::{Published, Slot},
+};
+use tokend_core::{Caller, Policy, Ruling, TokenId};
+use tokend_provider::Limit;
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use super::{World, after};
+
+/// An answer that may not be there yet.
+pub type Waiting<T> = oneshot::Receiver<Result<T, Error>>;
+
+/// What comes of asking for a token.
+#[derive(Debug)]
+pub enum Acquired {
+    /// The published one did.
+    Served(Arc<Published>),
+    /// The engine was asked.
+    Waiting(Waiting<Arc<Published>>),
+}
+
+/// Nobody waits longer than this: an issuance ends within a minute.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+impl World {
+    /// Asks the engine something.
+    pub fn ask<T>(&mut self, command: impl FnOnce(Reply<T>) -> Command) -> Waiting<T> {
+        let (reply, answer) = oneshot::channel();
+        self.daemon().engine.command(command(reply));
+        self.attend();
+        answer
+    }
+
+    /// Lets time pass until there is an answer.
+    ///
+    /// # Panics
+    /// If there is none for ten minutes.
+    pub fn wait<T>(&mut self, mut answer: Waiting<T>) -> Result<T, Error> {
+        let end = after(self.truth(), PATIENCE);
+        loop {
+            match answer.try_recv() {
+                Ok(answer) => return answer,
+                Err(TryRecvError::Closed) => panic!("the daemon has forgotten someone"),
+                Err(TryRecvError::Empty) => assert!(self.step(end), "no answer comes"),
+            }
+        }
+    }
+
+    /// Adds a credential and waits until it is stored.
+    pub fn add(&mut self, new: NewCredential) -> Snapshot {
+        let answer = self.ask(|reply| Command::Change(Change::Create { new, reply }, AUTHOR));
+        self.wait(answer).unwrap()
+    }
+
+    /// Asks for a token as callers do: of the slot, then of the engine.
+    pub fn acquire(&mut self, name: &str, min_ttl: Option<Duration>) -> Acquired {
+        let now = self.now();
+        if let Some(published) = self.slot(name).and_then(|slot| slot.acquire(min_ttl, now)) {
+            return Acquired::Served(published);
+        }
+        let name = name.parse().unwrap();
+        Acquired::Waiting(self.ask(|reply| Command::Acquire { name, min_ttl, reply }))
+    }
+
+    /// Asks for a token, waits for it if need be, and returns its value.
+    pub fn get(&mut self, name: &str) -> Result<String, Error> {
+        self.get_with(name, None)
+    }
+
+    /// Asks for a token with this life, and waits for it if need be.
+    pub fn get_with(&mut self, name: &str, min_ttl: Option<Duration>) -> Result<String, Error> {
+        let published = match self.acquire(name, min_ttl) {
+            Acquired::Served(published) => published,
+            Acquired::Waiting(answer) => self.wait(answer)?,
+        };
+        Ok(value(&published))
+    }
+
+    /// Asks for a token that is there already; nobody is to wait.
+    pub fn served(&mut self, name: &str) -> Option<String> {
+        let now = self.now();
+        self.slot(name)?.acquire(Some(Duration::ZERO), now).map(|published| value(&published))
+    }
+
+    /// Has an operator ask for a new token.
+    pub fn refresh(&mut self, name: &str) -> Waiting<Arc<Published>> {
+        let name = name.parse().unwrap();
+        self.ask(|reply| Command::Refresh { name, reply })
+    }
+
+    /// Has a user report that an API refused a token.
+    pub fn report(&mut self, name: &str, token: TokenId, user: u32) -> Waiting<Ruling> {
+        let name = name.parse().unwrap();
+        let token = Refused::Id(token.to_string());
+        let (caller, status, code) = (Caller(user), Some(401), String::new());
+        let rejection = Rejection { token, caller, status, code };
+        self.ask(|reply| Command::Report { name, rejection, reply })
+    }
+
+    /// Has a user report the token that is served.
+    pub fn report_held(&mut self, name: &str, user: u32) -> Waiting<Ruling> {
+        let held = self.slot(name).and_then(|slot| slot.token_id()).unwrap();
+        self.report(name, held, user)
+    }
+
+    /// Looks at a credential as operators do.
+    pub fn look(&mut self, name: &str) -> Snapshot {
+        let name = name.parse().unwrap();
+        let answer = self.ask(|reply| Command::Get { name, reply });
+        self.wait(answer).unwrap()
+    }
+
+    /// Returns the slot of a credential, if there is one and the daemon runs.
+    pub fn slot(&self, name: &str) -> Option<Arc<Slot>> {
+        self.daemon.as_ref()?.slots.get(name)
+    }
+}
+
+const AUTHOR: Author = Author { uid: 0, pid: None };
+
+/// Returns a credential of a server that gives tokens by client credentials.
+pub fn credential(name: &str) -> NewCredential {
+    let text = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    let variables = [
+        ("token_url", "https://auth.example.com/token"),
+        ("client_id", name),
+        ("client_auth", "post"),
+    ];
+    NewCredential {
+        name: name.parse().unwrap(),
+        provider: "oauth2-client-credentials".to_owned(),
+        variables: variables.map(text).into(),
+        secrets: [("client_secret".to_owned(), SecretString::from("hunter2"))].into(),
+        readers: Vec::new(),
+        policy: Policy::Always,
+        limits: Vec::new(),
+    }
+}
+
+/// Reads limits such as `50/12h`.
+pub fn limits(texts: &[&str]) -> Vec<Limit> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// Returns so many seconds.
+pub fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// Returns the value of a token.
+pub fn value(published: &Published) -> String {
+    published.token().payload.value.expose_secret().to_owned()
+}

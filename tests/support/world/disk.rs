@@ -1,0 +1,155 @@
+//! The disk: the real store in a directory of its own, and what is known to lie in
+//! it.
+
+use std::{
+    collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt, path::Path, sync::Arc,
+    time::Duration,
+};
+
+use secrecy::ExposeSecret;
+use tempfile::TempDir;
+use tokend::{
+    credential::{CredentialId, Grant},
+    ports::{Found, Loaded, Ticket, Write, Written},
+    store::{Key, Store},
+};
+use tokend_core::{SplitMix, StoreFailure, Token};
+
+use super::{Coming, desk::Task};
+
+/// How the disk is doing.
+#[derive(Debug)]
+pub struct Disk {
+    /// How long it takes from a write's submission to its being on the disk ..
+    pub writes_after: Duration,
+    /// .. and from there until the engine hears of it.
+    pub answers_after: Duration,
+    /// Whether nothing can be written.
+    pub full: bool,
+    held: BTreeMap<CredentialId, Arc<Token<Grant>>>,
+    acknowledged: BTreeMap<CredentialId, Arc<Token<Grant>>>,
+}
+
+/// A token that lies on the disk.
+pub(super) type Kept = (CredentialId, Arc<Token<Grant>>);
+
+/// A state directory with a store in it.
+pub(super) struct Home {
+    dir: TempDir,
+    seed: u64,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self {
+            writes_after: Duration::from_millis(1),
+            answers_after: Duration::from_millis(1),
+            full: false,
+            held: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+        }
+    }
+}
+
+impl Disk {
+    /// Returns the token of which the store has said that it is on the disk.
+    pub fn acknowledged(&self, credential: CredentialId) -> Option<&Arc<Token<Grant>>> {
+        self.acknowledged.get(&credential)
+    }
+
+    /// Does what was submitted and returns the answers.
+    pub(super) fn serve(
+        &mut self,
+        store: &mut Store<SplitMix>,
+        tasks: Vec<(Ticket, Task)>,
+    ) -> Vec<Coming> {
+        let mut answers = Vec::new();
+        let mut tasks = tasks.into_iter().peekable();
+        while let Some((ticket, task)) = tasks.next() {
+            let write = match task {
+                Task::Write(write) => write,
+                Task::Look(query) => {
+                    let result = store.look(&query);
+                    answers.push(Coming::Found(Found { ticket, result }));
+                    continue;
+                }
+            };
+            // What has piled up goes to the disk together.
+            let (mut tickets, mut writes) = (vec![ticket], vec![write]);
+            while let Some((ticket, Task::Write(write))) =
+                tasks.next_if(|(_, task)| matches!(task, Task::Write(_)))
+            {
+                tickets.push(ticket);
+                writes.push(write);
+            }
+            answers.extend(self.write(store, tickets, writes));
+        }
+        answers
+    }
+
+    fn write(
+        &mut self,
+        store: &mut Store<SplitMix>,
+        tickets: Vec<Ticket>,
+        writes: Vec<Write>,
+    ) -> Vec<Coming> {
+        let full = || Err(StoreFailure { full: true, message: "disk full".to_owned() });
+        let results =
+            if self.full { writes.iter().map(|_| full()).collect() } else { store.write(&writes) };
+        let answers = tickets.into_iter().zip(writes).zip(results);
+        let answer = |((ticket, write), result): ((Ticket, Write), Result<_, StoreFailure>)| {
+            let kept = match write {
+                Write::Token { credential, token, .. } if result.is_ok() => {
+                    self.held.insert(credential, Arc::clone(&token));
+                    Some((credential, token))
+                }
+                _ => None,
+            };
+            Coming::Written(Written { ticket, result }, kept)
+        };
+        answers.map(answer).collect()
+    }
+
+    pub(super) fn acknowledge(&mut self, kept: Option<Kept>) {
+        self.acknowledged.extend(kept);
+    }
+
+    /// The daemon is gone, and with it what it was told.
+    pub(super) fn forget(&mut self) {
+        self.acknowledged.clear();
+    }
+
+    /// Holds what was read at a start against what was written before.
+    pub(super) fn check(&mut self, loaded: &Loaded) {
+        let value = |token: &Token<Grant>| token.payload.value.expose_secret().to_owned();
+        for stored in &loaded.credentials {
+            let id = stored.credential.id;
+            let (read, held) = (stored.token.as_ref(), self.held.get(&id));
+            let written = held.map(|token| (token.id, value(token)));
+            assert_eq!(read.map(|token| (token.id, value(token))), written);
+            self.acknowledge(held.map(|token| (id, Arc::clone(token))));
+        }
+    }
+}
+
+impl Home {
+    /// Makes a store, in memory if the machine has a file system there: to wait for a
+    /// disk shows nothing here.
+    pub(super) fn new(seed: u64) -> Self {
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.permissions(Permissions::from_mode(0o700));
+        let memory = Path::new("/dev/shm");
+        let dir = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
+        let home = Self { dir: dir.unwrap(), seed };
+        Store::create(home.dir.path(), &home.key(), SplitMix::new(seed)).unwrap();
+        home
+    }
+
+    pub(super) fn open(&self, seed: u64) -> Store<SplitMix> {
+        Store::open(self.dir.path(), &self.key(), SplitMix::new(seed)).unwrap()
+    }
+
+    fn key(&self) -> Key {
+        Key::generate(&mut SplitMix::new(self.seed))
+    }
+}
