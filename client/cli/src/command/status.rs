@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use prost_types::Timestamp;
-use tokend_proto::v1::{Credential, GetStatusRequest, GetStatusResponse};
+use tokend_proto::v1::{
+    Budget, Credential, GetStatusRequest, GetStatusResponse, ListBudgetsRequest,
+};
 
 use crate::{
     arguments::Form,
@@ -12,7 +14,8 @@ use crate::{
     failure::Failure,
     json,
     output::{Output, printable},
-    span, state, table,
+    span, state,
+    table::{self, Cell, Tone},
 };
 
 /// So many refused tokens in a row can be an API's fault; of more, whoever reports
@@ -32,12 +35,14 @@ pub(super) async fn run(
     if form.json {
         return Ok(json::write(output, &json::status(&status))?);
     }
-    Ok(write(output, &status, &clock::now())?)
+    let budgets = answer(daemon.admin().list_budgets(ListBudgetsRequest {})).await?.budgets;
+    Ok(write(output, &status, &budgets, &clock::now())?)
 }
 
 fn write(
     output: &mut Output<impl Write>,
     status: &GetStatusResponse,
+    budgets: &[Budget],
     now: &Timestamp,
 ) -> io::Result<()> {
     let since = status
@@ -71,10 +76,11 @@ fn write(
             state::cell(credential),
             state::expires_in(credential, now).into(),
             state::refresh_in(credential, now).into(),
+            left(&credential.name, budgets),
             failure.map_or_else(String::new, |failure| state::failure(failure, now)).into(),
         ]
     };
-    let headings = ["NAME", "STATE", "EXPIRES IN", "REFRESH IN", "LAST FAILURE"];
+    let headings = ["NAME", "STATE", "EXPIRES IN", "REFRESH IN", "TOKENS LEFT", "LAST FAILURE"];
     table::write(output, headings, status.credentials.iter().map(row).collect())?;
 
     let remedies = status.credentials.iter().filter_map(|credential| {
@@ -88,6 +94,27 @@ fn write(
         writeln!(output, "  {}: {}", printable(name), printable(remedy))?;
     }
     Ok(())
+}
+
+/// Returns how many more tokens the tightest of a credential's limits allows.
+fn left(name: &str, budgets: &[Budget]) -> Cell {
+    let limits = budgets.iter().filter(|budget| {
+        !budget.limit.is_empty() && budget.credentials.iter().any(|shares| shares == name)
+    });
+    let Some(tightest) = limits.min_by_key(|budget| budget.remaining) else {
+        return "".into();
+    };
+    let Budget { remaining, count, reserved, .. } = tightest;
+    let text = match count {
+        0 => remaining.to_string(),
+        count => format!("{remaining} of {count}"),
+    };
+    let tone = match remaining {
+        0 => Tone::Bad,
+        remaining if remaining <= reserved => Tone::Waiting,
+        _ => Tone::Good,
+    };
+    Cell::new(&text, tone)
 }
 
 /// Names the users who report token after token: they are heard ever less often, so

@@ -6,7 +6,15 @@ use super::*;
 
 fn shown(status: &GetStatusResponse) -> String {
     let mut output = Output::of_a_test(Vec::new(), false);
-    write(&mut output, status, &Timestamp { seconds: 3600, nanos: 0 }).unwrap();
+    let limit = |remaining, count| Budget {
+        credentials: vec!["acme".to_owned(), "causely".to_owned()],
+        limit: format!("{count}/1d"),
+        count,
+        remaining,
+        ..Budget::default()
+    };
+    let budgets = [limit(400, 500), limit(21, 24), Budget::default()];
+    write(&mut output, status, &budgets, &Timestamp { seconds: 3600, nanos: 0 }).unwrap();
     String::from_utf8(output.into_writer()).unwrap()
 }
 
@@ -52,9 +60,9 @@ fn shows_every_credential_and_what_to_do() {
         first
             + "problem: the disk is full\n\
                \n\
-               NAME     STATE    EXPIRES IN  REFRESH IN  LAST FAILURE\n\
-               acme     refused  -           -           invalid_client\\u{1b}[2J (5s ago, 2 in a row)\n\
-               causely  fresh    59m         35m         -\n\
+               NAME     STATE    EXPIRES IN  REFRESH IN  TOKENS LEFT  LAST FAILURE\n\
+               acme     refused  -           -           21 of 24     invalid_client\\u{1b}[2J (5s ago, 2 in a row)\n\
+               causely  fresh    59m         35m         21 of 24     -\n\
                \n\
                what to do:\n  \
                  acme: store the right secret\n"
