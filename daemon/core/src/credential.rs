@@ -193,14 +193,15 @@ impl<P: Clone> Credential<P> {
                 receipt,
             } => {
                 if let Some(operation) = self.sending(issuance) {
-                    let came = Arrival { sent_at, lifetime, same, refreshable, session };
+                    let took = receipt.took;
+                    let came = Arrival { sent_at, took, lifetime, same, refreshable, session };
                     let token = self.arrived(operation, came, payload, turn);
                     self.issued(issuance, token, receipt, turn);
                 }
             }
             Input::KeptAlive { issuance, sent_at, receipt } => {
                 if self.sending(issuance) == Some(Operation::KeepAlive)
-                    && let Some(token) = self.prolonged(sent_at, turn)
+                    && let Some(token) = self.prolonged(sent_at, receipt.took, turn)
                 {
                     self.issued(issuance, token, receipt, turn);
                 }

@@ -26,8 +26,8 @@ pub struct Token<P> {
     pub expires_at: Option<Timestamp>,
     /// When it is to be replaced, jitter included; `None` if it isn't.
     pub refresh_at: Option<Timestamp>,
-    /// When it was taken up in this boot of the machine: from then on its life
-    /// can be measured by a clock that no one can set. It isn't stored.
+    /// When its request was sent, or when it was taken up from the store: from then on
+    /// its life can be measured by a clock that no one can set. It isn't stored.
     pub taken_up: Option<Moment>,
     /// How often it has been refreshed since it was last asked for with the
     /// stored secrets; `None` if it can't be refreshed.

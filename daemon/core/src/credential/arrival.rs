@@ -9,8 +9,8 @@ use super::{
     issuance::{settle, transient},
 };
 use crate::{
-    Circumstances, IssuanceId, Lifetime, Session, Token, TokenId, schedule::not_at_once,
-    time::before,
+    BootTime, Circumstances, IssuanceId, Lifetime, Moment, Session, Token, TokenId,
+    schedule::not_at_once, time::before,
 };
 
 /// A token with a shorter life is as good as expired: to keep one at hand would
@@ -28,6 +28,7 @@ const SAME_END: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy)]
 pub(super) struct Arrival {
     pub(super) sent_at: Timestamp,
+    pub(super) took: Duration,
     pub(super) lifetime: Lifetime,
     pub(super) same: bool,
     pub(super) refreshable: bool,
@@ -43,7 +44,7 @@ impl<P: Clone> Credential<P> {
         payload: P,
         turn: &mut Turn<'_, P>,
     ) -> Token<P> {
-        let Arrival { sent_at, lifetime, same, refreshable, session } = came;
+        let Arrival { sent_at, took, lifetime, same, refreshable, session } = came;
         let expires_at = lifetime.end(sent_at);
         let refreshes = refreshable.then(|| match operation {
             Operation::Issue | Operation::KeepAlive => 0,
@@ -69,7 +70,7 @@ impl<P: Clone> Credential<P> {
             issued_at: sent_at,
             expires_at,
             refresh_at,
-            taken_up: Some(turn.now),
+            taken_up: Some(sending(sent_at, took, turn.now)),
             refreshes,
             session,
             payload,
@@ -87,14 +88,19 @@ impl<P: Clone> Credential<P> {
     }
 
     /// Makes the token that is held one that lives longer.
-    pub(super) fn prolonged(&self, sent_at: Timestamp, turn: &mut Turn<'_, P>) -> Option<Token<P>> {
+    pub(super) fn prolonged(
+        &self,
+        sent_at: Timestamp,
+        took: Duration,
+        turn: &mut Turn<'_, P>,
+    ) -> Option<Token<P>> {
         let held = self.token.as_ref()?;
         let Session { idle, end } = held.session?;
         let prolonged = crate::after(sent_at, idle);
         let expires_at = end.map_or(prolonged, |end| end.min(prolonged));
         let lifetime = Lifetime::Until(expires_at);
         let refresh_at = prolonging(turn).refresh_at(sent_at, lifetime, &mut turn.random);
-        let (expires_at, taken_up) = (Some(expires_at), Some(turn.now));
+        let (expires_at, taken_up) = (Some(expires_at), Some(sending(sent_at, took, turn.now)));
         Some(Token { expires_at, refresh_at, taken_up, ..Token::clone(held) })
     }
 
@@ -123,6 +129,12 @@ impl<P: Clone> Credential<P> {
             turn.effects.push(Effect::Persist { issuance, token, receipt });
         }
     }
+}
+
+/// Returns both clocks as they were when the request was sent: a token's life counts
+/// from there, also if the wall clock has been set since.
+fn sending(sent_at: Timestamp, took: Duration, now: Moment) -> Moment {
+    Moment { wall: sent_at, boot: BootTime(now.boot.0.saturating_sub(took)) }
 }
 
 /// Returns what matters for when a token's life is prolonged: that costs nothing, and

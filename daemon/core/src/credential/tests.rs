@@ -364,6 +364,32 @@ fn a_token_that_has_expired_on_arrival_is_a_failure() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_while_the_answer_is_on_its_way_prolongs_no_life_and_costs_nothing() {
+    let mut bench = Bench::empty();
+    let issuance = bench.wake_and_reserve();
+    let sent_at = bench.now.wall;
+    bench.pass(30);
+    bench.now.wall = crate::before(sent_at, Duration::from_secs(3_600));
+    bench.input(Input::Issued {
+        issuance,
+        sent_at,
+        lifetime: Lifetime::For(Duration::from_secs(LIFE)),
+        same: false,
+        refreshable: false,
+        session: None,
+        payload: "first",
+        receipt: Receipt { date: None, took: Duration::from_secs(30) },
+    });
+    bench.input(Input::Persisted(issuance));
+    let token = bench.credential.token.as_ref().unwrap();
+    assert_eq!(token.remaining(bench.now), Some(Duration::from_secs(LIFE - 30)));
+    bench.said();
+    bench.pass(1);
+    bench.wake();
+    assert!(bench.said().is_empty(), "it isn't due");
+}
+
+#[test]
 fn answers_to_another_issuance_change_nothing() {
     let mut bench = Bench::empty();
     let issuance = bench.wake_and_reserve();
