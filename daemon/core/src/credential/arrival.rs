@@ -78,7 +78,7 @@ impl<P: Clone> Credential<P> {
         match self.token.as_ref().filter(|held| same && !is_prolonged(held, &token)) {
             // To ask again before its end would bring it once more.
             Some(held) => {
-                let (id, issued_at) = (held.id, held.issued_at);
+                let (id, issued_at) = (held.id, held.issued_at.min(sent_at));
                 let late = expires_at.map(|end| before(end, SAME_END));
                 let refresh_at = late.filter(|late| *late > turn.now.wall).or(expires_at);
                 Token { id, issued_at, refresh_at, ..token }
@@ -101,7 +101,9 @@ impl<P: Clone> Credential<P> {
         let lifetime = Lifetime::Until(expires_at);
         let refresh_at = prolonging(turn).refresh_at(sent_at, lifetime, &mut turn.random);
         let (expires_at, taken_up) = (Some(expires_at), Some(sending(sent_at, took, turn.now)));
-        Some(Token { expires_at, refresh_at, taken_up, ..Token::clone(held) })
+        // If the clock has been set back, it is no token from the future.
+        let issued_at = held.issued_at.min(sent_at);
+        Some(Token { issued_at, expires_at, refresh_at, taken_up, ..Token::clone(held) })
     }
 
     pub(super) fn issued(

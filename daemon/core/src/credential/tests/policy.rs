@@ -116,6 +116,33 @@ fn a_token_given_once_more_is_no_news_and_is_asked_for_near_its_end() {
 }
 
 #[test]
+fn neither_a_token_given_once_more_nor_one_kept_alive_comes_from_the_future() {
+    let hour = Duration::from_secs(3_600);
+    let mut bench = Bench::fresh();
+    bench.now.wall = crate::before(bench.now.wall, hour);
+    bench.input(Input::Forced(WaiterId(1)));
+    let issuance = bench.reserve();
+    bench.issue_again(issuance, LIFE, "first", true, false);
+    bench.input(Input::Persisted(issuance));
+    bench.said();
+    bench.pass(60);
+    bench.wake();
+    assert!(bench.said().is_empty(), "it isn't due");
+
+    let mut bench = session();
+    bench.now.wall = crate::before(bench.now.wall, hour);
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    let (sent_at, receipt) = (bench.now.wall, Receipt::default());
+    bench.input(Input::KeptAlive { issuance, sent_at, receipt });
+    bench.input(Input::Persisted(issuance));
+    bench.said();
+    bench.pass(60);
+    bench.wake();
+    assert!(bench.said().is_empty(), "it isn't due");
+}
+
+#[test]
 fn a_token_that_renews_itself_is_a_new_generation() {
     let mut bench = Bench::fresh();
     let id = bench.credential.token.as_ref().unwrap().id;
