@@ -62,6 +62,12 @@ impl Stamp {
         }
     }
 
+    /// Returns the stamp for one who knows that it was made no earlier than `time`.
+    #[must_use]
+    pub fn not_before(self, time: Timestamp) -> Self {
+        Self { date: self.date.max(Some(before(time, DATE_PRECISION))), ..self }
+    }
+
     /// Returns the time from this stamp to `now`, or `None` if the stamp lies in
     /// the future.
     ///
@@ -125,6 +131,14 @@ mod tests {
         then.date = Some("2026-01-01T12:59:00Z".parse().unwrap());
         let now = stamp("2026-01-01T13:00:00Z", 5, 2);
         assert_eq!(then.elapsed(&now), Some(Duration::from_secs(59)), "it may have been 12:59:01");
+    }
+
+    #[test]
+    fn what_was_made_after_something_else_is_no_older() {
+        let then = stamp("2020-01-01T00:00:00Z", 100, 1);
+        let then = then.not_before("2026-01-01T12:59:00Z".parse().unwrap());
+        let now = stamp("2026-01-01T13:00:00Z", 5, 2);
+        assert_eq!(then.elapsed(&now), Some(Duration::from_secs(60)));
     }
 
     #[test]

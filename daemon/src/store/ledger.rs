@@ -155,7 +155,9 @@ pub(super) fn spent(
 fn straighten(stamps: &mut [Stamp], now: &Stamp) {
     let mut earliest: Option<Timestamp> = None;
     for stamp in stamps {
-        stamp.date = stamp.date.max(earliest);
+        if let Some(earliest) = earliest {
+            *stamp = stamp.not_before(earliest);
+        }
         if let Some(age) = stamp.elapsed(now) {
             let then = now.moment.wall.checked_sub(age).unwrap_or(Timestamp::MIN);
             earliest = earliest.max(Some(then));

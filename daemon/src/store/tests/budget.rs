@@ -140,7 +140,8 @@ fn the_providers_date_tells_when_the_clock_was_behind() {
     answered.date = Some(at(1_000_000).moment.wall);
     done(&mut store, &[reserve(1, at(0), &limits), failed(1, true, Verdict::Transient, answered)]);
     let now = stamp(2, 1_000_600, 5);
-    assert_eq!(write(&mut store, reserve(2, now, &limits)), Ok(refused(3_000)));
+    // It may have been up to a second later than it says.
+    assert_eq!(write(&mut store, reserve(2, now, &limits)), Ok(refused(3_001)));
 }
 
 #[test]
