@@ -10,6 +10,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     sync::{Arc, mpsc},
     thread,
+    time::Duration,
 };
 
 use secrecy::SecretString;
@@ -17,15 +18,20 @@ use support::provider::{Provider, Reply};
 use tokend::{
     clock::SystemClock,
     issuer::HttpIssuer,
-    ports::{Issuance, Issuer, Job},
+    ports::{Clock, Issuance, Issuer, Job, LONGEST_ISSUANCE},
 };
-use tokend_core::{Fate, IssuanceId, SplitMix};
+use tokend_core::{BootTime, Fate, IssuanceId, SplitMix};
 use tokend_provider::{Failure, Inputs, Library, Operation, Outcome, RetryAfter, Verdict};
 
 const SECRET: &str = "s3cret-Horse_Battery";
 
 /// Runs one dance against `url` and returns its end.
 fn dance(url: &str) -> Issuance {
+    dance_after(url, Duration::ZERO)
+}
+
+/// Runs one dance whose reservation took so long.
+fn dance_after(url: &str, wait: Duration) -> Issuance {
     let definition = Library::built_in().get("oauth2-client-credentials").unwrap();
     let variables = [("token_url", format!("{url}/token")), ("client_id", "tester".to_owned())];
     let inputs = definition.accept(Inputs {
@@ -36,6 +42,7 @@ fn dance(url: &str) -> Issuance {
     let clock = SystemClock::new().unwrap();
     let mut issuer = HttpIssuer::spawn(clock, move |ended| deliver.send(ended).unwrap()).unwrap();
     issuer.issue(Job {
+        reserved_at: BootTime(clock.now().boot.0.checked_sub(wait).unwrap()),
         name: "api".parse().unwrap(),
         issuance: IssuanceId::draw(&mut SplitMix::new(1)),
         operation: Operation::Issue,
@@ -53,6 +60,14 @@ fn failure(ended: &Issuance) -> &Failure {
         Outcome::Failed(failure) => failure,
         other => panic!("it succeeded: {other:?}"),
     }
+}
+
+#[test]
+fn after_a_sleep_nothing_is_sent_that_the_ledger_takes_for_past() {
+    let provider = Provider::issuing();
+    let ended = dance_after(provider.url(), LONGEST_ISSUANCE + Duration::from_secs(1));
+    assert_eq!((ended.fate, provider.requests().len()), (Fate::Unsent, 0));
+    assert_eq!(failure(&ended).message, "the machine slept before the request was sent");
 }
 
 #[test]

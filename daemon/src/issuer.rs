@@ -141,7 +141,11 @@ async fn dance(
         };
         debug!(credential = %job.name, issuance = %job.issuance, method = %request.method,
             host = request.url.host_str(), "sending");
-        progress.sent_at = clock.now().wall;
+        let now = clock.now();
+        if job.reserved_at.until(now.boot) > LONGEST_ISSUANCE {
+            return failed("the machine slept before the request was sent");
+        }
+        progress.sent_at = now.wall;
         let before = std::mem::replace(&mut progress.fate, Fate::Lost);
         match transfer::transfer(&client, request).await {
             Ok(answer) => {

@@ -13,8 +13,8 @@ use std::{
 
 use jiff::Timestamp;
 use tokend_core::{
-    Allowance, BootId, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name, Quota,
-    Stamp, StoreFailure, Token, Usage,
+    Allowance, BootId, BootTime, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name,
+    Quota, Stamp, StoreFailure, Token, Usage,
 };
 use tokend_provider::{AcceptedInputs, Definition, Held, Operation, Outcome};
 
@@ -35,7 +35,8 @@ pub trait Clock {
 }
 
 /// How long an issuer works on one issuance, at most. Whatever it sends, it sends
-/// within this.
+/// within this from the reservation on: so the ledger can count an issuance of which
+/// nothing is heard.
 pub const LONGEST_ISSUANCE: Duration = Duration::from_secs(45);
 
 /// Runs providers' dances.
@@ -52,6 +53,9 @@ pub struct Job {
     pub name: Name,
     /// The issuance, which the ledger holds.
     pub issuance: IssuanceId,
+    /// When the ledger was asked for it. Nothing is sent after [`LONGEST_ISSUANCE`]
+    /// from here: the machine may have slept.
+    pub reserved_at: BootTime,
     /// Which of the definition's dances.
     pub operation: Operation,
     /// What was issued before.

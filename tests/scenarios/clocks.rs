@@ -97,3 +97,15 @@ fn a_machine_that_was_off_for_days_costs_one_issuance() {
     world.run_for(10 * MINUTE);
     assert_eq!(world.attempts.len(), 2);
 }
+
+#[test]
+fn what_was_reserved_before_a_sleep_is_not_sent_after_it() {
+    let mut world = World::new(issuing(3_600));
+    world.add(NewCredential { limits: limits(&["2/1h"]), ..credential("api") });
+    assert_eq!((world.wanted.len(), world.attempts.len()), (1, 0));
+    world.suspend(2 * HOUR);
+    world.run_for(secs(10));
+    // Else a crash before its answer would leave it in the ledger as two hours old.
+    assert_eq!((world.wanted.len(), world.attempts.len()), (2, 1));
+    read(&mut world, "api", 3_600);
+}

@@ -81,7 +81,7 @@ enum Next {
 enum Step<P> {
     /// Others of the same provider go first.
     Queued,
-    Reserving(Operation),
+    Reserving(Operation, BootTime),
     Sending(Operation),
     Persisting(Arc<Token<P>>, Receipt),
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tokend_core::{
-    Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Quota, Random, Receipt,
-    Refusal, Stamp, Token, Verdict, WaiterId,
+    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Quota, Random,
+    Receipt, Refusal, Stamp, Token, Verdict, WaiterId,
 };
 use tracing::{debug, warn};
 
@@ -38,7 +38,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Effect::Answer { waiter, answer } => self.answer(name, waiter, answer.map(drop)),
             Effect::Publish(token) => self.publish(name, token),
             Effect::Reserve { issuance, cause } => self.reserve(name, issuance, cause),
-            Effect::Send { issuance, operation } => self.send(name, issuance, operation),
+            Effect::Send { issuance, operation, reserved_at } => {
+                self.send(name, issuance, operation, reserved_at);
+            }
             Effect::Rule { waiter, ruling } => self.rule(name, waiter, ruling),
             Effect::Persist { issuance, token, receipt } => {
                 if let Some(entry) = self.entries.get(name) {
@@ -97,7 +99,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.submit(pending, Write::Reserve(reservation));
     }
 
-    fn send(&mut self, name: &Name, issuance: IssuanceId, operation: Operation) {
+    fn send(
+        &mut self,
+        name: &Name,
+        issuance: IssuanceId,
+        operation: Operation,
+        reserved_at: BootTime,
+    ) {
         if self.stopping {
             let message = "tokend was about to end".to_owned();
             let failure = Failure { verdict: Verdict::Transient, retry_after: None, message };
@@ -111,6 +119,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.issuer.issue(Job {
             name: name.clone(),
             issuance,
+            reserved_at,
             operation: dance::operation(operation),
             held,
             definition: Arc::clone(&dance.definition),

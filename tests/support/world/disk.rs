@@ -2,7 +2,11 @@
 //! it.
 
 use std::{
-    collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt, path::Path, sync::Arc,
+    collections::{BTreeMap, BTreeSet},
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,7 +17,7 @@ use tokend::{
     ports::{Found, Loaded, Ticket, Write, Written},
     store::{Key, Store},
 };
-use tokend_core::{SplitMix, StoreFailure, Token};
+use tokend_core::{IssuanceId, SplitMix, StoreFailure, Token};
 
 use super::{Coming, desk::Task};
 
@@ -26,6 +30,7 @@ pub struct Disk {
     pub answers_after: Duration,
     /// Whether nothing can be written.
     pub full: bool,
+    settled: BTreeSet<IssuanceId>,
     held: BTreeMap<CredentialId, Arc<Token<Grant>>>,
     acknowledged: BTreeMap<CredentialId, Arc<Token<Grant>>>,
 }
@@ -45,6 +50,7 @@ impl Default for Disk {
             writes_after: Duration::from_millis(1),
             answers_after: Duration::from_millis(1),
             full: false,
+            settled: BTreeSet::new(),
             held: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
         }
@@ -55,6 +61,11 @@ impl Disk {
     /// Returns the token of which the store has said that it is on the disk.
     pub fn acknowledged(&self, credential: CredentialId) -> Option<&Arc<Token<Grant>>> {
         self.acknowledged.get(&credential)
+    }
+
+    /// Tells whether the end of an issuance is on the disk.
+    pub fn is_settled(&self, issuance: IssuanceId) -> bool {
+        self.settled.contains(&issuance)
     }
 
     /// Does what was submitted and returns the answers.
@@ -99,9 +110,15 @@ impl Disk {
         let answers = tickets.into_iter().zip(writes).zip(results);
         let answer = |((ticket, write), result): ((Ticket, Write), Result<_, StoreFailure>)| {
             let kept = match write {
-                Write::Token { credential, token, .. } if result.is_ok() => {
+                _ if result.is_err() => None,
+                Write::Token { credential, token, issuance, .. } => {
+                    self.settled.insert(issuance);
                     self.held.insert(credential, Arc::clone(&token));
                     Some((credential, token))
+                }
+                Write::Failure { issuance, .. } => {
+                    self.settled.insert(issuance);
+                    None
                 }
                 _ => None,
             };

@@ -38,6 +38,11 @@ impl Machine {
         self.0.borrow().wrong_by
     }
 
+    /// Returns when the machine was booted, by true time.
+    pub fn booted_at(&self) -> Timestamp {
+        self.0.borrow().booted_at
+    }
+
     /// Returns how often the machine has been booted.
     pub fn boots(&self) -> u8 {
         self.0.borrow().boots

@@ -31,7 +31,7 @@ use self::{
     desk::Desk,
     disk::{Disk, Home},
     machine::Machine,
-    provider::{Arrival, Attempt, Dance, What},
+    provider::{Arrival, Attempt, Dance},
 };
 
 /// The world.
@@ -44,7 +44,7 @@ pub struct World {
     pub attempts: Vec<Attempt>,
     /// All reservations that the engine has asked the ledger for, by true time.
     pub wanted: Vec<Wanted>,
-    /// How often in a row the engine was due at once.
+    /// How often in a row the engine was due at once, up to now.
     pub spins: u32,
     provider: Box<dyn FnMut(&Attempt) -> Arrival>,
     home: Home,
@@ -87,7 +87,7 @@ enum Coming {
     Written(Written, Option<disk::Kept>),
     Found(Found),
     /// A request of a dance ends.
-    Ended(Box<Dance>, Box<What>),
+    Ended(Box<Dance>),
     /// A dance has ended without a request.
     Issued(Box<Issuance>),
 }
@@ -182,7 +182,7 @@ impl World {
     fn happen(&mut self, coming: Coming) {
         match coming {
             Coming::Flush => self.flush(),
-            Coming::Ended(dance, what) => self.end(*dance, *what),
+            Coming::Ended(dance) => self.end(*dance),
             Coming::Issued(ended) => self.daemon().engine.issued(*ended),
             Coming::Written(written, kept) => {
                 self.disk.acknowledge(kept);

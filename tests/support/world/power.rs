@@ -66,23 +66,23 @@ impl World {
     /// meanwhile is heard afterwards, or never if that is long.
     pub fn suspend(&mut self, sleep: Duration) {
         let resumed = after(self.truth(), sleep);
+        let later = |at| after(at, sleep);
         for ((at, number), coming) in std::mem::take(&mut self.coming) {
-            let later = after(at, sleep);
-            let (at, coming) = match coming {
-                Coming::Ended(dance, what) if !what.is_lost() => {
-                    if sleep < LONGEST_NAP {
-                        (at.max(resumed), Coming::Ended(dance, what))
-                    } else {
-                        (later, Coming::Ended(dance, Box::new(What::Lost)))
+            let at = match &coming {
+                Coming::Ended(dance) => {
+                    let what = &mut self.attempts[dance.attempt].what;
+                    if sleep > LONGEST_NAP && matches!(what, Some(What::Answer { .. })) {
+                        *what = Some(What::Lost);
                     }
+                    if matches!(what, Some(What::Lost)) { later(at) } else { at.max(resumed) }
                 }
-                coming => (later, coming),
+                _ => later(at),
             };
             self.coming.insert((at, number), coming);
         }
         if let Some(daemon) = &mut self.daemon {
-            daemon.timer = after(daemon.timer, sleep);
-            daemon.answered = after(daemon.answered, sleep);
+            daemon.timer = later(daemon.timer);
+            daemon.answered = later(daemon.answered);
         }
         self.machine.pass_until(resumed);
     }

@@ -30,8 +30,12 @@ pub struct Attempt {
     pub wrong_by: jiff::SignedDuration,
     /// .. when it reached the provider, if it did ..
     pub reached_at: Option<Timestamp>,
-    /// .. and when the issuer heard the end of it, or would have.
+    /// .. when the issuer heard the end of it, or would have ..
     pub ended_at: Timestamp,
+    /// .. and what that was; `None` until the provider has decided it.
+    pub what: Option<What>,
+    /// Whether the daemon has heard of it: it may have crashed meanwhile.
+    pub heard: bool,
 }
 
 /// What becomes of a request.
@@ -61,7 +65,7 @@ pub enum What {
 /// A dance that waits for an answer.
 pub(super) struct Dance {
     /// The place of its last request among the attempts.
-    attempt: usize,
+    pub(super) attempt: usize,
     name: Name,
     issuance: IssuanceId,
     operation: Operation,
@@ -119,17 +123,15 @@ impl Arrival {
     }
 }
 
-impl What {
-    pub(super) fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost)
-    }
-}
-
 impl World {
     /// Begins a dance, as the daemon's own issuer does.
     pub(super) fn begin(&mut self, job: Job) {
-        let Job { name, issuance, operation, held, definition, inputs } = job;
+        let Job { name, issuance, reserved_at, operation, held, definition, inputs } = job;
         let now = self.now();
+        if reserved_at.until(now.boot) > LONGEST_ISSUANCE {
+            self.end_at_once(name, issuance, failed("the machine slept"));
+            return;
+        }
         match Exchange::start(&definition, &inputs, operation, held.as_ref(), now.wall) {
             Ok(Step::Send(exchange, request)) => {
                 let (started_at, sent_at, fate) = (now.boot, now.wall, Fate::Unsent);
@@ -173,6 +175,8 @@ impl World {
             wrong_by: self.machine.wrong_by(),
             reached_at: None,
             ended_at: sent_at,
+            what: None,
+            heard: false,
         };
         let Arrival { mut what, reaches_after, mut took } = (self.provider)(&attempt);
         if took >= LONGEST_ISSUANCE {
@@ -184,16 +188,21 @@ impl World {
             attempt.reached_at = Some(after(sent_at, reaches_after.min(took)));
         }
         attempt.ended_at = after(sent_at, took);
+        attempt.what = Some(what);
         let dance = Dance { attempt: self.attempts.len(), sent_at: self.now().wall, ..dance };
         self.attempts.push(attempt);
-        self.expect(took, Coming::Ended(Box::new(dance), Box::new(what)));
+        self.expect(took, Coming::Ended(Box::new(dance)));
     }
 
     /// A request has ended, and the dance with it unless it goes on.
-    pub(super) fn end(&mut self, dance: Dance, what: What) {
+    pub(super) fn end(&mut self, dance: Dance) {
         let Dance { attempt, name, issuance, operation, started_at, sent_at, fate, exchange } =
             dance;
-        self.attempts[attempt].ended_at = self.truth();
+        let now = self.truth();
+        let record = &mut self.attempts[attempt];
+        record.ended_at = now;
+        record.heard = true;
+        let what = record.what.clone().expect("the provider has decided it");
         let took = started_at.until(self.now().boot);
         let (fate, outcome) = match what {
             What::Refused => (fate, failed("can't connect")),

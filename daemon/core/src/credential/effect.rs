@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Receipt, Ruling, WaiterId};
-use crate::{Failure, IssuanceId, Quota, Refusal, Token};
+use crate::{BootTime, Failure, IssuanceId, Quota, Refusal, Token};
 
 /// What is to be done for a credential.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub enum Effect<P> {
         issuance: IssuanceId,
         /// Which of the provider's dances.
         operation: Operation,
+        /// When the ledger was asked: it counts an issuance of which nothing is heard
+        /// from soon after that.
+        reserved_at: BootTime,
     },
     /// Write a token, and into the ledger that its issuance succeeded, at once.
     Persist {

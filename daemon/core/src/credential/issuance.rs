@@ -34,7 +34,7 @@ impl<P: Clone> Credential<P> {
 
     /// Tells whether the provider is asked, or the ledger whether it may be.
     pub(crate) fn is_asking(&self) -> bool {
-        let asking = |step: &Step<P>| matches!(step, Step::Reserving(_) | Step::Sending(_));
+        let asking = |step: &Step<P>| matches!(step, Step::Reserving(..) | Step::Sending(_));
         matches!(&self.activity, Activity::Issuing { step, .. } if asking(step))
     }
 
@@ -47,7 +47,7 @@ impl<P: Clone> Credential<P> {
         if let Activity::Issuing { issuance, cause, step: step @ Step::Queued, .. } =
             &mut self.activity
         {
-            *step = Step::Reserving(operation);
+            *step = Step::Reserving(operation, turn.now.boot);
             *cause = now;
             let cause = if operation == Operation::KeepAlive { Cause::KeepAlive } else { now };
             turn.effects.push(Effect::Reserve { issuance: *issuance, cause });
@@ -61,12 +61,12 @@ impl<P: Clone> Credential<P> {
         turn: &mut Turn<'_, P>,
     ) {
         if let Activity::Issuing { issuance, step, .. } = &mut self.activity
-            && let Step::Reserving(operation) = *step
+            && let Step::Reserving(operation, reserved_at) = *step
             && *issuance == id
         {
             *step = Step::Sending(operation);
             self.allowance = allowance;
-            turn.effects.push(Effect::Send { issuance: id, operation });
+            turn.effects.push(Effect::Send { issuance: id, operation, reserved_at });
         }
     }
 
@@ -253,7 +253,7 @@ impl<P: Clone> Credential<P> {
         let wait = self.store_wait(&failure, turn);
         let retry_at = turn.now.boot.after(wait);
         let next = match step {
-            Step::Reserving(_) => Activity::Waiting { retry_at },
+            Step::Reserving(..) => Activity::Waiting { retry_at },
             Step::Persisting(token, receipt) => Activity::Unsaved {
                 issuance: id,
                 token: Arc::clone(token),
@@ -290,7 +290,7 @@ impl<P: Clone> Credential<P> {
     }
 
     pub(super) fn is_reserving(&self, id: IssuanceId) -> bool {
-        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Reserving(_), .. }
+        matches!(&self.activity, Activity::Issuing { issuance, step: Step::Reserving(..), .. }
             if *issuance == id)
     }
 
