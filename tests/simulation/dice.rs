@@ -1,0 +1,39 @@
+//! What is drawn in a simulation: all of it follows from the seed.
+
+use std::time::Duration;
+
+use tokend_core::{Random, SplitMix};
+
+/// Draws.
+pub(crate) struct Dice(SplitMix);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(SplitMix::new(seed))
+    }
+
+    /// Draws a number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        u64::from_be_bytes(bytes) % end
+    }
+
+    /// Tells whether something happens that happens so often in a hundred times.
+    pub(crate) fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+        let index = usize::try_from(self.below(all.len() as u64)).expect("it is below a usize");
+        all[index]
+    }
+
+    /// Draws a time between two, where each order of magnitude is as likely.
+    pub(crate) fn span(&mut self, least: Duration, most: Duration) -> Duration {
+        let ratio = most.as_secs_f64() / least.as_secs_f64();
+        let drawn = least.mul_f64(ratio.powf(self.0.fraction()));
+        // Whole milliseconds tell a story as well.
+        Duration::from_millis(u64::try_from(drawn.as_millis()).expect("it is a span of days"))
+    }
+}

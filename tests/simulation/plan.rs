@@ -1,0 +1,198 @@
+//! What a seed decides beforehand: accounts, credentials, limits, and how long tokens
+//! live.
+
+use std::time::Duration;
+
+use tokend::{credential::CredentialId, engine::NewCredential};
+use tokend_core::Policy;
+use tokend_provider::{Limit, Window};
+
+use crate::{
+    dice::Dice,
+    world::caller::{credential, limits, secs},
+};
+
+/// What a seed decides.
+pub(crate) struct Plan {
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) members: Vec<Member>,
+    /// Whether the machine's clock is always right. Where a limit goes by the
+    /// calendar it has to be: by a wrong clock, days end at another time.
+    pub(crate) honest: bool,
+}
+
+/// An account at a provider.
+#[derive(Clone)]
+pub(crate) struct Account {
+    /// How long its tokens live; `None` if they don't end.
+    pub(crate) life: Option<Duration>,
+    pub(crate) limits: Vec<Limit>,
+    /// Whether its provider says what time it is.
+    pub(crate) dated: bool,
+}
+
+/// A credential.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    /// Where its rows are, once it is stored.
+    pub(crate) id: CredentialId,
+    pub(crate) account: usize,
+    pub(crate) policy: Policy,
+    pub(crate) kind: Kind,
+}
+
+/// How a provider's tokens are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plain,
+    /// A refresh token comes with each.
+    Rotating,
+    /// A new one ends the one before.
+    EndsOld,
+    /// It is given once more until a tenth of its life is left.
+    Repeats,
+    /// It ends if it isn't used for a third of its life.
+    Session,
+}
+
+const KINDS: [Kind; 5] = [Kind::Plain, Kind::Rotating, Kind::EndsOld, Kind::Repeats, Kind::Session];
+
+/// Lives in seconds.
+const LIVES: [u64; 11] = [5, 8, 20, 60, 100, 300, 600, 3_600, 14_400, 86_400, 259_200];
+
+const INPUTS: &str = "
+title = 'Test'
+account = '{{ var.client_id }}'
+[variables.token_url]
+description = 'Where'
+kind = 'url'
+[variables.client_id]
+description = 'Who'
+[secrets.client_secret]
+description = 'What'
+";
+
+const OAUTH2: &str = "
+[oauth2]
+token_url = '{{ var.token_url }}'
+grant = 'client_credentials'
+client_auth = 'post'
+";
+
+const SESSION: &str = "
+[issue]
+url = '{{ var.token_url }}'
+json = { secret = '{{ secret.client_secret }}' }
+[keepalive]
+url = '{{ var.token_url }}/ping'
+json = { session = '{{ token }}' }
+[output]
+token = 'body.access_token'
+expires_in = 'body.expires_in'
+";
+
+const SLIDING: [u64; 8] = [10, 60, 300, 900, 3_600, 21_600, 43_200, 86_400];
+
+const CALENDAR: [&str; 4] = ["hour", "day@Europe/Berlin", "day", "day@America/New_York"];
+
+impl Plan {
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let honest = dice.percent(25);
+        let accounts: Vec<Account> =
+            (0..=dice.below(2)).map(|_| Account::draw(honest, dice)).collect();
+        // Now and then there are more than may ask a provider at a time.
+        let many = if dice.percent(5) { 10 + dice.below(4) } else { 1 + dice.below(4) };
+        let member = |number: u64, dice: &mut Dice| {
+            let account = usize::try_from(dice.below(accounts.len() as u64)).expect("one of two");
+            // What lives for seconds can't be told apart by a part of that.
+            let long = accounts[account].life.is_some_and(|life| life >= secs(20));
+            Member {
+                name: format!("c{number}"),
+                id: CredentialId([0; 16]),
+                account,
+                policy: dice.pick(&[
+                    Policy::Always,
+                    Policy::Always,
+                    Policy::Used,
+                    Policy::OnDemand,
+                ]),
+                kind: if long { dice.pick(&KINDS) } else { Kind::Plain },
+            }
+        };
+        let members = (0..many).map(|number| member(number, dice)).collect();
+        Self { accounts, members, honest }
+    }
+
+    /// Returns the longest time that is worth to let pass between two happenings.
+    pub(crate) fn scale(&self, dice: &mut Dice) -> Duration {
+        let lives = self.accounts.iter().filter_map(|account| account.life);
+        let shortest = lives.min().unwrap_or(secs(3_600));
+        (shortest * 2).clamp(secs(20), secs(6 * 3_600)).mul_f64(dice.pick(&[0.1, 0.5, 1.0]))
+    }
+
+    /// Returns the definitions, by their names.
+    pub(crate) fn definitions(&self) -> Vec<(String, String)> {
+        let all = self.members.iter();
+        all.map(|member| (member.name.clone(), self.definition(member))).collect()
+    }
+
+    fn definition(&self, member: &Member) -> String {
+        let life = self.accounts[member.account].life;
+        let part = |share: u64| life.unwrap_or_default().as_secs().div_ceil(share);
+        let (request, more) = match member.kind {
+            Kind::Plain if life.is_none() => (OAUTH2, "[lifetime]\ndefault = 'never'".to_owned()),
+            Kind::Plain => (OAUTH2, String::new()),
+            Kind::Rotating => (OAUTH2, "refresh = true".to_owned()),
+            Kind::EndsOld => (OAUTH2, "[lifetime]\nends_old_after = '0s'".to_owned()),
+            Kind::Repeats => (OAUTH2, format!("[lifetime]\nsame_token_until = '{}s'", part(10))),
+            Kind::Session => (SESSION, format!("[lifetime]\nidle = '{}s'", part(3))),
+        };
+        format!("{INPUTS}{request}{more}\n")
+    }
+
+    /// Returns what is to be stored of a credential.
+    pub(crate) fn new_credential(&self, member: &Member) -> NewCredential {
+        let account = member.account;
+        let mut new = credential(&member.name);
+        new.variables.clear();
+        new.variables.insert("token_url".to_owned(), format!("https://p{account}.example/token"));
+        new.variables.insert("client_id".to_owned(), format!("account{account}"));
+        NewCredential {
+            provider: member.name.clone(),
+            policy: member.policy,
+            limits: self.accounts[account].limits.clone(),
+            ..new
+        }
+    }
+}
+
+impl Account {
+    fn draw(honest: bool, dice: &mut Dice) -> Self {
+        let endless = dice.percent(5);
+        let life = secs(dice.pick(&LIVES));
+        let count = dice.pick(&[0, 1, 1, 2, 3]);
+        let texts: Vec<String> = (0..count).map(|_| limit(honest, dice)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        Self { life: (!endless).then_some(life), limits: limits(&texts), dated: dice.percent(60) }
+    }
+
+    /// Returns the longest time for which an issuance counts; none if there is no
+    /// limit.
+    pub(crate) fn longest_window(&self) -> Duration {
+        let length = |limit: &Limit| match &limit.window {
+            Window::Sliding(length) => *length,
+            Window::Calendar { .. } => secs(25 * 3_600),
+        };
+        self.limits.iter().map(length).max().unwrap_or_default()
+    }
+}
+
+fn limit(honest: bool, dice: &mut Dice) -> String {
+    let count = dice.pick(&[1, 2, 3, 4, 5, 8, 13, 20]);
+    if honest && dice.percent(50) {
+        format!("{count}/{}", dice.pick(&CALENDAR))
+    } else {
+        format!("{count}/{}s", dice.pick(&SLIDING))
+    }
+}

@@ -1,0 +1,238 @@
+//! A provider of moods, and what it has given.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
+use tokend_core::after;
+use tokend_provider::Operation;
+
+use crate::{
+    dice::Dice,
+    plan::{Account, Kind, Member, Plan},
+    world::{
+        caller::secs,
+        provider::{Arrival, Attempt},
+    },
+};
+
+/// A provider, shared by the world that asks it and the run that sets its mood.
+pub(crate) type Shared = Rc<RefCell<Provider>>;
+
+pub(crate) struct Provider {
+    dice: Dice,
+    accounts: Vec<Account>,
+    members: Vec<Member>,
+    /// One for each account.
+    moods: Vec<Mood>,
+    /// All tokens by their values.
+    given: BTreeMap<String, Given>,
+    /// What is given once more to those whose provider repeats itself.
+    current: BTreeMap<String, (String, Timestamp)>,
+    /// Until when anyone was told to stay away.
+    away_until: Timestamp,
+}
+
+/// A token, as its provider told of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    /// When it ends, by true time; `None` if it doesn't.
+    pub(crate) end: Option<Timestamp>,
+    /// The places among the attempts of the one that it came with first ..
+    pub(crate) first: usize,
+    /// .. and last.
+    pub(crate) attempt: usize,
+    /// When a session ends whatever is done.
+    last: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Well,
+    Slow,
+    OutOfOrder,
+    Throttling,
+    Unreachable,
+    Silent,
+    Refusing,
+    Lying,
+    /// It says how many are left, and is wrong.
+    Counting,
+}
+
+const MOODS: [Mood; 14] = [
+    Mood::Well,
+    Mood::Well,
+    Mood::Well,
+    Mood::Well,
+    Mood::Slow,
+    Mood::Slow,
+    Mood::OutOfOrder,
+    Mood::OutOfOrder,
+    Mood::Throttling,
+    Mood::Unreachable,
+    Mood::Silent,
+    Mood::Refusing,
+    Mood::Lying,
+    Mood::Counting,
+];
+
+impl Provider {
+    pub(crate) fn new(plan: &Plan, dice: Dice) -> Shared {
+        let (accounts, members) = (plan.accounts.clone(), plan.members.clone());
+        let moods = vec![Mood::Well; accounts.len()];
+        let (given, current, away_until) = (BTreeMap::new(), BTreeMap::new(), Timestamp::MIN);
+        let provider = Self { dice, accounts, members, moods, given, current, away_until };
+        Rc::new(RefCell::new(provider))
+    }
+
+    /// Changes the mood of one account, and returns which and to what.
+    pub(crate) fn change(&mut self) -> (usize, Mood) {
+        let account = usize::try_from(self.dice.below(self.moods.len() as u64)).expect("few");
+        self.moods[account] = self.dice.pick(&MOODS);
+        (account, self.moods[account])
+    }
+
+    /// Ends all trouble.
+    pub(crate) fn recover(&mut self) {
+        self.moods.fill(Mood::Well);
+    }
+
+    /// Returns what is known of a token.
+    pub(crate) fn given(&self, value: &str) -> &Given {
+        &self.given[value]
+    }
+
+    /// Returns until when someone was told to stay away.
+    pub(crate) fn away_until(&self) -> Timestamp {
+        self.away_until
+    }
+
+    /// Answers a request.
+    pub(crate) fn answer(&mut self, attempt: &Attempt) -> Arrival {
+        let member = self.members.iter().find(|member| member.name == attempt.name.as_str());
+        let member = member.expect("no one else asks").clone();
+        let account = self.accounts[member.account].clone();
+        let mood = self.moods[member.account];
+        let at = attempt.sent_at;
+        let arrival = match mood {
+            Mood::Well | Mood::Slow => self.give(attempt, &member, account.life),
+            Mood::OutOfOrder => self.broken(),
+            Mood::Throttling => self.throttle(at),
+            Mood::Unreachable => Arrival::refused(),
+            Mood::Silent => Arrival::lost(),
+            Mood::Refusing => Arrival::json(401, r#"{"error":"invalid_client"}"#),
+            Mood::Lying => {
+                let life = account.life.unwrap_or(secs(60));
+                let told = [Duration::ZERO, secs(1), secs(4), life / 3, life * 2];
+                let told = self.dice.pick(&told);
+                self.give(attempt, &member, Some(told))
+            }
+            Mood::Counting => {
+                let (left, reset) = (self.dice.below(3), 1 + self.dice.below(600));
+                self.stay_away(at, secs(reset));
+                self.give(attempt, &member, account.life)
+                    .with("ratelimit-limit", "10")
+                    .with("ratelimit-remaining", left.to_string())
+                    .with("ratelimit-reset", reset.to_string())
+            }
+        };
+        let took = match (mood, self.dice.percent(3)) {
+            // Even a good provider loses an answer now and then.
+            (Mood::Well, true) => return self.on_its_way(Arrival::lost()),
+            (Mood::Slow, _) => self.dice.span(secs(1), secs(44)),
+            (Mood::Silent, _) => return self.on_its_way(arrival),
+            _ => self.dice.span(Duration::from_millis(5), secs(2)),
+        };
+        let arrival = self.on_its_way(arrival.after(took));
+        if account.dated { arrival.with("date", http_date(after(at, took))) } else { arrival }
+    }
+
+    /// The request takes any part of the time.
+    fn on_its_way(&mut self, arrival: Arrival) -> Arrival {
+        let share = self.dice.below(90);
+        let reaches_after = arrival.took * u32::try_from(share).expect("below 90") / 100;
+        Arrival { reaches_after, ..arrival }
+    }
+
+    fn give(&mut self, attempt: &Attempt, member: &Member, life: Option<Duration>) -> Arrival {
+        let at = attempt.sent_at;
+        let place = attempt.number - 1;
+        if attempt.operation == Operation::KeepAlive {
+            let (value, given) = self
+                .given
+                .iter_mut()
+                .find(|(value, _)| attempt.body.contains(&format!("\"{value}\"")))
+                .expect("what is kept alive was given");
+            let prolonged = after(at, idle(self.accounts[member.account].life)).min(given.last);
+            given.end = given.end.max(Some(prolonged));
+            given.attempt = place;
+            return Arrival::json(200, format!(r#"{{"session":"{value}"}}"#));
+        }
+        let mut value = format!("t{}", attempt.number);
+        let Some(mut life) = life else {
+            let given = Given { end: None, first: place, attempt: place, last: at };
+            self.given.insert(value.clone(), given);
+            return Arrival::json(200, format!(r#"{{"access_token":"{value}"}}"#));
+        };
+        if member.kind == Kind::Repeats {
+            match self.current.get(&member.name) {
+                Some((held, end)) if after(at, life / 10) < *end => {
+                    value.clone_from(held);
+                    let left = end.duration_since(at).as_secs();
+                    life = secs(u64::try_from(left).expect("it hasn't ended"));
+                }
+                _ => {
+                    self.current.insert(member.name.clone(), (value.clone(), after(at, life)));
+                }
+            }
+        }
+        let told = after(at, life);
+        let end = match member.kind {
+            Kind::Session => told.min(after(at, idle(self.accounts[member.account].life))),
+            _ => told,
+        };
+        let before = self.given.get(&value);
+        let first = before.map_or(place, |given| given.first);
+        let end = Some(end).max(before.and_then(|given| given.end));
+        let given = Given { end, first, attempt: place, last: told };
+        self.given.insert(value.clone(), given);
+        let refresh = match member.kind {
+            Kind::Rotating => format!(r#","refresh_token":"r{}""#, attempt.number),
+            _ => String::new(),
+        };
+        let life = life.as_secs();
+        Arrival::json(200, format!(r#"{{"access_token":"{value}","expires_in":{life}{refresh}}}"#))
+    }
+
+    fn broken(&mut self) -> Arrival {
+        match self.dice.below(5) {
+            0 => Arrival::json(200, "<!doctype html><title>Sign in</title>"),
+            1 => Arrival::json(200, r#"{"errors":[{"message":"no"}]}"#),
+            2 => Arrival::status(503),
+            _ => Arrival::status(500),
+        }
+    }
+
+    fn throttle(&mut self, at: Timestamp) -> Arrival {
+        let wait = self.dice.span(secs(1), secs(1_200));
+        self.stay_away(at, wait.max(secs(300)));
+        match self.dice.below(3) {
+            0 => Arrival::status(429),
+            1 => Arrival::status(429).with("retry-after", wait.as_secs().to_string()),
+            _ => Arrival::status(429).with("retry-after", http_date(after(at, wait))),
+        }
+    }
+
+    fn stay_away(&mut self, at: Timestamp, wait: Duration) {
+        self.away_until = self.away_until.max(after(at, wait));
+    }
+}
+
+/// How long a session lives unused whose tokens have this life.
+pub(crate) fn idle(life: Option<Duration>) -> Duration {
+    secs(life.unwrap_or_default().as_secs().div_ceil(3))
+}
+
+fn http_date(at: Timestamp) -> String {
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&at).expect("it is after the year 0")
+}

@@ -1,0 +1,167 @@
+//! What can befall the daemon and its world.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokend_core::{Caller, Cause};
+
+use super::Run;
+use crate::world::caller::secs;
+
+/// How many users report tokens.
+const USERS: u64 = 3;
+
+impl Run {
+    /// Lets something happen.
+    pub(super) fn happen(&mut self) {
+        match self.dice.below(100) {
+            0..35 => self.ask(),
+            35..52 => {
+                let (account, mood) = self.provider.borrow_mut().change();
+                self.note(format_args!("the provider of account {account} is {mood:?}"));
+            }
+            52..60 => self.report(),
+            60..67 => self.force(),
+            67..75 => self.crash_soon(),
+            75..80 => self.reboot(),
+            80..85 => {
+                let sleep = self.dice.span(secs(1), self.scale.max(secs(60)) * 4);
+                self.note(format_args!("the machine sleeps for {sleep:?}"));
+                self.world.suspend(sleep);
+            }
+            85..91 => self.set_clock(),
+            91..95 => {
+                self.world.disk.full = !self.world.disk.full;
+                let full = self.world.disk.full;
+                self.note(format_args!("the disk is full: {full}"));
+            }
+            95..98 => {
+                let millis = |millis| Duration::from_millis(millis);
+                self.world.disk.writes_after = self.dice.span(millis(1), millis(2_000));
+                self.world.disk.answers_after = self.dice.span(millis(1), millis(2_000));
+            }
+            _ => {
+                self.note(format_args!("those who wait give up"));
+                self.waiting.clear();
+            }
+        }
+        self.look();
+    }
+
+    /// Draws a credential.
+    fn member(&mut self) -> usize {
+        let drawn = self.dice.below(self.plan.members.len() as u64);
+        usize::try_from(drawn).expect("there are a few")
+    }
+
+    fn ask(&mut self) {
+        let position = self.member();
+        let life = self.plan.accounts[self.plan.members[position].account].life;
+        let life = life.unwrap_or(secs(60)).as_secs();
+        for _ in 0..=self.dice.below(3) {
+            let wish = self.dice.below(life + life / 5 + 1);
+            let wishes = [None, None, Some(Duration::ZERO), Some(secs(wish))];
+            let min_ttl = self.dice.pick(&wishes);
+            self.acquire(position, min_ttl);
+        }
+    }
+
+    /// A user reports the token that is held, or one of before.
+    fn report(&mut self) {
+        let position = self.member();
+        let name = self.plan.members[position].name.clone();
+        let Some(held) = self.world.slot(&name).and_then(|slot| slot.token_id()) else { return };
+        let before: Vec<_> =
+            self.had.iter().filter(|(of, id)| *of == position && *id != held).collect();
+        let stale = !before.is_empty() && self.dice.percent(40);
+        let token = if stale { self.dice.pick(&before).1 } else { held };
+        let user = u32::try_from(self.dice.below(USERS)).expect("there are a few");
+        let reservations = self.world.wanted.len();
+        let member = self.plan.members[position].clone();
+        if !stale {
+            self.witness.wishes(&member, Cause::Rejected, &self.world);
+        }
+        let ruling = self.world.report(&name, token, user).try_recv();
+        let ruling = ruling.ok().map(|ruling| ruling.expect("the daemon isn't about to end"));
+        self.note(format_args!(
+            "user {user} reports a token of {name}, stale: {stale}; {ruling:?}"
+        ));
+        let from = (Caller(user), stale);
+        self.witness.check_report(&member, from, ruling.as_ref(), reservations, &self.world);
+    }
+
+    /// An operator wants a new token.
+    fn force(&mut self) {
+        let position = self.member();
+        self.force_one(position);
+    }
+
+    pub(super) fn force_one(&mut self, position: usize) {
+        let member = self.plan.members[position].clone();
+        self.note(format_args!("an operator asks {}", member.name));
+        self.witness.wishes(&member, Cause::Forced, &self.world);
+        drop(self.world.refresh(&member.name));
+        self.look();
+    }
+
+    /// Something is begun, and the daemon crashes in the midst of it.
+    fn crash_soon(&mut self) {
+        match self.dice.below(3) {
+            0 => self.ask(),
+            1 => self.force(),
+            _ => {}
+        }
+        self.crash_in = Some(self.dice.below(9));
+    }
+
+    pub(super) fn crash(&mut self) {
+        self.note(format_args!("the daemon crashes"));
+        self.end();
+        if self.dice.percent(30) {
+            let down = self.dice.span(secs(1), self.scale.max(secs(10)));
+            self.world.run_for(down);
+        }
+        self.world.start();
+        self.begin_again();
+    }
+
+    fn reboot(&mut self) {
+        let wrong_by = if self.plan.honest {
+            SignedDuration::ZERO
+        } else {
+            let behind = self.dice.span(secs(1), secs(4 * 3_600));
+            let behind = SignedDuration::try_from(behind).expect("hours");
+            let drawn = self.dice.pick(&[SignedDuration::ZERO, SignedDuration::ZERO, -behind]);
+            drawn.min(self.witness.latitude(&self.plan, &self.world, true))
+        };
+        self.note(format_args!("the machine is booted, its clock is wrong by {wrong_by:?}"));
+        self.end();
+        self.world.reboot(wrong_by);
+        self.begin_again();
+    }
+
+    fn end(&mut self) {
+        self.waiting.clear();
+        self.crash_in = None;
+        self.world.crash();
+    }
+
+    fn begin_again(&mut self) {
+        self.note(format_args!("the daemon is up again"));
+        self.witness.restarted(&self.plan, &self.world);
+        self.look();
+    }
+
+    fn set_clock(&mut self) {
+        if self.plan.honest {
+            return;
+        }
+        let far = self.dice.span(secs(1), secs(4 * 3_600));
+        let far = SignedDuration::try_from(far).expect("hours");
+        let drawn = self.dice.pick(&[SignedDuration::ZERO, far, -far]);
+        let wrong_by = drawn.min(self.witness.latitude(&self.plan, &self.world, false));
+        self.note(format_args!("the clock is set and wrong by {wrong_by:?}"));
+        self.world.set_clock(wrong_by);
+        self.witness.clock_was_set(&self.world);
+    }
+}

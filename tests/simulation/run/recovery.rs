@@ -1,0 +1,104 @@
+//! The end of all trouble: from then on, it takes a stated time until each credential
+//! has a token.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokend_core::{Setback, State, after};
+use tokend_provider::Window;
+
+use super::Run;
+use crate::{
+    plan::Member,
+    world::{caller::secs, provider::Attempt},
+};
+
+/// The longest wait of tokend's own choice is five minutes; an issuance that was under
+/// way goes on for 45 seconds, and another may wait for it.
+const PATIENCE: Duration = Duration::from_secs(12 * 60);
+
+/// A life that is assumed where none is known, and the longest wait where each attempt
+/// counts.
+const ASSUMED_LIFE: Duration = Duration::from_secs(3_600);
+
+impl Run {
+    /// Ends all trouble, and waits until each credential has had a token.
+    pub(super) fn recover(&mut self) {
+        self.note(format_args!("all trouble ends"));
+        self.provider.borrow_mut().recover();
+        self.world.disk.full = false;
+        self.crash_in = None;
+        if !self.plan.honest {
+            let latitude = self.witness.latitude(&self.plan, &self.world, false);
+            self.world.set_clock(latitude.min(SignedDuration::ZERO));
+            self.witness.clock_was_set(&self.world);
+        }
+        for position in 0..self.plan.members.len() {
+            let name = &self.plan.members[position].name;
+            if self.world.look(name).state == State::Refused {
+                self.force_one(position);
+            }
+        }
+        self.well.clear();
+        let begun_at = self.world.truth();
+        let mut without: Vec<usize> = (0..self.plan.members.len()).collect();
+        let longest = without.iter().map(|position| self.patience(*position)).max();
+        let end = after(begun_at, longest.unwrap_or_default());
+        let mut pause = secs(5);
+        while !without.is_empty() && self.world.truth() < end {
+            for position in &without {
+                self.acquire(*position, Some(Duration::ZERO));
+            }
+            self.pass(pause);
+            without.retain(|position| {
+                !self.well.contains(position) && !self.is_forbidden(*position, begun_at)
+            });
+            // The longer it takes, the less a little more matters.
+            pause = pause.mul_f64(1.1).min(secs(600));
+        }
+        for position in without {
+            let name = &self.plan.members[position].name;
+            panic!("{name} has no token, and nothing forbids it");
+        }
+        // Everyone is answered, with a token or not.
+        self.pass(PATIENCE);
+        assert!(self.waiting.is_empty(), "someone waits for ever");
+    }
+
+    /// Returns how long a credential may be without a token from now on.
+    fn patience(&self, position: usize) -> Duration {
+        let account = &self.plan.accounts[self.plan.members[position].account];
+        let away = self.provider.borrow().away_until().duration_since(self.world.truth());
+        let away = Duration::try_from(away).unwrap_or_default().mul_f64(1.1) + secs(30);
+        let scarce = !account.limits.is_empty() || away > secs(30);
+        let rationed = account.life.unwrap_or_default() * 2;
+        let rationed = if scarce { rationed.max(ASSUMED_LIFE) } else { Duration::ZERO };
+        PATIENCE + away + rationed + account.longest_window() + self.witness.disorder()
+    }
+
+    /// Tells whether a credential has no token because others of its account have had,
+    /// since then, what a limit allows to those who are no operators.
+    fn is_forbidden(&mut self, position: usize, since: Timestamp) -> bool {
+        let member = self.plan.members[position].clone();
+        let setback = self.world.look(&member.name).setback;
+        if !matches!(setback, Some((Setback::Budget, _))) {
+            return false;
+        }
+        let account = &self.plan.accounts[member.account];
+        account.limits.iter().any(|limit| {
+            let length = match &limit.window {
+                Window::Sliding(length) => *length,
+                Window::Calendar { .. } => account.longest_window(),
+            };
+            let counts = |attempt: &&Attempt| {
+                let of = |other: &&Member| other.name == attempt.name.as_str();
+                let other = self.plan.members.iter().find(of).expect("no one else asks");
+                other.account == member.account
+                    && attempt.sent_at >= since
+                    && after(attempt.ended_at, length) > self.world.truth()
+            };
+            let count = usize::try_from(limit.count.get()).expect("it is small");
+            self.world.attempts.iter().filter(counts).count() + 1 >= count.max(2)
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! What the wall clock was wrong by, and what it may be wrong by so that the daemon
+//! can still tell.
+
+use std::{collections::VecDeque, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokend_core::after;
+
+use super::Witness;
+use crate::{
+    plan::{Account, Plan},
+    world::{World, provider::What},
+};
+
+/// What the wall clock was wrong by since when, oldest first.
+pub(super) struct Clocks(VecDeque<(Timestamp, SignedDuration)>);
+
+impl Clocks {
+    pub(super) fn new(world: &World) -> Self {
+        Self([(world.truth(), world.machine.wrong_by())].into())
+    }
+
+    pub(super) fn set(&mut self, world: &World) {
+        self.0.push_back((world.truth(), world.machine.wrong_by()));
+    }
+
+    /// Returns the least and the most that the clock was wrong by since then.
+    pub(super) fn since(&self, then: Timestamp) -> (SignedDuration, SignedDuration) {
+        let before = self.0.iter().rev().take_while(|(at, _)| *at > then).count();
+        let first = (self.0.len() - before).saturating_sub(1);
+        let errors = self.0.range(first..).map(|(_, wrong_by)| *wrong_by);
+        let least = errors.clone().min().unwrap_or_default();
+        (least, errors.max().unwrap_or_default())
+    }
+
+    /// Returns the most that the clock has ever been wrong by in one direction and the
+    /// other together.
+    fn range(&self) -> Duration {
+        let errors = self.0.iter().map(|(_, wrong_by)| *wrong_by);
+        let (least, most) = (errors.clone().min(), errors.max());
+        Duration::try_from(most.unwrap_or_default() - least.unwrap_or_default())
+            .expect("the most is no less")
+    }
+
+    /// Returns what the clock was wrong by then.
+    pub(super) fn at(&self, then: Timestamp) -> SignedDuration {
+        let before = self.0.iter().rev().find(|(at, _)| *at <= then);
+        before.map_or(SignedDuration::ZERO, |(_, wrong_by)| *wrong_by)
+    }
+}
+
+impl Witness {
+    /// Returns the most that the clock may be wrong by after a reboot if `rebooted`, or
+    /// else from now on.
+    ///
+    /// A clock that shows more than the time that has passed since an earlier boot
+    /// makes what was sent then seem older than it is, and nobody can tell: what was
+    /// measured in one boot can't be held against another by anything else. Only what
+    /// the provider said of the time helps, if its answer was heard. So the clock isn't
+    /// set ahead of what it was when it was written down what still counts.
+    pub(crate) fn latitude(&self, plan: &Plan, world: &World, rebooted: bool) -> SignedDuration {
+        let mut latitude = SignedDuration::MAX;
+        for attempt in world.attempts.iter().rev() {
+            let member = plan.members.iter().find(|member| member.name == attempt.name.as_str());
+            let Some(account) = member.map(|member| &plan.accounts[member.account]) else {
+                continue;
+            };
+            let this_boot = attempt.sent_at >= world.machine.booted_at();
+            if (this_boot && !rebooted) || !counts(attempt.ended_at, account, world) {
+                continue;
+            }
+            let known = if world.disk.is_settled(attempt.issuance) {
+                let told = account.dated && matches!(attempt.what, Some(What::Answer { .. }));
+                let least = if told { SignedDuration::ZERO } else { SignedDuration::MIN };
+                self.clocks.at(attempt.ended_at).max(least)
+            } else {
+                attempt.wrong_by
+            };
+            latitude = latitude.min(known);
+        }
+        latitude
+    }
+}
+
+impl Witness {
+    /// Returns how much later the daemon can take something for past than it is.
+    pub(crate) fn disorder(&self) -> Duration {
+        self.clocks.range()
+    }
+}
+
+/// Tells whether an issuance that ended then may still count.
+fn counts(ended_at: Timestamp, account: &Account, world: &World) -> bool {
+    const SLACK: Duration = Duration::from_secs(60);
+    after(ended_at, account.longest_window() + SLACK) > world.truth()
+}

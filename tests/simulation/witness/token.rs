@@ -1,0 +1,137 @@
+//! Holds what callers see against what is stored and against how long it lives.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
+use tokend::{credential::Grant, published::Published};
+use tokend_core::{DEFAULT_MIN_TTL, Token, after};
+
+use super::Witness;
+use crate::{
+    plan::{Kind, Member},
+    story::Story,
+    world::{
+        World,
+        provider::{Attempt, What},
+    },
+};
+
+/// Times of tokens are told in seconds, or stored in milliseconds.
+const ROUNDING: Duration = Duration::from_secs(1);
+
+impl Witness {
+    /// Checks what callers would see.
+    pub(super) fn check_published(&mut self, member: &Member, world: &World, story: &mut Story) {
+        let Some(slot) = world.slot(&member.name) else { return };
+        let acknowledged = world.disk.acknowledged(member.id);
+        let published = slot.token_id();
+        let stored = acknowledged.map(|token| token.id);
+        let Some(token) = acknowledged.filter(|_| published == stored) else {
+            // One that ended before it was stored replaces none.
+            let late = acknowledged.is_some_and(|token| token.is_expired(world.now()));
+            assert!(published == stored || late, "{}: it isn't what is stored", member.name);
+            return;
+        };
+        if self.published.insert(member.name.clone(), token.id) != Some(token.id) {
+            let value = value(token);
+            story.note(world.truth(), format_args!("{} has {value}", member.name));
+        }
+        if self.may_be_dead(member, world).is_some() {
+            return;
+        }
+        // It is served until its end, unless a clock that was set hides that.
+        let (least, most) = self.errors(token, world);
+        let (Some(end), Some(left)) = (token.expires_at, slot.remaining(world.now())) else {
+            return;
+        };
+        let hidden = Duration::try_from(most - least).expect("the most is no less");
+        let end = end.checked_sub(most).expect("it is within the calendar");
+        let least = until(world.truth(), end).saturating_sub(hidden + ROUNDING);
+        assert!(left >= least, "{}: {left:?} are left of {least:?}", member.name);
+    }
+
+    /// Checks that one has to wait who asked for this life: what is published doesn't
+    /// do.
+    pub(crate) fn check_wait(&self, member: &Member, min_ttl: Option<Duration>, world: &World) {
+        let (Some(slot), Some(token)) =
+            (world.slot(&member.name), world.disk.acknowledged(member.id))
+        else {
+            return;
+        };
+        if slot.token_id() != Some(token.id) {
+            return;
+        }
+        let default = token.life().map_or(DEFAULT_MIN_TTL, |life| DEFAULT_MIN_TTL.min(life / 10));
+        let least = min_ttl.unwrap_or(default);
+        let left = slot.remaining(world.now());
+        let does = left.is_none_or(|left| !left.is_zero() && left >= least);
+        assert!(!does, "{} has {left:?} for one who asks for {least:?}", member.name);
+    }
+
+    /// Checks a token that a caller got who asked for this life.
+    pub(crate) fn check_served(
+        &self,
+        member: &Member,
+        min_ttl: Option<Duration>,
+        published: &Published,
+        world: &World,
+    ) {
+        let token = published.token();
+        let (name, value, now) = (&member.name, value(token), world.truth());
+        let stored = world.disk.acknowledged(member.id).map(|token| token.id);
+        assert_eq!(Some(token.id), stored, "{name} got what isn't stored");
+        let given = self.provider.borrow().given(value).clone();
+        if let Some(lost) = self.may_be_dead(member, world) {
+            assert!(given.attempt > lost, "{name} got {value}, which another has ended");
+        }
+        let Some(end) = given.end else { return };
+        let end =
+            end.checked_add(self.benefit(member, token, world)).expect("it is within the calendar");
+        let asked = after(now, min_ttl.unwrap_or_default());
+        assert!(now < end && asked <= end, "{name} got {value}, which ends at {end}, at {now}");
+    }
+
+    /// Returns by how much the daemon can be wrong about a token's end that it found
+    /// in the store: by as much as the clock was ahead when the token came.
+    fn benefit(&self, member: &Member, token: &Token<Grant>, world: &World) -> SignedDuration {
+        if self.loaded.get(&member.name) != Some(&token.id) {
+            return SignedDuration::ZERO;
+        }
+        let (_, most) = self.errors(token, world);
+        (most - self.clocks.at(self.began_at)).max(SignedDuration::ZERO)
+    }
+
+    /// Returns the least and the most that the clock was wrong by since a token came.
+    pub(super) fn errors(
+        &self,
+        token: &Token<Grant>,
+        world: &World,
+    ) -> (SignedDuration, SignedDuration) {
+        let first = self.provider.borrow().given(value(token)).first;
+        self.clocks.since(world.attempts[first].sent_at)
+    }
+
+    /// Returns the attempt that may have ended the token that is held, if the daemon
+    /// knows that.
+    pub(super) fn may_be_dead(&self, member: &Member, world: &World) -> Option<usize> {
+        if member.kind != Kind::EndsOld {
+            return None;
+        }
+        let lost = |attempt: &Attempt| {
+            attempt.name.as_str() == member.name
+                && attempt.heard
+                && matches!(attempt.what, Some(What::Lost))
+        };
+        let lost = world.attempts[self.first_attempt..].iter().rposition(lost)?;
+        Some(self.first_attempt + lost)
+    }
+}
+
+pub(super) fn value(token: &Token<Grant>) -> &str {
+    token.payload.value.expose_secret()
+}
+
+pub(super) fn until(now: Timestamp, end: Timestamp) -> Duration {
+    Duration::try_from(end.duration_since(now)).unwrap_or_default()
+}
