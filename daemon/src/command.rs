@@ -1,5 +1,7 @@
 //! What `tokend` does when it is called: the daemon, `init`, `dev`.
 
+mod simulate;
+
 use std::{
     error::Error,
     ffi::OsString,
@@ -19,6 +21,8 @@ use tokend::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+use self::simulate::Simulate;
 
 /// Keeps API tokens fresh and serves them to the programs of this machine.
 ///
@@ -52,6 +56,8 @@ enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Try out how refreshes do within limits and through outages, for a year in seconds
+    Simulate(Simulate),
     /// Run a daemon with a demo provider in a temporary directory, to try things
     Dev {
         /// A command to run beside it; tokend ends with its exit code
@@ -71,6 +77,7 @@ pub(crate) fn run() -> ExitCode {
         None => serve(file),
         Some(Command::Init { user }) => make_store(file, user.as_deref()),
         Some(Command::Check { files }) => Ok(check(&files)),
+        Some(Command::Simulate(simulate)) => simulate.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Dev { .. }) if file.is_some() => {
             Err("dev brings its own configuration; leave --config out".into())
         }

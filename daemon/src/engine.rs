@@ -19,7 +19,7 @@ mod snapshot;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -34,6 +34,7 @@ use tracing::{debug, info, warn};
 use self::{account::Accounts, change::Pending, dance::Dance, ledger::Look};
 pub use self::{
     command::{Author, Change, Command, NewCredential, Refused, Rejection, Reply},
+    dance::limit,
     error::Error,
     ledger::{AccountBudget, Issuance},
     rejection::LONGEST_REPORT,
@@ -349,11 +350,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         slot
     }
 
-    /// Drops what `take_up` took up.
-    fn put_down(&mut self, name: &Name) {
-        self.leave_account(name);
+    /// Drops what `take_up` took up, and returns who shared its account.
+    fn put_down(&mut self, name: &Name) -> BTreeSet<Name> {
+        let sharers = self.leave_account(name);
         self.entries.remove(name);
         self.slots.remove(name);
+        sharers
     }
 
     /// Returns what is settled for a credential.

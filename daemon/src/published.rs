@@ -60,6 +60,8 @@ pub struct Presentation {
     pub hosts: Vec<String>,
     /// How the API says that it refuses it.
     pub rejection: Rejection,
+    /// Whether it is replaced ahead of its end.
+    pub is_refreshed: bool,
 }
 
 impl Callers for Slots {
@@ -237,7 +239,7 @@ impl AsRef<[u8]> for Wiped {
 }
 
 fn message(token: &Token<Grant>, presentation: Presentation) -> v1::Token {
-    let Presentation { placements, hosts, rejection } = presentation;
+    let Presentation { placements, hosts, rejection, is_refreshed } = presentation;
     let grant = &token.payload;
     let extras = grant.extras.iter();
     v1::Token {
@@ -246,7 +248,7 @@ fn message(token: &Token<Grant>, presentation: Presentation) -> v1::Token {
         token_type: grant.token_type.clone().unwrap_or_default(),
         issue_time: Some(timestamp(token.issued_at)),
         expire_time: token.expires_at.map(timestamp),
-        refresh_time: token.refresh_at.map(timestamp),
+        refresh_time: token.refresh_at.filter(|_| is_refreshed).map(timestamp),
         extras: extras.map(|(k, v)| (k.clone(), v.expose_secret().to_owned())).collect(),
         placements: placements.into_iter().map(placement).collect(),
         hosts,
@@ -311,6 +313,7 @@ mod tests {
             placements: vec![placement],
             hosts: vec!["a.example".to_owned()],
             rejection: Rejection::default(),
+            is_refreshed: true,
         };
         Published::new(Arc::new(token), presentation)
     }

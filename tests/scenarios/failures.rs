@@ -126,3 +126,31 @@ fn a_page_for_people_replaces_no_token() {
     let told = world.get("api").unwrap_err();
     assert!(matches!(told, Error::Refused(Refusal::Unavailable { .. })), "{told}");
 }
+
+#[test]
+fn where_a_limit_refills_in_minutes_the_end_of_a_long_outage_is_noticed_in_minutes() {
+    let (begin, end) = (after(start(), HOUR), after(start(), 3 * DAY));
+    let mut issue = issuing(86_400);
+    let mut world = World::new(move |attempt| {
+        let out_of_order = (begin..end).contains(&attempt.sent_at);
+        if out_of_order { Arrival::status(500) } else { issue(attempt) }
+    });
+    world.add(NewCredential { limits: limits(&["10/1h"]), ..credential("api") });
+    world.run_for(3 * DAY + 15 * MINUTE);
+    read(&mut world, "api", 86_400);
+    assert!(most_within(HOUR, &world) <= 9);
+}
+
+#[test]
+fn a_provider_that_once_wanted_fewer_requests_is_asked_soon_after_a_later_outage() {
+    let (begin, end) = (after(start(), 2 * HOUR), after(start(), 20 * HOUR));
+    let mut issue = issuing(12 * 3_600);
+    let mut world = World::new(move |attempt| match attempt.number {
+        1 => Arrival::status(429).with("retry-after", "5"),
+        _ if (begin..end).contains(&attempt.sent_at) => Arrival::status(500),
+        _ => issue(attempt),
+    });
+    world.add(credential("api"));
+    world.run_for(20 * HOUR + 5 * MINUTE);
+    read(&mut world, "api", 12 * 3_600);
+}

@@ -19,14 +19,18 @@ impl Dice {
         u64::from_be_bytes(bytes) % end
     }
 
+    /// Draws a place among so many.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("it is below a usize")
+    }
+
     /// Tells whether something happens that happens so often in a hundred times.
     pub(crate) fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
 
     pub(crate) fn pick<T: Copy>(&mut self, all: &[T]) -> T {
-        let index = usize::try_from(self.below(all.len() as u64)).expect("it is below a usize");
-        all[index]
+        all[self.index(all.len())]
     }
 
     /// Draws a time between two, where each order of magnitude is as likely.

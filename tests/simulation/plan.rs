@@ -9,7 +9,10 @@ use tokend_provider::{Limit, Window};
 
 use crate::{
     dice::Dice,
-    world::caller::{credential, limits, secs},
+    world::{
+        caller::{credential, limits, secs},
+        provider::Attempt,
+    },
 };
 
 /// What a seed decides.
@@ -34,6 +37,8 @@ pub(crate) struct Account {
 /// A credential.
 #[derive(Clone)]
 pub(crate) struct Member {
+    /// Its place among the members.
+    pub(crate) place: usize,
     pub(crate) name: String,
     /// Where its rows are, once it is stored.
     pub(crate) id: CredentialId,
@@ -102,12 +107,13 @@ impl Plan {
         let accounts: Vec<Account> =
             (0..=dice.below(2)).map(|_| Account::draw(honest, dice)).collect();
         // Now and then there are more than may ask a provider at a time.
-        let many = if dice.percent(5) { 10 + dice.below(4) } else { 1 + dice.below(4) };
-        let member = |number: u64, dice: &mut Dice| {
-            let account = usize::try_from(dice.below(accounts.len() as u64)).expect("one of two");
+        let many = if dice.percent(5) { 10 + dice.index(4) } else { 1 + dice.index(4) };
+        let member = |number: usize, dice: &mut Dice| {
+            let account = dice.index(accounts.len());
             // What lives for seconds can't be told apart by a part of that.
             let long = accounts[account].life.is_some_and(|life| life >= secs(20));
             Member {
+                place: number,
                 name: format!("c{number}"),
                 id: CredentialId([0; 16]),
                 account,
@@ -122,6 +128,12 @@ impl Plan {
         };
         let members = (0..many).map(|number| member(number, dice)).collect();
         Self { accounts, members, honest }
+    }
+
+    /// Returns whose request an attempt is.
+    pub(crate) fn owner(&self, attempt: &Attempt) -> &Member {
+        let place = attempt.name.as_str()[1..].parse::<usize>().expect("a number is its name");
+        &self.members[place]
     }
 
     /// Returns the longest time that is worth to let pass between two happenings.

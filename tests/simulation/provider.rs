@@ -87,7 +87,7 @@ impl Provider {
 
     /// Changes the mood of one account, and returns which and to what.
     pub(crate) fn change(&mut self) -> (usize, Mood) {
-        let account = usize::try_from(self.dice.below(self.moods.len() as u64)).expect("few");
+        let account = self.dice.index(self.moods.len());
         self.moods[account] = self.dice.pick(&MOODS);
         (account, self.moods[account])
     }
@@ -158,11 +158,8 @@ impl Provider {
         let at = attempt.sent_at;
         let place = attempt.number - 1;
         if attempt.operation == Operation::KeepAlive {
-            let (value, given) = self
-                .given
-                .iter_mut()
-                .find(|(value, _)| attempt.body.contains(&format!("\"{value}\"")))
-                .expect("what is kept alive was given");
+            let value = attempt.body.split('"').nth(3).expect("the session is named");
+            let given = self.given.get_mut(value).expect("what is kept alive was given");
             let prolonged = after(at, idle(self.accounts[member.account].life)).min(given.last);
             given.end = given.end.max(Some(prolonged));
             given.attempt = place;

@@ -29,18 +29,39 @@ pub struct Quota {
     pub reset_after: Duration,
 }
 
+/// What a provider said with one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// What.
+    pub quota: Quota,
+    /// When.
+    pub at: Stamp,
+    /// Whether a token has been issued since, so that something was left after all.
+    pub disproved: bool,
+}
+
 /// What is known of the limits of one account at a provider.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget<'a> {
     /// The limits that are known beforehand.
     pub limits: &'a [Limit],
-    /// What the provider has said, and when.
-    pub quotas: &'a [(Quota, Stamp)],
+    /// What the provider has said.
+    pub quotas: &'a [Told],
     /// The issuances that count, in any order. Those older than the longest
-    /// window may be left out.
-    pub spent: &'a [Stamp],
+    /// window may be left out; some more of them help to plan.
+    pub spent: &'a [Spent],
     /// How many credentials share the limits.
     pub sharers: u32,
+}
+
+/// An issuance that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// When.
+    pub at: Stamp,
+    /// Whether it replaced a token that had ended or was about to. The others are
+    /// unforeseen.
+    pub planned: bool,
 }
 
 /// What the limits allow to whom an issuance has been granted.
@@ -60,6 +81,13 @@ const CAUTION: u32 = 24;
 
 /// .. but no longer than a day.
 const LONGEST_CAUTION: Duration = Duration::from_secs(24 * 3_600);
+
+/// What a provider says is believed for this long: a header can be wrong, and who asks
+/// once a day learns whether it still holds.
+const LONGEST_TRUST: Duration = Duration::from_secs(24 * 3_600);
+
+/// Over so many windows it is watched how many issuances are unforeseen.
+const WATCHED: u32 = 8;
 
 impl Budget<'_> {
     /// Grants one more issuance of this cause at `now` if that keeps all limits
@@ -84,8 +112,8 @@ impl Budget<'_> {
     /// Returns how many issuances of this cause all limits allow now beside one.
     fn room(&self, cause: Cause, now: &Stamp) -> u32 {
         let stated = self.limits.iter().map(|limit| limit.room(self.spent, cause, now));
-        let told = self.quotas.iter().filter_map(|(quota, at)| {
-            let (all, spent, left) = self.told_of(quota, at, now);
+        let told = self.quotas.iter().filter_map(|told| {
+            let (all, spent, left) = self.told_of(told, now);
             (!left.is_zero()).then(|| share(all, cause).saturating_sub(spent))
         });
         stated.chain(told).min().map_or(u32::MAX, |room| room.saturating_sub(1))
@@ -94,37 +122,43 @@ impl Budget<'_> {
     /// Returns the time between refreshes of one credential that all limits allow
     /// all along.
     fn pace(&self, now: &Stamp) -> Option<Duration> {
-        let stated = self.limits.iter().map(Limit::pace);
+        let stated = self.limits.iter().map(|limit| limit.pace(self.spent, now));
         let told = self.quotas.iter().filter_map(|quota| self.quota_pace(quota, now));
         let pace = stated.chain(told).max()?;
         Some(pace.saturating_mul(self.sharers.max(1)))
     }
 
-    fn quota_pace(&self, (quota, at): &(Quota, Stamp), now: &Stamp) -> Option<Duration> {
+    fn quota_pace(&self, told: &Told, now: &Stamp) -> Option<Duration> {
+        let Told { quota, at, .. } = told;
         let age = at.elapsed(now).unwrap_or_default();
         let told_to_wait = quota.limit.is_none() && quota.remaining == 0;
         if told_to_wait && age < quota.reset_after.saturating_mul(CAUTION).min(LONGEST_CAUTION) {
             return Some(Duration::MAX);
         }
-        let (all, spent, left) = self.told_of(quota, at, now);
+        let (all, spent, left) = self.told_of(told, now);
         (!left.is_zero()).then(|| left / share(all, Cause::Aging).saturating_sub(spent).max(1))
     }
 
     /// Returns how many issuances a quota is about, how many of them are spent, and
     /// how long it holds.
-    fn told_of(&self, quota: &Quota, at: &Stamp, now: &Stamp) -> (u32, u32, Duration) {
+    fn told_of(&self, told: &Told, now: &Stamp) -> (u32, u32, Duration) {
+        let Told { quota, at, disproved } = told;
         let all = quota.all();
+        if *disproved && quota.remaining == 0 {
+            return (all, 0, Duration::ZERO);
+        }
         let spent = all.saturating_sub(quota.remaining).saturating_add(self.since(at, now));
-        (all, spent, quota.reset_after.saturating_sub(at.elapsed(now).unwrap_or_default()))
+        let holds = quota.reset_after.min(LONGEST_TRUST);
+        (all, spent, holds.saturating_sub(at.elapsed(now).unwrap_or_default()))
     }
 
     /// Returns how long a quota keeps an issuance from being made.
     ///
     /// An operator isn't kept: it is the provider's to refuse, and what a header
     /// says can be wrong.
-    fn quota_wait(&self, (quota, at): &(Quota, Stamp), cause: Cause, now: &Stamp) -> Duration {
-        let (all, spent, left) = self.told_of(quota, at, now);
-        let exhausted = quota.remaining == 0 || spent >= share(all, cause);
+    fn quota_wait(&self, told: &Told, cause: Cause, now: &Stamp) -> Duration {
+        let (all, spent, left) = self.told_of(told, now);
+        let exhausted = told.quota.remaining == 0 || spent >= share(all, cause);
         if exhausted && cause != Cause::Forced { left } else { Duration::ZERO }
     }
 
@@ -132,20 +166,44 @@ impl Budget<'_> {
     /// belonged to.
     fn since(&self, at: &Stamp, now: &Stamp) -> u32 {
         let age = at.elapsed(now).unwrap_or_default();
-        let younger = |stamp: &&Stamp| stamp.elapsed(now).is_none_or(|elapsed| elapsed < age);
+        let younger = |spent: &&Spent| spent.at.elapsed(now).is_none_or(|elapsed| elapsed < age);
         u32::try_from(self.spent.iter().filter(younger).count()).unwrap_or(u32::MAX)
     }
 }
 
 impl Limit {
-    /// Returns the time between refreshes that the limit allows all along.
-    fn pace(&self) -> Duration {
-        self.window.length() / share(self.count.get(), Cause::Aging)
+    /// Returns the time between refreshes that the limit allows all along, beside what
+    /// nobody foresees; if that may take up all of it, a time in which some is left.
+    fn pace(&self, spent: &[Spent], now: &Stamp) -> Duration {
+        let all = share(self.count.get(), Cause::Aging);
+        let unforeseen = self.unforeseen(all, spent, now);
+        match all.saturating_sub(unforeseen) {
+            0 => self.window.length().saturating_mul(unforeseen.saturating_add(1)) / all,
+            free => self.window.length() / free,
+        }
+    }
+
+    /// Returns how many of `all` to leave alone in each window for issuances that no
+    /// one plans: tokens that an API refuses, callers' and operators' wishes.
+    ///
+    /// If they come by chance, so many that they vary by the root of what there is. A
+    /// limit that has been watched for long without any needs nothing of the kind.
+    fn unforeseen(&self, all: u32, spent: &[Spent], now: &Stamp) -> u32 {
+        let ages = spent.iter().filter_map(|spent| Some((spent.at.elapsed(now)?, spent.planned)));
+        let watched = self.window.length().saturating_mul(WATCHED);
+        let known = ages.clone().any(|(age, _)| age >= watched);
+        let unplanned = ages.filter(|(age, planned)| *age < watched && !planned).count();
+        let unplanned = u32::try_from(unplanned).unwrap_or(u32::MAX);
+        if known && unplanned == 0 {
+            return 0;
+        }
+        let by_chance = all.isqrt() + u32::from(all.isqrt().pow(2) < all);
+        by_chance.max(unplanned.div_ceil(WATCHED).saturating_add(1))
     }
 
     /// Returns how long it takes until one more issuance of this cause keeps the
     /// limit.
-    fn wait(&self, spent: &[Stamp], cause: Cause, now: &Stamp) -> Duration {
+    fn wait(&self, spent: &[Spent], cause: Cause, now: &Stamp) -> Duration {
         let mut holds: Vec<Duration> = self.holding(spent, now).collect();
         holds.sort_unstable_by(|a, b| b.cmp(a));
         // As many as leave room for one more have to leave the window first.
@@ -153,14 +211,14 @@ impl Limit {
         holds.get(room).copied().unwrap_or_default()
     }
 
-    fn room(&self, spent: &[Stamp], cause: Cause, now: &Stamp) -> u32 {
+    fn room(&self, spent: &[Spent], cause: Cause, now: &Stamp) -> u32 {
         let used = self.holding(spent, now).count();
         share(self.count.get(), cause).saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
     }
 
     /// Returns how long each issuance that counts goes on counting.
-    fn holding(&self, spent: &[Stamp], now: &Stamp) -> impl Iterator<Item = Duration> {
-        let holds = spent.iter().map(|stamp| self.window.holds(stamp, now));
+    fn holding(&self, spent: &[Spent], now: &Stamp) -> impl Iterator<Item = Duration> {
+        let holds = spent.iter().map(|spent| self.window.holds(&spent.at, now));
         holds.filter(|left| !left.is_zero())
     }
 }

@@ -24,7 +24,7 @@ pub use self::{
 };
 use crate::{
     Allowance, BootTime, Demand, IssuanceId, Moment, Policy, Random, Refusal, Setback, Terms,
-    Token, Verdict, failure::LONGEST_WAIT, schedule::brief,
+    Token, TokenId, Verdict, failure::LONGEST_WAIT, schedule::brief,
 };
 
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Credential<P> {
     store_failures: u32,
     setback: Option<(Setback, Timestamp)>,
     rejections: Rejections,
+    /// The token for whose refusal by an API another is to come.
+    refused: Option<TokenId>,
 }
 
 /// What is under way. Whether a usable token is held is another question: any
@@ -149,6 +151,7 @@ impl<P: Clone> Credential<P> {
             store_failures: 0,
             setback: None,
             rejections: Rejections::default(),
+            refused: None,
         };
         if let Some((failure, at, ago)) = history.last_failure {
             let consecutive = credential.consecutive_failures;
@@ -279,11 +282,15 @@ impl<P: Clone> Credential<P> {
         }
     }
 
-    /// Other terms hold from now on; what is under way goes on.
+    /// Other terms or limits hold from now on; what is under way goes on.
     fn settled(&mut self, terms: Terms) {
         self.terms = terms;
-        if let Activity::Resting(next) = &mut self.activity {
-            *next = Next::Due;
+        let limited = matches!(self.setback, Some((Setback::Budget, _)));
+        match &mut self.activity {
+            Activity::Resting(next) => *next = Next::Due,
+            // The limits may be others now.
+            Activity::Waiting { .. } if limited => self.activity = Activity::Resting(Next::Due),
+            _ => {}
         }
     }
 
@@ -296,6 +303,7 @@ impl<P: Clone> Credential<P> {
         });
         match other {
             Cause::Aging | Cause::MinTtl if !lasts => Cause::Absent,
+            Cause::Aging | Cause::MinTtl if self.is_refused() => Cause::Rejected,
             other => other,
         }
     }
@@ -311,12 +319,18 @@ impl<P: Clone> Credential<P> {
 
     /// Tells whether there is no usable token, or one that is to be replaced.
     fn is_token_due(&self, now: Moment) -> bool {
-        self.usable(now).is_none_or(|token| token.is_due(now))
+        self.is_refused() || self.usable(now).is_none_or(|token| token.is_due(now))
+    }
+
+    /// Tells whether an API refused the token that is held.
+    fn is_refused(&self) -> bool {
+        self.refused.is_some() && self.refused == self.token.as_ref().map(|token| token.id)
     }
 
     /// Tells whether callers use the credential, so that a token is to be at hand.
     fn is_used(&self, turn: &Turn<'_, P>) -> bool {
         match self.terms.policy {
+            _ if self.is_refused() => true,
             Policy::Always => true,
             Policy::OnDemand => false,
             Policy::Used => {

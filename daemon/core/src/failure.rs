@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Quota, Random};
+use crate::{Quota, Random, token::longest_min_ttl};
 
 /// An issuance that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,10 @@ pub enum Refusal {
         message: String,
     },
     /// This provider's tokens don't live as long as was asked for.
-    #[error("min_ttl can't be met: a token of this provider has {} s to live", .life.as_secs())]
+    #[error(
+        "min_ttl can't be met: a token of this provider has {} s to live, of which at most {} s can \
+         be asked for", .life.as_secs(), longest_min_ttl(*.life).as_secs()
+    )]
     MinTtlUnsatisfiable {
         /// How long a token lives, or the life that a new one had left.
         life: Duration,
@@ -168,7 +171,7 @@ impl Failure {
         let bound = (base * (1 << doublings)).min(longest);
         let fraction = random.fraction();
         let drawn = LEAST_WAIT + bound.mul_f64(fraction);
-        let demanded = self.retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        let demanded = self.demanded().unwrap_or_default();
         let jitter = demanded.mul_f64(DEMAND_JITTER).min(LONGEST_DEMAND_JITTER);
         drawn.max(demanded + jitter.mul_f64(fraction))
     }
@@ -176,9 +179,16 @@ impl Failure {
     /// Returns what the failure tells of the provider's limits: whoever is told
     /// to wait has none left until then, and with it everyone of the same account.
     pub fn quota(&self) -> Option<Quota> {
-        let limited = self.verdict == Verdict::Limited;
-        let reset_after = self.retry_after.unwrap_or(LIMITED_BASE).min(LONGEST_RETRY_AFTER);
-        limited.then_some(Quota { limit: None, remaining: 0, reset_after })
+        let reset_after = self.demanded().filter(|_| self.verdict == Verdict::Limited)?;
+        Some(Quota { limit: None, remaining: 0, reset_after })
+    }
+
+    /// Returns how long the provider wants to be left alone. One that wants fewer
+    /// requests but doesn't say for how long is taken to mean a minute.
+    fn demanded(&self) -> Option<Duration> {
+        let said = self.retry_after.filter(|wait| !wait.is_zero());
+        let meant = (self.verdict == Verdict::Limited).then_some(LIMITED_BASE);
+        said.or(meant).map(|wait| wait.min(LONGEST_RETRY_AFTER))
     }
 }
 
@@ -206,7 +216,7 @@ mod tests {
             .map(|consecutive| longest(Verdict::Transient, *consecutive))
             .collect();
         assert_eq!(bounds, [2, 4, 8, 16, 256, 300, 300, 300]);
-        assert_eq!(longest(Verdict::Limited, 1), 60);
+        assert_eq!(longest(Verdict::Limited, 1), 65);
     }
 
     #[test]

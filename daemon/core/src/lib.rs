@@ -37,7 +37,7 @@ mod time;
 mod token;
 mod window;
 
-pub use budget::{Allowance, Bound, Budget, Limit, Quota, Usage};
+pub use budget::{Allowance, Bound, Budget, Limit, Quota, Spent, Told, Usage};
 pub use credential::{
     Caller, Cause, Effect, Fate, History, Input, Operation, Receipt, Report, Reports, Ruling,
     State, View, Waiter, WaiterId,

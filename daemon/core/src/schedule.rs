@@ -13,11 +13,16 @@ const SHORT_LIFE: Duration = Duration::from_secs(2 * 3_600);
 /// tenths of the life goes unnoticed, for 1.8 tokens in each life.
 const LEAD_SHARE: f64 = 0.4;
 
-/// The share that lives beyond a short one add to its lead where no limit is
-/// known: a day's token is replaced three hours before its end, since each asks
-/// more of a provider than it may bear. Where limits are known and leave room,
-/// long lives have the whole lead.
+/// The share that lives beyond a short one add to its lead: a day's token is replaced
+/// three hours before its end, since no one knows how much the provider bears.
 const LONG_LEAD_SHARE: f64 = 0.1;
+
+/// Where limits are known and leave room, a token is replaced at this share of its
+/// life, whatever the life: earlier would spend much for little ..
+const ROOM_AGE: f64 = 0.35;
+
+/// .. or later at random by up to this share of the life.
+const ROOM_JITTER: f64 = 0.1;
 
 /// The least lead, if the life is long enough: some seconds of slack are too
 /// little for a slow provider and its retries.
@@ -76,11 +81,14 @@ impl Circumstances {
     ) -> Option<Timestamp> {
         let end = lifetime.end(issued_at)?;
         let life = Duration::try_from(end.duration_since(issued_at)).unwrap_or_default();
-        let lead = self.lead(life);
-        let ahead = lead.mul_f64(MARGIN_SHARE + JITTER_SHARE * random.fraction());
-        let early = life.saturating_sub(lead).saturating_sub(ahead);
         let late = life.saturating_sub(self.slack(life));
-        let mut due = early.max(self.pace.unwrap_or_default());
+        let mut due = match self.pace {
+            None => self.early(life, random),
+            Some(pace) => {
+                let age = life.mul_f64(ROOM_AGE + ROOM_JITTER * random.fraction());
+                age.min(late).max(pace)
+            }
+        };
         if let Some(same_until) = self.same_token_until {
             due = due.max(life.saturating_sub(same_until));
         }
@@ -91,11 +99,13 @@ impl Circumstances {
         Some(after(issued_at, due.min(life.saturating_sub(brief(life, self.latency)))))
     }
 
-    fn lead(&self, life: Duration) -> Duration {
-        let long_share = if self.pace.is_some() { LEAD_SHARE } else { LONG_LEAD_SHARE };
+    /// Returns how old a token becomes where no limit is known.
+    fn early(&self, life: Duration, random: &mut impl Random) -> Duration {
         let short = life.min(SHORT_LIFE).mul_f64(LEAD_SHARE);
-        let long = life.saturating_sub(SHORT_LIFE).mul_f64(long_share);
-        (short + long).max(self.slack(life))
+        let long = life.saturating_sub(SHORT_LIFE).mul_f64(LONG_LEAD_SHARE);
+        let lead = (short + long).max(self.slack(life));
+        let ahead = lead.mul_f64(MARGIN_SHARE + JITTER_SHARE * random.fraction());
+        life.saturating_sub(lead).saturating_sub(ahead)
     }
 
     fn slack(&self, life: Duration) -> Duration {
@@ -162,14 +172,18 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_leave_room_give_long_lives_the_whole_lead() {
-        assert_eq!(due_after(paced(3_600), DAY, 0), 50_112);
+    fn where_limits_leave_room_tokens_are_replaced_earlier_however_long_they_live() {
+        for (life, least, most) in [(3_600, 1_260, 1_620), (DAY, 30_240, 38_880)] {
+            let due = |draw| due_after(paced(60), life, draw);
+            assert_eq!(due(0), least);
+            assert!((most - most / 100..=most).contains(&due(0xff)), "{}", due(0xff));
+        }
     }
 
     #[test]
     fn near_a_limit_refreshes_are_late_and_beyond_it_they_are_last() {
         for (pace, due) in
-            [(0, 1_800), (1_800, 1_800), (3_000, 3_000), (3_590, 3_590), (4_800, 3_598)]
+            [(0, 1_619), (1_800, 1_800), (3_000, 3_000), (3_590, 3_590), (4_800, 3_598)]
         {
             assert_eq!(due_after(paced(pace), 3_600, 0xff), due, "{pace}");
         }

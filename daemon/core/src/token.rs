@@ -14,6 +14,12 @@ pub const DEFAULT_MIN_TTL: Duration = Duration::from_secs(30);
 /// Clocks that are this far apart are still taken to agree.
 const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
 
+/// Returns the longest life that callers can ask for if tokens live for `life`: nine
+/// tenths of it.
+pub(crate) fn longest_min_ttl(life: Duration) -> Duration {
+    life * 9 / 10
+}
+
 /// A token: its life, and a payload that the core doesn't look into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token<P> {
@@ -79,9 +85,6 @@ impl Session {
 }
 
 impl<P> Token<P> {
-    /// Tokens are asked for at most this share of their life.
-    const MAX_MIN_TTL: f64 = 0.9;
-
     /// Returns the whole life that the token had when it was issued; `None` if
     /// it never ends.
     pub fn life(&self) -> Option<Duration> {
@@ -94,11 +97,16 @@ impl<P> Token<P> {
     /// a wall clock that is set back prolongs no token. One that was wrong when
     /// the token came can't make its life seem longer than it was.
     pub fn remaining(&self, now: Moment) -> Option<Duration> {
-        let end = self.expires_at?;
-        let by_wall = between(now.wall, end);
+        self.expires_at.map(|end| self.left(end, now))
+    }
+
+    /// Returns the time that is left at `now` until `at`, by whichever clock leaves
+    /// less.
+    pub(crate) fn left(&self, at: Timestamp, now: Moment) -> Duration {
+        let by_wall = between(now.wall, at);
         let by_boot =
-            self.taken_up.map(|up| self.until(up, end).saturating_sub(up.boot.until(now.boot)));
-        Some(by_boot.map_or(by_wall, |by_boot| by_boot.min(by_wall)))
+            self.taken_up.map(|up| self.until(up, at).saturating_sub(up.boot.until(now.boot)));
+        by_boot.map_or(by_wall, |by_boot| by_boot.min(by_wall))
     }
 
     /// Tells whether the token has expired at `now`.
@@ -125,10 +133,10 @@ impl<P> Token<P> {
         self.due().is_some_and(|(wall, boot)| wall <= now.wall || boot <= now.boot)
     }
 
-    /// Returns the time from when the token was taken up until `at`, which can't
-    /// be longer than its life.
+    /// Returns the time from when the token was taken up until `at`, which can't be
+    /// longer than from its issuance.
     fn until(&self, up: Moment, at: Timestamp) -> Duration {
-        between(up.wall, at).min(self.life().unwrap_or(Duration::MAX))
+        between(up.wall, at).min(between(self.issued_at, at))
     }
 
     /// Tells whether the token hasn't expired and has a life of at least
@@ -145,7 +153,7 @@ impl<P> Token<P> {
     /// issuance for nearly every call.
     pub fn never_satisfies(&self, min_ttl: Option<Duration>) -> bool {
         match (self.life(), min_ttl) {
-            (Some(life), Some(least)) => least > life.mul_f64(Self::MAX_MIN_TTL),
+            (Some(life), Some(least)) => least > longest_min_ttl(life),
             _ => false,
         }
     }

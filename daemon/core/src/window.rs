@@ -67,15 +67,16 @@ impl Window {
                 let Some(elapsed) = elapsed else {
                     return period.left(wall, zone);
                 };
-                let by_then = [Some(then.moment.wall), then.date]
-                    .into_iter()
-                    .flatten()
-                    .map(|made| period.left(made, zone).saturating_sub(elapsed))
-                    .max()
-                    .unwrap_or_default();
+                if elapsed >= self.longest() {
+                    return Duration::ZERO;
+                }
                 let made = wall.checked_sub(elapsed).unwrap_or(Timestamp::MIN);
-                let by_now = period.left(made, zone).saturating_sub(elapsed);
-                by_then.max(by_now)
+                let mut said = vec![then.moment.wall, made];
+                said.extend(then.date);
+                // Most often all clocks agree.
+                said.dedup();
+                let left = |made: Timestamp| period.left(made, zone).saturating_sub(elapsed);
+                said.into_iter().map(left).max().unwrap_or_default()
             }
         }
     }

@@ -28,8 +28,8 @@ const PERIODS: [&str; 7] = ["", "-second", "-minute", "-hour", "-day", "-month",
 /// More quotas than this are of no use to anyone.
 const MOST: usize = 8;
 
-/// No quota is taken to start anew later: none is known that counts longer than a
-/// month.
+/// What is said to start anew later is nonsense: no quota is known that counts longer
+/// than a month.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 
 /// How many tokens the provider has left, by the headers of its answer.
@@ -63,11 +63,14 @@ impl Quota {
         let limit = limit.and_then(field::count);
         // A limit of none is how some say that there is no limit. One that starts
         // anew right now says nothing of what comes.
-        if limit.is_some_and(|limit| limit == 0 || limit < remaining) || reset_after.is_zero() {
+        if limit.is_some_and(|limit| limit == 0 || limit < remaining)
+            || reset_after.is_zero()
+            || reset_after > LONGEST
+        {
             return None;
         }
         let limit = limit.and_then(NonZeroU32::new);
-        Some(Self { limit, remaining, reset_after: reset_after.min(LONGEST) })
+        Some(Self { limit, remaining, reset_after })
     }
 }
 
@@ -110,7 +113,7 @@ fn triples(headers: &HeaderMap, clock: Timestamp) -> impl Iterator<Item = Quota>
 
 /// Reads a number of seconds to wait.
 fn wait(text: &str) -> Option<Duration> {
-    let seconds = field::number(text)?.min(LONGEST.as_secs_f64());
+    let seconds = field::number(text)?.min(LONGEST.as_secs_f64() + 1.0);
     Duration::try_from_secs_f64(seconds).ok()
 }
 

@@ -23,6 +23,8 @@
 //!     limits: vec![Limit { count: fifty, window: Window::Sliding(hour * 12) }],
 //!     life: hour,
 //!     latency: Duration::from_secs(1),
+//!     refresh: tokend_core::Policy::Always,
+//!     calls_every: None,
 //!     days: 30,
 //!     outages: Outages {
 //!         share: 0.01,

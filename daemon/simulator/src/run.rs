@@ -1,5 +1,6 @@
 //! One run of a policy through a world, event by event.
 
+mod callers;
 mod fixed;
 mod ledger;
 mod record;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use tokend_core::{Limit, SplitMix};
 
-pub(crate) use self::{ledger::Ledger, record::Record};
+pub(crate) use self::{callers::Callers, ledger::Ledger, record::Record};
 use crate::{Millis, OutageKind, Policy, World};
 
 /// A policy at work. It has one issuance under way at most, and isn't woken then.
@@ -50,10 +51,16 @@ enum Answer {
 /// Whether a request is answered is settled when it is sent; either way the answer
 /// takes the provider's latency. What happens at one time happens in this order:
 /// answers, rejections, and what is due.
-pub(crate) fn run(world: &World, limits: &[Limit], policy: Policy, random: SplitMix) -> Record {
+pub(crate) fn run(
+    world: &World,
+    limits: &[Limit],
+    callers: Callers,
+    policy: Policy,
+    random: SplitMix,
+) -> Record {
     let mut runner: Box<dyn Runner> = match policy.age(Duration::from_millis(world.life)) {
         Some(age) => Box::new(fixed::Fixed::new(age, world, random)),
-        None => Box::new(tokend::Tokend::new(world, random)),
+        None => Box::new(tokend::Tokend::new(world, callers, random)),
     };
     let mut ledger = Ledger::new(limits);
     let mut record = Record::default();

@@ -5,7 +5,7 @@ mod typical;
 
 use std::time::Duration;
 
-use tokend_core::Limit;
+use tokend_core::{Limit, Policy};
 
 pub use self::check::InvalidScenario;
 
@@ -18,6 +18,10 @@ pub struct Scenario {
     pub life: Duration,
     /// How long the provider takes for an answer.
     pub latency: Duration,
+    /// When tokend refreshes ahead of a token's end. Fixed policies always do.
+    pub refresh: Policy,
+    /// How often callers ask for a token; `None` if all the time.
+    pub calls_every: Option<Duration>,
     /// For how many days.
     pub days: u32,
     /// When the provider gives no tokens.
@@ -86,6 +90,8 @@ pub(crate) mod tests {
             limits: vec![limit(50, 12)],
             life: Duration::from_secs(3_600),
             latency: Duration::from_secs(2),
+            refresh: Policy::Always,
+            calls_every: None,
             days: 365,
             outages: Outages {
                 share: 0.0,

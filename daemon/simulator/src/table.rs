@@ -28,6 +28,9 @@ impl Table {
         head.extend(limits.iter().map(|limit| format!("most in {}", words::window(limit))));
         let last = ["without a token", "%", "to the best", "outages survived", "longest gap"];
         head.extend(last.map(str::to_owned));
+        if report.scenario.calls_every.is_some() {
+            head.push("calls without a token".to_owned());
+        }
         let mut rows: Vec<Vec<String>> = report.rows.iter().map(|row| cells(row, report)).collect();
         rows.push(planner(report));
         Self { title: words::title(report), events: words::events(report), head, rows }
@@ -74,6 +77,7 @@ fn cells(row: &Row, report: &Report) -> Vec<String> {
     cells.extend(time(row.without(), report));
     cells.push(format!("{} of {}", row.survived, report.world.outages().len()));
     cells.push(words::span(row.longest_gap()));
+    cells.extend(row.waited(report).map(|(waited, all)| format!("{waited} of {all}")));
     cells
 }
 
@@ -82,6 +86,7 @@ fn planner(report: &Report) -> Vec<String> {
     cells.extend(report.scenario.limits.iter().map(|_| NOTHING.to_owned()));
     cells.extend(time(report.least_without, report));
     cells.extend([NOTHING; 2].map(str::to_owned));
+    cells.extend(report.scenario.calls_every.map(|_| NOTHING.to_owned()));
     cells
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokend_core::{Limit, Period, Window};
+use tokend_core::{Limit, Period, Policy, Window};
 
 use crate::{OutageKind, Report, Spread};
 
@@ -41,8 +41,19 @@ pub(crate) fn events(report: &Report) -> String {
         0 => String::new(),
         count => format!(", {count} rejections"),
     };
-    let (days, latency) = (scenario.days, span(scenario.latency));
-    format!("{days} days, {outages}{rejections}, answers take {latency}, seed {}", scenario.seed)
+    let calls = match scenario.calls_every {
+        None => String::new(),
+        Some(every) => format!(", a call every {}", span(every)),
+    };
+    let policy = match scenario.refresh {
+        Policy::Always => "",
+        Policy::Used => ", tokend refreshes what is used",
+        Policy::OnDemand => ", tokend refreshes on demand",
+    };
+    let (days, latency, seed) = (scenario.days, span(scenario.latency), scenario.seed);
+    format!(
+        "{days} days, {outages}{rejections}{calls}{policy}, answers take {latency}, seed {seed}"
+    )
 }
 
 /// Says what a limit is.

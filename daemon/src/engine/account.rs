@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokend_core::{Limit, Name, Random};
+use tokend_core::{Input, Limit, Name, Random};
 
 use super::{Engine, Entry};
 use crate::ports::{self, Clock, Issuer, Store};
@@ -57,15 +57,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
     }
 
-    /// Takes a credential out of its account, before it is forgotten.
-    pub(super) fn leave_account(&mut self, name: &Name) {
-        let Some(Entry { dance: Ok(dance), .. }) = self.entries.get(name) else { return };
+    /// Takes a credential out of its account, before it is forgotten. Returns those
+    /// that are left, for whom other limits may hold now.
+    pub(super) fn leave_account(&mut self, name: &Name) -> BTreeSet<Name> {
+        let Some(Entry { dance: Ok(dance), .. }) = self.entries.get(name) else {
+            return BTreeSet::new();
+        };
         let key = dance.account();
-        let Some(account) = self.accounts.0.get_mut(key) else { return };
+        let Some(account) = self.accounts.0.get_mut(key) else { return BTreeSet::new() };
         account.names.remove(name);
         if account.names.is_empty() {
             self.accounts.0.remove(key);
-            return;
+            return BTreeSet::new();
         }
         // What this one knew of may be known to others, too.
         account.limits.clear();
@@ -73,6 +76,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             if let Some(Entry { credential, dance: Ok(dance), .. }) = self.entries.get(&name) {
                 account.add(dance.limits(credential));
             }
+        }
+        account.names.clone()
+    }
+
+    /// Tells credentials that what is settled for them, or their limits, has changed.
+    pub(super) fn settle(&mut self, names: impl IntoIterator<Item = Name>) {
+        for name in names {
+            let terms = self.terms(&name);
+            self.step(&name, Input::Settled(terms));
         }
     }
 }

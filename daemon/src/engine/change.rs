@@ -115,20 +115,23 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(self.snapshot(&name));
             }
             (PendingChange::Keep { credential, reply }, Ok(())) => {
-                self.leave_account(&name);
+                let sharers = self.leave_account(&name);
                 if let Some(entry) = self.entries.get_mut(&name) {
                     entry.credential = credential;
                 }
                 self.join_account(&name);
-                let terms = self.terms(&name);
-                self.step(&name, Input::Settled(terms));
+                self.settle(sharers.into_iter().chain([name.clone()]));
+                // It tells when it is to be replaced.
+                self.publish_again(&name);
+                self.wake();
                 let _ = reply.send(self.snapshot(&name));
             }
             (PendingChange::Remove { reply, .. }, Ok(())) => {
                 let now = self.clock.now();
                 let effects = self.keeper.remove(now, &mut self.random, &*self.slots, &name);
                 self.carry_out_all(effects);
-                self.put_down(&name);
+                let sharers = self.put_down(&name);
+                self.settle(sharers);
                 self.damaged.retain(
                     |damage| !matches!(&damage.credential, Some((damaged, _)) if *damaged == name),
                 );

@@ -99,7 +99,7 @@ impl Dance {
             Vec::new()
         });
         let (hosts, rejection) = (inputs.hosts().to_vec(), definition.rejection().clone());
-        Presentation { placements, hosts, rejection }
+        Presentation { placements, hosts, rejection, is_refreshed: true }
     }
 }
 
@@ -109,7 +109,7 @@ impl Dance {
 const ASSUMED_LIFE: Duration = Duration::from_secs(3_600);
 
 /// Returns a limit as the core knows it.
-fn limit(limit: &tokend_provider::Limit) -> Limit {
+pub fn limit(limit: &tokend_provider::Limit) -> Limit {
     let window = match &limit.window {
         tokend_provider::Window::Sliding(length) => Window::Sliding(*length),
         tokend_provider::Window::Calendar { period, zone } => {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tokend_core::{
-    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Quota, Random,
-    Receipt, Refusal, Stamp, Token, Verdict, WaiterId,
+    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Policy, Quota,
+    Random, Receipt, Refusal, Stamp, Token, Verdict, WaiterId,
 };
 use tracing::{debug, warn};
 
@@ -72,12 +72,22 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn publish(&mut self, name: &Name, token: Arc<Token<Grant>>) {
-        if let Some(Entry { dance, slot, .. }) = self.entries.get(name) {
+        if let Some(Entry { credential, dance, slot }) = self.entries.get(name) {
             let presentation = match dance {
                 Ok(dance) => dance.presentation(&token.payload),
                 Err(_) => Presentation::default(),
             };
+            let is_refreshed = credential.policy != Policy::OnDemand;
+            let presentation = Presentation { is_refreshed, ..presentation };
             slot.publish(Published::new(token, presentation));
+        }
+    }
+
+    /// Lets callers see the same token with what has changed about it.
+    pub(super) fn publish_again(&mut self, name: &Name) {
+        let published = self.entries.get(name).and_then(|entry| entry.slot.published());
+        if let Some(published) = published {
+            self.publish(name, Arc::clone(published.token()));
         }
     }
 

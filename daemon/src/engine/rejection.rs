@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 use secrecy::ExposeSecret;
-use tokend_core::{Input, Name, Random, Report, Ruling, TokenId, WaiterId};
-use tracing::{info, warn};
+use tokend_core::{Caller, Input, Name, Random, Report, Ruling, TokenId, WaiterId};
+use tracing::{debug, info, warn};
 
 use super::{Engine, Refused, Rejection, Reply};
 use crate::ports::{Clock, Issuer, Store};
+
+/// So many reports of a user in a row are worth a line each.
+const LOUD_REPORTS: u32 = 3;
 
 /// How long a report waits for a new token.
 pub const LONGEST_REPORT: Duration = Duration::from_secs(10);
@@ -31,12 +34,24 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return;
         }
         // One that isn't ours, or no longer, is taken for an older one.
-        let token_id = self.reported(name, token).unwrap_or(TokenId([0; 16]));
-        info!(credential = %name, uid = caller.0, ?status, code, %token_id, "token refused by an API");
+        let held = self.reported(name, token);
+        let token_id = held.unwrap_or(TokenId([0; 16]));
+        // A caller must not fill the log.
+        if held.is_some() && self.reports_of(name, *caller) < LOUD_REPORTS {
+            info!(credential = %name, uid = caller.0, ?status, code, %token_id, "an API refused a token");
+        } else {
+            debug!(credential = %name, uid = caller.0, ?status, code, "an API refused a token");
+        }
         let waiter = WaiterId(self.number());
         self.reporting.insert(waiter, reply);
         let report = Report { waiter, token_id, caller: *caller };
         self.step(name, Input::Reported(report));
+    }
+
+    fn reports_of(&self, name: &Name, caller: Caller) -> u32 {
+        let view = self.keeper.view(name, self.clock.now());
+        let reports = view.into_iter().flat_map(|view| view.reports);
+        reports.filter(|(user, _)| *user == caller).map(|(_, reports)| reports.count).sum()
     }
 
     fn reported(&self, name: &Name, token: &Refused) -> Option<TokenId> {

@@ -31,6 +31,12 @@ use crate::{
 /// The longest page of a list.
 const LONGEST_PAGE: u32 = 1_000;
 
+/// No limit has a longer text: the longest name of a time zone has 32 letters.
+const LONGEST_LIMIT: usize = 100;
+
+/// No provider has more limits.
+const MOST_LIMITS: usize = 16;
+
 /// `tokend.v1.CredentialService`.
 #[derive(Clone)]
 pub(super) struct Credentials(Context);
@@ -216,11 +222,22 @@ fn policy(number: i32) -> Result<Policy, Status> {
     }
 }
 
-fn parse_limits(limits: &[String]) -> Result<Vec<Limit>, Status> {
-    let parse = |text: &String| {
-        text.parse().map_err(|error| invalid(format!("the limit {text:?}: {error}")))
-    };
-    limits.iter().map(parse).collect()
+fn parse_limits(texts: &[String]) -> Result<Vec<Limit>, Status> {
+    let mut limits = Vec::new();
+    for text in texts {
+        if text.len() > LONGEST_LIMIT {
+            return Err(invalid(format!("a limit of {} bytes isn't one", text.len())));
+        }
+        let limit: Limit =
+            text.parse().map_err(|error| invalid(format!("the limit {text:?}: {error}")))?;
+        if !limits.contains(&limit) {
+            limits.push(limit);
+        }
+    }
+    if limits.len() > MOST_LIMITS {
+        return Err(invalid(format!("{} limits are too many: give {MOST_LIMITS}", limits.len())));
+    }
+    Ok(limits)
 }
 
 fn invalid(message: String) -> Status {

@@ -17,6 +17,9 @@ use crate::{
     published::timestamp,
 };
 
+/// No API's code for an error is longer.
+const LONGEST_CODE: usize = 100;
+
 /// Reads a report of the user `uid`.
 pub(super) fn read(request: ReportRejectionRequest, uid: u32) -> Result<Rejection, Status> {
     let ReportRejectionRequest { token, status, code, .. } = request;
@@ -29,12 +32,15 @@ pub(super) fn read(request: ReportRejectionRequest, uid: u32) -> Result<Rejectio
         }
         _ => return Err(invalid("say which token was refused: token_id or value_sha256")),
     };
+    if code.len() > LONGEST_CODE {
+        return Err(invalid(&format!("code has {} bytes, at most {LONGEST_CODE} do", code.len())));
+    }
     let status = match status {
         0 => None,
         status => Some(
             u16::try_from(status)
                 .ok()
-                .filter(|status| (100..1_000).contains(status))
+                .filter(|status| (100..600).contains(status))
                 .ok_or_else(|| invalid(&format!("{status} is no HTTP status")))?,
         ),
     };
@@ -55,10 +61,7 @@ pub(super) fn answer(
         Some(Ruling::Suppressed { retry_after }) => (
             Outcome::Suppressed,
             Some(retry_after),
-            format!(
-                "no new token for now; an operator can still get one with \
-                 `tokend-cli refresh {name}`"
-            ),
+            format!("no new token for now; `tokend-cli show {name}` says why"),
         ),
         Some(Ruling::NotATokenProblem) => (
             Outcome::NotATokenProblem,

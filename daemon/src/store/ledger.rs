@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use tokend_core::{Budget, Cause, IssuanceId, Random, Stamp};
+use tokend_core::{Budget, Cause, IssuanceId, Random, Spent, Stamp};
 
 use super::{
     error::WriteError,
@@ -48,14 +48,16 @@ impl<R: Random> Writer<'_, R> {
         let request = self.vault.seal(cell, &RequestRecord { cause: *cause }, self.random);
         self.connection
             .prepare_cached(
-                "INSERT INTO issuances (id, credential, account, counts, reserved_wall_ms, \
-                 reserved_boot_ms, reserved_boot_id, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO issuances (id, credential, account, counts, planned, reserved_wall_ms, \
+                 reserved_boot_ms, reserved_boot_id, request) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 reservation.issuance.0,
                 reservation.credential.0,
                 key,
                 *cause != Cause::KeepAlive,
+                cause.is_planned(),
                 wall_ms(at.moment.wall),
                 boot_ms(at.moment.boot),
                 at.boot_id.0,
@@ -81,6 +83,7 @@ impl<R: Random> Writer<'_, R> {
             .ok_or(WriteError::NoIssuance(issuance))?;
         let row = row(issuance, credential);
         let cell = Cell { column: OUTCOME, row: &row };
+        let issued = matches!(outcome, Outcome::Issued);
         let record = OutcomeRecord { took: settled.took, outcome };
         let outcome = self.vault.seal(cell, &record, self.random);
         self.connection
@@ -97,7 +100,7 @@ impl<R: Random> Writer<'_, R> {
                 outcome,
                 issuance.0,
             ])?;
-        self.told(issuance, &account, settled)
+        self.told(issuance, &account, issued, settled)
     }
 }
 
@@ -130,35 +133,36 @@ pub(super) fn spent(
     key: &[u8; 32],
     most: i64,
     now: &Stamp,
-) -> rusqlite::Result<Vec<Stamp>> {
+) -> rusqlite::Result<Vec<Spent>> {
     let mut statement = connection.prepare_cached(
         "SELECT coalesce(settled_wall_ms, reserved_wall_ms), \
          coalesce(settled_boot_ms, reserved_boot_ms), \
-         coalesce(settled_boot_id, reserved_boot_id), date_ms, settled_wall_ms IS NULL \
+         coalesce(settled_boot_id, reserved_boot_id), date_ms, settled_wall_ms IS NULL, planned \
          FROM issuances \
          WHERE account = ? AND counts = 1 ORDER BY number DESC LIMIT ?",
     )?;
     let rows = statement.query_map(params![key, most], |row| {
         let stamp = stamp::read(row, 0, row.get(3)?)?;
-        Ok(if row.get(4)? { stamp.after(LONGEST_ISSUANCE) } else { stamp })
+        let at = if row.get(4)? { stamp.after(LONGEST_ISSUANCE) } else { stamp };
+        Ok(Spent { at, planned: row.get(5)? })
     })?;
-    let mut stamps: Vec<Stamp> = rows.collect::<Result<_, _>>()?;
-    stamps.reverse();
-    straighten(&mut stamps, now);
-    Ok(stamps)
+    let mut spent: Vec<Spent> = rows.collect::<Result<_, _>>()?;
+    spent.reverse();
+    straighten(&mut spent, now);
+    Ok(spent)
 }
 
 /// Corrects the stamps of issuances in the order in which they were written: none
 /// can be older than the one before it. So an issuance of unknown fate that was
 /// written while the clock was behind doesn't seem long past. One that lies in
 /// the future says nothing about the others.
-fn straighten(stamps: &mut [Stamp], now: &Stamp) {
+fn straighten(spent: &mut [Spent], now: &Stamp) {
     let mut earliest: Option<Timestamp> = None;
-    for stamp in stamps {
+    for Spent { at, .. } in spent {
         if let Some(earliest) = earliest {
-            *stamp = stamp.not_before(earliest);
+            *at = at.not_before(earliest);
         }
-        if let Some(age) = stamp.elapsed(now) {
+        if let Some(age) = at.elapsed(now) {
             let then = now.moment.wall.checked_sub(age).unwrap_or(Timestamp::MIN);
             earliest = earliest.max(Some(then));
         }

@@ -1,7 +1,7 @@
 //! What providers have told of their limits.
 
 use rusqlite::{Connection, params};
-use tokend_core::{IssuanceId, Quota, Random, Stamp};
+use tokend_core::{IssuanceId, Quota, Random, Told};
 
 use super::{
     envelope::Vault,
@@ -20,13 +20,20 @@ const TOLD: Column = Column { table: "quotas", name: "sealed" };
 const KEPT: u32 = 4;
 
 impl<R: Random> Writer<'_, R> {
-    /// Writes what an answer told, if it told something.
+    /// Writes what an answer told, if it told something. A token that came disproves
+    /// what was told before of nothing being left.
     pub(super) fn told(
         &mut self,
         issuance: IssuanceId,
         account: &[u8; 32],
+        issued: bool,
         settled: &Settled,
     ) -> Result<(), WriteError> {
+        if issued {
+            self.connection
+                .prepare_cached("UPDATE quotas SET disproved = 1 WHERE account = ?")?
+                .execute([account])?;
+        }
         if settled.quotas.is_empty() {
             return Ok(());
         }
@@ -66,22 +73,23 @@ pub(super) fn read(
     connection: &Connection,
     vault: &Vault,
     account: &[u8; 32],
-) -> rusqlite::Result<Vec<(Quota, Stamp)>> {
+) -> rusqlite::Result<Vec<Told>> {
     let mut statement = connection.prepare_cached(
-        "SELECT issuance, told_wall_ms, told_boot_ms, told_boot_id, date_ms, sealed \
+        "SELECT issuance, told_wall_ms, told_boot_ms, told_boot_id, date_ms, disproved, sealed \
          FROM quotas WHERE account = ? ORDER BY number DESC",
     )?;
     let mut rows = statement.query([account])?;
-    let mut all: Vec<(Quota, Stamp)> = Vec::new();
+    let mut all: Vec<Told> = Vec::new();
     while let Some(row) = rows.next()? {
         let issuance: [u8; 16] = row.get(0)?;
         let at = stamp::read(row, 1, row.get(4)?)?;
-        let sealed: Vec<u8> = row.get(5)?;
+        let disproved = row.get(5)?;
+        let sealed: Vec<u8> = row.get(6)?;
         let cell = Cell { column: TOLD, row: &issuance };
         if let Ok(record) = vault.open_record::<QuotasRecord>(cell, &sealed) {
             let mut quotas: Vec<Quota> = record.into();
-            quotas.retain(|quota| !all.iter().any(|(newer, _)| newer.limit == quota.limit));
-            all.extend(quotas.into_iter().map(|quota| (quota, at)));
+            quotas.retain(|quota| !all.iter().any(|newer| newer.quota.limit == quota.limit));
+            all.extend(quotas.into_iter().map(|quota| Told { quota, at, disproved }));
         }
     }
     Ok(all)

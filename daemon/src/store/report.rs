@@ -102,7 +102,7 @@ fn spending(
     let quotas = quota::read(connection, vault, &key)?;
     let Account { limits, sharers, .. } = account;
     let budget = Budget { limits, quotas: &quotas, spent: &spent, sharers: *sharers };
-    let lately = spent.iter().filter(|stamp| stamp.elapsed(now).is_none_or(|age| age < DAY));
+    let lately = spent.iter().filter(|spent| spent.at.elapsed(now).is_none_or(|age| age < DAY));
     let last_day = u32::try_from(lately.count()).unwrap_or(u32::MAX);
     Ok(Spending { usages: budget.usage(now), last_day })
 }

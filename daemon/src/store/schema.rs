@@ -61,10 +61,14 @@ CREATE TABLE quotas (
     told_boot_ms INTEGER NOT NULL,
     told_boot_id BLOB NOT NULL CHECK (length(told_boot_id) = 16),
     date_ms INTEGER,
+    disproved INTEGER NOT NULL DEFAULT 0 CHECK (disproved IN (0, 1)), -- a token came since
     sealed BLOB NOT NULL
 ) STRICT;
 
 CREATE INDEX quotas_by_account ON quotas (account);
+
+-- Whether it replaced a token that had ended or was about to.
+ALTER TABLE issuances ADD COLUMN planned INTEGER NOT NULL DEFAULT 1 CHECK (planned IN (0, 1));
 ",
 ];
 

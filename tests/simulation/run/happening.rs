@@ -50,8 +50,7 @@ impl Run {
 
     /// Draws a credential.
     fn member(&mut self) -> usize {
-        let drawn = self.dice.below(self.plan.members.len() as u64);
-        usize::try_from(drawn).expect("there are a few")
+        self.dice.index(self.plan.members.len())
     }
 
     fn ask(&mut self) {

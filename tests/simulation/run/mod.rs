@@ -78,7 +78,7 @@ impl Run {
         let asked = Rc::clone(&provider);
         let world =
             World::with(seed, &definitions, move |attempt| asked.borrow_mut().answer(attempt));
-        let witness = Witness::new(Rc::clone(&provider), &world);
+        let witness = Witness::new(&plan, Rc::clone(&provider), &world);
         let story = Story::new(seed, world.truth(), aloud);
         let (waiting, crash_in, had, well) = Default::default();
         Self { plan, world, provider, witness, story, dice, waiting, crash_in, had, well, scale }
@@ -88,8 +88,8 @@ impl Run {
         for account in &self.plan.accounts {
             let limits: Vec<String> = account.limits.iter().map(ToString::to_string).collect();
             let life = account.life;
-            let line = format_args!("an account: lives of {life:?}, limits {limits:?}");
-            self.story.note(self.world.truth(), line);
+            let what = format_args!("an account: lives of {life:?}, limits {limits:?}");
+            self.story.note(self.world.truth(), what);
         }
         for position in 0..self.plan.members.len() {
             let member = &self.plan.members[position];
@@ -166,7 +166,7 @@ impl Run {
                 self.served(position, min_ttl, &published);
             }
             Acquired::Waiting(answer) => {
-                self.witness.check_wait(&member, min_ttl, &self.world);
+                crate::witness::check_wait(&member, min_ttl, &self.world);
                 self.waiting.push(Waiter { member: position, min_ttl, answer });
             }
         }

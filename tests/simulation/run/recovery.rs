@@ -8,10 +8,7 @@ use tokend_core::{Setback, State, after};
 use tokend_provider::Window;
 
 use super::Run;
-use crate::{
-    plan::Member,
-    world::{caller::secs, provider::Attempt},
-};
+use crate::world::{caller::secs, provider::Attempt};
 
 /// The longest wait of tokend's own choice is five minutes; an issuance that was under
 /// way goes on for 45 seconds, and another may wait for it.
@@ -33,12 +30,6 @@ impl Run {
             self.world.set_clock(latitude.min(SignedDuration::ZERO));
             self.witness.clock_was_set(&self.world);
         }
-        for position in 0..self.plan.members.len() {
-            let name = &self.plan.members[position].name;
-            if self.world.look(name).state == State::Refused {
-                self.force_one(position);
-            }
-        }
         self.well.clear();
         let begun_at = self.world.truth();
         let mut without: Vec<usize> = (0..self.plan.members.len()).collect();
@@ -47,22 +38,42 @@ impl Run {
         let mut pause = secs(5);
         while !without.is_empty() && self.world.truth() < end {
             for position in &without {
+                let name = &self.plan.members[*position].name;
+                if self.world.look(name).state == State::Refused {
+                    self.force_one(*position);
+                }
                 self.acquire(*position, Some(Duration::ZERO));
             }
             self.pass(pause);
-            without.retain(|position| {
-                !self.well.contains(position) && !self.is_forbidden(*position, begun_at)
-            });
+            for position in std::mem::take(&mut without) {
+                if self.well.contains(&position) {
+                    self.rest(position);
+                } else if !self.is_forbidden(position, begun_at) {
+                    without.push(position);
+                }
+            }
             // The longer it takes, the less a little more matters.
             pause = pause.mul_f64(1.1).min(secs(600));
         }
-        for position in without {
-            let name = &self.plan.members[position].name;
-            panic!("{name} has no token, and nothing forbids it");
-        }
+        let without: Vec<_> =
+            without.iter().map(|position| &self.plan.members[*position].name).collect();
+        assert!(without.is_empty(), "{without:?} have no token, and nothing forbids it");
         // Everyone is answered, with a token or not.
-        self.pass(PATIENCE);
+        let end = after(self.world.truth(), PATIENCE);
+        while !self.waiting.is_empty() && self.world.truth() < end {
+            self.pass(secs(5));
+        }
         assert!(self.waiting.is_empty(), "someone waits for ever");
+    }
+
+    /// Whoever is well and has no limits would only keep the provider busy while others
+    /// wait for theirs.
+    fn rest(&mut self, position: usize) {
+        let member = &self.plan.members[position];
+        if self.plan.accounts[member.account].limits.is_empty() {
+            self.waiting.retain(|waiter| waiter.member != position);
+            drop(self.world.remove(&member.name));
+        }
     }
 
     /// Returns how long a credential may be without a token from now on.
@@ -90,15 +101,12 @@ impl Run {
                 Window::Sliding(length) => *length,
                 Window::Calendar { .. } => account.longest_window(),
             };
+            let lately = self.witness.lately(member.account, &self.plan, &self.world);
             let counts = |attempt: &&Attempt| {
-                let of = |other: &&Member| other.name == attempt.name.as_str();
-                let other = self.plan.members.iter().find(of).expect("no one else asks");
-                other.account == member.account
-                    && attempt.sent_at >= since
-                    && after(attempt.ended_at, length) > self.world.truth()
+                attempt.sent_at >= since && after(attempt.ended_at, length) > self.world.truth()
             };
             let count = usize::try_from(limit.count.get()).expect("it is small");
-            self.world.attempts.iter().filter(counts).count() + 1 >= count.max(2)
+            lately.filter(counts).count() + 1 >= count.max(2)
         })
     }
 }

@@ -4,11 +4,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use tokend_core::after;
 
 use super::Witness;
 use crate::{
-    plan::{Account, Plan},
+    plan::Plan,
     world::{World, provider::What},
 };
 
@@ -24,9 +23,10 @@ impl Clocks {
         self.0.push_back((world.truth(), world.machine.wrong_by()));
     }
 
-    /// Returns the least and the most that the clock was wrong by since then.
+    /// Returns the least and the most that the clock was wrong by since then, and right
+    /// before that: it may have been set at the very moment.
     pub(super) fn since(&self, then: Timestamp) -> (SignedDuration, SignedDuration) {
-        let before = self.0.iter().rev().take_while(|(at, _)| *at > then).count();
+        let before = self.0.iter().rev().take_while(|(at, _)| *at >= then).count();
         let first = (self.0.len() - before).saturating_sub(1);
         let errors = self.0.range(first..).map(|(_, wrong_by)| *wrong_by);
         let least = errors.clone().min().unwrap_or_default();
@@ -42,10 +42,11 @@ impl Clocks {
             .expect("the most is no less")
     }
 
-    /// Returns what the clock was wrong by then.
-    pub(super) fn at(&self, then: Timestamp) -> SignedDuration {
-        let before = self.0.iter().rev().find(|(at, _)| *at <= then);
-        before.map_or(SignedDuration::ZERO, |(_, wrong_by)| *wrong_by)
+    /// Returns the least that the clock was wrong by then.
+    fn at(&self, then: Timestamp) -> SignedDuration {
+        let past = self.0.iter().rev().skip_while(|(at, _)| *at > then);
+        let moment = past.clone().take_while(|(at, _)| *at == then).count() + 1;
+        past.take(moment).map(|(_, wrong_by)| *wrong_by).min().unwrap_or_default()
     }
 }
 
@@ -60,37 +61,27 @@ impl Witness {
     /// set ahead of what it was when it was written down what still counts.
     pub(crate) fn latitude(&self, plan: &Plan, world: &World, rebooted: bool) -> SignedDuration {
         let mut latitude = SignedDuration::MAX;
-        for attempt in world.attempts.iter().rev() {
-            let member = plan.members.iter().find(|member| member.name == attempt.name.as_str());
-            let Some(account) = member.map(|member| &plan.accounts[member.account]) else {
-                continue;
-            };
-            let this_boot = attempt.sent_at >= world.machine.booted_at();
-            if (this_boot && !rebooted) || !counts(attempt.ended_at, account, world) {
-                continue;
+        for (place, account) in plan.accounts.iter().enumerate() {
+            for attempt in self.lately(place, plan, world) {
+                let this_boot = attempt.sent_at >= world.machine.booted_at();
+                if this_boot && !rebooted {
+                    continue;
+                }
+                let known = if world.disk.is_settled(attempt.issuance) {
+                    let told = account.dated && matches!(attempt.what, Some(What::Answer { .. }));
+                    let least = if told { SignedDuration::ZERO } else { SignedDuration::MIN };
+                    self.clocks.at(attempt.ended_at).max(least)
+                } else {
+                    attempt.wrong_by
+                };
+                latitude = latitude.min(known);
             }
-            let known = if world.disk.is_settled(attempt.issuance) {
-                let told = account.dated && matches!(attempt.what, Some(What::Answer { .. }));
-                let least = if told { SignedDuration::ZERO } else { SignedDuration::MIN };
-                self.clocks.at(attempt.ended_at).max(least)
-            } else {
-                attempt.wrong_by
-            };
-            latitude = latitude.min(known);
         }
         latitude
     }
-}
 
-impl Witness {
     /// Returns how much later the daemon can take something for past than it is.
     pub(crate) fn disorder(&self) -> Duration {
         self.clocks.range()
     }
-}
-
-/// Tells whether an issuance that ended then may still count.
-fn counts(ended_at: Timestamp, account: &Account, world: &World) -> bool {
-    const SLACK: Duration = Duration::from_secs(60);
-    after(ended_at, account.longest_window() + SLACK) > world.truth()
 }

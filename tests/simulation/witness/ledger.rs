@@ -3,50 +3,86 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
-use tokend_core::{Cause, after, before};
+use tokend_core::{Cause, after};
 use tokend_provider::{Limit, Operation, Period, Window};
 
 use super::Witness;
 use crate::{
-    plan::{Member, Plan},
-    world::{World, caller::secs, provider::Attempt},
+    plan::{Account, Plan},
+    world::{World, provider::Attempt},
 };
+
+/// Something that was sent, as far as limits go.
+pub(super) struct Sent {
+    pub(super) place: usize,
+    member: usize,
+    at: Timestamp,
+    /// When it reached the provider, if that counts.
+    counted_at: Option<Timestamp>,
+    forced: bool,
+}
 
 /// How many issuances of one provider are under way at a time.
 const LANES: usize = 8;
 
 /// No credential is asked for more often than this within a minute, but by operators:
-/// whatever lives shorter than five seconds is a failure, and after a failure there is
-/// a second's pause at least.
+/// what lives shorter than five seconds is a failure, and after a failure there is a
+/// second's pause at least.
 const MOST_A_MINUTE: usize = 45;
+
+/// Nothing is under way for longer, or reaches the provider later.
+const LONGEST: Duration = Duration::from_secs(60);
 
 impl Witness {
     /// Checks a request when it is sent.
-    pub(super) fn check_attempt(&self, place: usize, plan: &Plan, world: &World) {
+    pub(super) fn check_attempt(&mut self, place: usize, plan: &Plan, world: &World) {
         let attempt = &world.attempts[place];
-        let account = account_of(attempt, plan);
-        let run = &world.attempts[self.first_attempt..place];
-        let under_way: Vec<&Attempt> =
-            run.iter().rev().take(64).filter(|other| other.ended_at > attempt.sent_at).collect();
-        let own = under_way.iter().find(|other| other.name == attempt.name);
-        assert!(own.is_none(), "{} asks twice at a time", attempt.name);
-        let same = under_way.iter().filter(|other| account_of(other, plan) == account).count();
-        assert!(same < LANES, "{same} ask {account} already");
+        let member = plan.owner(attempt);
+        let account = &plan.accounts[member.account];
+        let others = &self.sent[member.account];
+        let own = self.known[member.place].latest.map(|latest| &world.attempts[latest]);
+        let busy = own.is_some_and(|own| own.ended_at > attempt.sent_at);
+        assert!(!busy, "{} asks twice at a time", attempt.name);
 
-        let lately = before(attempt.sent_at, secs(60));
-        let lately = world.attempts[..=place].iter().rev().take_while(|a| a.sent_at > lately);
-        let unasked = |a: &&Attempt| a.name == attempt.name && a.cause != Cause::Forced;
-        let count = lately.filter(unasked).count();
-        assert!(count <= MOST_A_MINUTE, "{} asks {count} times a minute", attempt.name);
+        let name = &attempt.name;
+        let latest = self.known.iter().filter_map(|known| known.latest);
+        let under_way = latest.map(|latest| &world.attempts[latest]).filter(|other| {
+            other.ended_at > attempt.sent_at && plan.owner(other).account == member.account
+        });
+        assert!(under_way.count() < LANES, "{name} asks beside {LANES} others");
 
-        if let Some(reached_at) = attempt.reached_at.filter(|_| counts(attempt)) {
-            for limit in &plan.accounts[account].limits {
-                let others = world.attempts[..place]
-                    .iter()
-                    .filter(|other| counts(other) && account_of(other, plan) == account);
-                check_limit(limit, attempt, reached_at, others);
+        let lately = others.iter().rev().take_while(|o| after(o.at, LONGEST) > attempt.sent_at);
+        let unasked = lately.filter(|other| other.member == member.place && !other.forced).count();
+        let forced = attempt.cause == Cause::Forced;
+        assert!(forced || unasked < MOST_A_MINUTE, "{name} asks {unasked} times a minute");
+
+        let sent = Sent {
+            place,
+            member: member.place,
+            at: attempt.sent_at,
+            counted_at: attempt.reached_at.filter(|_| counts(attempt)),
+            forced,
+        };
+        if let Some(counted_at) = sent.counted_at {
+            for limit in &account.limits {
+                check_limit(limit, attempt, counted_at, &counted(others, &sent, account));
             }
         }
+        self.sent[member.account].push(sent);
+    }
+
+    /// Returns the attempts of an account, the latest first, and as far back as they
+    /// may still count.
+    pub(crate) fn lately<'a>(
+        &'a self,
+        account: usize,
+        plan: &'a Plan,
+        world: &'a World,
+    ) -> impl Iterator<Item = &'a Attempt> {
+        let longest = plan.accounts[account].longest_window() + LONGEST;
+        let all = self.sent[account].iter().rev();
+        let lately = all.take_while(move |sent| after(sent.at, longest) > world.truth());
+        lately.map(|sent| &world.attempts[sent.place])
     }
 }
 
@@ -55,42 +91,30 @@ fn counts(attempt: &Attempt) -> bool {
     attempt.operation != Operation::KeepAlive
 }
 
-fn account_of(attempt: &Attempt, plan: &Plan) -> usize {
-    let is_own = |member: &&Member| member.name == attempt.name.as_str();
-    plan.members.iter().find(is_own).expect("no one else asks").account
+/// Returns when those reached the provider that may count beside this one.
+fn counted(others: &[Sent], sent: &Sent, account: &Account) -> Vec<Timestamp> {
+    let longest = account.longest_window() + LONGEST;
+    let near = others.iter().rev().take_while(|other| after(other.at, longest) > sent.at);
+    near.filter_map(|other| other.counted_at).collect()
 }
 
-fn check_limit<'a>(
-    limit: &Limit,
-    attempt: &Attempt,
-    reached_at: Timestamp,
-    others: impl Iterator<Item = &'a Attempt>,
-) {
+fn check_limit(limit: &Limit, attempt: &Attempt, reached_at: Timestamp, others: &[Timestamp]) {
     let count = usize::try_from(limit.count.get()).expect("it is small");
-    let others: Vec<Timestamp> = others.filter_map(|other| other.reached_at).collect();
-    let most = match &limit.window {
-        Window::Sliding(length) => most_within(*length, reached_at, &others),
+    // When it was reserved, there had to be more than one left, or it was an operator's.
+    let (most, used) = match &limit.window {
+        Window::Sliding(length) => {
+            let counts = |other: &&Timestamp| after(**other, *length) > attempt.sent_at;
+            (most_within(*length, reached_at, others), others.iter().filter(counts).count())
+        }
         Window::Calendar { period, zone } => {
-            let same = |other: &&Timestamp| same(*period, zone, **other, reached_at);
-            1 + others.iter().filter(same).count()
+            let same = |at| others.iter().filter(|other| same(*period, zone, **other, at)).count();
+            (1 + same(reached_at), same(attempt.sent_at))
         }
     };
     let (name, cause) = (&attempt.name, attempt.cause);
     assert!(most <= count, "{name} exceeds {limit} for {cause:?}: {most}");
-    // When it was reserved, there had to be more than one left, or it was an operator's.
-    let used = match &limit.window {
-        Window::Sliding(length) => {
-            others.iter().filter(|other| after(**other, *length) > attempt.sent_at).count()
-        }
-        Window::Calendar { period, zone } => {
-            let same = |other: &&Timestamp| same(*period, zone, **other, attempt.sent_at);
-            others.iter().filter(same).count()
-        }
-    };
-    assert!(
-        cause == Cause::Forced || count == 1 || used + 2 <= count,
-        "{name} takes the last of {limit} for {cause:?}"
-    );
+    let left = cause == Cause::Forced || count == 1 || used + 2 <= count;
+    assert!(left, "{name} takes the last of {limit} for {cause:?}");
 }
 
 /// Returns the most requests in any stretch of this length that holds the one at `at`.

@@ -8,60 +8,64 @@ mod ledger;
 mod token;
 mod want;
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokend_core::TokenId;
 
-use self::{clock::Clocks, want::Wishes};
-use crate::{
-    plan::{Member, Plan},
-    provider::Shared,
-    story::Story,
-    world::World,
-};
+pub(crate) use self::token::check_wait;
+use self::{clock::Clocks, ledger::Sent, want::Wishes};
+use crate::{plan::Plan, provider::Shared, story::Story, world::World};
 
 /// What is known of a simulation.
 pub(crate) struct Witness {
     provider: Shared,
     clocks: Clocks,
-    wishes: Wishes,
+    /// What has been sent, for each account.
+    sent: Vec<Vec<Sent>>,
+    /// What is known of each credential.
+    known: Vec<Known>,
     /// The attempts and reservations that have been looked at.
     attempts: usize,
     wanted: usize,
-    /// The first attempt of this run of the daemon, and when the run began.
-    first_attempt: usize,
+    /// When this run of the daemon began, and what the wall clock was wrong by then.
     began_at: Timestamp,
-    /// The tokens that were stored when it did.
-    loaded: BTreeMap<String, TokenId>,
-    /// What is published, to tell a change.
-    published: BTreeMap<String, TokenId>,
+    began_wrong_by: SignedDuration,
+}
+
+/// What is known of a credential.
+#[derive(Default)]
+struct Known {
+    /// Its latest attempt in this run of the daemon, and the latest of which nothing
+    /// was heard, by their places.
+    latest: Option<usize>,
+    lost: Option<usize>,
+    /// The token that was stored when the run began.
+    loaded: Option<TokenId>,
+    /// The one that was published last.
+    published: Option<TokenId>,
+    wishes: Wishes,
 }
 
 impl Witness {
-    pub(crate) fn new(provider: Shared, world: &World) -> Self {
+    pub(crate) fn new(plan: &Plan, provider: Shared, world: &World) -> Self {
         Self {
             provider,
             clocks: Clocks::new(world),
-            wishes: Wishes::default(),
+            sent: plan.accounts.iter().map(|_| Vec::new()).collect(),
+            known: plan.members.iter().map(|_| Known::default()).collect(),
             attempts: 0,
             wanted: 0,
-            first_attempt: 0,
             began_at: world.truth(),
-            loaded: BTreeMap::new(),
-            published: BTreeMap::new(),
+            began_wrong_by: world.machine.wrong_by(),
         }
     }
 
     /// Notes that the daemon has been started anew.
     pub(crate) fn restarted(&mut self, plan: &Plan, world: &World) {
-        self.first_attempt = world.attempts.len();
-        self.began_at = world.truth();
-        self.wishes = Wishes::default();
-        let held = |member: &Member| {
-            world.disk.acknowledged(member.id).map(|token| (member.name.clone(), token.id))
-        };
-        self.loaded = plan.members.iter().filter_map(held).collect();
+        (self.began_at, self.began_wrong_by) = (world.truth(), world.machine.wrong_by());
+        for (known, member) in self.known.iter_mut().zip(&plan.members) {
+            let loaded = world.disk.acknowledged(member.id).map(|token| token.id);
+            *known = Known { loaded, published: known.published, ..Known::default() };
+        }
         self.clocks.set(world);
     }
 
@@ -73,6 +77,7 @@ impl Witness {
     /// Looks at everything after a step.
     pub(crate) fn look(&mut self, plan: &Plan, world: &World, story: &mut Story) {
         assert!(world.spins < MOST_SPINS, "the engine was due at once {} times", world.spins);
+        self.look_for_losses(world);
         for wanted in &world.wanted[self.wanted..] {
             let member = plan.members.iter().find(|member| member.id == wanted.credential);
             let member = member.expect("no others were added");
@@ -83,11 +88,10 @@ impl Witness {
         for place in self.attempts..world.attempts.len() {
             let attempt = &world.attempts[place];
             let what = attempt.what.as_ref().expect("it has been decided");
-            story.note(
-                attempt.sent_at,
-                format_args!("{} asks: {:?}, {what:?}", attempt.name, attempt.operation),
-            );
+            let (name, operation) = (&attempt.name, attempt.operation);
+            story.note(attempt.sent_at, format_args!("{name} asks: {operation:?}, {what}"));
             self.check_attempt(place, plan, world);
+            self.known[plan.owner(attempt).place].latest = Some(place);
         }
         self.attempts = world.attempts.len();
         for member in &plan.members {

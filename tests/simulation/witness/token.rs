@@ -11,10 +11,7 @@ use super::Witness;
 use crate::{
     plan::{Kind, Member},
     story::Story,
-    world::{
-        World,
-        provider::{Attempt, What},
-    },
+    world::{World, provider::What},
 };
 
 /// Times of tokens are told in seconds, or stored in milliseconds.
@@ -33,11 +30,11 @@ impl Witness {
             assert!(published == stored || late, "{}: it isn't what is stored", member.name);
             return;
         };
-        if self.published.insert(member.name.clone(), token.id) != Some(token.id) {
+        if self.known[member.place].published.replace(token.id) != Some(token.id) {
             let value = value(token);
             story.note(world.truth(), format_args!("{} has {value}", member.name));
         }
-        if self.may_be_dead(member, world).is_some() {
+        if self.may_be_dead(member).is_some() {
             return;
         }
         // It is served until its end, unless a clock that was set hides that.
@@ -49,24 +46,6 @@ impl Witness {
         let end = end.checked_sub(most).expect("it is within the calendar");
         let least = until(world.truth(), end).saturating_sub(hidden + ROUNDING);
         assert!(left >= least, "{}: {left:?} are left of {least:?}", member.name);
-    }
-
-    /// Checks that one has to wait who asked for this life: what is published doesn't
-    /// do.
-    pub(crate) fn check_wait(&self, member: &Member, min_ttl: Option<Duration>, world: &World) {
-        let (Some(slot), Some(token)) =
-            (world.slot(&member.name), world.disk.acknowledged(member.id))
-        else {
-            return;
-        };
-        if slot.token_id() != Some(token.id) {
-            return;
-        }
-        let default = token.life().map_or(DEFAULT_MIN_TTL, |life| DEFAULT_MIN_TTL.min(life / 10));
-        let least = min_ttl.unwrap_or(default);
-        let left = slot.remaining(world.now());
-        let does = left.is_none_or(|left| !left.is_zero() && left >= least);
-        assert!(!does, "{} has {left:?} for one who asks for {least:?}", member.name);
     }
 
     /// Checks a token that a caller got who asked for this life.
@@ -82,7 +61,7 @@ impl Witness {
         let stored = world.disk.acknowledged(member.id).map(|token| token.id);
         assert_eq!(Some(token.id), stored, "{name} got what isn't stored");
         let given = self.provider.borrow().given(value).clone();
-        if let Some(lost) = self.may_be_dead(member, world) {
+        if let Some(lost) = self.may_be_dead(member) {
             assert!(given.attempt > lost, "{name} got {value}, which another has ended");
         }
         let Some(end) = given.end else { return };
@@ -95,11 +74,11 @@ impl Witness {
     /// Returns by how much the daemon can be wrong about a token's end that it found
     /// in the store: by as much as the clock was ahead when the token came.
     fn benefit(&self, member: &Member, token: &Token<Grant>, world: &World) -> SignedDuration {
-        if self.loaded.get(&member.name) != Some(&token.id) {
+        if self.known[member.place].loaded != Some(token.id) {
             return SignedDuration::ZERO;
         }
         let (_, most) = self.errors(token, world);
-        (most - self.clocks.at(self.began_at)).max(SignedDuration::ZERO)
+        (most - self.began_wrong_by).max(SignedDuration::ZERO)
     }
 
     /// Returns the least and the most that the clock was wrong by since a token came.
@@ -112,19 +91,21 @@ impl Witness {
         self.clocks.since(world.attempts[first].sent_at)
     }
 
+    /// Notes of which attempts nothing is heard any more.
+    pub(super) fn look_for_losses(&mut self, world: &World) {
+        for known in &mut self.known {
+            let Some(latest) = known.latest else { continue };
+            let attempt = &world.attempts[latest];
+            if attempt.heard && matches!(attempt.what, Some(What::Lost)) {
+                known.lost = Some(latest);
+            }
+        }
+    }
+
     /// Returns the attempt that may have ended the token that is held, if the daemon
     /// knows that.
-    pub(super) fn may_be_dead(&self, member: &Member, world: &World) -> Option<usize> {
-        if member.kind != Kind::EndsOld {
-            return None;
-        }
-        let lost = |attempt: &Attempt| {
-            attempt.name.as_str() == member.name
-                && attempt.heard
-                && matches!(attempt.what, Some(What::Lost))
-        };
-        let lost = world.attempts[self.first_attempt..].iter().rposition(lost)?;
-        Some(self.first_attempt + lost)
+    pub(super) fn may_be_dead(&self, member: &Member) -> Option<usize> {
+        self.known[member.place].lost.filter(|_| member.kind == Kind::EndsOld)
     }
 }
 
@@ -134,4 +115,21 @@ pub(super) fn value(token: &Token<Grant>) -> &str {
 
 pub(super) fn until(now: Timestamp, end: Timestamp) -> Duration {
     Duration::try_from(end.duration_since(now)).unwrap_or_default()
+}
+
+/// Checks that one has to wait who asked for this life: what is published doesn't
+/// do.
+pub(crate) fn check_wait(member: &Member, min_ttl: Option<Duration>, world: &World) {
+    let (Some(slot), Some(token)) = (world.slot(&member.name), world.disk.acknowledged(member.id))
+    else {
+        return;
+    };
+    if slot.token_id() != Some(token.id) {
+        return;
+    }
+    let default = token.life().map_or(DEFAULT_MIN_TTL, |life| DEFAULT_MIN_TTL.min(life / 10));
+    let least = min_ttl.unwrap_or(default);
+    let left = slot.remaining(world.now());
+    let does = left.is_none_or(|left| !left.is_zero() && left >= least);
+    assert!(!does, "{} has {left:?} for one who asks for {least:?}", member.name);
 }

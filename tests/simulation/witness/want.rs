@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use tokend_core::{Caller, Cause, Ruling, after};
+use tokend_core::{Caller, Cause, Ruling, TokenId, after};
 use tokend_provider::Operation;
 
 use super::Witness;
@@ -12,20 +12,20 @@ use crate::{
     world::{Wanted, World, caller::secs},
 };
 
-/// What callers and operators have asked for that may cost an issuance, and when.
+/// What callers and operators have asked of a credential that may cost an issuance, and
+/// when.
 #[derive(Default)]
 pub(super) struct Wishes {
-    asked: Vec<(String, Cause, Timestamp)>,
-    /// When a user's report of a credential's token last led to an issuance.
-    heard: BTreeMap<(String, Caller), Timestamp>,
+    asked: Vec<(Cause, Timestamp)>,
+    /// The token that was held when one was last reported.
+    reported: Option<TokenId>,
+    /// When users' reports led to an issuance, and of which tokens.
+    heard: BTreeMap<Caller, Vec<(Timestamp, TokenId)>>,
 }
 
 impl Wishes {
-    fn when(&self, member: &Member, cause: Cause) -> Option<Timestamp> {
-        let is_it = |(name, other, _): &&(String, Cause, Timestamp)| {
-            *name == member.name && *other == cause
-        };
-        self.asked.iter().find(is_it).map(|(_, _, at)| *at)
+    fn when(&self, cause: Cause) -> Option<Timestamp> {
+        self.asked.iter().find(|(other, _)| *other == cause).map(|(_, at)| *at)
     }
 }
 
@@ -38,14 +38,22 @@ const ROUNDING: Duration = Duration::from_millis(1);
 /// A token from this far in the future is as old as no one knows.
 const FUTURE: Duration = Duration::from_secs(5 * 60 - 1);
 
-/// A user who has been heard isn't heard for this long.
-const PAUSE: Duration = Duration::from_secs(60);
+/// A user is heard four times however fast and then once in this time ..
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// .. so no more often than this in any such time.
+const MOST_HEARD: usize = 5;
 
 impl Witness {
     /// Notes that someone is about to ask for something that may cost an issuance.
     pub(crate) fn wishes(&mut self, member: &Member, cause: Cause, world: &World) {
-        self.wishes.asked.retain(|(name, other, _)| *name != member.name || *other != cause);
-        self.wishes.asked.push((member.name.clone(), cause, world.truth()));
+        let asked = &mut self.known[member.place].wishes.asked;
+        asked.retain(|(other, _)| *other != cause);
+        asked.push((cause, world.truth()));
+        if cause == Cause::Rejected {
+            let held = world.disk.acknowledged(member.id).map(|token| token.id);
+            self.known[member.place].wishes.reported = held;
+        }
     }
 
     /// Checks what a report came to at once, of which `before` reservations are older.
@@ -63,24 +71,24 @@ impl Witness {
             assert!(cost == 0, "a report about another token cost an issuance");
             assert_eq!(ruling, Some(&Ruling::Superseded));
         }
-        if cost > 0 {
-            let last = self.wishes.heard.insert((member.name.clone(), caller), world.truth());
-            let paused = last.is_none_or(|last| after(last, PAUSE) <= world.truth());
-            assert!(paused, "{caller:?} is heard again too soon");
+        let Some(token) = self.known[member.place].wishes.reported.filter(|_| cost > 0) else {
+            return;
+        };
+        let heard = self.known[member.place].wishes.heard.entry(caller).or_default();
+        // One that has been heard goes on being so until another token comes.
+        if heard.last().is_none_or(|(_, last)| *last != token) {
+            heard.push((world.truth(), token));
         }
+        let lately = heard.iter().filter(|(at, _)| after(*at, HOUR) > world.truth()).count();
+        assert!(lately <= MOST_HEARD, "{caller:?} is heard {lately} times in an hour");
     }
 
     /// Checks that there is a reason for a reservation.
     pub(super) fn check_want(&self, wanted: &Wanted, member: &Member, plan: &Plan, world: &World) {
         let Wanted { cause, at, .. } = wanted;
-        let own = |name: &tokend_core::Name| name.as_str() == member.name;
-        let run = world.attempts[self.first_attempt..].iter();
-        let last = run.rev().find(|a| own(&a.name) && a.sent_at < *at);
-        assert!(
-            last.is_none_or(|last| last.ended_at <= *at),
-            "{} wants one while one is under way",
-            member.name
-        );
+        let last = self.known[member.place].latest.map(|latest| &world.attempts[latest]);
+        let busy = last.is_some_and(|last| last.ended_at > *at);
+        assert!(!busy, "{} wants one while one is under way", member.name);
         // What is refused that was held is followed by a login for the same reason.
         if last.is_some_and(|last| last.ended_at == *at && last.operation != Operation::Issue) {
             return;
@@ -88,8 +96,10 @@ impl Witness {
         match cause {
             Cause::Aging | Cause::KeepAlive => self.check_due(wanted, member, world),
             Cause::Absent => self.check_absent(wanted, member, world),
+            // A token that was refused is replaced when that can be done.
+            Cause::Rejected if self.is_reported(member, world) => {}
             Cause::MinTtl | Cause::Rejected | Cause::Forced => {
-                let asked = self.wishes.when(member, *cause);
+                let asked = self.known[member.place].wishes.when(*cause);
                 // Where there are many, it may have waited for its turn.
                 let turn = if plan.members.len() > 8 { secs(3_600) } else { Duration::ZERO };
                 let fresh = asked.is_some_and(|asked| after(asked, turn) >= *at);
@@ -98,12 +108,18 @@ impl Witness {
         }
     }
 
+    fn is_reported(&self, member: &Member, world: &World) -> bool {
+        let held = world.disk.acknowledged(member.id).map(|token| token.id);
+        held.is_some() && held == self.known[member.place].wishes.reported
+    }
+
     /// A refresh isn't made before its time, least of all after a start.
     fn check_due(&self, wanted: &Wanted, member: &Member, world: &World) {
         let Some(token) = world.disk.acknowledged(member.id) else { return };
-        let wished = self.wishes.when(member, Cause::MinTtl) == Some(wanted.at);
-        let loaded = self.loaded.get(&member.name) == Some(&token.id);
-        let shown = self.began_at.checked_add(self.clocks.at(self.began_at)).expect("no overflow");
+        let known = &self.known[member.place];
+        let wished = known.wishes.when(Cause::MinTtl) == Some(wanted.at);
+        let loaded = known.loaded == Some(token.id);
+        let shown = self.began_at.checked_add(self.began_wrong_by).expect("no overflow");
         let strange = loaded && token.issued_at > after(shown, FUTURE);
         let Some(due) = token.refresh_at.filter(|_| !strange && !wished) else { return };
         let (_, most) = self.errors(token, world);
@@ -113,7 +129,7 @@ impl Witness {
 
     fn check_absent(&self, wanted: &Wanted, member: &Member, world: &World) {
         let Some(token) = world.disk.acknowledged(member.id) else { return };
-        if self.may_be_dead(member, world).is_some() {
+        if self.may_be_dead(member).is_some() {
             return;
         }
         let (_, most) = self.errors(token, world);

@@ -58,6 +58,13 @@ impl World {
         self.wait(answer).unwrap()
     }
 
+    /// Removes a credential.
+    pub fn remove(&mut self, name: &str) -> Waiting<()> {
+        let name = name.parse().unwrap();
+        let remove = |reply| Change::Remove { name, etag: None, reply };
+        self.ask(|reply| Command::Change(remove(reply), AUTHOR))
+    }
+
     /// Asks for a token as callers do: of the slot, then of the engine.
     pub fn acquire(&mut self, name: &str, min_ttl: Option<Duration>) -> Acquired {
         let now = self.now();

@@ -1,6 +1,9 @@
 //! The provider, and the issuer that asks it without a network.
 
-use std::time::Duration;
+use std::{
+    fmt::{self, Display, Formatter},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
@@ -60,6 +63,23 @@ pub enum What {
     Refused,
     /// No answer, ever.
     Lost,
+}
+
+impl Display for What {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("no connection"),
+            Self::Lost => f.write_str("no answer"),
+            Self::Answer { status, headers, body } => {
+                write!(f, "{status}")?;
+                // What each answer has says nothing.
+                for (name, value) in headers.iter().filter(|(name, _)| *name != "content-type") {
+                    write!(f, " {name}: {value}")?;
+                }
+                write!(f, " {body}")
+            }
+        }
+    }
 }
 
 /// A dance that waits for an answer.

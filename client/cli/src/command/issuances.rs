@@ -103,7 +103,7 @@ fn row(issuance: &Issuance, zone: &TimeZone) -> [Cell; 6] {
         issuance.time.map_or_else(String::new, |time| moment::show(&time, zone)).into(),
         credential.into(),
         cause(issuance.cause()).into(),
-        outcome(issuance.outcome()),
+        outcome(issuance.outcome(), issuance.cause()),
         latency.map_or_else(String::new, span::show_latency).into(),
         message.into(),
     ]
@@ -121,8 +121,10 @@ fn cause(cause: Cause) -> &'static str {
     }
 }
 
-fn outcome(outcome: Outcome) -> Cell {
+fn outcome(outcome: Outcome, cause: Cause) -> Cell {
     match outcome {
+        // That issues none.
+        Outcome::Issued if cause == Cause::KeepAlive => Cell::new("kept alive", Tone::Good),
         Outcome::Unspecified | Outcome::Unknown => Cell::new("unknown", Tone::Plain),
         Outcome::Issued => Cell::new("issued", Tone::Good),
         Outcome::Limited => Cell::new("limited", Tone::Waiting),

@@ -52,7 +52,10 @@ pub(super) async fn run(
 /// no further.
 fn by_value(stdin: &mut impl Read) -> Result<Rejection, Failure> {
     let token = secret::read("the token", &Place::Stdin, stdin)?;
-    let hash = digest(&SHA256, token.expose_secret().as_bytes());
+    // A header's value will do: no token has spaces in it.
+    let token = token.expose_secret();
+    let token = token.rsplit_once(char::is_whitespace).map_or(token, |(_, token)| token);
+    let hash = digest(&SHA256, token.as_bytes());
     let hash = hash.as_ref().try_into().expect("SHA-256 makes 32 bytes");
     Ok(Rejection::of_value_sha256(hash))
 }
@@ -105,7 +108,7 @@ fn write(
             (
                 format!("no other token for now{again}"),
                 message.as_str(),
-                format!("wait, or as an operator: tokend-cli refresh {name}"),
+                format!("wait; see why: tokend-cli show {name}"),
                 Exit::Unavailable,
             )
         }

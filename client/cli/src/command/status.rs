@@ -20,7 +20,7 @@ use crate::{
 
 /// So many refused tokens in a row can be an API's fault; of more, whoever reports
 /// them should hear that it isn't the tokens.
-const FEW_REPORTS: u32 = 3;
+const FEW_REPORTS: u32 = 9;
 
 /// Reports a day apart are no row (see the contract); who reported last before that
 /// has no trouble now.
@@ -117,7 +117,7 @@ fn left(name: &str, budgets: &[Budget]) -> Cell {
     Cell::new(&text, tone)
 }
 
-/// Names the users who report token after token: they are heard ever less often, so
+/// Names the users who report token after token: they are heard once an hour, so
 /// that what refuses them goes on until someone looks.
 fn misled(credential: &Credential, now: &Timestamp) -> impl Iterator<Item = String> {
     let is_recent = |last: &Timestamp| now.seconds.saturating_sub(last.seconds) < ROW;

@@ -2,11 +2,11 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{Budget, Limit, Quota, reserve, share};
+use super::{Budget, Limit, Quota, Told, reserve, share};
 use crate::{Cause, Stamp, Window};
 
 /// The share of a window, one of this many, that at least goes into a forecast.
-const SAMPLE: u32 = 10;
+const SAMPLE: u32 = 4;
 
 /// A limit, and how much of it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,9 +64,13 @@ impl Budget<'_> {
         }
     }
 
-    fn told(&self, (quota, at): &(Quota, Stamp), now: &Stamp) -> Option<Usage> {
+    fn told(&self, told: &Told, now: &Stamp) -> Option<Usage> {
+        let (_, _, left) = self.told_of(told, now);
+        if left.is_zero() {
+            return None;
+        }
+        let Told { quota, at, .. } = told;
         let age = at.elapsed(now).unwrap_or_default();
-        let left = quota.reset_after.checked_sub(age).filter(|left| !left.is_zero())?;
         let since = self.since(at, now);
         let remaining = quota.remaining.saturating_sub(since);
         let free = remaining.saturating_sub(reserve(quota.all()));
@@ -93,6 +97,10 @@ fn lasts(holds: &[Duration], window: &Window, free: u32) -> Option<Duration> {
     let used = u32::try_from(holds.len()).unwrap_or(u32::MAX);
     if used >= free {
         return Some(Duration::ZERO);
+    }
+    // One says nothing of how fast they follow each other.
+    if used < 2 {
+        return None;
     }
     let (first, last) = (*holds.first()?, *holds.last()?);
     let length = window.length();

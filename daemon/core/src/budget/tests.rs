@@ -11,6 +11,11 @@ fn at(secs: u64) -> Stamp {
     Stamp { moment: Moment { wall, boot }, boot_id: BootId([1; 16]), date: None }
 }
 
+/// Issuances as planned.
+fn planned(stamps: &[Stamp]) -> Vec<Spent> {
+    stamps.iter().map(|at| Spent { at: *at, planned: true }).collect()
+}
+
 fn limit(count: u32, secs: u64) -> Limit {
     let window = Window::Sliding(Duration::from_secs(secs));
     Limit { count: NonZeroU32::new(count).unwrap(), window }
@@ -26,13 +31,18 @@ fn quota(limit: Option<u32>, remaining: u32, secs: u64) -> Quota {
     Quota { limit, remaining, reset_after: Duration::from_secs(secs) }
 }
 
+fn said(quota: Quota, secs: u64) -> Told {
+    Told { quota, at: at(secs), disproved: false }
+}
+
 fn admit(spent: &[Stamp], limits: &[Limit], cause: Cause, now: u64) -> Result<(), u64> {
-    let budget = Budget { limits, quotas: &[], spent, sharers: 1 };
+    let budget = Budget { limits, quotas: &[], spent: &planned(spent), sharers: 1 };
     budget.admit(cause, &at(now)).map(drop).map_err(|wait| wait.as_secs())
 }
 
 fn told(quota: Quota, spent: &[Stamp], cause: Cause, now: u64) -> Result<(), u64> {
-    let budget = Budget { limits: &[], quotas: &[(quota, at(100))], spent, sharers: 1 };
+    let spent = &planned(spent)[..];
+    let budget = Budget { limits: &[], quotas: &[said(quota, 100)], spent, sharers: 1 };
     budget.admit(cause, &at(now)).map(drop).map_err(|wait| wait.as_secs())
 }
 
@@ -97,14 +107,41 @@ fn an_issuance_in_the_future_counts_as_one_now() {
 
 #[test]
 fn the_pace_is_what_the_limits_allow_all_who_share_them() {
-    let limits = [limit(24, 86_400), limit(2, 600)];
-    for (sharers, pace) in [(1, 4_800), (5, 24_000)] {
+    let limits = [limit(24, 86_400), limit(1, 600)];
+    // Of 18 a day, five are left to what nobody foresees.
+    for (sharers, pace) in [(1, 86_400 / 13), (5, 5 * 86_400 / 13)] {
         let budget = Budget { limits: &limits, quotas: &[], spent: &[], sharers };
         let allowance = budget.admit(Cause::Aging, &at(0)).unwrap();
-        assert_eq!(allowance.pace, Some(Duration::from_secs(pace)));
+        assert_eq!(allowance.pace.map(|pace| pace.as_secs()), Some(pace));
+    }
+    for (limit, pace) in [(limit(4, 86_400), 86_400), (limit(1, 300), 600)] {
+        let limits = [limit];
+        let tight = Budget { limits: &limits, quotas: &[], spent: &[], sharers: 1 };
+        let allowed = tight.admit(Cause::Aging, &at(0)).unwrap().pace;
+        assert_eq!(allowed, Some(Duration::from_secs(pace)));
     }
     let free = Budget { limits: &[], quotas: &[], spent: &[], sharers: 3 };
     assert_eq!(free.admit(Cause::Aging, &at(0)).unwrap().pace, None);
+}
+
+#[test]
+fn a_limit_that_was_watched_without_surprises_leaves_nothing_for_them() {
+    let day = 86_400;
+    let pace = |spent: &[Spent], now| {
+        let limits = [limit(9, day)];
+        let budget = Budget { limits: &limits, quotas: &[], spent, sharers: 1 };
+        budget.pace(&at(now)).map(|pace| pace.as_secs())
+    };
+    let hours = |number| day / number;
+    assert_eq!(pace(&[], 0), Some(hours(7 - 3)), "nothing is known");
+    let quiet = planned(&[at(0), at(5 * day), at(8 * day)]);
+    assert_eq!(pace(&quiet, 7 * day), Some(hours(7 - 3)), "not for long");
+    assert_eq!(pace(&quiet, 9 * day), Some(hours(7)));
+    let mut surprising = quiet;
+    surprising.extend((30..62).map(|n| Spent { at: at(n * day / 8), planned: false }));
+    assert_eq!(pace(&surprising, 9 * day), Some(hours(7 - 5)), "four a day and one over");
+    surprising.extend((30..62).map(|n| Spent { at: at(n * day / 8 + 1), planned: false }));
+    assert_eq!(pace(&surprising, 9 * day), Some(day * 10 / 7), "more than there is");
 }
 
 #[test]
@@ -124,29 +161,41 @@ fn what_the_provider_says_is_left_holds_until_its_reset() {
 }
 
 #[test]
+fn what_a_token_has_disproved_holds_no_more_and_nothing_holds_for_longer_than_a_day() {
+    let month = quota(Some(10), 0, 30 * 86_400);
+    assert_eq!(told(month, &[], Cause::Absent, 200), Err(86_300));
+    assert_eq!(told(month, &[], Cause::Absent, 86_600), Ok(()));
+    let disproved = [Told { disproved: true, ..said(month, 100) }];
+    let budget = Budget { limits: &[], quotas: &disproved, spent: &[], sharers: 1 };
+    assert!(budget.admit(Cause::Absent, &at(200)).is_ok());
+    assert!(budget.usage(&at(200)).is_empty());
+}
+
+#[test]
 fn whoever_was_told_to_wait_asks_late_for_a_while() {
     for (wait, cautious, free) in [(60, 1_400, 1_500), (7_200, 86_000, 90_000)] {
-        let told = [(quota(None, 0, wait), at(0))];
+        let told = [said(quota(None, 0, wait), 0)];
         let budget = Budget { limits: &[], quotas: &told, spent: &[], sharers: 1 };
         let pace = |now| budget.admit(Cause::Aging, &at(now)).unwrap().pace;
         assert_eq!(pace(cautious), Some(Duration::MAX), "{wait}");
         assert_eq!(pace(free), None, "{wait}");
     }
     // One in a minute, each time, is no reason to be late.
-    let every_minute = [(quota(Some(1), 0, 60), at(0))];
+    let every_minute = [said(quota(Some(1), 0, 60), 0)];
     let budget = Budget { limits: &[], quotas: &every_minute, spent: &[], sharers: 1 };
     assert_eq!(budget.admit(Cause::Aging, &at(100)).unwrap().pace, None);
 }
 
 #[test]
 fn a_quota_spreads_what_is_left_until_its_reset() {
-    let hundred = [(quota(Some(100), 50, 3_600), at(0))];
+    let hundred = [said(quota(Some(100), 50, 3_600), 0)];
     let budget = Budget { limits: &[], quotas: &hundred, spent: &[], sharers: 1 };
     let pace = budget.admit(Cause::Aging, &at(0)).unwrap().pace;
     assert_eq!(pace, Some(Duration::from_secs(144)), "3,600 s for 25");
 }
 
 fn usage(limit: Limit, spent: &[Stamp], now: u64) -> Usage {
+    let spent = &planned(spent)[..];
     let budget = Budget { limits: &[limit], quotas: &[], spent, sharers: 1 };
     budget.usage(&at(now)).remove(0)
 }
@@ -176,6 +225,7 @@ fn a_forecast_says_when_refreshes_find_nothing_left() {
     assert_eq!(usage(daily(24), &hourly, 36_000).lasts, Some(Duration::from_secs(32_400)));
     let late: Vec<Stamp> = (0..17).map(|hour| at(hour * 4_800)).collect();
     assert_eq!(usage(daily(24), &late, 82_000).lasts, None);
+    assert_eq!(usage(limit(5, 60), &[at(0)], 1).lasts, None, "one is no pace");
 }
 
 proptest! {
@@ -222,7 +272,7 @@ proptest! {
             truth = truth.after(Duration::from_secs(gap));
             let mut seen = truth;
             seen.moment.wall += jiff::SignedDuration::from_secs(wrong);
-            let budget = Budget { limits: &limits, quotas: &[], spent: &spent, sharers: 1 };
+            let budget = Budget { limits: &limits, quotas: &[], spent: &planned(&spent), sharers: 1 };
             if budget.admit(Cause::Forced, &seen).is_ok() {
                 // The answer brings the provider's own time.
                 spent.push(Stamp { date: Some(truth.moment.wall), ..seen });

@@ -96,14 +96,18 @@ impl<P: Clone> Credential<P> {
     ) -> Option<Token<P>> {
         let held = self.token.as_ref()?;
         let Session { idle, end } = held.session?;
+        let sent = sending(sent_at, took, turn.now);
+        // A clock that has been set back doesn't put off the end.
+        let end = end.map(|end| crate::after(sent_at, held.left(end, sent)));
+        let session = Some(Session { idle, end });
         let prolonged = crate::after(sent_at, idle);
         let expires_at = end.map_or(prolonged, |end| end.min(prolonged));
         let lifetime = Lifetime::Until(expires_at);
         let refresh_at = prolonging(turn).refresh_at(sent_at, lifetime, &mut turn.random);
-        let (expires_at, taken_up) = (Some(expires_at), Some(sending(sent_at, took, turn.now)));
+        let (expires_at, taken_up) = (Some(expires_at), Some(sent));
         // If the clock has been set back, it is no token from the future.
         let issued_at = held.issued_at.min(sent_at);
-        Some(Token { issued_at, expires_at, refresh_at, taken_up, ..Token::clone(held) })
+        Some(Token { issued_at, expires_at, refresh_at, taken_up, session, ..Token::clone(held) })
     }
 
     pub(super) fn issued(
@@ -116,9 +120,10 @@ impl<P: Clone> Credential<P> {
         let life = token.life().unwrap_or(Duration::MAX);
         let remaining = token.remaining(turn.now).unwrap_or(Duration::MAX);
         if life < LEAST_LIFE || remaining < LEAST_REMAINING {
-            let life = life.as_secs();
+            let (life, least) = (life.as_secs(), LEAST_LIFE.as_secs());
             let failure = transient(format!(
-                "the token had as good as expired when it came: it lives for {life} s"
+                "the token had as good as expired when it came: it lives for {life} s, and \
+                 less than {least} s is too short to be kept at hand"
             ));
             settle(issuance, Fate::Answered, &failure, receipt, turn);
             self.failed(Operation::Issue, Fate::Answered, failure, turn);

@@ -94,3 +94,11 @@ pub enum Cause {
     /// it.
     KeepAlive,
 }
+
+impl Cause {
+    /// Tells whether an issuance of this cause replaces a token that has ended or is
+    /// about to. The others are unforeseen.
+    pub fn is_planned(self) -> bool {
+        matches!(self, Self::Absent | Self::Aging | Self::KeepAlive)
+    }
+}

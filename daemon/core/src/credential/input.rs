@@ -22,7 +22,7 @@ pub enum Input<P> {
         /// policy.
         new: bool,
     },
-    /// Something else is settled for it from now on.
+    /// Something else is settled for it from now on, or other limits hold.
     Settled(Terms),
     /// A caller wants a token and the published one doesn't do.
     Requested(Waiter),

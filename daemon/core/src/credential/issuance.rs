@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Activity, Cause, Credential, Effect, Fate, Next, Operation, Receipt, Ruling, Step, Turn, Waiter,
+    Activity, Cause, Credential, Effect, Fate, Next, Operation, Receipt, Ruling, Step, Turn,
+    Waiter, request::refusals,
 };
 use crate::{
     Allowance, Failure, IssuanceId, Moment, Origin, Refusal, Setback, StoreFailure, Token, Verdict,
@@ -95,6 +96,11 @@ impl<P: Clone> Credential<P> {
         turn: &mut Turn<'_, P>,
     ) {
         if !self.is_reserving(id) {
+            return;
+        }
+        if !self.is_token_due(turn.now) {
+            // Somebody wanted more than is needed: nothing is wrong.
+            self.decline(retry_after, turn);
             return;
         }
         let Activity::Issuing { cause, .. } = &self.activity else { return };
@@ -216,6 +222,7 @@ impl<P: Clone> Credential<P> {
         self.consecutive_failures = 0;
         self.store_failures = 0;
         self.setback = None;
+        self.refused = None;
         if cause == Cause::Rejected {
             self.rejections.replaced(turn.now.boot);
         }
@@ -273,6 +280,21 @@ impl<P: Clone> Credential<P> {
         {
             self.turn_away(waiters, turn);
             let ruling = self.ruling(turn);
+            turn.effects.extend(
+                reporters.into_iter().map(|waiter| Effect::Rule { waiter, ruling: ruling.clone() }),
+            );
+        }
+    }
+
+    /// Ends an issuance that the limits don't allow and that no one needs but those who
+    /// wait for it.
+    fn decline(&mut self, retry_after: Duration, turn: &mut Turn<'_, P>) {
+        let resting = Activity::Resting(Next::Due);
+        if let Activity::Issuing { waiters, reporters, .. } =
+            std::mem::replace(&mut self.activity, resting)
+        {
+            turn.effects.extend(refusals(waiters, &Refusal::BudgetExhausted { retry_after }));
+            let ruling = Ruling::Suppressed { retry_after };
             turn.effects.extend(
                 reporters.into_iter().map(|waiter| Effect::Rule { waiter, ruling: ruling.clone() }),
             );

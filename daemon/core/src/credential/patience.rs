@@ -30,7 +30,8 @@ impl<P: Clone> Credential<P> {
         failure: &Failure,
         turn: &mut Turn<'_, P>,
     ) -> Duration {
-        let left = self.remaining(turn.now);
+        // A token that an API refused keeps no one going.
+        let left = if self.is_refused() { Duration::ZERO } else { self.remaining(turn.now) };
         let longest = match (failure.verdict, fate) {
             (Verdict::Limited, _) => LONGEST_WAIT,
             _ if !left.is_zero() => LONGEST_WAIT.min(left / SHARE_OF_REMAINING),
@@ -47,7 +48,9 @@ impl<P: Clone> Credential<P> {
 
     /// Returns the time for which one attempt has to last.
     fn ration(&self, left: Duration) -> Duration {
-        let Some(pace) = self.allowance.pace else {
+        // Whoever was told to ask less, and not how often it may, has nothing to share
+        // out.
+        let Some(pace) = self.allowance.pace.filter(|pace| *pace < Duration::MAX) else {
             return Duration::ZERO;
         };
         let life = self.token.as_ref().and_then(|token| token.life()).unwrap_or(ASSUMED_LIFE);
@@ -56,7 +59,8 @@ impl<P: Clone> Credential<P> {
             return pace.min(life) / 2;
         }
         let span = if left.is_zero() { life } else { left };
-        span / self.allowance.room.saturating_add(1)
+        // In the time of the pace there is another one.
+        pace.min(span / self.allowance.room.saturating_add(1))
     }
 
     /// A store that fails is looked at again as a failing provider is, but within

@@ -45,21 +45,27 @@ pub enum Ruling {
 /// The reports of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reports {
-    /// How many there were since the first one of this row.
+    /// How many there were, without a day between them.
     pub count: u32,
     /// How many of them led to an issuance.
     pub heard: u32,
     /// When the last one came.
     pub last_at: BootTime,
-    heard_at: BootTime,
+    /// When the last one that was heard would have come, if those that are heard came
+    /// no faster than they may all along (the generic cell rate algorithm, ITU-T I.371).
+    due_at: BootTime,
 }
 
-/// How long a user isn't heard after a first report. Each further one makes it
-/// four times as long ..
-const FIRST_PAUSE: Duration = Duration::from_secs(60);
+/// So many reports of a user are heard however fast they come ..
+const BURST: u32 = 4;
 
-/// .. up to this: someone who reports every token costs a handful a day.
-const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3_600);
+/// .. and then one in this time, or in the time between refreshes that the limits allow
+/// if that is longer: who reports every token costs little, and one whose tokens are
+/// refused now and then is always heard ..
+const INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// .. in this time at least.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(6 * 3_600);
 
 /// Reports this far apart have nothing to do with each other.
 const ROW: Duration = Duration::from_secs(24 * 3_600);
@@ -91,24 +97,22 @@ impl Rejections {
     }
 
     /// Notes a report, and tells what speaks against hearing it.
-    fn note(&mut self, caller: Caller, now: BootTime) -> Option<Ruling> {
+    fn note(&mut self, caller: Caller, interval: Duration, now: BootTime) -> Option<Ruling> {
         if self.by.len() >= USERS && !self.by.contains_key(&caller) {
             let quietest = self.by.iter().min_by_key(|(_, reports)| reports.last_at);
             if let Some(caller) = quietest.map(|(caller, _)| *caller) {
                 self.by.remove(&caller);
             }
         }
-        let none = Reports { count: 0, heard: 0, last_at: now, heard_at: now };
+        let none = Reports { count: 0, heard: 0, last_at: now, due_at: now };
         let reports = self.by.entry(caller).or_insert(none);
-        if reports.heard_at.until(now) >= ROW {
+        if reports.last_at.until(now) >= ROW {
             *reports = none;
         }
         reports.count = reports.count.saturating_add(1);
         reports.last_at = now;
-        let pause = reports.heard.checked_sub(1).map_or(Duration::ZERO, |repeated| {
-            FIRST_PAUSE.saturating_mul(4_u32.saturating_pow(repeated)).min(LONGEST_PAUSE)
-        });
-        let retry_after = pause.saturating_sub(reports.heard_at.until(now));
+        let ahead = now.until(reports.due_at);
+        let retry_after = ahead.saturating_sub(interval * (BURST - 1));
         if self.replaced_at.is_some_and(|at| at.until(now) < NEW) {
             Some(Ruling::NotATokenProblem)
         } else if retry_after.is_zero() {
@@ -118,10 +122,10 @@ impl Rejections {
         }
     }
 
-    fn heard(&mut self, caller: Caller, now: BootTime) {
+    fn heard(&mut self, caller: Caller, interval: Duration, now: BootTime) {
         if let Some(reports) = self.by.get_mut(&caller) {
             reports.heard = reports.heard.saturating_add(1);
-            reports.heard_at = now;
+            reports.due_at = reports.due_at.max(now).after(interval);
         }
     }
 }
@@ -140,12 +144,27 @@ impl<P: Clone> Credential<P> {
             reporters.push(waiter);
             return;
         }
-        let ruling = self.rejections.note(caller, now).or_else(|| self.objection(turn));
+        let pace = self.allowance.pace.unwrap_or_default();
+        let interval = pace.clamp(INTERVAL, LONGEST_INTERVAL);
+        let own = self.rejections.note(caller, interval, now);
+        // A report that was heard already waits for its token like any other.
+        let own = own.filter(|_| !self.is_refused());
+        let ruling = match (own, self.objection(turn)) {
+            (
+                Some(Ruling::Suppressed { retry_after: own }),
+                Some(Ruling::Suppressed { retry_after }),
+            ) => Some(Ruling::Suppressed { retry_after: retry_after.max(own) }),
+            (Some(Ruling::Suppressed { .. }), Some(dead)) => Some(dead),
+            (own, other) => own.or(other),
+        };
         if let Some(ruling) = ruling {
             turn.effects.push(Effect::Rule { waiter, ruling });
             return;
         }
-        self.rejections.heard(caller, now);
+        if !self.is_refused() {
+            self.rejections.heard(caller, interval, now);
+            self.refused = Some(token_id);
+        }
         self.start(Cause::Rejected, Vec::new(), turn);
         if let Activity::Issuing { reporters, .. } = &mut self.activity {
             reporters.push(waiter);

@@ -28,11 +28,13 @@ pub enum LimitError {
     /// It has no `/`.
     #[error("`{0}` is not a limit: write `50/12h`, `24/day` or `1000/month@Europe/Berlin`")]
     Form(String),
-    /// What is before `/` isn't a number of at least 1.
-    #[error("a limit counts at least 1, which `{0}` isn't")]
+    /// What is before `/` isn't a number that can be counted to.
+    #[error("`{0}` is not a number from 1 to 4294967295")]
     Count(String),
     /// What is behind `/` is neither a duration nor a period.
-    #[error("`{0}` is not a window: write `hour`, `day`, `month` or a duration such as `12h`")]
+    #[error(
+        "`{0}` is not a window: write `hour`, `day`, `month` or a duration of at most ten years such as `12h`"
+    )]
     Window(String),
     /// A window that slides is the same everywhere.
     #[error("`@{0}` goes with `hour`, `day` or `month` only")]
@@ -157,16 +159,18 @@ mod tests {
         for (text, expected) in [
             ("", "`` is not a limit: write `50/12h`, `24/day` or `1000/month@Europe/Berlin`"),
             ("50", "`50` is not a limit: write `50/12h`, `24/day` or `1000/month@Europe/Berlin`"),
-            ("0/1d", "a limit counts at least 1, which `0` isn't"),
-            ("-1/1d", "a limit counts at least 1, which `-1` isn't"),
-            ("many/1d", "a limit counts at least 1, which `many` isn't"),
+            ("0/1d", "`0` is not a number from 1 to 4294967295"),
+            ("-1/1d", "`-1` is not a number from 1 to 4294967295"),
+            ("many/1d", "`many` is not a number from 1 to 4294967295"),
             (
                 "1/week",
-                "`week` is not a window: write `hour`, `day`, `month` or a duration such as `12h`",
+                "`week` is not a window: write `hour`, `day`, `month` or a duration of at most ten \
+                 years such as `12h`",
             ),
             (
                 "1/0s",
-                "`0s` is not a window: write `hour`, `day`, `month` or a duration such as `12h`",
+                "`0s` is not a window: write `hour`, `day`, `month` or a duration of at most ten \
+                 years such as `12h`",
             ),
             ("1/24h@Europe/Rome", "`@Europe/Rome` goes with `hour`, `day` or `month` only"),
             ("1/day@Berlin", "unknown time zone `Berlin`, did you mean `Europe/Berlin`?"),

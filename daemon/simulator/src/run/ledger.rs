@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use tokend_core::{Allowance, Budget, Cause, Limit, Stamp};
+use tokend_core::{Allowance, Budget, Cause, Limit, Spent};
 
 use crate::{Millis, Span, clock::stamp};
+
+/// For so many windows issuances are kept: those that count no more tell how many are
+/// unforeseen.
+const KEPT: u32 = 10;
 
 pub(crate) struct Ledger<'a> {
     limits: &'a [Limit],
     longest: Duration,
-    /// Those that may still count, oldest first, with the one under way at the end.
-    spent: Vec<Stamp>,
+    /// Those that may still count or tell something, oldest first, with the one under
+    /// way at the end.
+    spent: Vec<Spent>,
     /// All that count, from when they were sent until they ended.
     counted: Vec<Span>,
 }
@@ -27,10 +32,11 @@ impl<'a> Ledger<'a> {
     /// How long to wait.
     pub(super) fn reserve(&mut self, cause: Cause, now: Millis) -> Result<Allowance, Duration> {
         let now = stamp(now);
-        self.spent.retain(|stamp| stamp.elapsed(&now).is_some_and(|age| age < self.longest));
+        let kept = self.longest * KEPT;
+        self.spent.retain(|spent| spent.at.elapsed(&now).is_some_and(|age| age < kept));
         let (limits, spent) = (self.limits, &self.spent[..]);
         let allowance = Budget { limits, quotas: &[], spent, sharers: 1 }.admit(cause, &now)?;
-        self.spent.push(now);
+        self.spent.push(Spent { at: now, planned: cause.is_planned() });
         Ok(allowance)
     }
 
@@ -40,7 +46,8 @@ impl<'a> Ledger<'a> {
         let reserved = self.spent.pop();
         debug_assert!(reserved.is_some(), "it was reserved");
         if counts {
-            self.spent.push(stamp(now));
+            let planned = reserved.is_none_or(|spent| spent.planned);
+            self.spent.push(Spent { at: stamp(now), planned });
             self.counted.push(Span { start: sent, end: now });
         }
     }

@@ -14,7 +14,7 @@ const MINUTE: Millis = 60_000;
 const HOUR: Millis = 60 * MINUTE;
 
 fn runs(world: &World, limits: &[Limit], policy: Policy) -> Record {
-    run(world, limits, policy, SplitMix::new(1))
+    run(world, limits, Callers::of(&calm()), policy, SplitMix::new(1))
 }
 
 /// A week with an hour's tokens and what goes wrong by hand.
@@ -152,6 +152,8 @@ fn any_scenario() -> impl Strategy<Value = Scenario> {
                 .collect(),
             life: Duration::from_secs(life),
             latency: Duration::from_secs(latency),
+            refresh: tokend_core::Policy::Always,
+            calls_every: None,
             days: 10,
             outages: Outages {
                 share,
@@ -186,7 +188,7 @@ proptest! {
     fn no_window_ever_holds_more_than_its_limit(scenario in any_scenario()) {
         let world = World::draw(&scenario).unwrap();
         for policy in Policy::ALL {
-            let record = run(&world, &scenario.limits, policy, SplitMix::new(scenario.seed));
+            let record = run(&world, &scenario.limits, Callers::of(&scenario), policy, SplitMix::new(scenario.seed));
             prop_assert!(!record.counted.is_empty());
             for limit in &scenario.limits {
                 // Whether the provider counts them from their start or their end.

@@ -3,11 +3,11 @@
 use std::{collections::VecDeque, time::Duration};
 
 use tokend_core::{
-    Caller, Effect, Failure, Fate, History, Input, IssuanceId, Keeper, Lifetime, Name, Random,
-    Receipt, Report, Ruling, Terms, TokenId, Verdict, WaiterId,
+    Caller, Effect, Failure, Fate, History, Input, IssuanceId, Keeper, Lifetime, Name, Policy,
+    Random, Receipt, Report, Ruling, Terms, TokenId, Verdict, Waiter, WaiterId,
 };
 
-use super::{Answer, Ledger, Runner};
+use super::{Answer, Callers, Ledger, Runner, callers::Now};
 use crate::{Millis, World, clock::moment, span::millis};
 
 /// A caller whose API goes on refusing a new token asks again after this.
@@ -28,25 +28,32 @@ pub(super) struct Tokend<R> {
     token: Option<TokenId>,
     /// When a caller whose report led to nothing repeats it.
     report_at: Option<Millis>,
+    callers: Callers,
+    /// When a token is asked for that tokend doesn't have at hand.
+    call_at: Option<Millis>,
 }
 
 type Effects = Vec<(Name, Effect<()>)>;
 
 impl<R: Random> Tokend<R> {
-    pub(super) fn new(world: &World, mut random: R) -> Self {
+    pub(super) fn new(world: &World, callers: Callers, mut random: R) -> Self {
         let mut keeper = Keeper::default();
         let name: Name = "simulated".parse().expect("it is a name");
-        let (history, terms) = (History::default(), Terms::default());
+        let (history, policy) = (History::default(), callers.refresh);
+        let terms = Terms { policy, ..Terms::default() };
         let loaded = Input::Loaded { token: None, history, terms, new: false };
         let effects = keeper.handle(moment(0), &mut random, &(), &name, loaded);
         debug_assert!(effects.is_empty(), "what isn't new waits to be woken");
         let [life, latency] = [world.life, world.latency].map(Duration::from_millis);
         let (issuance, token, report_at) = (None, None, None);
-        Self { keeper, name, random, life, latency, issuance, token, report_at }
+        // Callers of one that always has a token don't matter.
+        let call_at = (policy != Policy::Always).then(|| callers.next_unserved(0, 0));
+        Self { keeper, name, random, life, latency, issuance, token, report_at, callers, call_at }
     }
 
     fn handle(&mut self, now: Millis, input: Input<()>) -> Effects {
-        self.keeper.handle(moment(now), &mut self.random, &(), &self.name, input)
+        let callers = Now(self.callers.demand(now));
+        self.keeper.handle(moment(now), &mut self.random, &callers, &self.name, input)
     }
 
     /// Does what the keeper wants to be done; tells whether a request is sent.
@@ -92,14 +99,21 @@ impl<R: Random> Tokend<R> {
 impl<R: Random> Runner for Tokend<R> {
     fn due(&self, now: Millis) -> Option<Millis> {
         let idle = self.keeper.idle(moment(now)).map(|idle| now + millis(idle));
-        idle.into_iter().chain(self.report_at).min()
+        idle.into_iter().chain(self.report_at).chain(self.call_at).min()
     }
 
     fn wake(&mut self, now: Millis, ledger: &mut Ledger<'_>) -> bool {
         if self.report_at.is_some_and(|at| at <= now) {
             return self.rejected(now, ledger);
         }
-        let effects = self.keeper.wake(moment(now), &mut self.random, &(), usize::MAX);
+        if self.call_at.is_some_and(|at| at <= now) {
+            self.call_at = Some(self.callers.again(now));
+            let waiter = Waiter { id: WaiterId(0), min_ttl: Some(Duration::ZERO) };
+            let effects = self.handle(now, Input::Requested(waiter));
+            return self.act(now, effects, ledger);
+        }
+        let callers = Now(self.callers.demand(now));
+        let effects = self.keeper.wake(moment(now), &mut self.random, &callers, usize::MAX);
         self.act(now, effects, ledger)
     }
 
@@ -112,6 +126,10 @@ impl<R: Random> Runner for Tokend<R> {
     ) -> bool {
         let Some(issuance) = self.issuance.take() else { return false };
         let receipt = Receipt { date: Some(moment(now).wall), took: self.latency };
+        if answer == Answer::Token {
+            let end = sent + millis(self.life);
+            self.call_at = self.call_at.map(|_| self.callers.next_unserved(now, end));
+        }
         let input = match answer {
             Answer::Token => Input::Issued {
                 issuance,

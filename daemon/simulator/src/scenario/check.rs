@@ -20,6 +20,12 @@ pub enum InvalidScenario {
         /// The latency that was given.
         latency: Duration,
     },
+    /// Too often to be told apart.
+    #[error("calls every {every:?} can't be simulated: give {least:?} at least", least = LEAST_CALLS)]
+    Calls {
+        /// The time between calls that was given.
+        every: Duration,
+    },
     /// Too long, or nothing at all.
     #[error("{days} days can't be simulated: give 1 to {MOST_DAYS}")]
     Days {
@@ -66,6 +72,9 @@ pub enum InvalidScenario {
 /// tokend takes tokens that live for less as good as expired.
 const LEAST_LIFE: Duration = Duration::from_secs(10);
 
+/// Years of more calls take long and say no more.
+const LEAST_CALLS: Duration = Duration::from_secs(1);
+
 /// Ten years: longer ones say no more.
 const MOST_DAYS: u32 = 3_660;
 
@@ -100,6 +109,9 @@ impl Scenario {
         }
         if latency > life / 2 {
             return Err(InvalidScenario::LongLatency { latency });
+        }
+        if let Some(every) = self.calls_every.filter(|every| *every < LEAST_CALLS) {
+            return Err(InvalidScenario::Calls { every });
         }
         if !(1..=MOST_DAYS).contains(&days) {
             return Err(InvalidScenario::Days { days });

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use tokend_core::{Limit, Window};
+use tokend_core::{Limit, Policy, Window};
 
 use super::{OutageKind, Outages, Rejections, Scenario, Spread};
 
@@ -32,6 +32,8 @@ fn scenario(count: u32, window: u32, life: u32, rejections: Rejections) -> Scena
         limits: vec![Limit { count, window: Window::Sliding(HOUR * window) }],
         life: HOUR * life,
         latency: Duration::from_secs(1),
+        refresh: Policy::Always,
+        calls_every: None,
         days: 365,
         outages: Outages {
             share: 0.01,

@@ -29,7 +29,7 @@ pub(crate) fn message(snapshot: &Snapshot) -> Credential {
             token_id: token.id.to_string(),
             issue_time: Some(timestamp(token.issued_at)),
             expire_time: token.expires_at.map(timestamp),
-            refresh_time: token.refresh_at.map(timestamp),
+            refresh_time: refresh_at(snapshot).map(timestamp),
             expired: snapshot.expired,
         }),
         last_failure: snapshot
@@ -46,6 +46,12 @@ pub(crate) fn message(snapshot: &Snapshot) -> Credential {
         limits: stored.limits.iter().map(ToString::to_string).collect(),
         rejection_reports: snapshot.reports.iter().map(reports).collect(),
     }
+}
+
+/// Returns when the token is to be replaced ahead of its end.
+fn refresh_at(snapshot: &Snapshot) -> Option<Timestamp> {
+    let token = snapshot.token.as_ref().filter(|_| !snapshot.expired)?;
+    token.refresh_at.filter(|_| snapshot.credential.policy != Policy::OnDemand)
 }
 
 fn reports(reported: &Reported) -> RejectionReports {
@@ -86,7 +92,10 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> IssuanceFai
             snapshot.credential.provider
         ),
         Refusal::BudgetExhausted { .. } => {
-            "wait: the limits on issued tokens allow the next one then".to_owned()
+            format!(
+                "wait, or see `tokend-cli budget` for when the limits allow the next token and \
+                 `tokend-cli set {name}` to state others"
+            )
         }
         Refusal::Store { failure, .. } if failure.full => {
             "free space on the disk that holds the store".to_owned()

@@ -194,6 +194,19 @@ fn what_a_provider_told_of_its_limits_holds_after_a_crash_and_a_reboot() {
 }
 
 #[test]
+fn a_token_that_came_disproves_that_nothing_was_left() {
+    let home = Home::new();
+    let mut store = home.open();
+    let none = Quota { limit: None, remaining: 0, reset_after: Duration::from_secs(80_000) };
+    done(&mut store, &[Write::Credential(credential(1, "causely"))]);
+    done(&mut store, &[absent(1, at(0)), told(1, none, at(10))]);
+    assert_eq!(write(&mut store, absent(2, at(11))), Ok(refused(79_999)));
+    // An operator's try succeeds.
+    done(&mut store, &[reserve(3, at(20), &[]), issued(3, token(1, "t0ken"), at(21))]);
+    assert!(is_granted(&write(&mut store, absent(4, at(30)))));
+}
+
+#[test]
 fn only_the_last_answers_of_an_account_are_kept() {
     let home = Home::new();
     let mut store = home.open();

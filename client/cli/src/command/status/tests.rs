@@ -88,9 +88,9 @@ fn names_who_reports_token_after_token() {
     let credential = Credential {
         name: "causely".to_owned(),
         rejection_reports: vec![
-            reports(0, 4, 3590),
+            reports(0, 10, 3590),
             // Few, and long ago.
-            reports(u32::MAX - 2, 3, 3590),
+            reports(u32::MAX - 2, 9, 3590),
             reports(u32::MAX - 3, 99, 3600 - ROW),
         ],
         ..Credential::default()
@@ -100,7 +100,7 @@ fn names_who_reports_token_after_token() {
     let problems: Vec<_> = text.lines().filter(|line| line.starts_with("problem")).collect();
     assert_eq!(
         problems,
-        ["problem: user:root has reported tokens of causely as refused 4 times in a row: most \
+        ["problem: user:root has reported tokens of causely as refused 10 times in a row: most \
           likely it isn't the tokens; see what the API answers that user's programs"]
     );
 }

@@ -297,6 +297,27 @@ fn a_session_is_kept_alive_to_its_end_and_then_replaced() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_puts_off_no_end_of_a_session() {
+    let mut bench = session();
+    let begun_at = bench.now.boot;
+    bench.now.wall = crate::before(bench.now.wall, Duration::from_secs(3_600));
+    let said = loop {
+        bench.pass_to_deadline();
+        let issuance = bench.wake_and_reserve();
+        let said = bench.said();
+        if said[0] != "reserve KeepAlive" {
+            break said;
+        }
+        let (sent_at, receipt) = (bench.now.wall, Receipt::default());
+        bench.input(Input::KeptAlive { issuance, sent_at, receipt });
+        bench.input(Input::Persisted(issuance));
+        bench.said();
+    };
+    assert_eq!(said, ["reserve Aging", "send"]);
+    assert!(begun_at.until(bench.now.boot) < Duration::from_secs(LIFE));
+}
+
+#[test]
 fn a_session_is_kept_alive_in_time_where_limits_allow_few_logins() {
     let mut bench = session_under(Allowance { pace: Some(Duration::from_secs(86_400)), room: 1 });
     bench.pass(110);
