@@ -153,6 +153,32 @@ fn check_shows_what_is_wrong_with_a_definition() {
 }
 
 #[test]
+fn simulate_shows_how_a_definitions_limits_would_do_and_draws_it() {
+    let place = Place::new();
+    place.define(
+        "acme",
+        "title = 'Acme'\nsecrets.key.description = 'the key'\n\
+         issue.url = 'https://api.acme.example/{{ secret.key }}'\noutput.token = 'body.token'\n\
+         lifetime.default = '24h'\nlimits = [{ count = 10, window = '8h' }]\n",
+    );
+    let chart = place.path().join("chart.svg");
+    let svg = chart.display().to_string();
+    let shown =
+        place.tokend(["simulate", "acme", "--days", "30", "--limit", "40/1d", "--svg", &svg]);
+    let table = text(&shown.stdout);
+    assert_eq!(shown.status.code(), Some(0), "{}", text(&shown.stderr));
+    assert!(table.starts_with("10 per 8 h and 40 per 24 h, tokens that live 24 h\n"), "{table}");
+    for row in ["tokend ", "10 s before the end", "at half the life", "at best, by foresight"] {
+        assert!(table.lines().any(|line| line.starts_with(row)), "{row}: {table}");
+    }
+    assert!(fs::read_to_string(&chart).unwrap().starts_with("<svg"));
+
+    let unknown = place.tokend(["simulate", "acmee"]);
+    let expected = "tokend: there is no provider definition \"acmee\"; did you mean \"acme\"?\n";
+    assert_output(&unknown, 1, "", expected);
+}
+
+#[test]
 fn the_service_manager_is_told_when_the_daemon_serves_and_when_it_ends() {
     let place = Place::new();
     let path = place.path().join("notify");

@@ -141,6 +141,18 @@ fn an_operators_limit_is_shared_by_all_credentials_of_the_account_and_can_be_cha
 }
 
 #[test]
+fn lifting_a_limit_frees_all_who_wait_for_it() {
+    let (place, provider) = (Place::new(), Provider::scripted(|number, _| issued(number, 5)));
+    let _daemon = place.start();
+    assert!(place.add("one", provider.url(), SECRET).status.success());
+    assert!(place.run(["set", "one", "--limit", "1/1d"]).status.success());
+    assert_eq!(code(&place.add("two", provider.url(), SECRET)), Some(6));
+    assert!(place.run(["set", "one", "--no-limits"]).status.success());
+    let freed = place.run(["get", "two", "--min-ttl", "0s"]);
+    assert_eq!(code(&freed), Some(0), "{}", text(&freed.stderr));
+}
+
+#[test]
 fn who_is_told_to_wait_makes_all_of_the_account_wait_and_a_restart_forgets_nothing() {
     let place = Place::new();
     let provider = Provider::scripted(|number, _| match number {
