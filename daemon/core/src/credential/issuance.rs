@@ -176,9 +176,15 @@ impl<P: Clone> Credential<P> {
     /// that is held.
     fn doubt(&mut self, turn: &mut Turn<'_, P>) {
         let Some(overlap) = self.terms.ends_old_after else { return };
-        let end = crate::after(turn.now.wall, overlap);
-        if self.token.as_ref().is_some_and(|token| token.expires_at.is_none_or(|at| at > end)) {
-            self.change_token(|token| token.expires_at = Some(end));
+        let outlives =
+            |token: &Arc<Token<P>>| token.remaining(turn.now).is_none_or(|left| left > overlap);
+        if self.token.as_ref().is_some_and(outlives) {
+            let end = crate::after(turn.now.wall, overlap);
+            self.change_token(|token| {
+                token.expires_at = Some(end);
+                // From here on both clocks measure what is left.
+                token.taken_up = Some(turn.now);
+            });
             turn.effects.extend(self.token.iter().cloned().map(Effect::Publish));
         }
     }

@@ -160,10 +160,16 @@ fn after_a_lost_answer_a_token_that_the_new_one_ends_is_served_no_longer_than_th
     bench.pass_to_deadline();
     let issuance = bench.wake_and_reserve();
     bench.said();
+    // The clock is set meanwhile, which makes no difference.
+    bench.now.wall = crate::after(bench.now.wall, Duration::from_secs(100));
     bench.fail_with(issuance, Fate::Lost, super::super::issuance::transient("lost".to_owned()));
     assert_eq!(bench.said(), ["settle sent=true", "publish first"]);
     let left = bench.credential.token.as_ref().unwrap().remaining(bench.now);
     assert_eq!(left, overlap);
+    // A clock that is set back in between makes it no longer.
+    bench.now.wall = crate::before(bench.now.wall, Duration::from_secs(3_600));
+    bench.pass(120);
+    assert!(bench.credential.usable(bench.now).is_none());
     // An answer that is no token has ended nothing.
     let mut bench = Bench::fresh_with(Terms { ends_old_after: overlap, ..Terms::default() });
     bench.pass_to_deadline();
