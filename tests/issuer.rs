@@ -108,6 +108,17 @@ fn a_refused_connection_proves_that_nothing_was_sent() {
 }
 
 #[test]
+fn a_handshake_that_fails_sends_no_secret_and_costs_nothing() {
+    let provider = Provider::issuing();
+    // It doesn't speak TLS.
+    let ended = dance(&provider.url().replace("http://", "https://"));
+    let Failure { verdict, message, .. } = failure(&ended);
+    assert_eq!((*verdict, ended.fate), (Verdict::Transient, Fate::Unsent), "{message}");
+    assert!(message.starts_with("can't connect to 127.0.0.1: "), "{message}");
+    assert!(provider.requests().iter().all(|request| !request.body.contains("grant_type")));
+}
+
+#[test]
 fn a_connection_that_breaks_after_the_request_counts_as_sent_and_is_not_tried_again() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
