@@ -35,13 +35,13 @@ fn says_what_it_came_to_and_what_to_do() {
             Exit::Unavailable,
             "no other token for now; a report is heard in 10m (01:10): \
              the limit is reached\\u{1b}[2J",
-            "wait, or as an operator: tokend-cli refresh causely",
+            "wait; see why: tokend-cli show causely",
         ),
         (
             Ruling::Suppressed { retry_at: None, message: String::new() },
             Exit::Unavailable,
             "no other token for now",
-            "wait, or as an operator: tokend-cli refresh causely",
+            "wait; see why: tokend-cli show causely",
         ),
         (
             Ruling::NotATokenProblem { message: "a 403 speaks of rights".to_owned() },
