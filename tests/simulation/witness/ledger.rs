@@ -28,7 +28,7 @@ const LANES: usize = 8;
 /// No credential is asked for more often than this within a minute, but by operators:
 /// what lives shorter than five seconds is a failure, and after a failure there is a
 /// second's pause at least.
-const MOST_A_MINUTE: usize = 45;
+const MOST_A_MINUTE: usize = 38;
 
 /// Nothing is under way for longer, or reaches the provider later.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -55,6 +55,10 @@ impl Witness {
         let unasked = lately.filter(|other| other.member == member.place && !other.forced).count();
         let forced = attempt.cause == Cause::Forced;
         assert!(forced || unasked < MOST_A_MINUTE, "{name} asks {unasked} times a minute");
+
+        let away_until = self.known[member.place].away_until.filter(|_| !forced);
+        let away = away_until.is_some_and(|until| until > attempt.sent_at);
+        assert!(!away, "{name} was told to stay away until {away_until:?}");
 
         let sent = Sent {
             place,

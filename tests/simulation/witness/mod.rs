@@ -38,6 +38,8 @@ struct Known {
     /// was heard, by their places.
     latest: Option<usize>,
     lost: Option<usize>,
+    /// Until when its provider has told it to stay away.
+    away_until: Option<Timestamp>,
     /// The token that was stored when the run began.
     loaded: Option<TokenId>,
     /// The one that was published last.
@@ -77,7 +79,7 @@ impl Witness {
     /// Looks at everything after a step.
     pub(crate) fn look(&mut self, plan: &Plan, world: &World, story: &mut Story) {
         assert!(world.spins < MOST_SPINS, "the engine was due at once {} times", world.spins);
-        self.look_for_losses(world);
+        self.look_at_ends(world);
         for wanted in &world.wanted[self.wanted..] {
             let member = plan.members.iter().find(|member| member.id == wanted.credential);
             let member = member.expect("no others were added");

@@ -11,7 +11,7 @@ use super::Witness;
 use crate::{
     plan::{Kind, Member},
     story::Story,
-    world::{World, provider::What},
+    world::{World, caller::secs, provider::What},
 };
 
 /// Times of tokens are told in seconds, or stored in milliseconds.
@@ -91,13 +91,19 @@ impl Witness {
         self.clocks.since(world.attempts[first].sent_at)
     }
 
-    /// Notes of which attempts nothing is heard any more.
-    pub(super) fn look_for_losses(&mut self, world: &World) {
+    /// Notes what the daemon has heard of its latest attempts.
+    pub(super) fn look_at_ends(&mut self, world: &World) {
         for known in &mut self.known {
             let Some(latest) = known.latest else { continue };
             let attempt = &world.attempts[latest];
-            if attempt.heard && matches!(attempt.what, Some(What::Lost)) {
-                known.lost = Some(latest);
+            match &attempt.what {
+                Some(What::Lost) if attempt.heard => known.lost = Some(latest),
+                Some(What::Answer { headers, .. }) if attempt.heard => {
+                    let told = headers.iter().find(|(name, _)| *name == "retry-after");
+                    let wait = told.and_then(|(_, value)| value.parse().ok()).map(secs);
+                    known.away_until = wait.map(|wait| after(attempt.ended_at, wait));
+                }
+                _ => {}
             }
         }
     }
