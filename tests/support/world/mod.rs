@@ -48,7 +48,7 @@ pub struct World {
     pub spins: u32,
     provider: Box<dyn FnMut(&Attempt) -> Arrival>,
     home: Home,
-    library: Arc<Library>,
+    definitions: Arc<Library>,
     daemon: Option<Daemon>,
     /// What happens next, by true time.
     coming: BTreeMap<(Timestamp, u64), Coming>,
@@ -122,7 +122,7 @@ impl World {
             spins: 0,
             provider: Box::new(provider),
             home: Home::new(seed),
-            library: Arc::new(library),
+            definitions: Arc::new(library),
             daemon: None,
             coming: BTreeMap::new(),
             causes: BTreeMap::new(),

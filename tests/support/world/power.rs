@@ -26,7 +26,7 @@ impl World {
             SplitMix::new(self.seed.wrapping_mul(31)),
             desk.clone(),
             desk.clone(),
-            Arc::clone(&self.library),
+            Arc::clone(&self.definitions),
             Arc::clone(&slots),
             loaded,
         );

@@ -178,12 +178,9 @@ impl<P: Clone> Credential<P> {
             return Some(Ruling::CredentialDead { message: message.to_owned() });
         }
         match self.activity {
-            Activity::Refused => Some(self.ruling(turn)),
-            Activity::Waiting { retry_at } | Activity::Unsaved { retry_at, .. }
-                if retry_at > turn.now.boot =>
-            {
-                Some(self.ruling(turn))
-            }
+            // One that is there but for the write must not be lost for another.
+            Activity::Refused | Activity::Unsaved { .. } => Some(self.ruling(turn)),
+            Activity::Waiting { retry_at } if retry_at > turn.now.boot => Some(self.ruling(turn)),
             _ => None,
         }
     }

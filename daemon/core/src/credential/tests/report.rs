@@ -162,6 +162,22 @@ fn a_refused_token_is_replaced_once_the_provider_can_without_another_report() {
 }
 
 #[test]
+fn a_report_loses_no_token_that_is_only_not_written_yet() {
+    let mut bench = Bench::fresh();
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    bench.issue(issuance, LIFE, "next");
+    bench.unwritten(issuance);
+    bench.said();
+    // The next attempt to write it is due.
+    bench.pass_to_deadline();
+    bench.report_held(1, 10);
+    assert_eq!(bench.said(), ["1 is suppressed for 0 s"]);
+    bench.wake();
+    assert_eq!(bench.said(), ["persist next"]);
+}
+
+#[test]
 fn without_budget_a_report_is_suppressed_and_the_token_still_served() {
     let mut bench = Bench::fresh();
     bench.report_held(1, 10);
