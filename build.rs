@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".tokend.v1.Token",
             ".tokend.v1.Placement",
             ".tokend.v1.CreateCredentialRequest",
+            ".tokend.v1.SubmitRotationRequest",
         ])
         .compile_fds(descriptors)?;
     Ok(())

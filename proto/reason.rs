@@ -10,6 +10,15 @@ pub const INVALID_NAME: &str = "INVALID_NAME";
 pub const INVALID_MIN_TTL: &str = "INVALID_MIN_TTL";
 /// A report that a token was refused doesn't say which.
 pub const INVALID_REJECTION: &str = "INVALID_REJECTION";
+/// A newer token that was handed over can't be one, or it isn't said of which it takes
+/// the place.
+pub const INVALID_ROTATION: &str = "INVALID_ROTATION";
+/// No answer of this API brings a newer token, as its provider definition has it.
+pub const ROTATION_UNSUPPORTED: &str = "ROTATION_UNSUPPORTED";
+/// Another token has taken that one's place already.
+pub const TOKEN_SUPERSEDED: &str = "TOKEN_SUPERSEDED";
+/// This user hands over newer tokens faster than they are written.
+pub const TOO_MANY_ROTATIONS: &str = "TOO_MANY_ROTATIONS";
 /// A variable or a secret is missing, unknown or malformed.
 pub const INVALID_INPUT: &str = "INVALID_INPUT";
 /// A reader is malformed, or no such user or group exists.

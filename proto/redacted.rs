@@ -2,7 +2,10 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
-use crate::v1::{CreateCredentialRequest, Placement, Token, placement::Target};
+use crate::v1::{
+    CreateCredentialRequest, Placement, SubmitRotationRequest, Token, placement::Target,
+    submit_rotation_request::PreviousToken,
+};
 
 const REDACTED: &str = "[redacted]";
 
@@ -18,14 +21,20 @@ impl Debug for Token {
             .field("extras", &self.extras.keys().collect::<Vec<_>>())
             .field("placements", &self.placements)
             .field("hosts", &self.hosts)
+            .field("base_url", &self.base_url)
             .field("rejection", &self.rejection)
+            .field("rotations", &self.rotations)
             .finish()
     }
 }
 
 impl Debug for Placement {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("Placement").field("target", &self.target).field("value", &REDACTED).finish()
+        f.debug_struct("Placement")
+            .field("target", &self.target)
+            .field("value", &REDACTED)
+            .field("writes_only", &self.writes_only)
+            .finish()
     }
 }
 
@@ -36,6 +45,7 @@ impl Debug for Target {
             Self::Header(name) => ("Header", name),
             Self::Query(name) => ("Query", name),
             Self::Cookie(name) => ("Cookie", name),
+            Self::Body(path) => ("Body", path),
         };
         f.debug_tuple(kind).field(name).finish()
     }
@@ -47,6 +57,27 @@ impl Debug for CreateCredentialRequest {
             .field("credential", &self.credential)
             .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
             .finish()
+    }
+}
+
+impl Debug for SubmitRotationRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("SubmitRotationRequest")
+            .field("name", &self.name)
+            .field("previous_token", &self.previous_token)
+            .field("value", &REDACTED)
+            .field("extras", &self.extras.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+// Skipping the request skips what is nested in it.
+impl Debug for PreviousToken {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::TokenId(id) => f.debug_tuple("TokenId").field(id).finish(),
+            Self::ValueSha256(_) => f.debug_tuple("ValueSha256").finish_non_exhaustive(),
+        }
     }
 }
 
@@ -62,6 +93,7 @@ mod tests {
             placements: vec![Placement {
                 target: Some(Target::Header("Authorization".to_owned())),
                 value: "Bearer s3cret".to_owned(),
+                writes_only: false,
             }],
             ..Token::default()
         };
@@ -69,8 +101,15 @@ mod tests {
             credential: None,
             secrets: [("password".to_owned(), "s3cret".to_owned())].into(),
         };
-        let shown = format!("{token:?} {request:?}");
+        let rotation = SubmitRotationRequest {
+            previous_token: Some(PreviousToken::TokenId("t-1".to_owned())),
+            value: "s3cret".to_owned(),
+            extras: [("csrf".to_owned(), "s3cret".to_owned())].into(),
+            ..SubmitRotationRequest::default()
+        };
+        let shown = format!("{token:?} {request:?} {rotation:?}");
         assert!(shown.contains("Authorization") && shown.contains("password"));
+        assert!(shown.contains("t-1") && shown.contains("csrf"));
         assert!(!shown.contains("s3cret"), "{shown}");
     }
 }

@@ -5,12 +5,19 @@
 
 mod support;
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use support::{
     Place, assert_output, contains, disguises,
     provider::{Provider, Reply, Request},
     text,
 };
+use tokend_client::{Client, Rejection, Rotation, Submission, Token};
 
 const SECRET: &str = "s3cret-Horse_Battery";
 
@@ -22,6 +29,30 @@ fn add(place: &Place, provider: &str, secret: &str, variables: &[String]) {
     }
     let added = place.run_with_input(arguments, SECRET);
     assert!(added.status.success(), "{}", text(&added.stderr));
+}
+
+/// Runs what a program does that holds a client.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().unwrap().block_on(work)
+}
+
+/// Asks an API with a token, and returns the headers and the body of its answer.
+fn call(url: &str, token: &Token) -> (http::HeaderMap, String) {
+    let host = url.trim_start_matches("http://").trim_end_matches("/graphql");
+    let mut stream = TcpStream::connect(host).unwrap();
+    let value = token.value().expose_secret();
+    write!(
+        stream,
+        "POST /graphql HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {value}\r\n\
+         content-length: 2\r\nconnection: close\r\n\r\n{{}}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    let headers = fields.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+    (headers.collect::<Vec<_>>().into_iter().collect(), body.to_owned())
 }
 
 fn json_body(request: &Request) -> Value {
@@ -145,12 +176,96 @@ fn toggle_refuses_with_status_200() {
 }
 
 #[test]
+fn toggle_hands_one_caller_a_newer_token_and_all_get_it() {
+    let provider = Provider::scripted(|number, request| match number {
+        1 | 3 => Reply::json(200, r#"{"data":{"loginUser":{"id":"1"}}}"#)
+            .with("x-authorization", format!("Bearer t{number}")),
+        _ => {
+            assert_eq!(request.headers["authorization"], "Bearer t1");
+            Reply::json(200, r#"{"data":{}}"#).with("x-authorization", "Bearer t2")
+        }
+    });
+    let place = Place::new();
+    let daemon = place.start();
+    let url = format!("{}/graphql", provider.url());
+    let variable = format!("url={url}");
+    add(&place, "toggle", "password", &["email=me@example.com".to_owned(), variable]);
+    block_on(async {
+        let client = Client::at(place.socket());
+        let token = client.token("api").await.unwrap();
+        let (headers, body) = call(&url, &token);
+        let rotation = Rotation::of(&token, &headers, Some(body.as_bytes())).unwrap();
+        let submitted = client.submit_rotation("api", rotation.clone()).await.unwrap();
+        assert_eq!(submitted, Submission::Accepted);
+        assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
+        // Once more is nothing new, and another is too late.
+        let again = client.submit_rotation("api", rotation).await.unwrap();
+        assert_eq!(again, Submission::Unchanged);
+        let late = Rotation::of_id(token.id(), "late".into());
+        let late = client.submit_rotation("api", late).await.unwrap();
+        assert_eq!(late, Submission::Superseded);
+    });
+
+    // It is on the disk, and no login was needed.
+    daemon.kill();
+    let _daemon = place.start();
+    assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
+    assert_eq!(provider.requests().len(), 2);
+
+    // The API refuses it in the body of a 200; another login follows.
+    block_on(async {
+        let client = Client::at(place.socket());
+        let token = client.token("api").await.unwrap();
+        let report = Rejection::of(&token).status(200).code("Unauthorized");
+        assert!(client.report_rejection("api", report).await.unwrap().brought_another());
+    });
+    assert_output(&place.run(["get", "api"]), 0, "t3\n", "");
+}
+
+#[test]
+fn a_newer_token_can_be_piped_in_and_is_no_argument() {
+    let provider =
+        Provider::scripted(|_, _| Reply::json(200, "{}").with("x-authorization", "Bearer t1"));
+    let place = Place::new();
+    let _daemon = place.start();
+    let url = format!("url={}/graphql", provider.url());
+    add(&place, "toggle", "password", &["email=me@example.com".to_owned(), url]);
+    let shown = place.run(["get", "api", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let rule = |name| json!({"header": name, "strip_prefix": "Bearer ", "extra": null});
+    assert_eq!(shown["rotations"], json!([rule("X-Authorization"), rule("Authorization")]));
+    let id = shown["token_id"].as_str().unwrap();
+    assert_output(&place.run_with_input(["rotate", "api"], "Bearer t2\n"), 0, "", "");
+    assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
+    let late = place.run_with_input(["rotate", "api", "--token-id", id], "t3\n");
+    let message = "tokend-cli: another token of api has taken its place already\n\
+                   hint: tokend-cli get api prints that one\n";
+    assert_output(&late, 1, "", message);
+    let unfit = place.run_with_input(["rotate", "api"], "caf\u{e9}\n");
+    assert_eq!(unfit.status.code(), Some(2), "{}", text(&unfit.stderr));
+    assert!(!text(&unfit.stderr).contains("caf"), "{}", text(&unfit.stderr));
+    assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
+    assert_eq!(place.run_with_input(["rotate", "none"], "t3").status.code(), Some(3));
+}
+
+#[test]
+fn an_api_whose_definition_says_nothing_of_newer_tokens_takes_none() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    assert!(place.add("api", provider.url(), SECRET).status.success());
+    let refused = place.run_with_input(["rotate", "api"], "t2");
+    assert_eq!(refused.status.code(), Some(5), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("[[rotated]]"), "{}", text(&refused.stderr));
+    assert_output(&place.run(["get", "api"]), 0, "token-1-c0ffee\n", "");
+}
+
+#[test]
 fn a_password_in_a_query_is_in_no_log_even_of_everything() {
     let provider = Provider::scripted(|number, _| match number {
         1 => {
             Reply::json(200, r#"{"token_type":"access","access_token":"d567","expires_in":"899"}"#)
         }
-        _ => Reply { status: 500, headers: Vec::new(), body: String::new() },
+        _ => Reply { status: 500, headers: Vec::new(), body: Vec::new() },
     });
     let place = Place::new();
     let daemon = place.start_with(|command| {

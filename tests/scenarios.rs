@@ -20,6 +20,8 @@ mod limits;
 mod policies;
 #[path = "scenarios/reports.rs"]
 mod reports;
+#[path = "scenarios/rotations.rs"]
+mod rotations;
 #[path = "scenarios/sessions.rs"]
 mod sessions;
 

@@ -15,10 +15,13 @@ use tokend_proto::v1::{
 use tonic::{Request, Response, Status, transport::Channel};
 
 pub use crate::client::options::TokenOptions;
-use crate::{Error, Rejection, Ruling, Token, channel, socket};
+use crate::{Error, Rejection, Rotation, Ruling, Submission, Token, channel, socket};
 
 /// Outlasts the ten seconds that a report waits for an issuance.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A newer token is written to the disk at once, or not at all for now.
+const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The longest timeout that the daemon is told of.
 const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
@@ -139,6 +142,40 @@ impl Client {
         request.set_timeout(REPORT_TIMEOUT);
         let mut service = self.service();
         Ruling::try_from(within(REPORT_TIMEOUT, service.report_rejection(request)).await?)
+    }
+
+    /// Hands over a newer token of the credential `name` that an API's answer has
+    /// brought: once this returns, everyone gets it. Do so before the next request to
+    /// the API, which may take no other any more.
+    ///
+    /// ```no_run
+    /// use tokend_client::{Client, Error, Rotation, Token};
+    ///
+    /// # struct Answer { headers: http::HeaderMap, body: Vec<u8> }
+    /// # async fn ask_the_api(_: &Token) -> Answer { unimplemented!() }
+    /// async fn ask(client: &Client) -> Result<Vec<u8>, Error> {
+    ///     let token = client.token("toggle").await?;
+    ///     let answer = ask_the_api(&token).await;
+    ///     if let Some(rotation) = Rotation::of(&token, &answer.headers, Some(&answer.body)) {
+    ///         client.submit_rotation("toggle", rotation).await?;
+    ///     }
+    ///     Ok(answer.body)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Error`]. If the store can't be written, tokend keeps the token all the same
+    /// and writes it later.
+    pub async fn submit_rotation(
+        &self,
+        name: &str,
+        rotation: Rotation,
+    ) -> Result<Submission, Error> {
+        let mut request = Request::new(rotation.about(name));
+        request.set_timeout(SUBMISSION_TIMEOUT);
+        let mut service = self.service();
+        let answer = within(SUBMISSION_TIMEOUT, service.submit_rotation(request)).await;
+        Submission::read(answer)
     }
 
     async fn acquire(

@@ -41,7 +41,8 @@
 //! ```
 //!
 //! If the API refuses a token all the same, [`Client::report_rejection`] asks for
-//! another and shows the loop around it.
+//! another and shows the loop around it. If the API's answers bring newer tokens,
+//! [`Client::submit_rotation`] hands them to everyone else.
 //!
 //! Which socket is used is said in [`socket`]. Values of tokens are wiped when
 //! they are dropped; the buffers of the gRPC library, through which they came,
@@ -51,6 +52,7 @@ mod channel;
 mod client;
 mod error;
 mod rejection;
+mod rotation;
 pub mod socket;
 mod status;
 mod token;
@@ -62,5 +64,6 @@ pub use crate::{
     client::{Client, TokenOptions},
     error::Error,
     rejection::{Rejection, Ruling},
+    rotation::{Rotation, RotationRule, RotationSource, Submission},
     token::{Placement, Target, Token},
 };

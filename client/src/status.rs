@@ -39,6 +39,7 @@ fn answered(status: &Status) -> Error {
         reason::INVALID_NAME
         | reason::INVALID_MIN_TTL
         | reason::INVALID_REJECTION
+        | reason::INVALID_ROTATION
         | reason::INVALID_INPUT
         | reason::INVALID_PRINCIPAL
         | reason::INVALID_PAGE_TOKEN => Error::InvalidRequest { reason, message },
@@ -49,9 +50,10 @@ fn answered(status: &Status) -> Error {
         | reason::READER_NOT_FOUND
         | reason::USER_NOT_FOUND => Error::NotFound { reason, message },
         reason::ISSUANCE_BUDGET_EXHAUSTED => Error::BudgetExhausted { message, retry_after },
-        reason::PROVIDER_UNAVAILABLE | reason::STORE_UNAVAILABLE | reason::SHUTTING_DOWN => {
-            Error::Unavailable { reason, message, retry_after }
-        }
+        reason::PROVIDER_UNAVAILABLE
+        | reason::STORE_UNAVAILABLE
+        | reason::TOO_MANY_ROTATIONS
+        | reason::SHUTTING_DOWN => Error::Unavailable { reason, message, retry_after },
         reason::STORE_FULL => Error::StoreFull { message, retry_after },
         reason::CREDENTIAL_REJECTED => Error::CredentialRejected { message },
         reason::LOGIN_NEEDED => Error::LoginNeeded { message },

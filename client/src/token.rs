@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use tokend_proto::v1::{self, AcquireTokenResponse, placement};
 
-use crate::Error;
+use crate::{Error, RotationRule};
 
 /// One generation of what a provider issued. It keeps no clock: ask
 /// [`Client::token`](crate::Client::token) anew instead of holding one for long.
@@ -25,6 +25,8 @@ pub struct Token {
     extras: BTreeMap<String, SecretString>,
     placements: Vec<Placement>,
     hosts: Vec<String>,
+    base_url: String,
+    rotations: Vec<RotationRule>,
 }
 
 impl Token {
@@ -74,7 +76,7 @@ impl Token {
 
     /// Returns the headers to put into a request to the API, marked as
     /// sensitive: `Authorization: Bearer ..`, say. Cookies are among them, query
-    /// parameters can't be.
+    /// parameters and fields of a body can't be.
     #[expect(clippy::missing_panics_doc, reason = "what is in it was checked when it was read")]
     pub fn headers(&self) -> HeaderMap {
         let checked = "checked when the answer was read";
@@ -96,14 +98,14 @@ impl Token {
     pub fn header_fields(&self) -> Vec<(&str, SecretString)> {
         let mut fields = Vec::new();
         let mut cookies = Zeroizing::new(String::new());
-        for Placement { target, value } in &self.placements {
+        for Placement { target, value, .. } in &self.placements {
             match target {
                 Target::Header(name) => fields.push((name.as_str(), value.clone())),
                 Target::Cookie(name) => {
                     let before = if cookies.is_empty() { "" } else { "; " };
                     cookies.extend([before, name, "=", value.expose_secret()]);
                 }
-                Target::Query(_) => {}
+                Target::Query(_) | Target::Body(_) => {}
             }
         }
         if !cookies.is_empty() {
@@ -112,11 +114,23 @@ impl Token {
         fields
     }
 
+    /// Returns where the API is, if the provider definition or the answer that
+    /// brought the token says.
+    pub fn base_url(&self) -> Option<&str> {
+        Some(self.base_url.as_str()).filter(|url| !url.is_empty())
+    }
+
     /// Returns the hosts that the token may be sent to; a leading dot stands for
     /// every subdomain. Empty if tokend doesn't know; whatever attaches tokens to
     /// requests by itself must not do so then.
     pub fn hosts(&self) -> &[String] {
         &self.hosts
+    }
+
+    /// Returns where answers of the API may have a newer token;
+    /// [`Rotation::of`](crate::Rotation::of) looks there.
+    pub fn rotations(&self) -> &[RotationRule] {
+        &self.rotations
     }
 }
 
@@ -131,6 +145,7 @@ impl fmt::Debug for Token {
             .field("extras", &self.extras.keys().collect::<Vec<_>>())
             .field("placements", &self.placements)
             .field("hosts", &self.hosts)
+            .field("rotations", &self.rotations)
             .finish_non_exhaustive()
     }
 }
@@ -140,6 +155,7 @@ impl fmt::Debug for Token {
 pub struct Placement {
     target: Target,
     value: SecretString,
+    writes_only: bool,
 }
 
 impl Placement {
@@ -152,6 +168,12 @@ impl Placement {
     pub fn value(&self) -> &SecretString {
         &self.value
     }
+
+    /// Tells whether it goes into requests that change something only: all but GET,
+    /// HEAD and OPTIONS. In others it does no harm.
+    pub fn writes_only(&self) -> bool {
+        self.writes_only
+    }
 }
 
 impl fmt::Debug for Placement {
@@ -159,6 +181,7 @@ impl fmt::Debug for Placement {
         f.debug_struct("Placement")
             .field("target", &self.target)
             .field("value", &"[redacted]")
+            .field("writes_only", &self.writes_only)
             .finish()
     }
 }
@@ -173,6 +196,9 @@ pub enum Target {
     Query(String),
     /// The cookie of this name.
     Cookie(String),
+    /// The field of a JSON body that this path leads to: names with dots between them,
+    /// numbers for positions in arrays; `\.` is a dot in a name and `\\` a backslash.
+    Body(String),
 }
 
 impl TryFrom<AcquireTokenResponse> for Token {
@@ -191,6 +217,8 @@ impl TryFrom<AcquireTokenResponse> for Token {
             extras: token.extras.into_iter().map(|(name, value)| (name, value.into())).collect(),
             placements: token.placements.into_iter().map(placement).collect::<Result<_, _>>()?,
             hosts: token.hosts,
+            base_url: token.base_url,
+            rotations: token.rotations.into_iter().filter_map(RotationRule::read).collect(),
         })
     }
 }
@@ -202,11 +230,12 @@ pub(crate) fn time(time: Option<prost_types::Timestamp>) -> Result<Option<System
 }
 
 fn placement(placement: v1::Placement) -> Result<Placement, Error> {
-    let v1::Placement { target, value } = placement;
+    let v1::Placement { target, value, writes_only } = placement;
     let target = match target {
         Some(placement::Target::Header(name)) => Target::Header(name),
         Some(placement::Target::Query(name)) => Target::Query(name),
         Some(placement::Target::Cookie(name)) => Target::Cookie(name),
+        Some(placement::Target::Body(path)) => Target::Body(path),
         // A place that this version doesn't know: leaving it out would send half
         // of what the API needs.
         None => {
@@ -218,12 +247,12 @@ fn placement(placement: v1::Placement) -> Result<Placement, Error> {
             HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(&value).is_ok()
         }
         Target::Cookie(name) => HeaderValue::from_str(&format!("{name}={value}")).is_ok(),
-        Target::Query(_) => true,
+        Target::Query(_) | Target::Body(_) => true,
     };
     if !fits {
         return Err(Error::BadAnswer("a placement doesn't fit into a header"));
     }
-    Ok(Placement { target, value: value.into() })
+    Ok(Placement { target, value: value.into(), writes_only })
 }
 
 #[cfg(test)]
@@ -236,6 +265,7 @@ mod tests {
             .map(|(target, value)| v1::Placement {
                 target: Some(target.clone()),
                 value: (*value).to_owned(),
+                writes_only: false,
             })
             .collect();
         AcquireTokenResponse {

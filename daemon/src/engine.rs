@@ -13,6 +13,7 @@ mod effect;
 mod error;
 mod ledger;
 mod rejection;
+mod rotation;
 mod run;
 mod snapshot;
 #[cfg(test)]
@@ -31,13 +32,14 @@ use tokend_core::{
 use tokend_provider::{Issued, Library, Outcome};
 use tracing::{debug, info, warn};
 
-use self::{account::Accounts, change::Pending, dance::Dance, ledger::Look};
+use self::{account::Accounts, change::Pending, dance::Dance, ledger::Look, rotation::Submitter};
 pub use self::{
-    command::{Author, Change, Command, NewCredential, Refused, Rejection, Reply},
+    command::{Author, Change, Command, Named, NewCredential, Rejection, Reply, Rotation},
     dance::limit,
     error::Error,
     ledger::{AccountBudget, Issuance},
     rejection::LONGEST_REPORT,
+    rotation::Rotated,
     run::{Event, Inbox, inbox, run},
     snapshot::{Reported, Snapshot},
 };
@@ -69,6 +71,7 @@ pub struct Engine<C, R, I, S> {
     accounts: Accounts,
     waiting: BTreeMap<WaiterId, Reply<Arc<Published>>>,
     reporting: BTreeMap<WaiterId, Reply<Ruling>>,
+    submitting: BTreeMap<WaiterId, Submitter>,
     looking: BTreeMap<Ticket, Look>,
     /// What answers told of limits, until it is written with their issuances.
     told: BTreeMap<Name, Vec<Quota>>,
@@ -111,6 +114,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             accounts: Accounts::default(),
             waiting: BTreeMap::new(),
             reporting: BTreeMap::new(),
+            submitting: BTreeMap::new(),
             looking: BTreeMap::new(),
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
@@ -162,6 +166,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     self.report_rejection(&name, &rejection, reply);
                 }
             }
+            Command::Rotate { name, rotation, reply } => {
+                if let Some(reply) = self.known(&name, reply) {
+                    self.rotate(&name, rotation, reply);
+                }
+            }
             Command::Change(change, author) => self.change(change, author),
             Command::Get { name, reply } => {
                 if let Some(reply) = self.known(&name, reply) {
@@ -207,6 +216,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 };
                 self.step(&name, input);
             }
+            Pending::Rotation { name, token_id } => {
+                let input = match written.result {
+                    Ok(_) => Input::Kept(token_id),
+                    Err(failure) => Input::Unkept { token_id, failure },
+                };
+                self.step(&name, input);
+            }
             Pending::Settlement { issuance } => {
                 if let Err(failure) = written.result {
                     // It stays unsettled and so counts as spent, which is safe.
@@ -231,6 +247,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Outcome::KeptAlive { date } => {
                 let receipt = Receipt { date, took };
                 Input::KeptAlive { issuance, sent_at, receipt }
+            }
+            Outcome::Revoked | Outcome::Told(_) => {
+                warn!(credential = %name, %issuance, "a dance ended as no issuance does");
+                return;
             }
             Outcome::Failed(failed) => {
                 self.told.insert(name.clone(), dance::quotas(&failed.quotas));
@@ -257,8 +277,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         let entry = self.entries.get(name);
         let dance = entry.and_then(|entry| entry.dance.as_ref().ok());
-        let idle = dance.and_then(|dance| dance.definition.lifetimes().idle);
-        let told = dance::told(&issued);
+        let idle = dance.and_then(|dance| dance.inputs.lifetimes().idle);
+        let told = dance::told(issued.expiry);
         let receipt = Receipt { date: issued.date, took };
         let payload = dance::grant(issued);
         let came = dance::held(&payload);
@@ -318,6 +338,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         for (_, reply) in std::mem::take(&mut self.reporting) {
             let _ = reply.send(Err(Error::Stopping));
+        }
+        for (_, submitter) in std::mem::take(&mut self.submitting) {
+            submitter.refuse(Error::Stopping);
         }
     }
 

@@ -1,23 +1,25 @@
 //! Runs providers' dances over HTTP, on a runtime of its own: a slow provider
 //! and a large answer never hold up a caller.
 
+mod address;
 mod client;
+mod identity;
+mod pem;
+mod program;
+mod resolver;
 mod transfer;
+mod trust;
 
 use std::{io, panic::AssertUnwindSafe, sync::Arc, thread};
 
 use futures_util::FutureExt;
 use tokend_core::Fate;
-use tokend_provider::{Exchange, Failure, Outcome, Step, Verdict};
-use tokio::{
-    runtime,
-    sync::mpsc,
-    task::{JoinSet, spawn_blocking},
-    time::timeout,
-};
+use tokend_provider::{Ambient, Exchange, Failure, Outcome, Program, Step, Transport, Verdict};
+use tokio::{runtime, sync::mpsc, task::JoinSet, time::timeout};
 use tracing::{debug, error};
+use url::Url;
 
-use self::client::{Clients, Trust};
+use self::{address::RefusedAddress, client::Clients};
 use crate::ports::{Clock, Issuance, Issuer, Job, LONGEST_ISSUANCE};
 
 /// Runs dances over HTTP.
@@ -122,22 +124,26 @@ async fn dance(
     progress: &mut Progress,
 ) -> Outcome {
     let Job { definition, inputs, operation, held, .. } = job;
-    let started = clock.now().wall;
-    let mut step = match Exchange::start(definition, inputs, *operation, held.as_ref(), started) {
+    let ambient = Ambient { now: clock.now().wall, entropy: job.entropy };
+    let mut step = match Exchange::start(definition, inputs, *operation, held.as_ref(), ambient) {
         Ok(step) => step,
         Err(problem) => return denied(&problem.to_string()),
     };
     loop {
         let (exchange, request) = match step {
             Step::Send(exchange, request) => (exchange, request),
+            Step::Run(exchange, program) => {
+                return execute(job, *exchange, &program, clock, progress).await;
+            }
             Step::Done(outcome) => return outcome,
         };
-        let trust = Trust::of(&request, job.inputs.transport());
-        let clients = Arc::clone(clients);
-        let client = match spawn_blocking(move || clients.get(trust)).await {
-            Ok(Ok(client)) => client,
-            Ok(Err(problem)) => return failed(&problem.to_string()),
-            Err(problem) => return failed(&format!("tokend failed at the dance: {problem}")),
+        let transport = inputs.transport();
+        if let Err(refused) = permit(&request.url, transport) {
+            return denied(&refused.to_string());
+        }
+        let client = match clients.find(&request.url, inputs).await {
+            Ok(client) => client,
+            Err(problem) => return failed(&problem.to_string()),
         };
         debug!(credential = %job.name, issuance = %job.issuance, method = %request.method,
             host = request.url.host_str(), "sending");
@@ -147,10 +153,10 @@ async fn dance(
         }
         progress.sent_at = now.wall;
         let before = std::mem::replace(&mut progress.fate, Fate::Lost);
-        match transfer::transfer(&client, request).await {
+        match transfer::transfer(&client, request, transport).await {
             Ok(answer) => {
                 progress.fate = Fate::Answered;
-                step = exchange.answer(&answer);
+                step = exchange.answer(&answer, clock.now().wall);
             }
             Err(problem) => {
                 progress.fate = if problem.was_sent() { Fate::Lost } else { before };
@@ -158,6 +164,48 @@ async fn dance(
             }
         }
     }
+}
+
+/// Runs a program in the place of requests.
+async fn execute(
+    job: &Job,
+    exchange: Exchange,
+    program: &Program,
+    clock: &impl Clock,
+    progress: &mut Progress,
+) -> Outcome {
+    let now = clock.now();
+    if job.reserved_at.until(now.boot) > LONGEST_ISSUANCE {
+        return failed("the machine slept before the program was run");
+    }
+    debug!(credential = %job.name, issuance = %job.issuance,
+        program = program.command.first(), "running");
+    progress.sent_at = now.wall;
+    progress.fate = Fate::Lost;
+    match program::run(program).await {
+        Ok(ended) => {
+            progress.fate = Fate::Answered;
+            match exchange.ended(&ended) {
+                Step::Done(outcome) => outcome,
+                Step::Send(..) | Step::Run(..) => failed("the program asked for more"),
+            }
+        }
+        Err(problem) => {
+            if !problem.was_started() {
+                progress.fate = Fate::Unsent;
+            }
+            failed(&problem.to_string())
+        }
+    }
+}
+
+/// Checks what nobody looks up: hosts that are addresses, and a proxy's.
+fn permit(url: &Url, transport: &Transport) -> Result<(), RefusedAddress> {
+    if transport.allow_link_local {
+        return Ok(());
+    }
+    address::check(url)?;
+    transport.proxy.as_ref().map_or(Ok(()), |proxy| address::check(&proxy.url))
 }
 
 /// No request can be made of the inputs; only a person can mend that.

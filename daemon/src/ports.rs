@@ -60,6 +60,8 @@ pub struct Job {
     pub operation: Operation,
     /// What was issued before.
     pub held: Option<Held>,
+    /// Random bytes, of which the dance derives all that it draws.
+    pub entropy: [u8; 32],
     /// How it goes.
     pub definition: Arc<Definition>,
     /// What goes into it.
@@ -119,6 +121,13 @@ pub enum Write {
         issuance: IssuanceId,
         /// When the answer came.
         settled: Settled,
+    },
+    /// Stores a token that no issuance brought in place of the one before.
+    Rotation {
+        /// Whose.
+        credential: CredentialId,
+        /// The token.
+        token: Arc<Token<Grant>>,
     },
     /// Settles an issuance that failed.
     Failure {

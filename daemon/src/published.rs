@@ -20,7 +20,9 @@ use prost::Message;
 use secrecy::ExposeSecret;
 use tokend_core::{Callers, Demand, Moment, Name, Token, TokenId};
 use tokend_proto::v1;
-use tokend_provider::{BodyRule, Placement, Rejection, Target};
+use tokend_provider::{
+    BodyRule, HeaderRule, Placement, Rejection, Rotation, RotationSource, Target,
+};
 use tokio::sync::watch;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -56,10 +58,14 @@ pub struct Published {
 pub struct Presentation {
     /// What they put where in a request.
     pub placements: Vec<Placement>,
+    /// Where the API is, if that is known.
+    pub base_url: Option<String>,
     /// The hosts that it may go to.
     pub hosts: Vec<String>,
     /// How the API says that it refuses it.
     pub rejection: Rejection,
+    /// Where the API's answers may have a newer one.
+    pub rotations: Vec<Rotation>,
     /// Whether it is replaced ahead of its end.
     pub is_refreshed: bool,
 }
@@ -239,7 +245,8 @@ impl AsRef<[u8]> for Wiped {
 }
 
 fn message(token: &Token<Grant>, presentation: Presentation) -> v1::Token {
-    let Presentation { placements, hosts, rejection, is_refreshed } = presentation;
+    let Presentation { placements, base_url, hosts, rejection, rotations, is_refreshed } =
+        presentation;
     let grant = &token.payload;
     let extras = grant.extras.iter();
     v1::Token {
@@ -252,17 +259,39 @@ fn message(token: &Token<Grant>, presentation: Presentation) -> v1::Token {
         extras: extras.map(|(k, v)| (k.clone(), v.expose_secret().to_owned())).collect(),
         placements: placements.into_iter().map(placement).collect(),
         hosts,
+        base_url: base_url.unwrap_or_default(),
         rejection: Some(self::rejection(rejection)),
+        rotations: rotations.into_iter().map(rotation).collect(),
+    }
+}
+
+fn rotation(rotation: Rotation) -> v1::RotationRule {
+    let source = match rotation.source {
+        RotationSource::Header(name) => v1::rotation_rule::Source::Header(name),
+        RotationSource::Cookie(name) => v1::rotation_rule::Source::Cookie(name),
+        RotationSource::Body(path) => v1::rotation_rule::Source::Body(path),
+    };
+    v1::RotationRule {
+        source: Some(source),
+        strip_prefix: rotation.strip_prefix.unwrap_or_default(),
+        extra: rotation.extra.unwrap_or_default(),
     }
 }
 
 fn rejection(rejection: Rejection) -> v1::Rejection {
-    let body = rejection.body.into_iter();
+    let statuses = |statuses: Vec<u16>| statuses.into_iter().map(u32::from).collect();
+    let body = rejection.body.into_iter().map(|rule| {
+        let BodyRule { path, values, other_than, contains, statuses: of } = rule;
+        v1::rejection::BodyRule { path, values, other_than, contains, statuses: statuses(of) }
+    });
+    let headers = rejection.headers.into_iter().map(|rule| {
+        let HeaderRule { name, contains, statuses: of } = rule;
+        v1::rejection::HeaderRule { name, contains, statuses: statuses(of) }
+    });
     v1::Rejection {
-        statuses: rejection.statuses.into_iter().map(u32::from).collect(),
-        body: body
-            .map(|BodyRule { path, values }| v1::rejection::BodyRule { path, values })
-            .collect(),
+        statuses: statuses(rejection.statuses),
+        body: body.collect(),
+        headers: headers.collect(),
     }
 }
 
@@ -271,8 +300,13 @@ fn placement(placement: Placement) -> v1::Placement {
         Target::Header(name) => v1::placement::Target::Header(name),
         Target::Query(name) => v1::placement::Target::Query(name),
         Target::Cookie(name) => v1::placement::Target::Cookie(name),
+        Target::Body(path) => v1::placement::Target::Body(path),
     };
-    v1::Placement { target: Some(target), value: placement.value.expose_secret().to_owned() }
+    v1::Placement {
+        target: Some(target),
+        value: placement.value.expose_secret().to_owned(),
+        writes_only: placement.writes_only,
+    }
 }
 
 /// Returns a point in time as the contract writes it.
@@ -308,11 +342,17 @@ mod tests {
             },
         };
         let target = Target::Header("Authorization".to_owned());
-        let placement = Placement { target, value: secret() };
+        let placement = Placement { target, value: secret(), writes_only: false };
         let presentation = Presentation {
             placements: vec![placement],
+            base_url: None,
             hosts: vec!["a.example".to_owned()],
             rejection: Rejection::default(),
+            rotations: vec![Rotation {
+                source: RotationSource::Header("X-Authorization".to_owned()),
+                strip_prefix: Some("Bearer ".to_owned()),
+                extra: None,
+            }],
             is_refreshed: true,
         };
         Published::new(Arc::new(token), presentation)
@@ -333,6 +373,9 @@ mod tests {
         assert_eq!((token.value.as_str(), token.hosts), (SECRET, vec!["a.example".to_owned()]));
         assert_eq!(token.placements[0].value, SECRET);
         assert_eq!(token.extras["tenant"], SECRET);
+        let header = v1::rotation_rule::Source::Header("X-Authorization".to_owned());
+        let [rule] = &token.rotations[..] else { panic!("{:?}", token.rotations) };
+        assert_eq!((&rule.source, rule.strip_prefix.as_str()), (&Some(header), "Bearer "));
     }
 
     #[test]

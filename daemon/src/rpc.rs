@@ -9,6 +9,7 @@ mod peer;
 mod principal;
 mod provider;
 mod rejection;
+mod rotation;
 mod serve;
 mod status;
 mod token;

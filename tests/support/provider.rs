@@ -30,7 +30,7 @@ pub struct Request {
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
-    pub body: String,
+    pub body: Vec<u8>,
 }
 
 type Script = Box<dyn FnMut(usize, &Request) -> Reply + Send>;
@@ -46,7 +46,7 @@ struct Shared {
 
 impl Reply {
     /// An answer in JSON.
-    pub fn json(status: u16, body: impl Into<String>) -> Self {
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
             headers: vec![("content-type", "application/json".into())],
@@ -69,8 +69,18 @@ impl Provider {
 
     /// Starts a provider that answers the n-th request, from 1 on, by a script.
     pub fn scripted(script: impl FnMut(usize, &Request) -> Reply + Send + 'static) -> Self {
+        Self::layered("http", Ok, script)
+    }
+
+    /// Starts a provider that speaks HTTP on top of something else.
+    pub fn layered<S: Read + Write>(
+        scheme: &str,
+        layer: impl Fn(TcpStream) -> io::Result<S> + Send + Sync + 'static,
+        script: impl FnMut(usize, &Request) -> Reply + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let layer = Arc::new(layer);
         let shared = Arc::new(Shared {
             requests: Mutex::default(),
             arrived: Condvar::new(),
@@ -85,9 +95,9 @@ impl Provider {
                 if accepting.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                let shared = Arc::clone(&accepting);
+                let (shared, layer) = (Arc::clone(&accepting), Arc::clone(&layer));
                 // A caller that hangs up is no fault of the provider's.
-                thread::spawn(move || stream.and_then(|stream| shared.answer(stream)));
+                thread::spawn(move || stream.and_then(|raw| shared.answer(layer(raw)?)));
             }
         });
         Self { url, shared }
@@ -135,13 +145,13 @@ impl Drop for Provider {
         self.open();
         self.shared.ended.store(true, Ordering::SeqCst);
         // The loop sees it with the next connection: this one.
-        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+        let _ = TcpStream::connect(self.url.split("://").nth(1).unwrap_or_default());
     }
 }
 
 impl Shared {
-    fn answer(&self, mut stream: TcpStream) -> io::Result<()> {
-        let request = read(&stream)?;
+    fn answer(&self, mut stream: impl Read + Write) -> io::Result<()> {
+        let request = read(&mut stream)?;
         let number = {
             let mut requests = self.requests.lock().unwrap();
             requests.push(request.clone());
@@ -155,11 +165,12 @@ impl Shared {
             write!(stream, "{name}: {value}\r\n")?;
         }
         write!(stream, "content-length: {}\r\nconnection: close\r\n\r\n", reply.body.len())?;
-        stream.write_all(reply.body.as_bytes())
+        stream.write_all(&reply.body)?;
+        stream.flush()
     }
 }
 
-fn read(stream: &TcpStream) -> io::Result<Request> {
+fn read(stream: impl Read) -> io::Result<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;

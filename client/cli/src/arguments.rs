@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Report that an API refused a token, so that tokend gets another
     #[command(after_help = REJECT_HELP)]
     Reject(Reject),
+    /// Hand over a newer token that an API's answer has brought
+    #[command(after_help = ROTATE_HELP)]
+    Rotate(Rotate),
     /// List the credentials
     List {
         #[command(flatten)]
@@ -112,6 +115,12 @@ Exit status:
   4  there is no other for now, or it is still on its way
   5  a person must act: no issuance can bring another token";
 
+const ROTATE_HELP: &str = "\
+Reads the newer token from standard input; the value of a header will do. From then on everyone
+gets it. `tokend-cli get NAME --json` says in rotations where in an answer it may be.
+
+Exit status: 0 if everyone gets it, 1 if another token has taken its place already.";
+
 #[derive(Debug, Args)]
 pub(crate) struct Form {
     /// Print JSON
@@ -159,6 +168,16 @@ pub(crate) struct Reject {
     /// Read the refused token from standard input; only its hash leaves the command
     #[arg(long)]
     pub(crate) token_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// The credential's name
+    pub(crate) name: String,
+    /// The id of the token that the API was asked with, as `get --json` tells it; without it,
+    /// the one that is held now
+    #[arg(long, value_name = "ID")]
+    pub(crate) token_id: Option<String>,
 }
 
 #[derive(Debug, Args)]

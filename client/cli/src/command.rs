@@ -12,6 +12,7 @@ mod readers;
 mod refresh;
 mod reject;
 mod remove;
+mod rotate;
 mod set;
 mod show;
 mod status;
@@ -50,6 +51,7 @@ pub(crate) async fn run(
         Command::Reject(reject) => {
             return reject::run(&Client::new()?, &reject, &clock::now(), output).await;
         }
+        Command::Rotate(rotate) => rotate::run(&Client::new()?, rotate, &clock::now()).await?,
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
         Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,
         Command::Remove { name, yes } => remove::run(&Daemon::find()?, name, yes, output).await?,

@@ -42,6 +42,9 @@ pub(crate) enum Failure {
     /// The token goes into no header.
     #[error("the token of {0} isn't sent in a header")]
     NoHeader(String),
+    /// It isn't the latest any more, if it ever was.
+    #[error("another token of {0} has taken its place already")]
+    Superseded(String),
     /// The person at the terminal gave no answer.
     #[error("can't ask on the terminal")]
     Terminal(#[source] io::Error),
@@ -66,6 +69,7 @@ impl Failure {
             Self::Input(_) | Self::NotAReader(_) | Self::Unconfirmed(_) => Exit::Usage,
             Self::Secret(_)
             | Self::NoHeader(_)
+            | Self::Superseded(_)
             | Self::Terminal(_)
             | Self::Output(_)
             | Self::Start(_) => Exit::Failed,
@@ -109,6 +113,7 @@ impl Failure {
             Self::NoHeader(name) => {
                 Some(format!("tokend-cli get {name} --json says where it goes, in placements"))
             }
+            Self::Superseded(name) => Some(format!("tokend-cli get {name} prints that one")),
             Self::NotAReader(_) | Self::Terminal(_) | Self::Output(_) | Self::Start(_) => None,
         }
     }

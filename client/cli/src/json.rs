@@ -12,7 +12,7 @@ use std::{
 use prost_types::Timestamp;
 use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
 use serde_json::{Value, json};
-use tokend_client::{Target, Token};
+use tokend_client::{RotationSource, Target, Token};
 use tokend_proto::v1::{
     Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput,
 };
@@ -43,9 +43,23 @@ pub(crate) fn token(name: &str, token: &Token) -> Value {
             Target::Header(name) => ("header", name.as_str()),
             Target::Query(name) => ("query", name.as_str()),
             Target::Cookie(name) => ("cookie", name.as_str()),
+            Target::Body(path) => ("body", path.as_str()),
             _ => ("unknown", ""),
         };
-        json!({ place: name, "value": placement.value().expose_secret() })
+        json!({
+            place: name,
+            "value": placement.value().expose_secret(),
+            "writes_only": placement.writes_only(),
+        })
+    });
+    let rotations = token.rotations().iter().map(|rule| {
+        let (place, at) = match rule.source() {
+            RotationSource::Header(name) => ("header", name.as_str()),
+            RotationSource::Cookie(name) => ("cookie", name.as_str()),
+            RotationSource::Body(path) => ("body", path.as_str()),
+            _ => ("unknown", ""),
+        };
+        json!({ place: at, "strip_prefix": rule.strip_prefix(), "extra": rule.extra() })
     });
     let extras = token.extras().iter().map(|(name, value)| (name.clone(), value.expose_secret()));
     json!({
@@ -58,7 +72,9 @@ pub(crate) fn token(name: &str, token: &Token) -> Value {
         "remaining_seconds": token.remaining().map(|life| life.as_secs()),
         "extras": extras.collect::<BTreeMap<_, _>>(),
         "placements": placements.collect::<Vec<_>>(),
+        "base_url": token.base_url(),
         "hosts": token.hosts(),
+        "rotations": rotations.collect::<Vec<_>>(),
     })
 }
 

@@ -109,6 +109,11 @@ pub(crate) fn read(
     }
 }
 
+/// Returns the token in a header's value: no token has spaces in it.
+pub(crate) fn bare(value: &str) -> &str {
+    value.rsplit_once(char::is_whitespace).map_or(value, |(_, token)| token)
+}
+
 fn run(input: &str, command: &str) -> Result<Vec<u8>, Problem> {
     // A password manager may ask for its own passphrase; a log must not get what
     // a command complains about, since that may be the secret.

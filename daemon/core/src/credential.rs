@@ -1,12 +1,14 @@
 //! The life of one credential: what it holds, what it is doing, what comes next.
 
 mod arrival;
+mod deadline;
 mod effect;
 mod input;
 mod issuance;
 mod patience;
 mod rejection;
 mod request;
+mod rotation;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -15,11 +17,16 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use self::{arrival::Arrival, issuance::settle, rejection::Rejections, request::refusals};
+pub(crate) use self::deadline::Deadline;
+use self::{
+    arrival::Arrival, issuance::settle, rejection::Rejections, request::refusals,
+    rotation::Rotations,
+};
 pub use self::{
     effect::{Cause, Effect, Operation},
     input::{Fate, History, Input, Receipt, Waiter, WaiterId},
     rejection::{Caller, Report, Reports, Ruling},
+    rotation::{Reception, Rotation},
     view::{State, View},
 };
 use crate::{
@@ -40,6 +47,7 @@ pub(crate) struct Credential<P> {
     store_failures: u32,
     setback: Option<(Setback, Timestamp)>,
     rejections: Rejections,
+    rotations: Rotations<P>,
     /// The token for whose refusal by an API another is to come.
     refused: Option<TokenId>,
 }
@@ -88,18 +96,6 @@ enum Step<P> {
     Persisting(Arc<Token<P>>, Receipt),
 }
 
-/// When a credential has to be looked at again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deadline {
-    Now,
-    /// Whichever comes first.
-    Token {
-        wall: Timestamp,
-        boot: BootTime,
-    },
-    Boot(BootTime),
-}
-
 /// One look at a credential: when it happens, what is drawn, what callers want,
 /// what is to be done.
 pub(crate) struct Turn<'a, P> {
@@ -114,15 +110,9 @@ pub(crate) struct Turn<'a, P> {
 /// Someone who asked within this time uses a credential.
 const USED_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 
-/// A refresh that is late by this has been missed: the machine slept, the clock
-/// was set or the daemon was down. With it were all others ..
-const MISSED: Duration = Duration::from_secs(60);
-
-/// .. and they are made up for within this, not all at once.
+/// Refreshes that were missed are made up for within this, not all at once: with one
+/// were all others.
 const MADE_UP_WITHIN: Duration = Duration::from_secs(60);
-
-/// A token that no one uses isn't looked at more often.
-const LEAST_LOOK: Duration = Duration::from_secs(30);
 
 impl<P: Clone> Credential<P> {
     /// Takes a credential up from the store.
@@ -151,6 +141,7 @@ impl<P: Clone> Credential<P> {
             store_failures: 0,
             setback: None,
             rejections: Rejections::default(),
+            rotations: Rotations::default(),
             refused: None,
         };
         if let Some((failure, at, ago)) = history.last_failure {
@@ -176,6 +167,7 @@ impl<P: Clone> Credential<P> {
             Input::Requested(waiter) => self.requested(waiter, turn),
             Input::Forced(waiter) => self.forced(waiter, turn),
             Input::Reported(report) => self.reported(report, turn),
+            Input::Rotated(rotation) => self.rotated(rotation, turn),
             Input::Reserved { issuance, allowance } => self.reserved(issuance, allowance, turn),
             Input::Refused { issuance, retry_after } => {
                 self.refused(issuance, retry_after, turn);
@@ -219,12 +211,18 @@ impl<P: Clone> Credential<P> {
             Input::Unwritten { issuance, failure } => {
                 self.unwritten(issuance, failure, turn);
             }
+            Input::Kept(id) => self.kept(id, turn),
+            Input::Unkept { token_id, failure } => self.unkept(token_id, failure, turn),
         }
     }
 
     /// Does what is due.
     pub(crate) fn wake(&mut self, turn: &mut Turn<'_, P>) {
         if !self.is_due(turn.now) {
+            return;
+        }
+        if self.rotations.coming().is_some() {
+            self.keep_again(turn);
             return;
         }
         match &self.activity {
@@ -251,35 +249,23 @@ impl<P: Clone> Credential<P> {
 
     /// Writes a token now that couldn't be written before.
     pub(crate) fn save(&mut self, turn: &mut Turn<'_, P>) {
+        self.keep_again(turn);
         self.save_again(Vec::new(), turn);
     }
 
     /// Answers everyone who waits; the credential is gone.
     pub(crate) fn remove(self) -> Vec<Effect<P>> {
-        let Activity::Issuing { waiters, reporters, .. } = self.activity else {
-            return Vec::new();
-        };
-        let superseded =
-            reporters.into_iter().map(|waiter| Effect::Rule { waiter, ruling: Ruling::Superseded });
-        refusals(waiters, &Refusal::Removed).chain(superseded).collect()
+        let mut effects = self.rotations.remove();
+        if let Activity::Issuing { waiters, reporters, .. } = self.activity {
+            effects.extend(refusals(waiters, &Refusal::Removed));
+            let superseded = |waiter| Effect::Rule { waiter, ruling: Ruling::Superseded };
+            effects.extend(reporters.into_iter().map(superseded));
+        }
+        effects
     }
 
     pub(crate) fn provider(&self) -> &Arc<str> {
         &self.terms.provider
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Deadline> {
-        match &self.activity {
-            Activity::Resting(Next::Due) => match &self.token {
-                Some(token) => token.due().map(|(wall, boot)| Deadline::Token { wall, boot }),
-                None => Some(Deadline::Now),
-            },
-            Activity::Resting(Next::At(at)) => Some(Deadline::Boot(*at)),
-            Activity::Waiting { retry_at } | Activity::Unsaved { retry_at, .. } => {
-                Some(Deadline::Boot(*retry_at))
-            }
-            Activity::Resting(Next::Asked) | Activity::Issuing { .. } | Activity::Refused => None,
-        }
     }
 
     /// Other terms or limits hold from now on; what is under way goes on.
@@ -338,33 +324,6 @@ impl<P: Clone> Credential<P> {
                 let life = self.token.as_ref().and_then(|token| token.life()).unwrap_or_default();
                 last.until(turn.now.boot) < USED_WITHIN.max(life)
             }
-        }
-    }
-
-    /// Returns when to see whether callers use the credential again: those whom
-    /// the published token serves aren't heard of.
-    fn next_look(&self, now: Moment) -> Next {
-        let left = self.remaining(now);
-        if self.terms.policy == Policy::OnDemand || left.is_zero() {
-            return Next::Asked;
-        }
-        Next::At(now.boot.after((left / 2).max(LEAST_LOOK)))
-    }
-
-    fn is_missed(&self, now: Moment) -> bool {
-        let due = self.usable(now).and_then(|token| token.due());
-        due.is_some_and(|(wall, boot)| {
-            let by_wall = Duration::try_from(now.wall.duration_since(wall)).unwrap_or_default();
-            by_wall.max(boot.until(now.boot)) > MISSED
-        })
-    }
-
-    fn is_due(&self, now: Moment) -> bool {
-        match self.deadline() {
-            Some(Deadline::Now) => true,
-            Some(Deadline::Token { wall, boot }) => wall <= now.wall || boot <= now.boot,
-            Some(Deadline::Boot(at)) => at <= now.boot,
-            None => false,
         }
     }
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use self::queue::{Queue, Urgency};
 use crate::{
-    BootTime, Callers, Effect, Input, Moment, Name, Random, Refusal, Ruling, View,
+    BootTime, Callers, Effect, Input, Moment, Name, Random, Reception, Refusal, Ruling, View,
     credential::{Credential, Deadline, Turn},
 };
 
@@ -301,6 +301,10 @@ fn gone<P>(input: &Input<P>) -> Option<Effect<P>> {
         Input::Forced(waiter) => Some(refuse(*waiter)),
         Input::Reported(report) => {
             Some(Effect::Rule { waiter: report.waiter, ruling: Ruling::Superseded })
+        }
+        Input::Rotated(rotation) => {
+            let (waiter, reception) = (rotation.waiter, Reception::Refused(Refusal::Removed));
+            Some(Effect::Acknowledge { waiter, reception })
         }
         _ => None,
     }

@@ -15,7 +15,7 @@ pub(crate) const IDENTIFYING: [&str; 6] =
 /// The account at a provider that a credential uses. Credentials with the same
 /// account share the provider's limits. It can name a user, but has no secret
 /// in it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account(String);
 
 impl Account {
@@ -27,13 +27,16 @@ impl Account {
     /// Names the account by the host that issues its tokens and who asks. If
     /// nothing tells who asks, all credentials of that host count as one: that
     /// can only spend too little.
+    ///
+    /// If nobody is asked, the definition's `name` stands for the host.
     pub(crate) fn of(
-        url: &Url,
+        url: Option<&Url>,
+        name: &str,
         identity: Option<&Template>,
         context: &Value,
     ) -> Result<Self, InputError> {
-        let host = url.host_str().unwrap_or_default();
-        let mut account = match url.port() {
+        let host = url.map_or(name, |url| url.host_str().unwrap_or_default());
+        let mut account = match url.and_then(Url::port) {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         };

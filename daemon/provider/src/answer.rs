@@ -10,8 +10,11 @@ use minijinja::Value;
 use minijinja::value::Serde;
 
 use crate::date;
+use crate::definition::file::Format;
 
+pub(crate) mod cookie;
 mod json;
+pub(crate) mod xml;
 
 /// What a provider answered to a request.
 ///
@@ -30,6 +33,8 @@ pub struct Answer {
 pub(crate) enum Document {
     /// JSON, in which no object has a key twice.
     Json(serde_json::Value),
+    /// XML, read as if it were JSON.
+    Xml(serde_json::Value),
     /// Something else that is text; may be empty.
     Text(String),
     /// An HTML page: a proxy's, a captive portal's or an error page.
@@ -55,7 +60,9 @@ impl fmt::Debug for Answer {
 
 impl Document {
     /// Reads the body of an answer.
-    pub(crate) fn read(answer: &Answer) -> Self {
+    ///
+    /// Without a `format` it is what it looks like.
+    pub(crate) fn read(answer: &Answer, format: Option<Format>) -> Self {
         let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().trim().to_ascii_lowercase();
         if answer.body.starts_with(b"\xef\xbb\xbf") {
@@ -65,8 +72,22 @@ impl Document {
             return Self::Malformed("is not UTF-8");
         };
         let text = text.trim();
-        if content_type.starts_with("text/html") || looks_like_html(text) {
+        match format {
+            Some(Format::Text | Format::Html) => return Self::Text(text.to_owned()),
+            Some(Format::Json) => return Self::json(text),
+            Some(Format::Xml) => {
+                let xml = xml::parse(text);
+                return xml.map_or(Self::Malformed("is not valid XML"), Self::Xml);
+            }
+            None => {}
+        }
+        if is_page(&content_type) || looks_like_html(text) {
             return Self::Html;
+        }
+        match text.starts_with('<').then(|| xml::parse(text)).flatten() {
+            Some(page) if page.get("html").is_some() => return Self::Html,
+            Some(value) => return Self::Xml(value),
+            None => {}
         }
         match json::parse(text) {
             Ok(value) => Self::Json(value),
@@ -77,18 +98,35 @@ impl Document {
             {
                 Self::Malformed("is not valid JSON")
             }
+            Err(json::Fault::NotJson)
+                if content_type.contains("xml") || text.starts_with("<?xml") =>
+            {
+                Self::Malformed("is not valid XML")
+            }
             Err(json::Fault::NotJson) => Self::Text(text.to_owned()),
+        }
+    }
+
+    fn json(text: &str) -> Self {
+        match json::parse(text) {
+            Ok(value) => Self::Json(value),
+            Err(json::Fault::DuplicateKey) => Self::Malformed("has a JSON key twice"),
+            Err(json::Fault::NotJson) => Self::Malformed("is not valid JSON"),
         }
     }
 
     /// The value behind `body` in expressions.
     pub(crate) fn value(&self) -> Value {
         match self {
-            Self::Json(value) => Value::from(Serde(value)),
+            Self::Json(value) | Self::Xml(value) => Value::from(Serde(value)),
             Self::Text(text) => Value::from(text),
             Self::Html | Self::Malformed(_) => Value::UNDEFINED,
         }
     }
+}
+
+fn is_page(content_type: &str) -> bool {
+    content_type.starts_with("text/html") || content_type.starts_with("application/xhtml+xml")
 }
 
 fn looks_like_html(text: &str) -> bool {
@@ -106,8 +144,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         let answer = Answer { status: StatusCode::OK, headers, body: Bytes::from_static(body) };
-        match Document::read(&answer) {
+        match Document::read(&answer, None) {
             Document::Json(_) => "json",
+            Document::Xml(_) => "xml",
             Document::Text(_) => "text",
             Document::Html => "html",
             Document::Malformed(why) => why,
@@ -132,6 +171,19 @@ mod tests {
             (json, b"<!DOCTYPE HTML><p>", "html"),
             ("", b"\n <html lang=en>", "html"),
             ("text/HTML", b"{\"a\": 1}", "html"),
+            ("text/xml", b"<a>b</a>", "xml"),
+            (json, b"<a>b</a>", "xml"),
+            ("", b"\n<?xml version='1.0'?><a/>", "xml"),
+            ("application/soap+xml", b"<a>", "is not valid XML"),
+            ("", b"<?xml version='1.0'?><a>", "is not valid XML"),
+            ("text/xml", b"<!DOCTYPE a><a/>", "is not valid XML"),
+            ("text/xml", b"oops", "is not valid XML"),
+            ("text/xml", b"", "text"),
+            ("text/xml", b"{\"a\": 1}", "json"),
+            ("text/plain", b"<a>", "text"),
+            (json, b"<a>", "is not valid JSON"),
+            ("text/xml", b"<?xml version='1.0'?><html/>", "html"),
+            ("application/xhtml+xml", b"<?xml version='1.0'?><!DOCTYPE html>", "html"),
         ] {
             assert_eq!(kind(content_type, body), expected, "{}", body.escape_ascii());
         }

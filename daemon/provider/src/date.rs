@@ -7,6 +7,12 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 
+pub(crate) use self::duration::duration;
+pub(crate) use self::moment::{Format, parse};
+
+mod duration;
+mod moment;
+
 /// No life or delay is taken to be longer: ten years outlast any machine that
 /// keeps tokens, and stay far from every overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -17,8 +23,11 @@ pub(crate) const UNIX_SECONDS: f64 = 1e9;
 /// From here on, in the year 5138, for Unix times in milliseconds.
 const UNIX_MILLISECONDS: f64 = 1e11;
 
-/// From here on, in the year 5138 again, for nothing known.
-const UNIX_END: f64 = 1e14;
+/// From here on, in the year 5138 again, for Unix times in microseconds.
+const UNIX_MICROSECONDS: f64 = 1e14;
+
+/// From here on, in the year 5138 once more, for nothing known.
+const UNIX_END: f64 = 1e17;
 
 /// Parses an HTTP-date in any of the three forms that RFC 9110 §5.6.7 wants
 /// recipients to accept. A wrong weekday is forgiven.
@@ -28,18 +37,14 @@ pub(crate) fn parse_http(text: &str) -> Option<Timestamp> {
     IMF_FIXDATE.parse_timestamp(text).ok().or_else(|| parse_obsolete(text))
 }
 
-/// Parses an HTTP-date or an RFC 3339 date with its offset.
-pub(crate) fn parse(text: &str) -> Option<Timestamp> {
-    parse_http(text).or_else(|| text.trim().parse().ok())
-}
-
-/// Reads a Unix time in seconds or milliseconds, told apart by size. Smaller and
-/// larger numbers are none.
+/// Reads a Unix time in seconds, milliseconds or microseconds, told apart by size.
+/// Smaller and larger numbers are none.
 pub(crate) fn unix(number: f64) -> Option<Timestamp> {
     let seconds = match number {
         _ if number < UNIX_SECONDS => return None,
         _ if number < UNIX_MILLISECONDS => number,
-        _ if number < UNIX_END => number / 1000.0,
+        _ if number < UNIX_MICROSECONDS => number / 1e3,
+        _ if number < UNIX_END => number / 1e6,
         _ => return None,
     };
     let since = Duration::try_from_secs_f64(seconds).ok()?;
@@ -77,6 +82,8 @@ fn parse_obsolete(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -109,7 +116,8 @@ mod tests {
         let expected: Timestamp = "2025-06-01T12:10:00Z".parse().unwrap();
         assert_eq!(unix(1_748_779_800.0), Some(expected));
         assert_eq!(unix(1_748_779_800_000.0), Some(expected));
-        for number in [f64::NAN, f64::INFINITY, -1_748_779_800.0, 0.0, 3600.0, 1e14] {
+        assert_eq!(unix(1_748_779_800_000_000.0), Some(expected));
+        for number in [f64::NAN, f64::INFINITY, -1_748_779_800.0, 0.0, 3600.0, 1e17] {
             assert_eq!(unix(number), None, "{number}");
         }
     }
@@ -124,5 +132,18 @@ mod tests {
         }
         assert_eq!(parse_delay("0s"), Some(Duration::ZERO));
         assert_eq!(parse_delay("-1s"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_http_date_or_not(text: String, like in "[A-Za-z0-9:, -]{0,40}") {
+            let _ = (parse_http(&text), parse_http(&like));
+            let _ = (parse_delay(&text), parse_duration(&like));
+        }
+
+        #[test]
+        fn any_number_is_a_unix_time_or_not(number: f64) {
+            let _ = unix(number);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
+use url::Url;
 
 use self::error::{DefinitionError, Fault, Located};
 use self::file::{File, Text};
@@ -12,14 +13,17 @@ use self::recipes::Recipes;
 use crate::account::IDENTIFYING;
 use crate::expression::{Names, Scope};
 use crate::input::{AcceptedInputs, Input, declaration};
-use crate::lifetime::{Lifetime, Lifetimes};
+use crate::lifetime::Lifetime;
 use crate::limit::LimitRule;
 use crate::message::Message;
 use crate::output::Output;
 use crate::placement::{Placement, PlacementError, Presentation};
 use crate::rejection::Rejection;
+use crate::remote::Remote;
+use crate::rotation::{self, Rotation};
+use crate::signature::Signatures;
 use crate::template::Template;
-use crate::verdict::Verdicts;
+use crate::transport::TransportRule;
 use crate::{host, limit, oauth2};
 
 pub(crate) mod error;
@@ -39,14 +43,17 @@ pub struct Definition {
     pub(crate) account: Option<Template>,
     pub(crate) hosts: Vec<Template>,
     pub(crate) limits: Vec<LimitRule>,
-    pub(crate) ca_file: Option<Template>,
+    pub(crate) transport: TransportRule,
+    pub(crate) allow_hosts: Vec<Template>,
+    pub(crate) signatures: Signatures,
     pub(crate) recipes: Recipes,
+    pub(crate) remotes: Vec<Remote>,
     pub(crate) output: Output,
-    pub(crate) verdicts: Verdicts,
     pub(crate) message: Message,
-    lifetimes: Lifetimes,
+    pub(crate) lifetime: Lifetime,
     presentation: Presentation,
     rejection: Rejection,
+    rotations: Vec<Rotation>,
 }
 
 /// Where a definition comes from.
@@ -100,14 +107,15 @@ impl Definition {
         &self.inputs
     }
 
-    /// What its tokens do that answers don't say.
-    pub fn lifetimes(&self) -> &Lifetimes {
-        &self.lifetimes
-    }
-
     /// How the API says that it doesn't take a token any more.
     pub fn rejection(&self) -> &Rejection {
         &self.rejection
+    }
+
+    /// Where the API's answers may have a newer token, or an extra that belongs to it;
+    /// the earlier of two that hold counts.
+    pub fn rotations(&self) -> &[Rotation] {
+        &self.rotations
     }
 
     /// Tells what to put where in a request to the API.
@@ -122,6 +130,20 @@ impl Definition {
         extras: &BTreeMap<String, SecretString>,
     ) -> Result<Vec<Placement>, PlacementError> {
         self.presentation.render(inputs.context(), token, extras)
+    }
+
+    /// Tells where the API is, if the definition or an answer says.
+    ///
+    /// # Errors
+    /// If it isn't a URL to which a token may be sent, or not one of the
+    /// definition's hosts. That of an issued token always is.
+    pub fn base_url(
+        &self,
+        inputs: &AcceptedInputs,
+        token: &SecretString,
+        extras: &BTreeMap<String, SecretString>,
+    ) -> Result<Option<Url>, PlacementError> {
+        self.presentation.base_url(inputs.context(), token, extras, inputs.hosts())
     }
 }
 
@@ -140,28 +162,32 @@ fn compile(name: &str, source: Source, text: &str) -> Result<Definition, Located
     }
     let mut file: File = toml::from_str(text)?;
     let inputs = declaration::declare(&file)?;
-    let names = declaration::names(&inputs, &file.output);
+    oauth2::expand(&mut file)?;
+    let names = declaration::names(&inputs, &file);
     let public = names.public();
-    let recipes = Recipes::compile(&mut file, &names)?;
-    let answer = names.answer();
-    let Lifetime { default, lifetimes, limits } = Lifetime::compile(&file.lifetime)?;
-    let limits = limit::compile(&file.limits, &public)?.into_iter().chain(limits).collect();
-    let whole = |text: &Text| Template::compile(text, &public);
+    let signs = file.sign.iter().map(|(name, sign)| Ok((declaration::valid(name)?, sign)));
+    let signs = signs.collect::<Result<Vec<_>, Located>>()?;
+    let signatures = Signatures::compile(signs, &names)?;
+    let recipes = Recipes::compile(&file, &names)?;
+    let remotes = recipes::remotes(&file, &names)?;
     Ok(Definition {
         name: name.to_owned(),
         source,
         text: text.to_owned(),
         account: account(&file, &names, &public)?,
         hosts: host::compile(&file.hosts, &public)?,
-        limits,
-        ca_file: file.http.ca_file.as_ref().map(whole).transpose()?,
+        limits: limit::compile(&file.limits, &public)?,
+        transport: TransportRule::compile(&file.http, &names)?,
+        allow_hosts: host::compile(&file.http.allow_hosts, &public)?,
+        signatures,
         recipes,
-        output: Output::compile(&file.output, default, &answer)?,
-        verdicts: Verdicts::compile(&file.verdict, &answer)?,
-        message: Message::compile(&file.error, &answer)?,
-        lifetimes,
+        remotes,
+        output: recipes::output(&file, &names)?,
+        message: Message::compile(&file.error, &names.answer())?,
+        lifetime: Lifetime::compile(&file.lifetime, &public)?,
         presentation: Presentation::compile(file.present.as_ref(), &names.presentation())?,
         rejection: Rejection::compile(&file.rejected)?,
+        rotations: rotation::compile(&file.rotated, &names.presentation())?,
         title: file.title,
         documentation: file.documentation,
         inputs,
@@ -176,7 +202,7 @@ fn account(file: &File, names: &Names, scope: &Scope) -> Result<Option<Template>
     }
     if let Some(oauth2) = &file.oauth2
         // A client id that is a secret can't name an account.
-        && let Ok(template) = Template::compile(&oauth2::client_id(oauth2.get_ref()), scope)
+        && let Ok(template) = Template::compile(&oauth2::client_id(oauth2), scope)
     {
         return Ok(Some(template));
     }

@@ -1,30 +1,49 @@
 //! A token dance in progress: requests out, answers in, an outcome at the end.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, iter};
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use minijinja::Value;
 
-use crate::answer::{Answer, Document};
+use self::reading::Refusal;
+use crate::ambient::Ambient;
+use crate::answer::Answer;
 use crate::definition::Definition;
 use crate::expression::context;
 use crate::input::AcceptedInputs;
-use crate::mask::{self, Mask};
-use crate::outcome::{Failure, Issued, Outcome, Verdict};
-use crate::renewal::{Held, Opening, Operation};
+use crate::mask::Mask;
+use crate::outcome::{Outcome, Verdict};
+use crate::program::{Ended, Program};
+use crate::purpose::Purpose;
+use crate::recipe::{Recipe, Work};
+use crate::renewal::{Held, Operation};
 use crate::request::{Request, RequestError};
-use crate::{quota, verdict};
+use crate::signature::SignatureError;
+
+mod exec;
+mod masking;
+mod reading;
+mod transcript;
 
 /// A token dance in progress. It waits for the answer to the request that came
 /// with it.
 pub struct Exchange {
     definition: Arc<Definition>,
     inputs: Arc<AcceptedInputs>,
-    operation: Operation,
-    /// What is still good if the answer doesn't bring it anew.
-    kept: Option<Held>,
-    started_at: Timestamp,
+    purpose: Purpose,
+    /// Which way is gone, of those that the definition has.
+    way: usize,
+    /// Which step of it waits for an answer.
+    step: usize,
+    held: Option<Held>,
+    /// Whether what is held is still good if the answer doesn't bring it anew.
+    keeps: bool,
+    /// When the last request was made, and chance.
+    ambient: Ambient,
+    /// The answers so far, by the names of their steps.
+    steps: BTreeMap<String, Value>,
     mask: Mask,
 }
 
@@ -33,6 +52,8 @@ pub struct Exchange {
 pub enum Step {
     /// Send the request, then hand its answer to the exchange.
     Send(Box<Exchange>, Request),
+    /// Run the program, then tell the exchange how it ended.
+    Run(Box<Exchange>, Program),
     /// The dance has ended.
     Done(Outcome),
 }
@@ -50,105 +71,175 @@ impl Exchange {
         inputs: &Arc<AcceptedInputs>,
         operation: Operation,
         held: Option<&Held>,
-        now: Timestamp,
+        ambient: Ambient,
     ) -> Result<Step, RequestError> {
-        let Opening { request, kept } = definition.open(operation, inputs, held)?;
-        let exchange = Self {
+        let (way, keeps) = definition.open(operation, inputs, held)?;
+        let purpose = Purpose::Operation(operation);
+        Self::begin(definition, inputs, purpose, (way, keeps), held, ambient)
+    }
+
+    /// Starts an operation on the far side, one of [`Definition::remotes`], with its
+    /// arguments.
+    ///
+    /// # Errors
+    /// If the definition has no such operation, if the arguments don't fit, or if
+    /// it needs what isn't held.
+    pub fn remote(
+        definition: &Arc<Definition>,
+        inputs: &Arc<AcceptedInputs>,
+        name: &str,
+        arguments: BTreeMap<String, String>,
+        held: Option<&Held>,
+        ambient: Ambient,
+    ) -> Result<Step, RequestError> {
+        let (way, arguments) = definition.call(name, inputs, arguments, held)?;
+        let purpose = Purpose::Remote { name: name.to_owned(), arguments };
+        Self::begin(definition, inputs, purpose, (way, true), held, ambient)
+    }
+
+    fn begin(
+        definition: &Arc<Definition>,
+        inputs: &Arc<AcceptedInputs>,
+        purpose: Purpose,
+        (way, keeps): (usize, bool),
+        held: Option<&Held>,
+        ambient: Ambient,
+    ) -> Result<Step, RequestError> {
+        let mut exchange = Self {
             definition: Arc::clone(definition),
             inputs: Arc::clone(inputs),
-            operation,
-            kept: kept.cloned(),
-            started_at: now,
-            mask: conceal(inputs, held, &request),
+            purpose,
+            way,
+            step: 0,
+            held: held.cloned(),
+            keeps,
+            ambient,
+            steps: BTreeMap::new(),
+            mask: masking::conceal(inputs, held),
         };
-        Ok(Step::Send(Box::new(exchange), request))
-    }
-
-    /// Takes the answer to the request that was sent.
-    pub fn answer(self, answer: &Answer) -> Step {
-        Step::Done(self.read(answer))
-    }
-
-    fn read(self, answer: &Answer) -> Outcome {
-        let date = answer.date();
-        let quotas = match self.operation {
-            Operation::Issue | Operation::Refresh => {
-                quota::read(&answer.headers, date.unwrap_or(self.started_at))
+        match &exchange.recipe().work {
+            Work::Local => exchange.local().map(Step::Done),
+            Work::Exec { .. } => {
+                let program = exchange.program();
+                Ok(Step::Run(Box::new(exchange), program))
             }
-            // Who keeps a token alive asks the API, whose quotas count other things.
-            Operation::KeepAlive => Vec::new(),
+            Work::Steps(_) => match exchange.next(0)? {
+                Some(request) => Ok(Step::Send(Box::new(exchange), request)),
+                None => Err(RequestError::NoStep),
+            },
+        }
+    }
+
+    /// Takes the answer to the request that was sent; `now` is the time by the clock
+    /// that [`Ambient::now`] was read from.
+    pub fn answer(mut self, answer: &Answer, now: Timestamp) -> Step {
+        let (document, context) = match self.judge(answer) {
+            Ok(read) => read,
+            Err(refusal) => return Step::Done(self.failed(answer, refusal)),
         };
-        match self.judged(answer, date) {
-            Ok(Some(issued)) => Outcome::Issued(Issued { quotas, ..issued }),
-            Ok(None) => Outcome::KeptAlive { date },
-            Err(Refusal { verdict, message }) => {
-                let retry_after = verdict::retry_after(answer, date);
-                Outcome::Failed(Failure { verdict, retry_after, message, date, quotas })
+        self.remember(answer, &document);
+        let started_at = std::mem::replace(&mut self.ambient.now, now);
+        match self.next(self.step + 1) {
+            Ok(Some(request)) => Step::Send(Box::new(self), request),
+            Ok(None) => {
+                self.ambient.now = started_at;
+                Step::Done(self.finish(answer, context))
+            }
+            // What a later request needs, the answers so far haven't brought.
+            Err(problem) => {
+                let refusal = Refusal::new(Verdict::Transient, problem.to_string());
+                Step::Done(self.failed(answer, refusal))
             }
         }
     }
 
-    /// Judges an answer and takes the token out of it, if it is to have one.
-    fn judged(self, answer: &Answer, date: Option<Timestamp>) -> Result<Option<Issued>, Refusal> {
-        let Self { definition, inputs, operation, kept, started_at, mut mask } = self;
-        let document = Document::read(answer);
-        let (status, headers) = (answer.status, &answer.headers);
-        let context = context::answer(inputs.context(), status, headers, document.value());
-        // These errors quote the definition, never the answer.
-        let broken = |error: &dyn std::error::Error| Refusal {
-            verdict: Verdict::Transient,
-            message: mask::cut(&format!("status {}: {error}", status.as_u16())),
-        };
-        let judged = definition.verdicts.judge(&document, &context);
-        if let Some(verdict) = judged.map_err(|error| broken(&error))? {
-            // What isn't a success can hold a token all the same.
-            for secret in definition.output.secrets(&context) {
-                mask.hide(secret.expose_secret());
+    /// Takes the end of the program that was run.
+    pub fn ended(self, ended: &Ended) -> Step {
+        Step::Done(self.read_program(ended))
+    }
+
+    fn recipe(&self) -> &Recipe {
+        &self.definition.ways(&self.purpose)[self.way]
+    }
+
+    /// The values of the request of this number, signatures included.
+    fn context(&self, number: usize) -> Result<Value, RequestError> {
+        let base = self.base(number);
+        self.sign(self.recipe().signs(number), base)
+    }
+
+    fn sign<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+        base: Value,
+    ) -> Result<Value, RequestError> {
+        let made = self.definition.signatures.make(names, &base);
+        let made = made.map_err(|(name, reason): (String, SignatureError)| {
+            RequestError::Signature { name, reason }
+        })?;
+        Ok(context::signed(base, made))
+    }
+
+    /// The values of the request of this number, without signatures.
+    fn base(&self, number: usize) -> Value {
+        let base = context::at(self.inputs.context(), &self.ambient, number);
+        let base = context::after(base, &self.steps);
+        match (&self.purpose, &self.held) {
+            (Purpose::Operation(Operation::Issue), held) => context::issue(base, held.as_ref()),
+            (Purpose::Operation(_), None) => base,
+            (Purpose::Operation(_), Some(held)) => context::renewal(base, held),
+            (Purpose::Remote { arguments, .. }, held) => {
+                let base = context::called(base, arguments);
+                held.as_ref().map_or(base.clone(), |held| context::renewal(base, held))
             }
-            let message = definition.message.describe(answer, &document, &context, &mask);
-            return Err(Refusal { verdict, message });
         }
-        if operation == Operation::KeepAlive {
+    }
+
+    /// Makes the next request from this step on, if one is to be sent.
+    fn next(&mut self, from: usize) -> Result<Option<Request>, RequestError> {
+        let definition = Arc::clone(&self.definition);
+        let Work::Steps(steps) = &definition.ways(&self.purpose)[self.way].work else {
             return Ok(None);
+        };
+        for (number, step) in steps.iter().enumerate().skip(from) {
+            let context = self.context(number)?;
+            if !step.applies(&context)? {
+                continue;
+            }
+            let request = step.call.render(&context, self.inputs.reach())?;
+            self.step = number;
+            self.hide(&request, step, &context);
+            return Ok(Some(request));
         }
-        let issued = definition.output.read(&context, kept.as_ref(), started_at, date);
-        let issued = issued.map_err(|error| broken(&error))?;
-        // A token that can't be presented must not replace one that can.
-        let placements = definition.placements(&inputs, &issued.value, &issued.extras);
-        placements.map_err(|error| broken(&error))?;
-        Ok(Some(issued))
+        Ok(None)
     }
-}
 
-/// An answer that brings no token, without what its headers say.
-struct Refusal {
-    verdict: Verdict,
-    message: String,
+    /// Ends a dance in which nothing is sent.
+    fn local(&self) -> Result<Outcome, RequestError> {
+        let output = self.output();
+        let context = self.sign(output.signs(), self.base(0))?;
+        let context = context::answer(context, Value::UNDEFINED, self.held.as_ref());
+        let default = self.inputs.life();
+        let issued = output.read(&context, self.kept(), self.ambient.now, None, default);
+        let issued = issued.map_err(|error| RequestError::Local(error.to_string()))?;
+        self.present(&issued).map_err(|error| RequestError::Local(error.to_string()))?;
+        Ok(Outcome::Issued(issued))
+    }
+
+    fn kept(&self) -> Option<&Held> {
+        self.held.as_ref().filter(|_| self.keeps)
+    }
 }
 
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
             .field("definition", &self.definition.name())
-            .field("operation", &self.operation)
-            .field("started_at", &self.started_at)
+            .field("purpose", &self.purpose)
+            .field("step", &self.step)
+            .field("ambient", &self.ambient)
             .finish_non_exhaustive()
     }
-}
-
-/// Hides the secrets of the inputs, the tokens that are held and what the request
-/// makes of both.
-fn conceal(inputs: &AcceptedInputs, held: Option<&Held>, request: &Request) -> Mask {
-    let mut mask = Mask::default();
-    let tokens = held.map(|held| iter::once(&held.value).chain(&held.refresh_token));
-    for secret in inputs.secrets().values().chain(tokens.into_iter().flatten()) {
-        mask.hide(secret.expose_secret());
-    }
-    for value in request.headers.values().filter(|value| value.is_sensitive()) {
-        let Ok(value) = value.to_str() else { continue };
-        mask.hide(value.split_once(' ').map_or(value, |(_, credentials)| credentials));
-    }
-    mask
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
-use crate::date;
+pub(crate) use self::life::{Life, Unit, life};
+use crate::date::{self, Format};
+
+mod life;
 
 /// Life and end may differ by this much before it is worth a word: the one counts
 /// from the request, the other by a clock that shows the time of the answer.
@@ -31,7 +34,7 @@ pub enum Expiry {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     /// How long the token lives.
-    pub(crate) life: Option<Duration>,
+    pub(crate) life: Option<Life>,
     /// When it ends by the provider's clock.
     pub(crate) end: Option<Timestamp>,
     /// The provider's clock at the answer.
@@ -45,41 +48,41 @@ impl Told {
     pub(crate) fn resolve(self, started_at: Timestamp, default: Expiry) -> Expiry {
         match (self.life, self.end, self.date) {
             (None, None, _) => default,
-            (None, Some(end), Some(date)) => Expiry::After(date::between(date, end)),
-            (None, Some(end), None) => Expiry::At(end),
-            (Some(life), Some(end), Some(date)) => {
+            (Some(Life::Never), None, _) => Expiry::Never,
+            (None | Some(Life::Never), Some(end), Some(date)) => {
+                Expiry::After(date::between(date, end))
+            }
+            (None | Some(Life::Never), Some(end), None) => Expiry::At(end),
+            (Some(Life::For(life)), Some(end), Some(date)) => {
                 Expiry::After(life.min(date::between(date, end)))
             }
             // Without a Date, ours is the only clock to compare by.
-            (Some(life), Some(end), None) if date::between(started_at, end) < life => {
+            (Some(Life::For(life)), Some(end), None) if date::between(started_at, end) < life => {
                 Expiry::At(end)
             }
-            (Some(life), _, _) => Expiry::After(life),
+            (Some(Life::For(life)), _, _) => Expiry::After(life),
         }
     }
 
     /// By how much life and end contradict each other, if by more than a minute.
-    /// Without the provider's clock it would be as likely ours that is wrong.
+    /// Without the provider's clock it would be as likely ours that is wrong. An endless
+    /// life contradicts nothing: those who say both mean the end.
     pub(crate) fn mismatch(self) -> Option<Duration> {
-        let difference = self.life?.abs_diff(date::between(self.date?, self.end?));
+        let Life::For(life) = self.life? else { return None };
+        let difference = life.abs_diff(date::between(self.date?, self.end?));
         (difference > TOLERANCE).then_some(difference)
     }
 }
 
-/// Reads a number of seconds, given as a number or as a text. Fractions are
-/// dropped, negative numbers are zero, and more than ten years are ten years.
-pub(crate) fn seconds(value: &Value) -> Option<Duration> {
-    let number = number(value)?;
-    let bounded = number.clamp(0.0, date::LONGEST.as_secs_f64());
-    Some(Duration::from_secs(Duration::try_from_secs_f64(bounded).ok()?.as_secs()))
-}
-
-/// Reads an HTTP-date, an RFC 3339 date or a Unix time in seconds or milliseconds,
-/// which is a number or a text.
-pub(crate) fn moment(value: &Value) -> Option<Timestamp> {
-    match number(value) {
+/// Reads a date, or a Unix time in seconds, milliseconds or microseconds, which is a
+/// number or a text. Where a pattern says how dates are written, nothing else is one.
+pub(crate) fn moment(value: &Value, format: &Format) -> Option<Timestamp> {
+    let number = number(value);
+    match number.filter(|_| format.pattern.is_none()) {
         Some(number) => date::unix(number),
-        None => date::parse(value.as_str()?),
+        // Of a number such as 20250601, its digits.
+        None if number.is_some() => format.parse(&value.to_string()),
+        None => format.parse(value.as_str()?),
     }
 }
 
@@ -105,39 +108,19 @@ mod tests {
     }
 
     #[test]
-    fn seconds_come_as_numbers_and_texts() {
-        for (value, expected) in [
-            (Value::from(3600), Some(3600)),
-            (Value::from("899"), Some(899)),
-            (Value::from(" 899 "), Some(899)),
-            (Value::from(3600.5), Some(3600)),
-            (Value::from("3600.9"), Some(3600)),
-            (Value::from(0), Some(0)),
-            (Value::from(-1), Some(0)),
-            (Value::from("-1"), Some(0)),
-            (Value::from(1e18), Some(date::LONGEST.as_secs())),
-            (Value::from(u64::MAX), Some(date::LONGEST.as_secs())),
-            (Value::from("inf"), None),
-            (Value::from("NaN"), None),
-            (Value::from("1h"), None),
-            (Value::from(""), None),
-            (Value::from(true), None),
-            (Value::from(vec![3600]), None),
-        ] {
-            assert_eq!(seconds(&value), expected.map(Duration::from_secs), "{value}");
-        }
-    }
-
-    #[test]
     fn the_earlier_of_life_and_end_counts_by_the_clock_of_the_provider() {
         let ours = at("2025-06-01T12:00:00Z");
         // The provider's clock is an hour ahead of ours.
         let date = Some(at("2025-06-01T13:00:00Z"));
         let ten_past = at("2025-06-01T13:10:00Z");
         let end = Some(ten_past);
-        let life = |seconds| Some(Duration::from_secs(seconds));
+        let life = |seconds| Some(Life::For(Duration::from_secs(seconds)));
+        let never = Some(Life::Never);
         for (told, expected) in [
             (Told { life: None, end: None, date }, Expiry::Unknown),
+            (Told { life: never, end: None, date }, Expiry::Never),
+            (Told { life: never, end, date }, after(600)),
+            (Told { life: never, end, date: None }, Expiry::At(ten_past)),
             (Told { life: life(60), end: None, date }, after(60)),
             (Told { life: None, end, date }, after(600)),
             (Told { life: life(60), end, date }, after(60)),
@@ -167,10 +150,11 @@ mod tests {
             (661, date, Some(61)),
             (3600, None, None),
         ] {
-            let told = Told { life: Some(Duration::from_secs(life)), end, date };
+            let told = Told { life: Some(Life::For(Duration::from_secs(life))), end, date };
             assert_eq!(told.mismatch(), expected.map(Duration::from_secs), "{told:?}");
         }
         assert_eq!(Told { life: None, end, date }.mismatch(), None);
+        assert_eq!(Told { life: Some(Life::Never), end, date }.mismatch(), None);
     }
 
     #[test]
@@ -183,19 +167,38 @@ mod tests {
             Value::from(1_748_779_800_000_i64),
             Value::from("1748779800"),
             Value::from(" 1748779800000 "),
+            Value::from("1748779800000000"),
+            Value::from("/Date(1748779800000)/"),
+            Value::from("2025-06-01 12:10:00 UTC"),
         ] {
-            assert_eq!(moment(&value), expected, "{value}");
+            assert_eq!(moment(&value, &Format::default()), expected, "{value}");
         }
         for value in [Value::from(3600), Value::from("0"), Value::from(true), Value::from("")] {
-            assert_eq!(moment(&value), None, "{value}");
+            assert_eq!(moment(&value, &Format::default()), None, "{value}");
         }
+    }
+
+    #[test]
+    fn a_zone_leaves_unix_times_alone_and_a_pattern_takes_their_place() {
+        let zone = crate::zone::find("Europe/Berlin").ok();
+        let expected = Some(at("2025-05-31T22:00:00Z"));
+        let format = Format { pattern: None, zone: zone.clone() };
+        for value in [Value::from(1_748_728_800), Value::from("1748728800")] {
+            assert_eq!(moment(&value, &format), expected, "{value}");
+        }
+        let format = Format { pattern: Some("%Y%m%d".to_owned()), zone };
+        for value in [Value::from(20_250_601), Value::from("20250601")] {
+            assert_eq!(moment(&value, &format), expected, "{value}");
+        }
+        assert_eq!(moment(&Value::from(1_748_728_800), &format), None);
+        assert_eq!(moment(&Value::from(true), &format), None);
     }
 
     #[test]
     fn an_answer_that_does_not_say_gets_the_default() {
         let now = at("2025-06-01T12:00:00Z");
         assert_eq!(Told::default().resolve(now, Expiry::Never), Expiry::Never);
-        let told = Told { life: Some(Duration::from_secs(5)), ..Told::default() };
+        let told = Told { life: Some(Life::For(Duration::from_secs(5))), ..Told::default() };
         assert_eq!(told.resolve(now, Expiry::Never), after(5));
     }
 }

@@ -29,6 +29,15 @@ const LONGEST: usize = 1000;
 /// The roots of what was issued.
 const HELD: [&str; 3] = ["token", "refresh_token", "extra"];
 
+/// The roots of what isn't there before a dance is under way.
+const TO_COME: [&str; 4] = ["token", "refresh_token", "extra", "steps"];
+
+/// The roots of what isn't for everyone to see.
+const SECRET: [&str; 7] = ["secret", "sign", "token", "refresh_token", "extra", "held", "steps"];
+
+/// The roots of what differs each time.
+const PASSING: [&str; 5] = ["now", "now_ms", "uuid", "nonce", "sign"];
+
 static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut language = Environment::new();
     // What stays undefined is our error to report, with the selector's text.
@@ -39,10 +48,7 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     for function in functions {
         language.remove_global(&function);
     }
-    language.add_filter("claims", filter::claims);
-    language.add_filter("host", filter::host);
-    language.add_filter("int", filter::int);
-    language.add_filter("float", filter::float);
+    filter::register(&mut language);
     language
 });
 
@@ -50,8 +56,7 @@ static LANGUAGE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub(crate) struct Expression {
     text: String,
     compiled: minijinja::Expression<'static, 'static>,
-    secret: bool,
-    held: Vec<String>,
+    names: BTreeSet<String>,
 }
 
 /// An expression failed while it was evaluated.
@@ -91,15 +96,9 @@ impl Expression {
         let compiled = LANGUAGE.compile_expression_owned(text.clone()).map_err(|error| {
             Fault::Expression(error.detail().unwrap_or("syntax error").to_owned())
         })?;
-        let mut secret = false;
-        let mut held = Vec::new();
         let names: BTreeSet<String> = compiled.undeclared_variables(true).into_iter().collect();
-        for name in names {
-            scope.check(&name)?;
-            secret |= name.starts_with("secret.");
-            if HELD.contains(&name.split('.').next().unwrap_or_default()) {
-                held.push(name);
-            }
+        for name in &names {
+            scope.check(name)?;
         }
         // minijinja looks filters and tests up only when it gets to them, so each is
         // tried by itself; what else is called, it comes to when it runs on nothing.
@@ -110,13 +109,15 @@ impl Expression {
             known(&format!("none is {test}"))?;
         }
         known(&text)?;
-        Ok(Self { text, compiled, secret, held })
+        Ok(Self { text, compiled, names })
     }
 
     /// Evaluates. What isn't there is `undefined`, however deep.
     pub(crate) fn evaluate(&self, context: &Value) -> Result<Value, EvaluationError> {
-        if !self.held.is_empty() && context::is_rehearsal(context) {
-            return Ok(context::any());
+        if self.is_to_come()
+            && let Some(value) = context::stand_in(context, &self.text)
+        {
+            return Ok(value);
         }
         self.compiled.eval(context.clone()).map_err(|error| EvaluationError {
             expression: self.text.clone(),
@@ -137,13 +138,43 @@ impl Expression {
 
     /// Whether a secret goes into the value, be it an input or issued.
     pub(crate) fn mentions_secret(&self) -> bool {
-        self.secret || !self.held.is_empty()
+        self.mentions(&SECRET)
+    }
+
+    /// Whether something goes into the value that is nothing but a secret.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.mentions(&["secret", "sign", "token", "refresh_token"])
+    }
+
+    /// Whether it uses what isn't there before a dance is under way.
+    pub(crate) fn is_to_come(&self) -> bool {
+        self.mentions(&TO_COME)
+    }
+
+    /// The filter that makes the value, if one does.
+    pub(crate) fn last_filter(&self) -> Option<&str> {
+        words::last_filter(&self.text)
+    }
+
+    /// Whether the value differs each time.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.mentions(&PASSING) || words::filters(&self.text).contains(&"totp")
     }
 
     /// The names of what was issued that it uses: `token`, `refresh_token` or
     /// `extra.X`.
-    pub(crate) fn held(&self) -> &[String] {
-        &self.held
+    pub(crate) fn held(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str).filter(|name| HELD.contains(&root(name)))
+    }
+
+    /// The names of the signatures that it uses.
+    pub(crate) fn signs(&self) -> impl Iterator<Item = &str> {
+        let signs = self.names.iter().filter_map(|name| name.strip_prefix("sign."));
+        signs.map(|name| name.split('.').next().unwrap_or_default())
+    }
+
+    fn mentions(&self, roots: &[&str]) -> bool {
+        self.names.iter().any(|name| roots.contains(&root(name)))
     }
 
     /// The expression as it was written.
@@ -152,18 +183,26 @@ impl Expression {
     }
 }
 
-/// Tries an expression on nothing, to see whether all that it calls is known.
+/// Returns what stands before the first dot.
+fn root(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}
+
+/// Tries an expression on nothing, to see whether all that it calls is known and
+/// takes the arguments that it gets.
 fn known(text: &str) -> Result<(), Fault> {
     let compiled = LANGUAGE.compile_expression(text);
     let tried = compiled.and_then(|it| it.eval(Value::from_pairs::<[_; 0], &str, Value>([])));
-    let unknown = [
+    let mistakes = [
         ErrorKind::UnknownFilter,
         ErrorKind::UnknownTest,
         ErrorKind::UnknownFunction,
         ErrorKind::UnknownMethod,
+        // A filter's word on its arguments.
+        ErrorKind::SyntaxError,
     ];
     match tried {
-        Err(error) if unknown.contains(&error.kind()) => {
+        Err(error) if mistakes.contains(&error.kind()) => {
             let detail = error.detail().unwrap_or_default();
             Err(Fault::Expression(format!("{}: {detail}", error.kind())))
         }

@@ -22,3 +22,17 @@ pub(crate) fn name(text: &Text) -> Result<HeaderName, Located> {
 pub(crate) fn value(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(text).ok().filter(|_| text.is_ascii())
 }
+
+/// Checks the name of a cookie: a token, as a header's is (RFC 6265 §4.1.1).
+pub(crate) fn cookie(name: &Text) -> Result<&str, Located> {
+    let text = name.get_ref().as_str();
+    match text.parse::<HeaderName>() {
+        Ok(_) => Ok(text),
+        Err(_) => Err(Fault::CookieName(text.to_owned()).at(name.span())),
+    }
+}
+
+/// Whether a text is made of the `cookie-octet` of RFC 6265 §4.1.1.
+pub(crate) fn is_cookie_value(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte))
+}

@@ -1,12 +1,39 @@
-//! The hosts that a token may be sent to.
+//! The hosts that a token may be sent to, and those that requests may go to.
 
 use minijinja::Value;
+use url::Url;
 
 use crate::definition::error::{Fault, Located};
 use crate::definition::file::Text;
 use crate::expression::Scope;
 use crate::input::InputError;
 use crate::template::Template;
+
+/// Where requests may go whose host is told by an answer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach(Vec<String>);
+
+impl Reach {
+    /// Allows these hosts.
+    pub(crate) fn new(hosts: impl IntoIterator<Item = String>) -> Self {
+        Self(hosts.into_iter().collect())
+    }
+
+    /// Tells whether a URL's host is among them; a leading dot stands for every
+    /// subdomain.
+    pub(crate) fn covers(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str() else { return false };
+        covers(&self.0, host)
+    }
+}
+
+/// Tells whether a host is one of these; a leading dot stands for every subdomain.
+pub(crate) fn covers(hosts: &[String], host: &str) -> bool {
+    hosts.iter().any(|allowed| match allowed.strip_prefix('.') {
+        Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
+        None => allowed == host,
+    })
+}
 
 /// Compiles `hosts`.
 pub(crate) fn compile(hosts: &[Text], scope: &Scope) -> Result<Vec<Template>, Located> {

@@ -9,15 +9,19 @@ use thiserror::Error;
 
 use crate::account::Account;
 use crate::address::AddressError;
+use crate::expiry::Expiry;
 use crate::expression::context;
+use crate::host::Reach;
+use crate::lifetime::Lifetimes;
 use crate::limit::Limit;
 use crate::renewal::Operation;
 use crate::request::RequestError;
 use crate::suggestion::Suggestion;
 use crate::template::RenderError;
-use crate::transport::Transport;
+use crate::transport::{IdentityError, ProxyError, Transport};
 
 pub use self::acceptance::Outline;
+pub(crate) use self::acceptance::{fill, typed};
 
 pub(crate) mod acceptance;
 pub(crate) mod declaration;
@@ -50,6 +54,10 @@ pub enum Kind {
     Url,
     /// A whole number.
     Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A duration, or `never`.
+    Duration,
 }
 
 /// Inputs as a user gave them, by name. An empty one counts as not given.
@@ -73,7 +81,12 @@ pub struct AcceptedInputs {
     typed: Value,
     account: Account,
     hosts: Vec<String>,
+    /// Where requests may go whose host an answer tells.
+    reach: Reach,
     limits: Vec<Limit>,
+    /// The expiry of a token whose answer doesn't tell.
+    life: Expiry,
+    lifetimes: Lifetimes,
     transport: Transport,
 }
 
@@ -131,6 +144,26 @@ pub enum InputError {
         /// The input's name.
         input: String,
     },
+    /// The value is neither true nor false.
+    #[error("`{input}` must be `true` or `false`")]
+    NotABoolean {
+        /// The input's name.
+        input: String,
+    },
+    /// The value isn't a duration.
+    #[error("`{input}` must be a duration such as `90s`, `12h` or `1d`, or `never`")]
+    NotADuration {
+        /// The input's name.
+        input: String,
+    },
+    /// A derived duration isn't one that fits.
+    #[error("lifetime: `{key}` can't be `{value}`: it must be a duration such as `90s` or `12h`")]
+    Lifetime {
+        /// The key of `[lifetime]`.
+        key: &'static str,
+        /// What it would be.
+        value: String,
+    },
     /// The value has line breaks or other control characters.
     #[error("`{input}` has a line break or another control character in it")]
     ControlCharacter {
@@ -154,6 +187,12 @@ pub enum InputError {
     /// A file of the daemon's is named relative to nowhere.
     #[error("http.ca_file: `{0}` must be an absolute path")]
     RelativePath(PathBuf),
+    /// There is no client identity in what was given.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The proxy isn't one.
+    #[error("http.proxy: {0}")]
+    Proxy(#[from] ProxyError),
     /// No request can be made of these inputs.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -192,6 +231,20 @@ impl AcceptedInputs {
     /// How many tokens the provider issues to this account, and in what time.
     pub fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// The expiry of a token whose answer doesn't tell.
+    pub fn life(&self) -> Expiry {
+        self.life
+    }
+
+    /// What the tokens do that answers don't say.
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
+    }
+
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// How to reach the provider.

@@ -13,7 +13,7 @@
 //!
 //! use http::{HeaderMap, StatusCode};
 //! use secrecy::ExposeSecret;
-//! use tokend_provider::{Answer, Exchange, Expiry, Inputs, Library, Operation, Outcome, Step};
+//! use tokend_provider::{Ambient, Answer, Exchange, Expiry, Inputs, Library, Operation, Outcome, Step};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let definition = Library::built_in().get("oauth2-client-credentials").ok_or("no definition")?;
@@ -27,7 +27,8 @@
 //! assert_eq!(inputs.account().as_str(), "auth.example.com/reporting");
 //!
 //! let now = "2025-06-01T12:00:00Z".parse()?;
-//! let step = Exchange::start(&definition, &inputs, Operation::Issue, None, now)?;
+//! let ambient = Ambient { now, entropy: [0; 32] }; // draw these, always anew
+//! let step = Exchange::start(&definition, &inputs, Operation::Issue, None, ambient)?;
 //! let Step::Send(exchange, request) = step else {
 //!     unreachable!("a dance of the kind client credentials starts with a request");
 //! };
@@ -40,7 +41,7 @@
 //!     headers: HeaderMap::new(),
 //!     body: r#"{"access_token": "eyJ0", "token_type": "Bearer", "expires_in": 3600}"#.into(),
 //! };
-//! let Step::Done(Outcome::Issued(issued)) = exchange.answer(&answer) else {
+//! let Step::Done(Outcome::Issued(issued)) = exchange.answer(&answer, now) else {
 //!     unreachable!("the answer has a token");
 //! };
 //! assert_eq!(issued.value.expose_secret(), "eyJ0");
@@ -53,13 +54,18 @@
 
 mod account;
 mod address;
+mod ambient;
 mod answer;
 mod date;
 mod definition;
 mod escape;
 mod exchange;
 mod expiry;
+mod explanation;
 mod expression;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod host;
 mod input;
@@ -72,26 +78,35 @@ mod oauth2;
 mod outcome;
 mod output;
 mod placement;
+mod program;
+mod purpose;
 mod quota;
 mod recipe;
 mod rejection;
+mod remote;
 mod renewal;
 mod request;
+mod rotation;
 #[cfg(test)]
 mod sample;
+mod sign;
+mod signature;
 mod suggestion;
 mod template;
 mod transport;
 mod verdict;
+mod xml;
 mod zone;
 
 pub use self::account::Account;
 pub use self::address::AddressError;
+pub use self::ambient::Ambient;
 pub use self::answer::Answer;
 pub use self::definition::error::DefinitionError;
 pub use self::definition::{Definition, Source};
 pub use self::exchange::{Exchange, Step};
 pub use self::expiry::Expiry;
+pub use self::explanation::Explanation;
 pub use self::expression::EvaluationError;
 pub use self::input::{AcceptedInputs, Input, InputError, Inputs, Kind, Outline};
 pub use self::library::Library;
@@ -99,11 +114,15 @@ pub use self::lifetime::Lifetimes;
 pub use self::limit::{Limit, LimitError, Period, Window};
 pub use self::outcome::{Failure, Issued, Outcome, RetryAfter, Verdict};
 pub use self::placement::{Placement, PlacementError, Target};
+pub use self::program::{Ended, Program};
 pub use self::quota::Quota;
-pub use self::rejection::{BodyRule, Rejection};
+pub use self::rejection::{BodyRule, HeaderRule, Rejection};
+pub use self::remote::Remote;
 pub use self::renewal::{Held, Operation};
 pub use self::request::{Request, RequestError};
+pub use self::rotation::{Rotation, RotationError, RotationSource};
+pub use self::signature::SignatureError;
 pub use self::suggestion::Suggestion;
 pub use self::template::RenderError;
-pub use self::transport::Transport;
+pub use self::transport::{Identity, IdentityError, Login, Pem, Proxy, ProxyError, Transport};
 pub use self::zone::UnknownZone;

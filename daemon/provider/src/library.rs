@@ -1,41 +1,49 @@
 //! All provider definitions that a daemon knows.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::definition::{Definition, Source};
 use crate::suggestion;
 
 /// The definitions that are compiled in, by name.
-const BUILT_IN: [(&str, &str); 5] = [
-    ("causely", include_str!("../definitions/causely.toml")),
-    ("fyma", include_str!("../definitions/fyma.toml")),
-    ("iot-x", include_str!("../definitions/iot-x.toml")),
-    ("oauth2-client-credentials", include_str!("../definitions/oauth2-client-credentials.toml")),
-    ("toggle", include_str!("../definitions/toggle.toml")),
-];
+const BUILT_IN: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/definitions.rs"));
 
 /// Provider definitions by name.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
-    definitions: BTreeMap<String, Arc<Definition>>,
+    definitions: BTreeMap<String, Entry>,
 }
+
+/// A definition. Of the many that are compiled in a daemon needs few, so they are
+/// parsed when they are first asked for.
+#[derive(Debug, Clone)]
+enum Entry {
+    Parsed(Arc<Definition>),
+    BuiltIn(Arc<BuiltIn>),
+}
+
+type BuiltIn = LazyLock<Arc<Definition>, Box<dyn FnOnce() -> Arc<Definition> + Send + Sync>>;
 
 impl Library {
     /// Returns the definitions that come with tokend.
     #[expect(clippy::missing_panics_doc, reason = "the texts are constants, and tests parse them")]
     pub fn built_in() -> Self {
-        let mut library = Self::default();
-        for (name, text) in BUILT_IN {
-            let definition = Definition::parse(name, Source::BuiltIn, text);
-            library.insert(definition.expect("built-in definitions are parsed by the tests"));
-        }
-        library
+        let entries = BUILT_IN.iter().map(|(name, text)| {
+            let parse = || {
+                let definition = Definition::parse(name, Source::BuiltIn, text);
+                Arc::new(definition.expect("built-in definitions are parsed by the tests"))
+            };
+            let entry = Entry::BuiltIn(Arc::new(LazyLock::new(Box::new(parse))));
+            ((*name).to_owned(), entry)
+        });
+        Self { definitions: entries.collect() }
     }
 
     /// Adds a definition. It takes the place of one with the same name.
     pub fn insert(&mut self, definition: Definition) {
-        self.definitions.insert(definition.name().to_owned(), Arc::new(definition));
+        let name = definition.name().to_owned();
+        self.definitions.insert(name, Entry::Parsed(Arc::new(definition)));
     }
 
     /// Takes a definition out.
@@ -45,7 +53,7 @@ impl Library {
 
     /// Returns a definition by its name.
     pub fn get(&self, name: &str) -> Option<Arc<Definition>> {
-        self.definitions.get(name).cloned()
+        self.definitions.get(name).map(Entry::parsed).cloned()
     }
 
     /// Returns the name that a misspelt one was meant to be, if one is near.
@@ -55,7 +63,16 @@ impl Library {
 
     /// Iterates over the definitions in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Definition>> {
-        self.definitions.values()
+        self.definitions.values().map(Entry::parsed)
+    }
+}
+
+impl Entry {
+    fn parsed(&self) -> &Arc<Definition> {
+        match self {
+            Self::Parsed(definition) => definition,
+            Self::BuiltIn(definition) => definition,
+        }
     }
 }
 

@@ -3,13 +3,17 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use minijinja::Value;
 use toml::Spanned;
 
 use crate::date;
 use crate::definition::error::{Fault, Located};
 use crate::definition::file::{self, Text};
 use crate::expiry::Expiry;
-use crate::limit::{self, LimitRule};
+use crate::expression::Scope;
+use crate::input::InputError;
+use crate::limit::{Limit, Window};
+use crate::template::Template;
 
 /// What a provider's tokens do that their answers don't say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,49 +35,132 @@ pub struct Lifetimes {
 /// The compiled `[lifetime]`.
 #[derive(Debug)]
 pub(crate) struct Lifetime {
+    default: Option<Span>,
+    same_token_until: Option<Span>,
+    ends_old_after: Option<Span>,
+    idle: Option<Span>,
+    min_interval: Option<Span>,
+    max_live: Option<NonZeroU32>,
+    max_refreshes: Option<NonZeroU32>,
+}
+
+/// What `[lifetime]` says with these inputs.
+#[derive(Debug)]
+pub(crate) struct Lives {
     /// The expiry of a token whose answer doesn't tell.
     pub(crate) default: Expiry,
     pub(crate) lifetimes: Lifetimes,
     /// What it says about how many tokens there can be in what time.
-    pub(crate) limits: Vec<LimitRule>,
+    pub(crate) limits: Vec<Limit>,
 }
 
 impl Lifetime {
     /// Compiles `[lifetime]`.
-    pub(crate) fn compile(file: &file::Lifetime) -> Result<Self, Located> {
-        let duration = |text: &Option<Text>| text.as_ref().map(limit::duration).transpose();
-        let default = match &file.default {
-            None => Expiry::Unknown,
-            Some(text) if text.get_ref() == "never" => Expiry::Never,
-            Some(text) => limit::duration(text).map(Expiry::After)?,
+    pub(crate) fn compile(file: &file::Lifetime, scope: &Scope) -> Result<Self, Located> {
+        let span = |key: &'static str, text: &Option<Text>| {
+            text.as_ref().map(|text| Span::compile(key, text, scope)).transpose()
         };
+        let count = |key, count: &Option<Spanned<i64>>| {
+            count.as_ref().map(|count| at_least_one(count, key)).transpose()
+        };
+        if let (Some(live), Some(default)) = (&file.max_live, &file.default)
+            && default.get_ref() == NEVER
+        {
+            return Err(Fault::EndlessLive.at(live.span()));
+        }
+        if let (Some(live), None) = (&file.max_live, &file.default) {
+            return Err(Fault::EndlessLive.at(live.span()));
+        }
+        Ok(Self {
+            default: span("default", &file.default)?,
+            same_token_until: span("same_token_until", &file.same_token_until)?,
+            ends_old_after: span("ends_old_after", &file.ends_old_after)?,
+            idle: span("idle", &file.idle)?,
+            min_interval: span("min_interval", &file.min_interval)?,
+            max_live: count("max_live", &file.max_live)?,
+            max_refreshes: count("max_refreshes", &file.max_refreshes)?,
+        })
+    }
+
+    /// Renders all durations; those whose variable isn't given are left out.
+    pub(crate) fn render(&self, context: &Value) -> Result<Lives, InputError> {
+        let render = |span: &Option<Span>| match span {
+            None => Ok(None),
+            Some(span) => span.render(context),
+        };
+        let finite = |span: &Option<Span>| {
+            render(span).map(|life| match life {
+                Some(Expiry::After(life)) => Some(life),
+                _ => None,
+            })
+        };
+        let default = render(&self.default)?.unwrap_or(Expiry::Unknown);
         let mut limits = Vec::new();
-        if let Some(interval) = duration(&file.min_interval)? {
-            limits.push(LimitRule::sliding(NonZeroU32::MIN, interval));
+        if let Some(interval) = finite(&self.min_interval)?.filter(|span| !span.is_zero()) {
+            limits.push(Limit { count: NonZeroU32::MIN, window: Window::Sliding(interval) });
         }
-        if let Some(live) = &file.max_live {
-            let count = at_least_one(live, "max_live")?;
-            // As many as can be issued while the first of them lives.
-            let Expiry::After(life) = default else {
-                return Err(Fault::EndlessLive.at(live.span()));
-            };
-            limits.push(LimitRule::sliding(count, life));
+        // As many as can be issued while the first of them lives.
+        if let (Some(count), Expiry::After(life)) = (self.max_live, default)
+            && !life.is_zero()
+        {
+            limits.push(Limit { count, window: Window::Sliding(life) });
         }
-        let refreshes = file.max_refreshes.as_ref();
-        let refreshes = refreshes.map(|count| at_least_one(count, "max_refreshes")).transpose()?;
         let lifetimes = Lifetimes {
-            same_token_until: duration(&file.same_token_until)?,
-            ends_old_after: file.ends_old_after.as_ref().map(delay).transpose()?,
-            idle: duration(&file.idle)?,
-            max_refreshes: refreshes.map(NonZeroU32::get),
+            same_token_until: finite(&self.same_token_until)?,
+            ends_old_after: finite(&self.ends_old_after)?,
+            idle: finite(&self.idle)?,
+            max_refreshes: self.max_refreshes.map(NonZeroU32::get),
         };
-        Ok(Self { default, lifetimes, limits })
+        Ok(Lives { default, lifetimes, limits })
     }
 }
 
-fn delay(text: &Text) -> Result<Duration, Located> {
-    date::parse_delay(text.get_ref())
-        .ok_or_else(|| Fault::Duration(text.get_ref().clone()).at(text.span()))
+/// The word for a life without an end.
+const NEVER: &str = "never";
+
+/// A duration, which a variable can tell.
+#[derive(Debug)]
+struct Span {
+    key: &'static str,
+    template: Template,
+}
+
+impl Span {
+    fn compile(key: &'static str, text: &Text, scope: &Scope) -> Result<Self, Located> {
+        let template = Template::compile_whole(text, scope)?;
+        if let Some(literal) = template.as_literal()
+            && !Self::is_fit(key, literal)
+        {
+            return Err(Fault::Duration(literal.to_owned()).at(text.span()));
+        }
+        Ok(Self { key, template })
+    }
+
+    fn is_fit(key: &str, text: &str) -> bool {
+        match key {
+            "default" => text == NEVER || date::parse_duration(text).is_some(),
+            "ends_old_after" => date::parse_delay(text).is_some(),
+            _ => date::parse_duration(text).is_some(),
+        }
+    }
+
+    fn render(&self, context: &Value) -> Result<Option<Expiry>, InputError> {
+        let text = self.template.text(context);
+        let text = text.map_err(|reason| InputError::Derived { part: "lifetime", reason })?;
+        let Some(text) = text else { return Ok(None) };
+        // A variable that is a duration counts in seconds.
+        let text = match text.parse::<u64>() {
+            Ok(seconds) => format!("{seconds}s"),
+            Err(_) => text.to_string(),
+        };
+        if !Self::is_fit(self.key, &text) {
+            return Err(InputError::Lifetime { key: self.key, value: text });
+        }
+        Ok(match date::parse_delay(&text) {
+            Some(life) => Some(Expiry::After(life)),
+            None => Some(Expiry::Never),
+        })
+    }
 }
 
 fn at_least_one(count: &Spanned<i64>, key: &'static str) -> Result<NonZeroU32, Located> {
@@ -98,8 +185,12 @@ mod tests {
             idle: Some(Duration::from_secs(1200)),
             max_refreshes: Some(3),
         };
-        assert_eq!(*definition(&text).lifetimes(), expected);
-        assert_eq!(*definition(PLAIN).lifetimes(), Lifetimes::default());
+        let lifetimes = |text: &str| {
+            let definition = definition(text);
+            *accept(&definition, inputs(&[], &[("password", "hunter2")])).lifetimes()
+        };
+        assert_eq!(lifetimes(&text), expected);
+        assert_eq!(lifetimes(PLAIN), Lifetimes::default());
     }
 
     #[test]

@@ -72,13 +72,6 @@ pub(crate) struct LimitRule {
     window: Window,
 }
 
-impl LimitRule {
-    /// Makes a rule of numbers that are known already.
-    pub(crate) fn sliding(count: NonZeroU32, window: Duration) -> Self {
-        Self { count: Template::literal(count.to_string()), window: Window::Sliding(window) }
-    }
-}
-
 /// Compiles `[[limits]]`.
 pub(crate) fn compile(limits: &[file::Limit], scope: &Scope) -> Result<Vec<LimitRule>, Located> {
     limits.iter().map(|limit| compile_one(limit, scope)).collect()

@@ -56,6 +56,16 @@ impl Mask {
     /// Returns the text as it can be shown: its secrets masked, in printable
     /// characters on one line, cut to at most 200 of them.
     pub(crate) fn apply(&self, text: &str) -> String {
+        cut(&self.line(text))
+    }
+
+    /// Returns several lines as they can be shown, of any length.
+    pub(crate) fn lines(&self, text: &str) -> String {
+        let lines: Vec<String> = text.lines().map(|line| self.line(line)).collect();
+        lines.join("\n")
+    }
+
+    fn line(&self, text: &str) -> String {
         let text = printable(text);
         let mut text = Cow::Borrowed(text.as_str());
         for spelling in &self.spellings {
@@ -65,7 +75,7 @@ impl Mask {
         }
         // By way of a character that doesn't print, so that a secret such as
         // `mask` isn't looked for in what stands for another.
-        cut(&text.replace('\0', MASKED))
+        text.replace('\0', MASKED)
     }
 }
 

@@ -51,7 +51,8 @@ impl Message {
         }
     }
 
-    fn pick(&self, context: &Value) -> Option<String> {
+    /// Picks the message, if there is one in an answer.
+    pub(crate) fn pick(&self, context: &Value) -> Option<String> {
         self.selectors
             .iter()
             // A selector that fails on this answer has nothing to say about it.
@@ -63,12 +64,15 @@ impl Message {
 }
 
 /// Falls back on what else tells people something: the body if it is plain text,
-/// unless it is a success, and the names of the fields if it is JSON. Their values
-/// may be tokens, whatever the status.
+/// unless it is a success, and the names of the fields if it is JSON or XML. Their
+/// values may be tokens, whatever the status.
 fn excerpt(status: StatusCode, document: &Document) -> Option<String> {
     match document {
         _ if status.is_success() => None,
-        Document::Json(serde_json::Value::Object(fields)) if !fields.is_empty() => {
+        Document::Json(serde_json::Value::Object(fields))
+        | Document::Xml(serde_json::Value::Object(fields))
+            if !fields.is_empty() =>
+        {
             let names: Vec<&str> = fields.keys().map(String::as_str).collect();
             Some(format!("no message among the fields {}", names.join(", ")))
         }

@@ -1,56 +1,63 @@
 //! Expands `[oauth2]` into the general form.
 
-use indexmap::IndexMap;
 use toml::Spanned;
 
+use self::client::Way;
+use self::discovery::Endpoint;
 use crate::definition::error::{Fault, Located};
-use crate::definition::file::{Basic, Fields, Grant, Node, OAuth2, Output, Request, Text};
-use crate::suggestion::Suggestion;
+use crate::definition::file::{
+    Encoding, Fields, File, Grant, Node, OAuth2, Output, Request, Requests, Text,
+};
 
-/// The ways to say who the client is (RFC 6749 §2.3.1 and, for JSON, common use).
-const CLIENT_AUTH: [&str; 3] = ["basic", "post", "json"];
+mod assertion;
+mod client;
+mod discovery;
 
-/// Expands the requests for a token.
-pub(crate) fn issue(oauth2: &OAuth2) -> Result<Vec<Request>, Located> {
-    let mut grant = Fields::new();
-    match oauth2.grant {
-        Grant::ClientCredentials => {
-            add(&mut grant, "grant_type", &own(oauth2, "client_credentials"));
-        }
-        // The first one is the user's, each one after that may have come in its place.
-        Grant::RefreshToken => {
-            add(&mut grant, "grant_type", &own(oauth2, "refresh_token"));
-            let token = own(oauth2, "{{ refresh_token or secret.refresh_token }}");
-            add(&mut grant, "refresh_token", &token);
-        }
-    }
-    let mut rest = Fields::new();
-    for (name, text) in [("scope", &oauth2.scope), ("audience", &oauth2.audience)] {
-        if let Some(text) = text {
-            add(&mut rest, name, text);
-        }
-    }
-    rest.extend(oauth2.parameters.iter().map(|(name, node)| (name.clone(), node.clone())));
-    requests(oauth2, &grant, &rest)
+/// The type of a token to exchange, if nothing is said (RFC 8693 §3).
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// Expands `[oauth2]`, if there is one, into `[issue]`, `[refresh]`, `[revoke]`,
+/// `[sign]` and `[output]`.
+pub(crate) fn expand(file: &mut File) -> Result<(), Located> {
+    let Some(oauth2) = file.oauth2.take() else { return Ok(()) };
+    let expanded = expand_into(file, &oauth2);
+    file.oauth2 = Some(oauth2);
+    expanded
 }
 
-/// Expands the requests that go on from a refresh token (RFC 6749 §6), if there are
-/// to be any. The scope is left out, which asks for the one that was granted.
-pub(crate) fn refresh(oauth2: &OAuth2) -> Result<Vec<Request>, Located> {
-    let Some(refresh) = oauth2.refresh.as_ref().filter(|refresh| *refresh.get_ref()) else {
-        return Ok(Vec::new());
-    };
-    if matches!(oauth2.grant, Grant::RefreshToken) {
-        return Err(Fault::RefreshingGrant.at(refresh.span()));
+/// The client's id, which is also its account.
+pub(crate) fn client_id(oauth2: &Spanned<OAuth2>) -> Text {
+    Standard::new(oauth2).client_id()
+}
+
+fn expand_into(file: &mut File, oauth2: &Spanned<OAuth2>) -> Result<(), Located> {
+    if file.issue.is_some() || file.exec.is_some() {
+        return Err(Fault::TwoForms.at(oauth2.span()));
     }
-    let mut grant = Fields::new();
-    add(&mut grant, "grant_type", &own(oauth2, "refresh_token"));
-    add(&mut grant, "refresh_token", &own(oauth2, "{{ refresh_token }}"));
-    requests(oauth2, &grant, &Fields::new())
+    let standard = Standard::new(oauth2);
+    standard.check()?;
+    complete(&mut file.output, oauth2);
+    for (name, sign) in standard.signs(file)? {
+        file.sign.insert(standard.own(name), sign);
+    }
+    file.http.allow_hosts.extend(standard.issuer_host());
+    let issue = standard.issue(file)?;
+    let refresh = standard.refresh(file)?;
+    match &file.refresh {
+        Some(own) if !refresh.is_empty() => return Err(Fault::TwoRefreshes.at(own.span())),
+        None if !refresh.is_empty() => file.refresh = Some(standard.requests(refresh)),
+        _ => {}
+    }
+    let revoke = standard.revoke(file)?;
+    if file.revoke.is_none() && !revoke.is_empty() {
+        file.revoke = Some(standard.requests(revoke));
+    }
+    file.issue = Some(standard.requests(issue));
+    Ok(())
 }
 
 /// Fills in where OAuth puts things in the answer (RFC 6749 §5.1).
-pub(crate) fn complete(output: &mut Output, oauth2: &Spanned<OAuth2>) {
+fn complete(output: &mut Output, oauth2: &Spanned<OAuth2>) {
     let fill = |key: &mut Option<Text>, selector: &str| {
         key.get_or_insert_with(|| Text::new(oauth2.span(), selector.to_owned()));
     };
@@ -60,85 +67,212 @@ pub(crate) fn complete(output: &mut Output, oauth2: &Spanned<OAuth2>) {
     fill(&mut output.expires_in, "body.expires_in");
 }
 
-/// The client's id, which is also its account.
-pub(crate) fn client_id(oauth2: &OAuth2) -> Text {
-    oauth2.client_id.clone().unwrap_or_else(|| own(oauth2, "{{ var.client_id }}"))
+/// `[oauth2]`, and what the standard says besides.
+struct Standard<'a> {
+    table: &'a Spanned<OAuth2>,
+    oauth2: &'a OAuth2,
 }
 
-/// Makes one request, or one for each way of client authentication if an input
-/// decides on that.
-fn requests(oauth2: &OAuth2, grant: &Fields, rest: &Fields) -> Result<Vec<Request>, Located> {
-    let Some(client_auth) = &oauth2.client_auth else {
-        return Ok(vec![request(oauth2, "basic", grant, rest)?]);
-    };
-    let text = client_auth.get_ref().trim();
-    if let Some(literal) = CLIENT_AUTH.iter().find(|way| **way == text) {
-        return Ok(vec![request(oauth2, literal, grant, rest)?]);
+impl<'a> Standard<'a> {
+    fn new(table: &'a Spanned<OAuth2>) -> Self {
+        Self { table, oauth2: table.get_ref() }
     }
-    let expression = text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
-    let Some(expression) = expression else {
-        let suggestion = Suggestion::among(text, CLIENT_AUTH);
-        let value = text.to_owned();
-        return Err(Fault::UnknownValue { value, suggestion }.at(client_auth.span()));
-    };
-    let ways = CLIENT_AUTH.iter().map(|way| {
-        let when = Text::new(client_auth.span(), format!("({expression}) == '{way}'"));
-        Ok(Request { when: Some(when), ..request(oauth2, way, grant, rest)? })
-    });
-    ways.collect()
-}
 
-fn request(
-    oauth2: &OAuth2,
-    client_auth: &str,
-    grant: &Fields,
-    rest: &Fields,
-) -> Result<Request, Located> {
-    let client_id = client_id(oauth2);
-    let client_secret = client_secret(oauth2)?;
-    let mut fields = grant.clone();
-    if client_auth != "basic" {
-        add(&mut fields, "client_id", &client_id);
-        add(&mut fields, "client_secret", &client_secret);
+    fn check(&self) -> Result<(), Located> {
+        let OAuth2 { token_url, issuer, grant, refresh, .. } = self.oauth2;
+        match (token_url, issuer) {
+            (None, None) => {
+                return Err(Fault::MissingKey("token_url".to_owned()).at(self.table.span()));
+            }
+            (Some(_), Some(issuer)) => return Err(Fault::TwoEndpoints.at(issuer.span())),
+            _ => {}
+        }
+        let grant_is = |wanted| *grant.get_ref() == wanted;
+        if let Some(refresh) = refresh
+            && *refresh.get_ref()
+            && grant_is(Grant::RefreshToken)
+        {
+            return Err(Fault::RefreshingGrant.at(refresh.span()));
+        }
+        for (key, text, with, wanted) in [
+            ("username", &self.oauth2.username, "password", Grant::Password),
+            ("password", &self.oauth2.password, "password", Grant::Password),
+            ("subject_token", &self.oauth2.subject_token, "token_exchange", Grant::TokenExchange),
+            (
+                "subject_token_type",
+                &self.oauth2.subject_token_type,
+                "token_exchange",
+                Grant::TokenExchange,
+            ),
+        ] {
+            if let Some(text) = text
+                && !grant_is(wanted)
+            {
+                return Err(Fault::GoesWith { key, with }.at(text.span()));
+            }
+        }
+        match &self.oauth2.subject_token {
+            None if grant_is(Grant::TokenExchange) => {
+                Err(Fault::MissingKey("subject_token".to_owned()).at(self.table.span()))
+            }
+            _ => Ok(()),
+        }
     }
-    fields.extend(rest.iter().map(|(name, node)| (name.clone(), node.clone())));
-    let basic = (client_auth == "basic").then_some(Basic {
-        username: client_id,
-        password: client_secret,
-        form_encoded: true,
-    });
-    let (form, json) = match client_auth {
-        "json" => (None, Some(Spanned::new(oauth2.token_url.span(), Node::Table(fields)))),
-        _ => (Some(fields), None),
-    };
-    Ok(Request {
-        when: None,
-        method: None,
-        url: oauth2.token_url.clone(),
-        query: Fields::new(),
-        headers: IndexMap::new(),
-        basic,
-        form,
-        json,
-    })
+
+    /// The requests for a token, one for each way of client authentication.
+    fn issue(&self, file: &File) -> Result<Vec<Request>, Located> {
+        let mut rest = Fields::new();
+        for (name, text) in [
+            ("scope", &self.oauth2.scope),
+            ("audience", &self.oauth2.audience),
+            ("resource", &self.oauth2.resource),
+        ] {
+            if let Some(text) = text {
+                add(&mut rest, name, text);
+            }
+        }
+        let parameters = self.oauth2.parameters.iter();
+        rest.extend(parameters.map(|(name, node)| (name.clone(), node.clone())));
+        self.requests_for(&self.grant(), &rest, &self.token_endpoint(), file)
+    }
+
+    /// The requests that go on from a refresh token (RFC 6749 §6), if there are to
+    /// be any. The scope is left out, which asks for the one that was granted.
+    fn refresh(&self, file: &File) -> Result<Vec<Request>, Located> {
+        if !self.oauth2.refresh.as_ref().is_some_and(|refresh| *refresh.get_ref()) {
+            return Ok(Vec::new());
+        }
+        let mut fields = Fields::new();
+        add(&mut fields, "grant_type", &self.own("refresh_token"));
+        add(&mut fields, "refresh_token", &self.own("{{ refresh_token }}"));
+        let endpoint = match &self.oauth2.refresh_url {
+            Some(url) => Endpoint::Known(url.clone()),
+            None => self.token_endpoint(),
+        };
+        self.requests_for(&fields, &Fields::new(), &endpoint, file)
+    }
+
+    /// The requests that revoke what is held (RFC 7009): the refresh token, with
+    /// which the access token ends, if there is one.
+    fn revoke(&self, file: &File) -> Result<Vec<Request>, Located> {
+        let endpoint = match (&self.oauth2.revocation_url, self.oauth2.revoke) {
+            (Some(url), _) => Endpoint::Known(url.clone()),
+            (None, true) => Endpoint::Told("revocation_endpoint"),
+            (None, false) => return Ok(Vec::new()),
+        };
+        let mut requests = Vec::new();
+        for (token, hint) in
+            [("{{ refresh_token }}", "refresh_token"), ("{{ token }}", "access_token")]
+        {
+            let mut fields = Fields::new();
+            add(&mut fields, "token", &self.own(token));
+            add(&mut fields, "token_type_hint", &self.own(hint));
+            requests.extend(self.requests_for(&fields, &Fields::new(), &endpoint, file)?);
+        }
+        Ok(requests)
+    }
+
+    fn grant(&self) -> Fields {
+        let OAuth2 { grant, grant_type, username, password, .. } = self.oauth2;
+        let or = |text: &Option<Text>, usual: &str| text.clone().unwrap_or_else(|| self.own(usual));
+        let mut fields = Fields::new();
+        let usual = match grant.get_ref() {
+            Grant::ClientCredentials => "client_credentials",
+            Grant::Password => "password",
+            Grant::RefreshToken => "refresh_token",
+            Grant::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Grant::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+        };
+        let grant_type = or(grant_type, usual);
+        if !grant_type.get_ref().is_empty() {
+            add(&mut fields, "grant_type", &grant_type);
+        }
+        match grant.get_ref() {
+            Grant::ClientCredentials => {}
+            Grant::Password => {
+                add(&mut fields, "username", &or(username, "{{ var.username }}"));
+                add(&mut fields, "password", &or(password, "{{ secret.password }}"));
+            }
+            // The first one is the user's, each one after that may have come in its
+            // place.
+            Grant::RefreshToken => {
+                let token = self.own("{{ refresh_token or secret.refresh_token }}");
+                add(&mut fields, "refresh_token", &token);
+            }
+            Grant::JwtBearer => add(&mut fields, "assertion", &self.own("{{ sign.assertion }}")),
+            Grant::TokenExchange => {
+                if let Some(token) = &self.oauth2.subject_token {
+                    add(&mut fields, "subject_token", token);
+                }
+                let kind = or(&self.oauth2.subject_token_type, ACCESS_TOKEN);
+                add(&mut fields, "subject_token_type", &kind);
+            }
+        }
+        fields
+    }
+
+    /// Makes one request for each way of client authentication that an input can
+    /// decide on.
+    fn requests_for(
+        &self,
+        fields: &Fields,
+        rest: &Fields,
+        endpoint: &Endpoint,
+        file: &File,
+    ) -> Result<Vec<Request>, Located> {
+        let requests = self.ways(file)?.into_iter().map(|(way, when)| {
+            let mut request = self.request(way, fields, rest, endpoint)?;
+            request.when = when;
+            Ok(self.discovered(request, endpoint))
+        });
+        requests.collect()
+    }
+
+    fn request(
+        &self,
+        way: Way,
+        fields: &Fields,
+        rest: &Fields,
+        endpoint: &Endpoint,
+    ) -> Result<Request, Located> {
+        let mut fields = fields.clone();
+        let basic = self.authenticate(way, &mut fields)?;
+        for (name, node) in rest {
+            match node.get_ref() {
+                Node::Text(text) if text.is_empty() => drop(fields.shift_remove(name)),
+                _ => drop(fields.insert(name.clone(), node.clone())),
+            }
+        }
+        let request = Request { url: Some(self.url(endpoint)), basic, ..Request::default() };
+        let encoding = match way {
+            Way::Json => Encoding::Json,
+            Way::Query => Encoding::Query,
+            _ => self.oauth2.encoding.unwrap_or_default(),
+        };
+        Ok(match encoding {
+            Encoding::Form => Request { form: Some(self.spanned(fields)), ..request },
+            Encoding::Json => Request { json: Some(self.spanned(Node::Table(fields))), ..request },
+            Encoding::Query => Request { query: fields, ..request },
+        })
+    }
+
+    fn requests(&self, requests: Vec<Request>) -> Spanned<Requests> {
+        self.spanned(Requests::new(requests))
+    }
+
+    /// A text that the author didn't write; what is wrong with it is shown at the
+    /// URL.
+    fn own(&self, text: impl Into<String>) -> Text {
+        self.spanned(text.into())
+    }
+
+    fn spanned<T>(&self, value: T) -> Spanned<T> {
+        let url = self.oauth2.token_url.as_ref().or(self.oauth2.issuer.as_ref());
+        Spanned::new(url.map_or_else(|| self.table.span(), Spanned::span), value)
+    }
 }
 
 fn add(fields: &mut Fields, name: &str, text: &Text) {
     let node = Spanned::new(text.span(), Node::Text(text.get_ref().clone()));
     fields.insert(name.to_owned(), node);
-}
-
-/// A text that the author didn't write; what is wrong with it is shown at the URL.
-fn own(oauth2: &OAuth2, text: &str) -> Text {
-    Text::new(oauth2.token_url.span(), text.to_owned())
-}
-
-fn client_secret(oauth2: &OAuth2) -> Result<Text, Located> {
-    let Some(text) = &oauth2.client_secret else {
-        return Ok(own(oauth2, "{{ secret.client_secret }}"));
-    };
-    if text.get_ref().contains("{{") && text.get_ref().contains("secret.") {
-        return Ok(text.clone());
-    }
-    Err(Fault::LiteralSecret.at(text.span()))
 }

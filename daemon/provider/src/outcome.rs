@@ -19,7 +19,11 @@ pub enum Outcome {
         /// The provider's clock, by the answer's `Date` header.
         date: Option<Timestamp>,
     },
-    /// It did neither.
+    /// The token that was held has ended on the far side.
+    Revoked,
+    /// An operation on the far side was done.
+    Told(serde_json::Value),
+    /// It did none of this.
     Failed(Failure),
 }
 
@@ -39,6 +43,9 @@ pub struct Issued {
     pub expiry_mismatch: Option<Duration>,
     /// The other values that callers need, by the definition's names.
     pub extras: BTreeMap<String, SecretString>,
+    /// Secrets of the inputs that no longer hold, by name, with what holds from now
+    /// on: to be stored together with the token.
+    pub secrets: BTreeMap<String, SecretString>,
     /// The provider's clock, by the answer's `Date` header.
     pub date: Option<Timestamp>,
     /// How many tokens are left, by the answer's headers; at most eight.

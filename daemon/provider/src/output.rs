@@ -2,23 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::date::Format;
 use crate::definition::error::{Fault, Located};
-use crate::definition::file;
-use crate::expiry::{self, Expiry, Told};
-use crate::expression::{self, EvaluationError, Expression, Scope};
+use crate::definition::file::{self, Text};
+use crate::expiry::{self, Expiry, Told, Unit};
+use crate::expression::{self, EvaluationError, Expression, Names, context};
 use crate::input::declaration;
 use crate::outcome::Issued;
 use crate::renewal::Held;
 
 /// No token is longer: headers of 8 to 64 KiB are the most that servers take,
 /// and a value of this size is a mistaken selector.
-const LONGEST: usize = 100 * 1024;
+pub(crate) const LONGEST: usize = 100 * 1024;
 
 /// The selectors of `[output]`.
 #[derive(Debug)]
@@ -28,9 +30,20 @@ pub(crate) struct Output {
     token_type: Option<Expression>,
     refresh_token: Option<Expression>,
     expires_in: Option<Expression>,
+    expires_unit: Unit,
     expires_at: Option<Expression>,
-    extras: Vec<(String, Expression)>,
-    default: Expiry,
+    expires_format: Format,
+    extras: Vec<Extra>,
+    /// What takes the place of the user's secrets.
+    secrets: Vec<(String, Expression)>,
+}
+
+/// A value besides the token.
+#[derive(Debug)]
+struct Extra {
+    name: String,
+    selector: Expression,
+    required: bool,
 }
 
 /// Why an answer that passes for a success isn't one. Quotes selectors, never
@@ -56,47 +69,60 @@ pub(crate) enum OutputError {
 }
 
 impl Output {
-    /// Returns the expiry of a token whose answer doesn't tell.
-    pub(crate) fn default(&self) -> Expiry {
-        self.default
-    }
-
-    /// Compiles `[output]`; `default` is `[lifetime] default`.
+    /// Compiles what a request's own `output` says, and what `[output]` says besides.
     pub(crate) fn compile(
-        file: &file::Output,
-        default: Expiry,
-        scope: &Scope,
+        own: &file::Output,
+        all: &file::Output,
+        names: &Names,
     ) -> Result<Self, Located> {
-        let optional = |text: &Option<_>| expression::optional(text.as_ref(), scope);
+        let file = own.or(all);
+        let (answer, found) = (names.answer(), names.found());
+        let optional = |text: &Option<_>| expression::optional(text.as_ref(), &found);
         let token = file.token.as_ref();
         let token = token.ok_or_else(|| Fault::MissingKey("output.token".to_owned()).anywhere())?;
-        let extras = file.extras.iter().map(|(name, selector)| {
+        let extra = |name: &Text, selector: &Text, required| {
             let name = declaration::valid(name)?.to_owned();
-            Ok((name, Expression::compile(selector, scope)?))
+            Ok(Extra { name, selector: Expression::compile(selector, &found)?, required })
+        };
+        let extras = file.extras.iter().map(|(name, selector)| extra(name, selector, true));
+        let rest = file.optional_extras.iter();
+        let extras = extras.chain(rest.map(|(name, selector)| extra(name, selector, false)));
+        let secrets = file.secrets.iter().map(|(name, selector)| {
+            names.check_secret(name)?;
+            Ok((name.get_ref().clone(), Expression::compile(selector, &found)?))
         });
         Ok(Self {
-            token: Expression::compile(token, scope)?,
+            token: Expression::compile(token, &answer)?,
             strip_prefix: file.strip_prefix.clone(),
             token_type: optional(&file.token_type)?,
             refresh_token: optional(&file.refresh_token)?,
             expires_in: optional(&file.expires_in)?,
+            expires_unit: file.expires_unit.unwrap_or_default(),
             expires_at: optional(&file.expires_at)?,
+            expires_format: Format::compile(
+                file.expires_format.as_ref(),
+                file.expires_zone.as_ref(),
+            )?,
             extras: extras.collect::<Result<_, Located>>()?,
-            default,
+            secrets: secrets.collect::<Result<_, Located>>()?,
         })
     }
 
     /// Reads an answer to a request that was sent at `started_at`. What was `kept`
-    /// is as good as what it doesn't bring anew.
+    /// is as good as what it doesn't bring anew; a token whose answer doesn't tell
+    /// has the life `default`.
     pub(crate) fn read(
         &self,
         context: &Value,
         kept: Option<&Held>,
         started_at: Timestamp,
         date: Option<Timestamp>,
+        default: Expiry,
     ) -> Result<Issued, OutputError> {
         let token = self.token.find(context)?;
         let token = token.ok_or_else(|| OutputError::Missing(self.token.to_string()))?;
+        let value = self.token(&self.token, &token)?;
+        let context = &context::found(context.clone(), &value);
         let told = self.told(context, date)?;
         let refresh_token = match find(self.refresh_token.as_ref(), context)? {
             // One that can't be used is no reason to throw the token away.
@@ -104,21 +130,36 @@ impl Output {
             None => None,
         };
         Ok(Issued {
-            value: self.token(&self.token, &token)?,
+            value,
             token_type: self.token_type(context)?,
             refresh_token: refresh_token.or_else(|| kept?.refresh_token.clone()),
-            expiry: told.resolve(started_at, self.default),
+            expiry: told.resolve(started_at, default),
             expiry_mismatch: told.mismatch(),
             extras: self.extras(context, kept)?,
+            secrets: self.replaced(context)?,
             date,
             quotas: Vec::new(),
         })
+    }
+
+    /// Whether what is read differs each time, though nothing is sent.
+    pub(crate) fn is_passing(&self) -> bool {
+        let extras = self.extras.iter().map(|extra| &extra.selector);
+        extras.chain([&self.token]).any(Expression::is_passing)
+    }
+
+    /// The names of the signatures that it uses.
+    pub(crate) fn signs(&self) -> impl Iterator<Item = &str> {
+        let times = self.expires_in.iter().chain(&self.expires_at);
+        let extras = self.extras.iter().map(|extra| &extra.selector);
+        [&self.token].into_iter().chain(times).chain(extras).flat_map(Expression::signs)
     }
 
     /// Lists the tokens in an answer, as far as they can be found in it.
     pub(crate) fn secrets(&self, context: &Value) -> Vec<SecretString> {
         std::iter::once(&self.token)
             .chain(&self.refresh_token)
+            .chain(self.secrets.iter().map(|(_, selector)| selector))
             .filter_map(|selector| selector.find(context).ok()?)
             .filter_map(|value| Some(SecretString::from(self.strip(value.as_str()?))))
             .collect()
@@ -158,11 +199,11 @@ impl Output {
     fn told(&self, context: &Value, date: Option<Timestamp>) -> Result<Told, OutputError> {
         let mut told = Told { date, ..Told::default() };
         if let Some((selector, value)) = find(self.expires_in.as_ref(), context)? {
-            let life = expiry::seconds(&value);
+            let life = expiry::life(&value, self.expires_unit);
             told.life = Some(life.ok_or_else(|| OutputError::NotSeconds(selector.to_string()))?);
         }
         if let Some((selector, value)) = find(self.expires_at.as_ref(), context)? {
-            let end = expiry::moment(&value);
+            let end = expiry::moment(&value, &self.expires_format);
             told.end = Some(end.ok_or_else(|| OutputError::NotDate(selector.to_string()))?);
         }
         Ok(told)
@@ -174,12 +215,14 @@ impl Output {
         kept: Option<&Held>,
     ) -> Result<BTreeMap<String, SecretString>, OutputError> {
         let mut extras = BTreeMap::new();
-        for (name, selector) in &self.extras {
+        for Extra { name, selector, required } in &self.extras {
             let named = || selector.to_string();
             let Some(value) = selector.find(context)? else {
-                let kept = kept.and_then(|kept| kept.extras.get(name));
-                let kept = kept.ok_or_else(|| OutputError::Missing(named()))?;
-                extras.insert(name.clone(), kept.clone());
+                match kept.and_then(|kept| kept.extras.get(name)) {
+                    Some(kept) => drop(extras.insert(name.clone(), kept.clone())),
+                    None if *required => return Err(OutputError::Missing(named())),
+                    None => {}
+                }
                 continue;
             };
             if !matches!(value.kind(), ValueKind::String | ValueKind::Number | ValueKind::Bool) {
@@ -195,6 +238,42 @@ impl Output {
             extras.insert(name.clone(), SecretString::from(text));
         }
         Ok(extras)
+    }
+
+    fn replaced(&self, context: &Value) -> Result<BTreeMap<String, SecretString>, OutputError> {
+        let mut secrets = BTreeMap::new();
+        for (name, selector) in &self.secrets {
+            if let Some(value) = selector.find(context)? {
+                secrets.insert(name.clone(), self.token(selector, &value)?);
+            }
+        }
+        Ok(secrets)
+    }
+}
+
+impl file::Output {
+    /// What this says, and what `all` says besides.
+    fn or(&self, all: &Self) -> Self {
+        let either = |own: &Option<Text>, all: &Option<Text>| own.clone().or_else(|| all.clone());
+        let both = |own: &IndexMap<Text, Text>, all: &IndexMap<Text, Text>| {
+            let mut both = all.clone();
+            both.extend(own.iter().map(|(name, text)| (name.clone(), text.clone())));
+            both
+        };
+        Self {
+            token: either(&self.token, &all.token),
+            strip_prefix: self.strip_prefix.clone().or_else(|| all.strip_prefix.clone()),
+            token_type: either(&self.token_type, &all.token_type),
+            refresh_token: either(&self.refresh_token, &all.refresh_token),
+            expires_in: either(&self.expires_in, &all.expires_in),
+            expires_unit: self.expires_unit.or(all.expires_unit),
+            expires_at: either(&self.expires_at, &all.expires_at),
+            expires_format: either(&self.expires_format, &all.expires_format),
+            expires_zone: either(&self.expires_zone, &all.expires_zone),
+            extras: both(&self.extras, &all.extras),
+            optional_extras: both(&self.optional_extras, &all.optional_extras),
+            secrets: both(&self.secrets, &all.secrets),
+        }
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use minijinja::Value;
 use secrecy::SecretString;
 
 use crate::definition::Definition;
 use crate::expression::context;
 use crate::input::AcceptedInputs;
-use crate::recipe::Recipe;
-use crate::request::{Request, RequestError};
+use crate::purpose::Purpose;
+use crate::recipe::{Recipe, Work};
+use crate::request::RequestError;
 
 /// What a dance is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +22,8 @@ pub enum Operation {
     Refresh,
     /// Use what is held, so that it doesn't end for lack of use: `[keepalive]`.
     KeepAlive,
+    /// End what is held on the far side: `[revoke]`.
+    Revoke,
 }
 
 /// What was issued before, as far as a dance can go on from it.
@@ -35,56 +37,58 @@ pub struct Held {
     pub extras: BTreeMap<String, SecretString>,
 }
 
-/// A request, and what its answer needn't repeat.
-pub(crate) struct Opening<'a> {
-    pub(crate) request: Request,
-    /// What is still good if the answer doesn't bring it anew.
-    pub(crate) kept: Option<&'a Held>,
-}
-
 impl Definition {
     /// Tells whether this can be done with these inputs and what is held: whether
-    /// the definition has a request for it that applies.
+    /// the definition has a way for it that applies.
     pub fn can(&self, operation: Operation, inputs: &AcceptedInputs, held: Option<&Held>) -> bool {
-        self.choose(operation, inputs, held).is_ok()
+        self.open(operation, inputs, held).is_ok()
     }
 
     /// Tells whether a token can be asked for only with what a person's login left
     /// behind, a refresh token: if that is refused, a person has to log in again.
     pub fn needs_login(&self, inputs: &AcceptedInputs) -> bool {
-        let chosen = self.choose(Operation::Issue, inputs, None);
-        chosen.is_ok_and(|(recipe, _)| recipe.uses_refresh_token())
+        let way = self.open(Operation::Issue, inputs, None);
+        way.is_ok_and(|(way, _)| self.recipes.of(Operation::Issue)[way].uses_refresh_token())
     }
 
-    /// Makes the first request of a dance.
-    pub(crate) fn open<'a>(
-        &self,
-        operation: Operation,
-        inputs: &AcceptedInputs,
-        held: Option<&'a Held>,
-    ) -> Result<Opening<'a>, RequestError> {
-        let (recipe, context) = self.choose(operation, inputs, held)?;
-        let request = recipe.render(&context)?;
-        // Whoever sends a refresh token keeps it unless a new one comes (RFC 6749 §6).
-        let goes_on = operation != Operation::Issue || recipe.uses_refresh_token();
-        Ok(Opening { request, kept: held.filter(|_| goes_on) })
+    /// Tells whether the token is one of the inputs: asking again brings no other.
+    pub fn is_static(&self, inputs: &AcceptedInputs) -> bool {
+        let Ok((way, _)) = self.open(Operation::Issue, inputs, None) else { return false };
+        let recipe = &self.recipes.of(Operation::Issue)[way];
+        let output = recipe.output.as_ref().unwrap_or(&self.output);
+        matches!(recipe.work, Work::Local) && !output.is_passing()
     }
 
-    fn choose(
+    /// The ways to do something.
+    pub(crate) fn ways(&self, purpose: &Purpose) -> &[Recipe] {
+        match purpose {
+            Purpose::Operation(operation) => self.recipes.of(*operation),
+            Purpose::Remote { name, .. } => {
+                self.remote(name).map_or(&[], |remote| remote.ways.as_slice())
+            }
+        }
+    }
+
+    /// Chooses a way, and tells whether what is held is still good if the answer
+    /// doesn't bring it anew.
+    pub(crate) fn open(
         &self,
         operation: Operation,
         inputs: &AcceptedInputs,
         held: Option<&Held>,
-    ) -> Result<(&Recipe, Value), RequestError> {
+    ) -> Result<(usize, bool), RequestError> {
         let recipes = self.recipes.of(operation);
         if operation == Operation::Issue {
             let context = context::issue(inputs.context(), held);
-            return Ok((Recipe::choose(recipes, &context)?, context));
+            let way = Recipe::choose(recipes, &context)?;
+            // Whoever sends a refresh token keeps it unless a new one comes
+            // (RFC 6749 §6).
+            return Ok((way, recipes[way].uses_refresh_token()));
         }
         let held = held.ok_or(RequestError::NothingHeld { operation })?;
         let context = context::renewal(inputs.context(), held);
-        let recipe = Recipe::for_held(recipes, &context, held)?;
-        Ok((recipe.ok_or(RequestError::NothingHeld { operation })?, context))
+        let way = Recipe::for_held(recipes, &context, held)?;
+        Ok((way.ok_or(RequestError::NothingHeld { operation })?, true))
     }
 }
 
@@ -105,6 +109,7 @@ impl fmt::Display for Operation {
             Self::Issue => "issue",
             Self::Refresh => "refresh",
             Self::KeepAlive => "keepalive",
+            Self::Revoke => "revoke",
         })
     }
 }

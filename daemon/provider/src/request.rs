@@ -9,6 +9,8 @@ use url::Url;
 
 use crate::address::AddressError;
 use crate::renewal::Operation;
+use crate::signature::SignatureError;
+use crate::suggestion::Suggestion;
 use crate::template::RenderError;
 
 /// A request to send to the provider as it is.
@@ -41,6 +43,43 @@ pub enum RequestError {
     NothingHeld {
         /// What it would be for.
         operation: Operation,
+    },
+    /// The definition has no such operation on the far side.
+    #[error("there is no operation `{name}`{}", Suggestion::among(.name, .known.iter().map(String::as_str)))]
+    NoOperation {
+        /// The name that was given.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// An operation on the far side needs a token, and none is held.
+    #[error("`{name}` needs what isn't held: there is no token, or one without what it takes")]
+    NothingHeldFor {
+        /// The operation.
+        name: String,
+    },
+    /// An argument of an operation doesn't fit.
+    #[error("{0}")]
+    Argument(String),
+    /// None of the steps is meant for these inputs.
+    #[error("none of the steps applies")]
+    NoStep,
+    /// What is made without a request can't be made.
+    #[error("output: {0}")]
+    Local(String),
+    /// Nothing can be signed.
+    #[error("sign.{name}: {reason}")]
+    Signature {
+        /// Which signature.
+        name: String,
+        /// What is wrong with it.
+        reason: SignatureError,
+    },
+    /// An answer names a host that the definition doesn't allow.
+    #[error("an answer sends requests to {host}, which `allow_hosts` in [http] doesn't name")]
+    OutOfReach {
+        /// The host.
+        host: String,
     },
     /// A part of the request has no value.
     #[error("{part}: {reason}")]

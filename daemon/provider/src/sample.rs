@@ -6,13 +6,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
 use crate::{
-    AcceptedInputs, Answer, Definition, Exchange, Held, Inputs, Operation, Outcome, Request,
-    Source, Step,
+    AcceptedInputs, Ambient, Answer, Definition, Exchange, Held, Inputs, Operation, Outcome,
+    Request, Source, Step,
 };
 
 /// The time at which the exchanges of the tests start.
 pub(crate) fn now() -> Timestamp {
     "2025-06-01T12:00:00Z".parse().unwrap()
+}
+
+/// What surrounds the exchanges of the tests.
+pub(crate) fn ambient() -> Ambient {
+    Ambient { now: now(), entropy: [7; 32] }
 }
 
 pub(crate) fn definition(text: &str) -> Arc<Definition> {
@@ -61,8 +66,9 @@ pub(crate) fn start_from(
     operation: Operation,
     held: Option<&Held>,
 ) -> (Exchange, Request) {
-    match Exchange::start(definition, inputs, operation, held, now()) {
+    match Exchange::start(definition, inputs, operation, held, ambient()) {
         Ok(Step::Send(exchange, request)) => (*exchange, request),
+        Ok(Step::Run(_, program)) => panic!("runs {program:?}"),
         Ok(Step::Done(outcome)) => panic!("ended before it started: {outcome:?}"),
         Err(error) => panic!("{error}"),
     }
@@ -74,9 +80,10 @@ pub(crate) fn run(
     inputs: &Arc<AcceptedInputs>,
     answer: &Answer,
 ) -> Outcome {
-    match start(definition, inputs).0.answer(answer) {
+    match start(definition, inputs).0.answer(answer, now()) {
         Step::Done(outcome) => outcome,
         Step::Send(_, request) => panic!("goes on with {request:?}"),
+        Step::Run(_, program) => panic!("goes on with {program:?}"),
     }
 }
 

@@ -80,18 +80,20 @@ impl Template {
     }
 
     pub(crate) fn mentions_secret(&self) -> bool {
-        self.parts
-            .iter()
-            .any(|part| matches!(part, Part::Hole(expression) if expression.mentions_secret()))
+        self.expressions().any(Expression::mentions_secret)
+    }
+
+    /// The expressions in it.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Hole(expression) => Some(expression),
+            Part::Literal(_) => None,
+        })
     }
 
     /// The names of what was issued that it uses.
     pub(crate) fn held(&self) -> impl Iterator<Item = &str> {
-        let names = self.parts.iter().map(|part| match part {
-            Part::Hole(expression) => expression.held(),
-            Part::Literal(_) => &[],
-        });
-        names.flatten().map(String::as_str)
+        self.expressions().flat_map(Expression::held)
     }
 
     /// Renders a typed value. `None` means that the key is to be left out.

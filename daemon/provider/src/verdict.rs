@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use minijinja::Value;
 
 use crate::answer::{Answer, Document};
-use crate::date;
+use crate::date::{self, Format};
 use crate::definition::error::Located;
 use crate::definition::file;
-use crate::expression::{EvaluationError, Expression, Scope};
+use crate::expiry::{self, Life, Unit};
+use crate::expression::{self, EvaluationError, Expression, Scope};
 use crate::outcome::{RetryAfter, Verdict};
 
 /// Too Many Requests (RFC 6585 §4), the code of RFC 8628 §3.5, and the codes that
@@ -40,20 +41,42 @@ pub(crate) struct Verdicts {
     limited: Expression,
     denied: Expression,
     ok: Expression,
+    retry_after: Option<Expression>,
 }
 
 impl Verdicts {
-    /// Compiles the rules; those that aren't given are the defaults above.
-    pub(crate) fn compile(file: &file::Verdicts, scope: &Scope) -> Result<Self, Located> {
-        let rule = |text: &Option<file::Text>, default| match text {
+    /// Compiles the rules: a request's own, else those for all, else the defaults
+    /// above.
+    pub(crate) fn compile(
+        own: &file::Request,
+        all: &file::Verdicts,
+        scope: &Scope,
+    ) -> Result<Self, Located> {
+        let rule = |own: &Option<file::Text>, all: &Option<file::Text>, default| match own
+            .as_ref()
+            .or(all.as_ref())
+        {
             Some(text) => Expression::compile(text, scope),
             None => Ok(Expression::preset(default, scope)),
         };
         Ok(Self {
-            limited: rule(&file.limited, LIMITED)?,
-            denied: rule(&file.denied, DENIED)?,
-            ok: rule(&file.ok, OK)?,
+            limited: rule(&own.limited, &all.limited, LIMITED)?,
+            denied: rule(&own.denied, &all.denied, DENIED)?,
+            ok: rule(&own.ok, &all.ok, OK)?,
+            retry_after: expression::optional(all.retry_after.as_ref(), scope)?,
         })
+    }
+
+    /// Tells when to ask again, by the definition's own rule, else by the header.
+    pub(crate) fn retry_after(
+        &self,
+        answer: &Answer,
+        context: &Value,
+        date: Option<Timestamp>,
+    ) -> Option<RetryAfter> {
+        // A rule that fails on this answer has nothing to say about it.
+        let told = self.retry_after.as_ref().and_then(|rule| rule.find(context).ok()?);
+        told.and_then(|value| wait(&value, date)).or_else(|| retry_after(answer, date))
     }
 
     /// Judges an answer; `None` means that it brings a token.
@@ -76,6 +99,18 @@ impl Verdicts {
         }
         Ok((!self.ok.holds(context)?).then_some(Verdict::Transient))
     }
+}
+
+/// Reads a number of seconds, a duration or a date.
+fn wait(value: &Value, date: Option<Timestamp>) -> Option<RetryAfter> {
+    if let Some(Life::For(delay)) = expiry::life(value, Unit::default()) {
+        return Some(RetryAfter::After(delay));
+    }
+    let at = expiry::moment(value, &Format::default())?;
+    Some(match date {
+        Some(date) => RetryAfter::After(date::between(date, at)),
+        None => RetryAfter::At(at),
+    })
 }
 
 /// Reads the header `Retry-After` (RFC 9110 §10.2.3). A date is turned into a

@@ -8,7 +8,7 @@ use crate::{
     credential::{Credential, CredentialId, Reader},
     ports::{Clock, Issuer, Store, Write},
 };
-use tokend_core::{History, Input, IssuanceId, Name, Policy, Random, StoreFailure};
+use tokend_core::{History, Input, IssuanceId, Name, Policy, Random, StoreFailure, TokenId};
 use tokend_provider::Limit;
 use tracing::info;
 
@@ -17,6 +17,7 @@ use tracing::info;
 pub(super) enum Pending {
     Reservation { name: Name, issuance: IssuanceId },
     Token { name: Name, issuance: IssuanceId },
+    Rotation { name: Name, token_id: TokenId },
     Settlement { issuance: IssuanceId },
     Change(PendingChange, Author),
 }

@@ -7,7 +7,7 @@ use tokend_core::{Caller, Name, Policy, Ruling};
 use tokend_provider::Limit;
 use tokio::sync::oneshot;
 
-use super::{AccountBudget, Error, Issuance, Snapshot};
+use super::{AccountBudget, Error, Issuance, Rotated, Snapshot};
 use crate::{credential::Reader, ports::Number, published::Published};
 
 /// Where the answer to a command goes.
@@ -40,6 +40,15 @@ pub enum Command {
         rejection: Rejection,
         /// The answer.
         reply: Reply<Ruling>,
+    },
+    /// A newer token is there: an API handed it to a caller.
+    Rotate {
+        /// Of which credential.
+        name: Name,
+        /// What the caller says.
+        rotation: Rotation,
+        /// The answer.
+        reply: Reply<Rotated>,
     },
     /// A change to a stored credential, and who wants it.
     Change(Change, Author),
@@ -86,7 +95,7 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Rejection {
     /// Which token.
-    pub token: Refused,
+    pub token: Named,
     /// Who says so.
     pub caller: Caller,
     /// The HTTP status of the API's answer, if it is known.
@@ -95,9 +104,22 @@ pub struct Rejection {
     pub code: String,
 }
 
-/// How a caller names the token that was refused.
+/// A newer token that an API handed a caller.
 #[derive(Debug)]
-pub enum Refused {
+pub struct Rotation {
+    /// The token in whose place it came.
+    pub previous: Named,
+    /// Who hands it over.
+    pub caller: Caller,
+    /// The token's value, if that is newer.
+    pub value: Option<SecretString>,
+    /// The extras that are newer.
+    pub extras: BTreeMap<String, SecretString>,
+}
+
+/// How a caller names a token.
+#[derive(Debug)]
+pub enum Named {
     /// By its id.
     Id(String),
     /// By the SHA-256 hash of its value.
@@ -202,6 +224,9 @@ impl Command {
                 let _ = reply.send(Err(error));
             }
             Self::Report { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Rotate { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::Issuances { reply, .. } => {

@@ -56,10 +56,12 @@ impl Dance {
 
     /// Returns what is settled for the credential.
     pub(super) fn terms(&self, credential: &Credential) -> Terms {
-        let lifetimes = self.definition.lifetimes();
+        let lifetimes = self.inputs.lifetimes();
         Terms {
             policy: credential.policy,
-            origin: if self.definition.needs_login(&self.inputs) {
+            origin: if self.definition.is_static(&self.inputs) {
+                Origin::Static
+            } else if self.definition.needs_login(&self.inputs) {
                 Origin::Login
             } else {
                 Origin::Secrets
@@ -84,7 +86,7 @@ impl Dance {
         told: Lifetime,
         sent_at: Timestamp,
     ) -> Option<Session> {
-        let idle = self.definition.lifetimes().idle?;
+        let idle = self.inputs.lifetimes().idle?;
         let end = told.end(sent_at);
         let can = self.definition.can(Operation::KeepAlive, &self.inputs, Some(held));
         can.then_some(Session { idle, end })
@@ -98,8 +100,16 @@ impl Dance {
             warn!(provider = definition.name(), "no placement for the token: {problem}");
             Vec::new()
         });
-        let (hosts, rejection) = (inputs.hosts().to_vec(), definition.rejection().clone());
-        Presentation { placements, hosts, rejection, is_refreshed: true }
+        let base_url = definition.base_url(inputs, &grant.value, &grant.extras).unwrap_or_default();
+        let mut hosts = inputs.hosts().to_vec();
+        // Who doesn't say where the API is has the provider's word for it.
+        if hosts.is_empty() {
+            hosts.extend(base_url.as_ref().and_then(|url| url.host_str()).map(str::to_owned));
+        }
+        let base_url = base_url.map(|url| url.to_string());
+        let rejection = definition.rejection().clone();
+        let rotations = definition.rotations().to_vec();
+        Presentation { placements, base_url, hosts, rejection, rotations, is_refreshed: true }
     }
 }
 
@@ -140,8 +150,8 @@ fn host(account: &str) -> &str {
 }
 
 /// Returns how long a token lives, as far as the answer or the definition says.
-pub(super) fn told(issued: &Issued) -> Lifetime {
-    match issued.expiry {
+pub(super) fn told(expiry: Expiry) -> Lifetime {
+    match expiry {
         Expiry::After(life) => Lifetime::For(life),
         Expiry::At(end) => Lifetime::Until(end),
         Expiry::Never => Lifetime::Unlimited,

@@ -50,6 +50,16 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     self.submit(pending, Write::Token { credential, token, issuance, settled });
                 }
             }
+            Effect::Keep(token) => {
+                if let Some(entry) = self.entries.get(name) {
+                    let (credential, token_id) = (entry.credential.id, token.id);
+                    let pending = Pending::Rotation { name: name.clone(), token_id };
+                    self.submit(pending, Write::Rotation { credential, token });
+                }
+            }
+            Effect::Acknowledge { waiter, reception } => {
+                self.acknowledge(name, waiter, reception);
+            }
             Effect::Settle { issuance, sent, failure, receipt, quota } => {
                 self.report(name, issuance, &failure);
                 let settled = self.settled(name, receipt, quota);
@@ -126,12 +136,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         // Nothing is reserved without a dance.
         let Some(Entry { dance: Ok(dance), slot, .. }) = self.entries.get(name) else { return };
         let held = slot.published().map(|published| dance::held(&published.token().payload));
+        let mut entropy = [0; 32];
+        self.random.fill(&mut entropy);
         self.issuer.issue(Job {
             name: name.clone(),
             issuance,
             reserved_at,
             operation: dance::operation(operation),
             held,
+            entropy,
             definition: Arc::clone(&dance.definition),
             inputs: Arc::clone(&dance.inputs),
         });

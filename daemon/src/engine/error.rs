@@ -1,7 +1,9 @@
 //! Why the engine doesn't do what it is asked.
 
+use std::time::Duration;
+
 use tokend_core::{Name, Refusal, StoreFailure};
-use tokend_provider::InputError;
+use tokend_provider::{InputError, RotationError};
 
 /// Why the engine doesn't do what it is asked.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,20 @@ pub enum Error {
     /// The definition doesn't take what it was given.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// The definition doesn't take a newer token, or not this one.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
+    /// Another token has taken the place of the one before already.
+    #[error("another token of {0} has taken that one's place already; get it")]
+    Superseded(Name),
+    /// A user hands over too many newer tokens.
+    #[error("this user hands over newer tokens of {name} faster than they are written")]
+    TooManyRotations {
+        /// The credential.
+        name: Name,
+        /// When it can be handed over again.
+        retry_after: Duration,
+    },
     /// The credential has changed meanwhile.
     #[error("the credential {0} has changed since its etag was read; read it again")]
     EtagMismatch(Name),

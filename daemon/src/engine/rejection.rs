@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use tokend_core::{Caller, Input, Name, Random, Report, Ruling, TokenId, WaiterId};
 use tracing::{debug, info, warn};
 
-use super::{Engine, Refused, Rejection, Reply};
+use super::{Engine, Named, Rejection, Reply};
 use crate::ports::{Clock, Issuer, Store};
 
 /// So many reports of a user in a row are worth a line each.
@@ -34,7 +34,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return;
         }
         // One that isn't ours, or no longer, is taken for an older one.
-        let held = self.reported(name, token);
+        let held = self.named(name, token);
         let token_id = held.unwrap_or(TokenId([0; 16]));
         // A caller must not fill the log.
         if held.is_some() && self.reports_of(name, *caller) < LOUD_REPORTS {
@@ -54,12 +54,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         reports.filter(|(user, _)| *user == caller).map(|(_, reports)| reports.count).sum()
     }
 
-    fn reported(&self, name: &Name, token: &Refused) -> Option<TokenId> {
+    /// Returns the id of the token that is held, if that is the one that a caller names.
+    pub(super) fn named(&self, name: &Name, token: &Named) -> Option<TokenId> {
         let published = self.entries.get(name)?.slot.published()?;
         let held = published.token();
         let is_held = match token {
-            Refused::Id(id) => *id == held.id.to_string(),
-            Refused::Hash(hash) => {
+            Named::Id(id) => *id == held.id.to_string(),
+            Named::Hash(hash) => {
                 let value = held.payload.value.expose_secret().as_bytes();
                 digest(&SHA256, value).as_ref() == hash
             }

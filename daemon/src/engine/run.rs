@@ -27,7 +27,7 @@ pub enum Event {
     /// The store has looked at the ledger.
     Found(Found),
     /// A dance has ended.
-    Issued(Issuance),
+    Issued(Box<Issuance>),
 }
 
 /// Where the engine finds what it is told.
@@ -75,7 +75,7 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
             Some(event) = inbox.events.recv() => match event {
                 Event::Written(written) => engine.written(written),
                 Event::Found(found) => engine.found(found),
-                Event::Issued(issuance) => engine.issued(issuance),
+                Event::Issued(issuance) => engine.issued(*issuance),
             },
             Some(command) = inbox.commands.recv() => engine.command(command),
             () = sleep(engine.idle()) => {}

@@ -168,6 +168,7 @@ impl Bench {
             expiry_mismatch: None,
             extras: BTreeMap::new(),
             date: None,
+            secrets: BTreeMap::new(),
             quotas: Vec::new(),
         });
         self.engine.issued(ports::Issuance {

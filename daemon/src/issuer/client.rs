@@ -1,153 +1,189 @@
-//! HTTP clients, one for each way of trusting the far side.
+//! HTTP clients, one for each way of reaching a provider.
 
 use std::{
     collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use reqwest::{Certificate, Client, redirect, retry};
-use tokend_provider::{Request, Transport};
+use reqwest::{Client, redirect, retry};
+use secrecy::ExposeSecret;
+use tokend_provider::{AcceptedInputs, Proxy, Transport};
+use tokio::task::{JoinError, spawn_blocking};
+use url::Url;
 
-/// How long a connection may take to come about, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a request may take, to the last byte of its answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
+use super::{
+    identity::{Credentials, CredentialsError, Fingerprint, fingerprint},
+    pem::FileError,
+    resolver::Resolver,
+    transfer::chain,
+    trust::{Trust, TrustError},
+};
 
 /// How long an idle connection is kept: tokens are asked for hours apart.
 const POOL_IDLE: Duration = Duration::from_secs(5);
 
-/// No file of certificates is larger.
-const LARGEST_CA_FILE: u64 = 1 << 20;
+/// How many clients are kept. Certificates are renewed now and then, and a client
+/// holds the key that it was made with.
+const MOST: usize = 64;
 
-/// The clients that have been used, each with the certificates that it was made
-/// with.
+/// The clients that have been used.
 #[derive(Debug, Default)]
-pub(super) struct Clients(Mutex<BTreeMap<Trust, (Vec<u8>, Client)>>);
+pub(super) struct Clients(Mutex<BTreeMap<Way, Client>>);
 
-/// Whom a client believes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Trust {
-    /// Nobody: for plain http on loopback. A machine without certificate
-    /// authorities can still use that.
-    Nobody,
-    /// The machine's certificate authorities.
-    Platform,
-    /// The authorities in this PEM file and no others.
-    Only(PathBuf),
+/// What makes one client differ from another.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Way {
+    trust: Trust,
+    identity: Option<Fingerprint>,
+    proxy: Option<(Url, Fingerprint)>,
+    connect_timeout: Duration,
+    allow_link_local: bool,
 }
 
 /// No client can be made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
-    #[error("can't read ca_file {}: {source}", .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
-    #[error("ca_file {} isn't a file of at most 1 MiB", .path.display())]
-    NotAFile { path: PathBuf },
-    #[error("{} holds no certificate in PEM form", .path.display())]
-    NoCertificate { path: PathBuf },
-    #[error("can't set up TLS: {}", super::transfer::chain(.0))]
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error("can't set up TLS: {}", chain(.0))]
     Tls(reqwest::Error),
-}
-
-impl Trust {
-    /// Returns whom to believe for a request.
-    pub(super) fn of(request: &Request, transport: &Transport) -> Self {
-        match &transport.ca_file {
-            _ if request.url.scheme() == "http" => Self::Nobody,
-            None => Self::Platform,
-            Some(path) => Self::Only(path.clone()),
-        }
-    }
+    #[error("tokend failed at the dance: {0}")]
+    Unfinished(#[from] JoinError),
 }
 
 impl Clients {
-    /// Returns a client. It reads files, which can take any time.
+    /// Returns a client for a URL. It reads files, which can take any time, where that
+    /// holds nobody up.
     ///
-    /// A certificate file is read each time, so that a renewed one takes effect
-    /// at once.
-    pub(super) fn get(&self, trust: Trust) -> Result<Client, ClientError> {
-        let certificates = match &trust {
-            Trust::Nobody | Trust::Platform => Vec::new(),
-            Trust::Only(path) => read(path)?,
+    /// They are read each time, so that a renewed certificate takes effect at once.
+    pub(super) async fn find(
+        self: &Arc<Self>,
+        url: &Url,
+        inputs: &Arc<AcceptedInputs>,
+    ) -> Result<Client, ClientError> {
+        let (clients, url, inputs) = (Arc::clone(self), url.clone(), Arc::clone(inputs));
+        spawn_blocking(move || clients.get(&url, inputs.transport())).await?
+    }
+
+    fn get(&self, url: &Url, transport: &Transport) -> Result<Client, ClientError> {
+        // Plain http is for loopback, where there is no TLS and no use for a proxy.
+        let encrypted = url.scheme() != "http";
+        let trust = if encrypted { Trust::read(transport)? } else { Trust::Nobody };
+        let identity = transport.identity.as_ref().filter(|_| encrypted);
+        let credentials = identity.map(Credentials::read).transpose()?;
+        let proxy = transport.proxy.as_ref().filter(|_| encrypted);
+        let way = Way {
+            trust,
+            identity: credentials.as_ref().map(Credentials::fingerprint),
+            proxy: proxy.map(|proxy| (proxy.url.clone(), login(proxy))),
+            connect_timeout: transport.connect_timeout,
+            allow_link_local: transport.allow_link_local,
         };
-        let lock = || self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((before, client)) = lock().get(&trust)
-            && *before == certificates
-        {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = lock().get(&way) {
             return Ok(client.clone());
         }
-        let client = build(&trust, &certificates)?;
-        lock().insert(trust, (certificates, client.clone()));
+        let client = build(&way, credentials.as_ref(), proxy)?;
+        let mut clients = lock();
+        if clients.len() >= MOST {
+            clients.clear();
+        }
+        clients.insert(way, client.clone());
         Ok(client)
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ClientError> {
-    let unreadable = |source| ClientError::Unreadable { path: path.to_owned(), source };
-    // Asked before opening: to open a named pipe would wait for its writer.
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() > LARGEST_CA_FILE {
-        return Err(ClientError::NotAFile { path: path.to_owned() });
-    }
-    fs::read(path).map_err(unreadable)
+fn login(proxy: &Proxy) -> Fingerprint {
+    let Some(login) = &proxy.login else { return Fingerprint::new() };
+    // A user name has no colon.
+    fingerprint(&[login.username.as_bytes(), b":", login.password.expose_secret().as_bytes()])
 }
 
-fn build(trust: &Trust, certificates: &[u8]) -> Result<Client, ClientError> {
+fn build(
+    way: &Way,
+    credentials: Option<&Credentials>,
+    proxy: Option<&Proxy>,
+) -> Result<Client, ClientError> {
     // reqwest's defaults follow redirects, read proxies from the environment,
     // send again and wait for ever; a secret must go one way only, once.
-    let builder = Client::builder()
+    let mut builder = Client::builder()
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .no_proxy()
         .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(TIMEOUT)
+        .connect_timeout(way.connect_timeout)
         .pool_idle_timeout(POOL_IDLE)
+        .dns_resolver(Resolver { allow_link_local: way.allow_link_local })
         .user_agent(concat!("tokend/", env!("CARGO_PKG_VERSION")));
-    let builder = match trust {
-        Trust::Nobody => builder.tls_certs_only([]),
-        Trust::Platform => builder.https_only(true),
-        Trust::Only(path) => {
-            let certificates = Certificate::from_pem_bundle(certificates).unwrap_or_default();
-            if certificates.is_empty() {
-                return Err(ClientError::NoCertificate { path: path.clone() });
-            }
-            builder.https_only(true).tls_certs_only(certificates)
+    if let Some(credentials) = credentials {
+        builder = builder.identity(credentials.decode()?);
+    }
+    if let Some(proxy) = proxy {
+        let mut outgoing = reqwest::Proxy::all(proxy.url.clone()).map_err(ClientError::Tls)?;
+        if let Some(login) = &proxy.login {
+            outgoing = outgoing.basic_auth(&login.username, login.password.expose_secret());
         }
-    };
-    builder.build().map_err(ClientError::Tls)
+        builder = builder.proxy(outgoing);
+    }
+    way.trust.apply(builder)?.build().map_err(ClientError::Tls)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message_of(path: &Path) -> String {
-        let message = Clients::default().get(Trust::Only(path.to_owned())).unwrap_err().to_string();
-        message.replace(&path.display().to_string(), "PATH")
+    fn ring() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
     }
 
-    #[test]
-    fn a_file_that_holds_no_certificates_is_named_and_nothing_else_is_opened() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ca.pem");
-        assert!(message_of(&path).starts_with("can't read ca_file PATH: No such file"));
-        fs::write(&path, "no PEM").unwrap();
-        assert_eq!(message_of(&path), "PATH holds no certificate in PEM form");
-        assert_eq!(message_of(dir.path()), "ca_file PATH isn't a file of at most 1 MiB");
-        let pipe = dir.path().join("pipe");
-        let mode = nix::sys::stat::Mode::S_IRUSR;
-        nix::unistd::mkfifo(&pipe, mode).unwrap();
-        assert_eq!(message_of(&pipe), "ca_file PATH isn't a file of at most 1 MiB");
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
     }
 
     #[test]
     fn plain_http_needs_no_certificate_authorities() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        assert!(Clients::default().get(Trust::Nobody).is_ok());
+        ring();
+        // Not there, and not asked for.
+        let transport = Transport { ca_file: Some("/none".into()), ..Transport::default() };
+        let clients = Clients::default();
+        assert!(clients.get(&url("http://127.0.0.1/"), &transport).is_ok());
+        assert!(clients.get(&url("https://127.0.0.1/"), &transport).is_err());
+    }
+
+    #[test]
+    fn a_renewed_file_of_certificates_takes_effect_at_once() {
+        ring();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        let transport = Transport { ca_file: Some(path.clone()), ..Transport::default() };
+        let clients = Clients::default();
+        let known = |renew: bool| {
+            if renew {
+                let made = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+                std::fs::write(&path, made.cert.pem()).unwrap();
+            }
+            clients.get(&url("https://127.0.0.1/"), &transport).unwrap();
+            clients.0.lock().unwrap().len()
+        };
+        assert_eq!([known(true), known(false), known(true)], [1, 1, 2]);
+    }
+
+    #[test]
+    fn there_is_one_client_for_each_way_and_no_end_of_ways_fills_no_memory() {
+        ring();
+        let clients = Clients::default();
+        let mut transport = Transport::default();
+        let mut get = |seconds: u64| {
+            transport.connect_timeout = Duration::from_secs(seconds);
+            clients.get(&url("http://127.0.0.1/"), &transport).unwrap();
+            clients.0.lock().unwrap().len()
+        };
+        assert_eq!([get(1), get(1), get(2)], [1, 1, 2]);
+        assert!((3..300).all(|seconds| get(seconds) <= MOST));
     }
 }

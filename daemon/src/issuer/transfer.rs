@@ -4,10 +4,7 @@ use std::error::Error;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Client;
-use tokend_provider::{Answer, Request};
-
-/// No token is larger. What a provider sends beyond this isn't read.
-const MAX_ANSWER: usize = 64 * 1_024;
+use tokend_provider::{Answer, Request, Transport};
 
 /// A request that brought no answer.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +19,8 @@ pub(super) enum TransferError {
     #[error("the connection to {host} failed: {}", chain(.source))]
     Broken { host: String, source: reqwest::Error },
     /// It was answered.
-    #[error("{host} answered with more than {} KiB, which is no token", MAX_ANSWER / 1_024)]
-    TooLarge { host: String },
+    #[error("{host} answered with more than {} KiB, which is no token", .most / 1_024)]
+    TooLarge { host: String, most: usize },
 }
 
 impl TransferError {
@@ -33,12 +30,17 @@ impl TransferError {
     }
 }
 
-/// Sends a request and reads the whole answer.
-pub(super) async fn transfer(client: &Client, request: Request) -> Result<Answer, TransferError> {
+/// Sends a request and reads the whole answer, within the time and the size that are
+/// set for it.
+pub(super) async fn transfer(
+    client: &Client,
+    request: Request,
+    transport: &Transport,
+) -> Result<Answer, TransferError> {
     let host = request.url.host_str().unwrap_or_default().to_owned();
     let error = |error: reqwest::Error| TransferError::new(&host, error);
     let Request { method, url, headers, body } = request;
-    let mut outgoing = client.request(method, url).headers(headers);
+    let mut outgoing = client.request(method, url).headers(headers).timeout(transport.timeout);
     if let Some(body) = body {
         outgoing = outgoing.body(body);
     }
@@ -47,8 +49,9 @@ pub(super) async fn transfer(client: &Client, request: Request) -> Result<Answer
     let headers = std::mem::take(response.headers_mut());
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(error)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(TransferError::TooLarge { host });
+        // Chunks are decompressed already, a few KiB at a time.
+        if body.len() + chunk.len() > transport.max_answer {
+            return Err(TransferError::TooLarge { host, most: transport.max_answer });
         }
         body.extend_from_slice(&chunk);
     }

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 
 use super::status;
 use crate::{
-    engine::{Refused, Rejection},
+    engine::{Named, Rejection},
     published::timestamp,
 };
 
@@ -24,9 +24,9 @@ const LONGEST_CODE: usize = 100;
 pub(super) fn read(request: ReportRejectionRequest, uid: u32) -> Result<Rejection, Status> {
     let ReportRejectionRequest { token, status, code, .. } = request;
     let token = match token {
-        Some(Token::TokenId(id)) if !id.is_empty() => Refused::Id(id),
+        Some(Token::TokenId(id)) if !id.is_empty() => Named::Id(id),
         Some(Token::ValueSha256(hash)) => {
-            Refused::Hash(hash.as_slice().try_into().map_err(|_| {
+            Named::Hash(hash.as_slice().try_into().map_err(|_| {
                 invalid(&format!("value_sha256 has {} bytes, a SHA-256 hash has 32", hash.len()))
             })?)
         }

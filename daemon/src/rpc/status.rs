@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokend_core::{Refusal, StoreFailure};
 use tokend_proto::{ERROR_DOMAIN, reason};
+use tokend_provider::RotationError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -41,6 +42,14 @@ pub(super) fn of(error: &Error) -> Status {
         Error::Damaged { .. } => (Code::DataLoss, reason::CREDENTIAL_DAMAGED, None),
         Error::ProviderNotFound { .. } => (Code::NotFound, reason::PROVIDER_NOT_FOUND, None),
         Error::Input(_) => (Code::InvalidArgument, reason::INVALID_INPUT, None),
+        Error::Rotation(RotationError::Unsupported) => {
+            (Code::FailedPrecondition, reason::ROTATION_UNSUPPORTED, None)
+        }
+        Error::Rotation(_) => (Code::InvalidArgument, reason::INVALID_ROTATION, None),
+        Error::Superseded(_) => (Code::Aborted, reason::TOKEN_SUPERSEDED, None),
+        Error::TooManyRotations { retry_after, .. } => {
+            (Code::ResourceExhausted, reason::TOO_MANY_ROTATIONS, Some(*retry_after))
+        }
         Error::EtagMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
         Error::ReaderNotFound { .. } => (Code::NotFound, reason::READER_NOT_FOUND, None),
         Error::Store(failure) => store(failure, None),

@@ -13,6 +13,7 @@ use tokend_proto::{
     reason,
     v1::{
         AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
+        SubmitRotationRequest, SubmitRotationResponse,
     },
 };
 use tonic::{
@@ -25,7 +26,7 @@ use tonic_prost::{ProstCodec, ProstDecoder};
 use tower_service::Service;
 use tracing::info;
 
-use super::{Context, Peer, access, rejection, status};
+use super::{Context, Peer, access, rejection, rotation, status};
 use crate::{
     engine::{Command, LONGEST_REPORT},
     published::Published,
@@ -91,6 +92,23 @@ impl Tokens {
         Ok(Response::new(rejection::answer(ruling, held, &name, context.clock.now().wall)))
     }
 
+    async fn submit(
+        self,
+        request: Request<SubmitRotationRequest>,
+    ) -> Result<Response<SubmitRotationResponse>, Status> {
+        let context = &self.0;
+        let peer = peer(&request)?;
+        let submission = request.into_inner();
+        let name = submission.name.clone();
+        if !self.may_read(&peer, &name) && !access::is_operator(&peer, context.about.uid) {
+            return Err(denied(&peer, &name));
+        }
+        let parsed = parse_name(&name)?;
+        let rotation = rotation::read(submission, peer.uid)?;
+        let rotated = context.ask(|reply| Command::Rotate { name: parsed, rotation, reply });
+        Ok(Response::new(rotation::answer(rotated.await?)))
+    }
+
     fn may_read(&self, peer: &Peer, name: &str) -> bool {
         let own_uid = self.0.about.uid;
         let slot = self.0.slots.get(name);
@@ -154,6 +172,10 @@ impl Service<http::Request<Incoming>> for Tokens {
                     let codec = ProstCodec::default();
                     Grpc::new(codec).unary(ReportRejection(service), request).await
                 }
+                "/tokend.v1.TokenService/SubmitRotation" => {
+                    let codec = ProstCodec::default();
+                    Grpc::new(codec).unary(SubmitRotation(service), request).await
+                }
                 _ => status::unknown("TokenService has no such method").into_http(),
             })
         })
@@ -190,6 +212,22 @@ impl Service<Request<ReportRejectionRequest>> for ReportRejection {
 
     fn call(&mut self, request: Request<ReportRejectionRequest>) -> Self::Future {
         Box::pin(self.0.clone().report(request))
+    }
+}
+
+struct SubmitRotation(Tokens);
+
+impl Service<Request<SubmitRotationRequest>> for SubmitRotation {
+    type Response = Response<SubmitRotationResponse>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<SubmitRotationResponse>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
+        task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<SubmitRotationRequest>) -> Self::Future {
+        Box::pin(self.0.clone().submit(request))
     }
 }
 

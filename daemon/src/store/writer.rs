@@ -36,6 +36,7 @@ impl<R: Random> Writer<'_, R> {
                 self.token(*credential, token)?;
                 self.settle(*issuance, true, Outcome::Issued, settled)?;
             }
+            Write::Rotation { credential, token } => self.token(*credential, token)?,
             Write::Failure { issuance, sent, failure, settled } => {
                 self.settle(*issuance, *sent, Outcome::Failed(failure.clone()), settled)?;
             }

@@ -1,10 +1,13 @@
 //! Those who ask the daemon for something: callers and operators.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokend::{
-    engine::{Author, Change, Command, Error, NewCredential, Refused, Rejection, Reply, Snapshot},
+    engine::{
+        Author, Change, Command, Error, Named, NewCredential, Rejection, Reply, Rotated, Rotation,
+        Snapshot,
+    },
     published::{Published, Slot},
 };
 use tokend_core::{Caller, Policy, Ruling, TokenId};
@@ -104,7 +107,7 @@ impl World {
     /// Has a user report that an API refused a token.
     pub fn report(&mut self, name: &str, token: TokenId, user: u32) -> Waiting<Ruling> {
         let name = name.parse().unwrap();
-        let token = Refused::Id(token.to_string());
+        let token = Named::Id(token.to_string());
         let (caller, status, code) = (Caller(user), Some(401), String::new());
         let rejection = Rejection { token, caller, status, code };
         self.ask(|reply| Command::Report { name, rejection, reply })
@@ -114,6 +117,21 @@ impl World {
     pub fn report_held(&mut self, name: &str, user: u32) -> Waiting<Ruling> {
         let held = self.slot(name).and_then(|slot| slot.token_id()).unwrap();
         self.report(name, held, user)
+    }
+
+    /// Has a user hand over a newer token in the place of this one.
+    pub fn rotate(
+        &mut self,
+        name: &str,
+        previous: TokenId,
+        value: &str,
+        user: u32,
+    ) -> Waiting<Rotated> {
+        let name = name.parse().unwrap();
+        let (previous, caller) = (Named::Id(previous.to_string()), Caller(user));
+        let (value, extras) = (Some(SecretString::from(value)), BTreeMap::new());
+        let rotation = Rotation { previous, caller, value, extras };
+        self.ask(|reply| Command::Rotate { name, rotation, reply })
     }
 
     /// Looks at a credential as operators do.

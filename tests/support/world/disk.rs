@@ -116,6 +116,10 @@ impl Disk {
                     self.held.insert(credential, Arc::clone(&token));
                     Some((credential, token))
                 }
+                Write::Rotation { credential, token } => {
+                    self.held.insert(credential, Arc::clone(&token));
+                    Some((credential, token))
+                }
                 Write::Failure { issuance, .. } => {
                     self.settled.insert(issuance);
                     None

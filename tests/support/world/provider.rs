@@ -9,7 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use tokend::ports::{Issuance, Job, LONGEST_ISSUANCE};
 use tokend_core::{BootTime, Cause, Fate, IssuanceId, Name, after};
-use tokend_provider::{Answer, Exchange, Failure, Operation, Outcome, Request, Step, Verdict};
+use tokend_provider::{
+    Ambient, Answer, Exchange, Failure, Operation, Outcome, Request, Step, Verdict,
+};
 
 use super::{Coming, World};
 
@@ -146,13 +148,14 @@ impl Arrival {
 impl World {
     /// Begins a dance, as the daemon's own issuer does.
     pub(super) fn begin(&mut self, job: Job) {
-        let Job { name, issuance, reserved_at, operation, held, definition, inputs } = job;
+        let Job { name, issuance, reserved_at, operation, held, entropy, definition, inputs } = job;
         let now = self.now();
+        let ambient = Ambient { now: now.wall, entropy };
         if reserved_at.until(now.boot) > LONGEST_ISSUANCE {
             self.end_at_once(name, issuance, failed("the machine slept"));
             return;
         }
-        match Exchange::start(&definition, &inputs, operation, held.as_ref(), now.wall) {
+        match Exchange::start(&definition, &inputs, operation, held.as_ref(), ambient) {
             Ok(Step::Send(exchange, request)) => {
                 let (started_at, sent_at, fate) = (now.boot, now.wall, Fate::Unsent);
                 let dance = Dance {
@@ -166,6 +169,9 @@ impl World {
                     exchange,
                 };
                 self.send(dance, &request);
+            }
+            Ok(Step::Run(..)) => {
+                self.end_at_once(name, issuance, failed("no programs here"));
             }
             Ok(Step::Done(outcome)) => self.end_at_once(name, issuance, outcome),
             Err(problem) => {
@@ -228,7 +234,8 @@ impl World {
             What::Refused => (fate, failed("can't connect")),
             What::Lost => (Fate::Lost, failed("the dance took too long")),
             What::Answer { status, headers, body } => {
-                match exchange.answer(&answer(status, &headers, body)) {
+                match exchange.answer(&answer(status, &headers, body), self.now().wall) {
+                    Step::Run(..) => (Fate::Answered, failed("no programs here")),
                     Step::Done(outcome) => (Fate::Answered, outcome),
                     Step::Send(exchange, request) => {
                         let fate = Fate::Answered;

@@ -77,9 +77,15 @@ fn bad_usage_ends_with_2() {
 }
 
 #[test]
-fn a_refused_token_is_no_argument() {
+fn a_token_is_no_argument() {
     // Other users can read the command lines of all processes.
-    for line in ["reject a s3cret", "reject a --token s3cret", "reject a --token-stdin=s3cret"] {
+    for line in [
+        "reject a s3cret",
+        "reject a --token s3cret",
+        "reject a --token-stdin=s3cret",
+        "rotate a s3cret",
+        "rotate a --token s3cret",
+    ] {
         assert_eq!(parse(line).map(drop), Err(2), "{line}");
     }
     let Ok(Command::Reject(reject)) = parse("reject a --status 401 --token-stdin") else {

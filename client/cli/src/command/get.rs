@@ -29,11 +29,13 @@ pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<()
         for text in &lines {
             line(output, text)?;
         }
-        let elsewhere = |placement: &Placement| matches!(placement.target(), Target::Query(_));
+        let elsewhere = |placement: &Placement| {
+            matches!(placement.target(), Target::Query(_) | Target::Body(_))
+        };
         if token.placements().iter().any(elsewhere) {
             let _ = writeln!(
                 io::stderr(),
-                "tokend-cli: {} also needs query parameters; --json has them in placements",
+                "tokend-cli: {} also needs query parameters or fields of a body; --json has them in placements",
                 printable(&get.name)
             );
         }
@@ -73,6 +75,7 @@ mod tests {
             .map(|(target, value)| v1::Placement {
                 target: Some(target.clone()),
                 value: (*value).to_owned(),
+                writes_only: false,
             })
             .collect();
         let token = v1::Token { placements, ..v1::Token::default() };

@@ -52,9 +52,7 @@ pub(super) async fn run(
 /// no further.
 fn by_value(stdin: &mut impl Read) -> Result<Rejection, Failure> {
     let token = secret::read("the token", &Place::Stdin, stdin)?;
-    // A header's value will do: no token has spaces in it.
-    let token = token.expose_secret();
-    let token = token.rsplit_once(char::is_whitespace).map_or(token, |(_, token)| token);
+    let token = secret::bare(token.expose_secret());
     let hash = digest(&SHA256, token.as_bytes());
     let hash = hash.as_ref().try_into().expect("SHA-256 makes 32 bytes");
     Ok(Rejection::of_value_sha256(hash))

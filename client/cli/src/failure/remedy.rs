@@ -65,6 +65,10 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
                 "`tokend-cli show {name}` shows it; to put another in its place, \
                  `tokend-cli remove {name}` first"
             ),
+            reason::ROTATION_UNSUPPORTED => {
+                "docs/providers.md says how to write [[rotated]] into a provider definition"
+                    .to_owned()
+            }
             reason::ETAG_MISMATCH => "someone else changed it just now; try again".to_owned(),
             _ => return None,
         },

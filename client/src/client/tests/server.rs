@@ -15,7 +15,7 @@ use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
         AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
-        Token as Message,
+        SubmitRotationRequest, SubmitRotationResponse, Token as Message,
         report_rejection_response::Outcome,
         token_service_server::{TokenService, TokenServiceServer},
     },
@@ -72,6 +72,13 @@ impl TokenService for Fake {
                 ..AcquireTokenResponse::default()
             })),
         }
+    }
+
+    async fn submit_rotation(
+        &self,
+        _: Request<SubmitRotationRequest>,
+    ) -> Result<Response<SubmitRotationResponse>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn report_rejection(

@@ -75,7 +75,9 @@ impl<P: Clone> Credential<P> {
             session,
             payload,
         };
-        match self.token.as_ref().filter(|held| same && !is_prolonged(held, &token)) {
+        let is_latest = self.rotations.coming().is_none();
+        let held = self.token.as_ref().filter(|_| same && is_latest);
+        match held.filter(|held| !is_prolonged(held, &token)) {
             // To ask again before its end would bring it once more.
             Some(held) => {
                 let (id, issued_at) = (held.id, held.issued_at.min(sent_at));
@@ -87,16 +89,20 @@ impl<P: Clone> Credential<P> {
         }
     }
 
-    /// Makes the token that is held one that lives longer.
+    /// Makes the token that is held one that lives longer. One that came after the
+    /// request was sent is as it is.
     pub(super) fn prolonged(
         &self,
         sent_at: Timestamp,
         took: Duration,
         turn: &mut Turn<'_, P>,
     ) -> Option<Token<P>> {
-        let held = self.token.as_ref()?;
-        let Session { idle, end } = held.session?;
+        let held = self.rotations.coming().or(self.token.as_ref())?;
         let sent = sending(sent_at, took, turn.now);
+        let is_newer = held.taken_up.is_some_and(|up| up.boot > sent.boot);
+        let Some(Session { idle, end }) = held.session.filter(|_| !is_newer) else {
+            return Some(Token::clone(held));
+        };
         // A clock that has been set back doesn't put off the end.
         let end = end.map(|end| crate::after(sent_at, held.left(end, sent)));
         let session = Some(Session { idle, end });
@@ -129,6 +135,7 @@ impl<P: Clone> Credential<P> {
             self.failed(Operation::Issue, Fate::Answered, failure, turn);
             return;
         }
+        self.rotations.give_way();
         if let Activity::Issuing { step, .. } = &mut self.activity {
             let refresh_at = token.refresh_at.map(|due| not_at_once(due, turn.now.wall, remaining));
             let token = Arc::new(Token { refresh_at, ..token });

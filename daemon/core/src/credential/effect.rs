@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Receipt, Ruling, WaiterId};
+use super::{Receipt, Reception, Ruling, WaiterId};
 use crate::{BootTime, Failure, IssuanceId, Quota, Refusal, Token};
 
 /// What is to be done for a credential.
@@ -48,6 +48,8 @@ pub enum Effect<P> {
         /// What the failure tells of the provider's limits.
         quota: Option<Quota>,
     },
+    /// Write a token that no issuance brought.
+    Keep(Arc<Token<P>>),
     /// Let callers see a token; it is on disk.
     Publish(Arc<Token<P>>),
     /// Answer a caller.
@@ -63,6 +65,13 @@ pub enum Effect<P> {
         waiter: WaiterId,
         /// What.
         ruling: Ruling,
+    },
+    /// Tell a caller what became of the newer token that it handed over.
+    Acknowledge {
+        /// Whom.
+        waiter: WaiterId,
+        /// What.
+        reception: Reception,
     },
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Report;
-use crate::{Allowance, Failure, IssuanceId, Lifetime, Session, StoreFailure, Terms, Token};
+use super::{Report, Rotation};
+use crate::{
+    Allowance, Failure, IssuanceId, Lifetime, Session, StoreFailure, Terms, Token, TokenId,
+};
 
 /// What happened to a credential.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub enum Input<P> {
     Forced(WaiterId),
     /// A caller says that an API refused a token.
     Reported(Report),
+    /// An API handed a caller a newer token.
+    Rotated(Rotation<P>),
     /// The ledger holds the issuance: it may be sent.
     Reserved {
         /// Which.
@@ -97,6 +101,15 @@ pub enum Input<P> {
     Unwritten {
         /// The issuance that it belongs to.
         issuance: IssuanceId,
+        /// Why.
+        failure: StoreFailure,
+    },
+    /// The token that no issuance brought is on disk.
+    Kept(TokenId),
+    /// It couldn't be written.
+    Unkept {
+        /// Which.
+        token_id: TokenId,
         /// Why.
         failure: StoreFailure,
     },

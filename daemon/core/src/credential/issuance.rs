@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Activity, Cause, Credential, Effect, Fate, Next, Operation, Receipt, Ruling, Step, Turn,
-    Waiter, request::refusals,
+    Activity, Cause, Credential, Effect, Fate, Next, Operation, Receipt, Reception, Ruling, Step,
+    Turn, Waiter, request::refusals,
 };
 use crate::{
     Allowance, Failure, IssuanceId, Moment, Origin, Refusal, Setback, StoreFailure, Token, Verdict,
@@ -176,21 +176,22 @@ impl<P: Clone> Credential<P> {
     /// that is held.
     fn doubt(&mut self, turn: &mut Turn<'_, P>) {
         let Some(overlap) = self.terms.ends_old_after else { return };
-        let outlives =
-            |token: &Arc<Token<P>>| token.remaining(turn.now).is_none_or(|left| left > overlap);
-        if self.token.as_ref().is_some_and(outlives) {
-            let end = crate::after(turn.now.wall, overlap);
-            self.change_token(|token| {
+        let (now, end) = (turn.now, crate::after(turn.now.wall, overlap));
+        let outlives = |token: &Token<P>| token.remaining(now).is_none_or(|left| left > overlap);
+        let is_changed = self.token.as_ref().is_some_and(|token| outlives(token));
+        self.change_token(|token| {
+            if outlives(token) {
                 token.expires_at = Some(end);
                 // From here on both clocks measure what is left.
-                token.taken_up = Some(turn.now);
-            });
-            turn.effects.extend(self.token.iter().cloned().map(Effect::Publish));
-        }
+                token.taken_up = Some(now);
+            }
+        });
+        turn.effects.extend(self.token.iter().filter(|_| is_changed).cloned().map(Effect::Publish));
     }
 
-    fn change_token(&mut self, change: impl FnOnce(&mut Token<P>)) {
-        if let Some(token) = &mut self.token {
+    /// Changes the token that is held, and the one that is about to take its place.
+    fn change_token(&mut self, change: impl Fn(&mut Token<P>)) {
+        for token in self.token.iter_mut().chain(self.rotations.coming_mut()) {
             change(Arc::make_mut(token));
         }
     }
@@ -220,6 +221,7 @@ impl<P: Clone> Credential<P> {
         let (cause, token) = (*cause, Arc::clone(token));
         if token.is_expired(turn.now) {
             let failure = transient("the token expired before it could be stored".to_owned());
+            self.tell_late(&Reception::Superseded, turn);
             self.failed(Operation::Issue, Fate::Answered, failure, turn);
             return;
         }
@@ -248,6 +250,7 @@ impl<P: Clone> Credential<P> {
             reporters.into_iter().map(|waiter| Effect::Rule { waiter, ruling: ruling.clone() }),
         );
         self.token = Some(token);
+        self.tell_late(&Reception::Superseded, turn);
     }
 
     pub(super) fn unwritten(
@@ -276,6 +279,8 @@ impl<P: Clone> Credential<P> {
             Step::Queued | Step::Sending(_) => return,
         };
         self.give_up(Setback::Store(failure), next, turn);
+        let refusal = self.refusal(turn.now);
+        self.tell_late(&Reception::Refused(refusal), turn);
     }
 
     /// Ends the issuance without a token: everyone who waits learns why.

@@ -144,6 +144,9 @@ impl<P: Clone> Credential<P> {
             reporters.push(waiter);
             return;
         }
+        if self.report_awaits_rotation(waiter, turn) {
+            return;
+        }
         let pace = self.allowance.pace.unwrap_or_default();
         let interval = pace.clamp(INTERVAL, LONGEST_INTERVAL);
         let own = self.rejections.note(caller, interval, now);

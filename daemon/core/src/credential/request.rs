@@ -18,6 +18,9 @@ impl<P: Clone> Credential<P> {
             turn.effects.extend(refusals([waiter], &Refusal::MinTtlUnsatisfiable { life }));
             return;
         }
+        if self.awaits_rotation(waiter, turn) {
+            return;
+        }
         let resting = matches!(self.activity, Activity::Resting(_));
         if let Activity::Issuing { waiters, .. } = &mut self.activity {
             waiters.push(waiter);
@@ -52,11 +55,20 @@ impl<P: Clone> Credential<P> {
     /// Tells callers why no new token comes. One who didn't say what life it needs
     /// gets whatever is valid.
     pub(super) fn turn_away(&self, waiters: Vec<Waiter>, turn: &mut Turn<'_, P>) {
-        let refusal = self.refusal(turn.now);
+        self.turn_away_for(&self.refusal(turn.now), waiters, turn);
+    }
+
+    /// Does so for this reason.
+    pub(super) fn turn_away_for(
+        &self,
+        refusal: &Refusal,
+        waiters: Vec<Waiter>,
+        turn: &mut Turn<'_, P>,
+    ) {
         for waiter in waiters {
             match self.makeshift(waiter, turn.now) {
                 Some(token) => turn.effects.push(serve(waiter, token)),
-                None => turn.effects.extend(refusals([waiter], &refusal)),
+                None => turn.effects.extend(refusals([waiter], refusal)),
             }
         }
     }

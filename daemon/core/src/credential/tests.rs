@@ -1,5 +1,6 @@
 mod policy;
 mod report;
+mod rotation;
 mod wait;
 
 use super::*;
@@ -118,6 +119,17 @@ impl Bench {
                 Ruling::CredentialDead { .. } => format!("{} is told: dead", waiter.0),
                 ruling => format!("{} is told: {ruling:?}", waiter.0),
             },
+            Effect::Keep(token) => format!("keep {}", token.payload),
+            Effect::Acknowledge { waiter, reception } => {
+                let kind = match reception {
+                    Reception::Accepted(_) => "accepted",
+                    Reception::Superseded => "superseded",
+                    Reception::Throttled { .. } => "throttled",
+                    Reception::Refused(Refusal::Store { .. }) => "unwritten",
+                    Reception::Refused(_) => "refused",
+                };
+                format!("{}'s is {kind}", waiter.0)
+            }
         };
         std::mem::take(&mut self.effects).into_iter().map(word).collect()
     }

@@ -52,6 +52,9 @@ impl<P: Clone> Credential<P> {
     pub(crate) fn view(&self, now: Moment) -> View<'_, P> {
         let usable = self.usable(now).is_some();
         let (state, retry_at) = match &self.activity {
+            Activity::Resting(_) if self.rotations.retry_at().is_some() => {
+                (State::BackingOff, self.rotations.retry_at())
+            }
             Activity::Resting(_) if usable => (State::Fresh, None),
             Activity::Resting(_) => (State::Empty, None),
             Activity::Issuing { .. } if usable => (State::Refreshing, None),

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::address::AddressError;
 use crate::definition::Source;
 use crate::suggestion::Suggestion;
+use crate::transport::ProxyError;
 use crate::zone::UnknownZone;
 
 /// Why a text isn't a provider definition.
@@ -93,7 +94,7 @@ pub(crate) enum Fault {
     Mixed,
     #[error("a secret must come from an input: write `{{{{ secret.NAME }}}}`")]
     LiteralSecret,
-    #[error("the host of a URL can't depend on a secret or on what was issued")]
+    #[error("the host of a URL can't depend on a secret or on a token")]
     SecretHost,
     #[error("the URL {0}")]
     Address(#[from] AddressError),
@@ -109,14 +110,68 @@ pub(crate) enum Fault {
     CookieName(String),
     #[error("`basic` sets the header `Authorization` already")]
     TwoAuthorizations,
-    #[error("a request has either `form` or `json`; for a choice write it twice, with `when`")]
-    TwoBodies,
+    #[error(
+        "a request has `{0}` already, so it has no `{1}`; for a choice write it twice, with `when`"
+    )]
+    TwoBodies(&'static str, &'static str),
+    #[error(
+        "a GraphQL document has no `{{{{ .. }}}}` in it: declare a variable, `$name`, and give it in `variables`"
+    )]
+    SplicedGraphql,
+    #[error(
+        "`{expression}` would be spliced into the text as it is: end it with a filter that escapes it, such as `| xml` or `| json`"
+    )]
+    Unescaped { expression: String },
+    #[error("an XML body is a table with one entry, the root element")]
+    XmlRoot,
+    #[error("`{0}` is not the name of an XML element, nor with `@` of an attribute, nor `#text`")]
+    XmlName(String),
+    #[error("write `local = true`, or leave it out")]
+    NotLocal,
+    #[error("`{0}` excludes what else is there: a table has one of `url`, `steps` and `local`")]
+    TwoWorks(&'static str),
+    #[error("only a step has a name: later steps know its answer by it")]
+    NamedRequest,
+    #[error("`steps` needs one at least")]
+    NoSteps,
+    #[error("each step needs a `url`")]
+    StepWithoutUrl,
+    #[error("steps have no steps: write them one after the other, with `when`")]
+    NestedSteps,
+    #[error(
+        "the output is read from the last answer: write `output` beside `steps`, and take from earlier ones by `steps.NAME.body`"
+    )]
+    StepOutput,
+    #[error("there are two steps `{0}`")]
+    StepTwice(String),
+    #[error("a host that an answer tells needs `allow_hosts` in [http]: where it may be")]
+    NoReach,
+    #[error("`{0}` is not an absolute path")]
+    RelativeProgram(String),
+    #[error("`command` needs a program: its absolute path, then its arguments")]
+    NoProgram,
+    #[error("a program takes no longer than `40s`")]
+    LongExec,
+    #[error("the key of a signature must come from a secret: write `{{{{ secret.NAME }}}}`")]
+    LiteralKey,
+    #[error("a signature has either `claims` or `text`")]
+    TwoPayloads,
+    #[error("[oauth2] makes `sign.{0}` itself: give yours another name")]
+    SignTwice(String),
+    #[error("[oauth2] has either `token_url` or `issuer`")]
+    TwoEndpoints,
+    #[error("`{key}` goes with `{with}`")]
+    GoesWith { key: &'static str, with: &'static str },
     #[error("only texts, numbers and booleans work here")]
     NotScalar,
     #[error("write a date as a text, in quotes")]
     Date,
     #[error("`{0}` is not a duration: write `90s`, `12h` or `1d`")]
     Duration(String),
+    #[error(
+        "`{0}` is not a form of dates: write it in the words of strptime, such as `%Y-%m-%d %H:%M:%S`"
+    )]
+    DateFormat(String),
     #[error("a limit counts at least 1")]
     Count,
     #[error("a limit needs `window = \"12h\"`, or `per = \"day\"` if it counts by the calendar")]
@@ -133,14 +188,30 @@ pub(crate) enum Fault {
     EndlessLive,
     #[error("`{0}` is not the status of a refusal, which is 300 to 599")]
     RejectedStatus(i64),
+    #[error("`{0}` is not a status, which is 100 to 599")]
+    Status(i64),
     #[error("`{0}` is not a path: write `errors.0.message`, with `\\.` for a dot in a name")]
     Path(String),
     #[error("`values` needs one at least: what stands there if the token is refused")]
     NoValues,
     #[error("only texts, whole numbers and booleans work here")]
     NotCode,
+    #[error("[[rotated]] needs `header`, `cookie` or `body`: where the newer token is")]
+    NoRotationSource,
+    #[error("one [[rotated]] has one of `header`, `cookie` and `body`: write two if both hold")]
+    TwoRotationSources,
     #[error("`{0}` is not a host: write `api.example.com`, or `.example.com` for all below it")]
     Host(String),
+    #[error("`{key}` needs `{needed}`")]
+    Needs { key: &'static str, needed: &'static str },
+    #[error("the proxy {0}")]
+    Proxy(#[from] ProxyError),
+    #[error("`timeout` is {0}s at most")]
+    Timeout(u64),
+    #[error("`connect_timeout` must be shorter than `timeout`")]
+    ConnectTimeout,
+    #[error("`max_answer` is a size of at most 1MiB: write `\"256KiB\"`, or 256 for it")]
+    Size,
 }
 
 /// A fault and the bytes of the definition that it is about.

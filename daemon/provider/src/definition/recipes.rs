@@ -1,13 +1,25 @@
-//! All requests of a definition, from `[oauth2]` or from tables of their own.
+//! All requests of a definition, by what they are for.
+
+use std::ops::Range;
+use std::time::Duration;
 
 use toml::Spanned;
 
 use super::error::{Fault, Located};
-use super::file::{File, Request, Requests};
+use super::file::{self, Exec, File, Requests};
 use crate::expression::{Names, Scope};
-use crate::oauth2;
-use crate::recipe::Recipe;
+use crate::input::declaration;
+use crate::limit;
+use crate::output::Output;
+use crate::recipe::{Compiler, Recipe};
+use crate::remote::Remote;
 use crate::renewal::Operation;
+
+/// How long a program may take, if nothing is said.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a program may take at most: an issuance has an end.
+const LONGEST_EXEC: Duration = Duration::from_secs(40);
 
 /// The requests of a definition, by what they are for.
 #[derive(Debug)]
@@ -15,25 +27,39 @@ pub(crate) struct Recipes {
     issue: Vec<Recipe>,
     refresh: Vec<Recipe>,
     keepalive: Vec<Recipe>,
+    revoke: Vec<Recipe>,
 }
 
 impl Recipes {
-    /// Compiles `[oauth2]` or `[issue]`, `[refresh]` and `[keepalive]`, and fills in
-    /// the `[output]` of OAuth.
-    pub(super) fn compile(file: &mut File, names: &Names) -> Result<Self, Located> {
-        let issue = issue(file)?;
-        let refresh = refresh(file)?;
+    /// Compiles `[issue]`, `[refresh]`, `[keepalive]` and `[revoke]`, or `[exec]`.
+    pub(super) fn compile(file: &File, names: &Names) -> Result<Self, Located> {
         if let (Some(keepalive), None) = (&file.keepalive, &file.lifetime.idle) {
             return Err(Fault::NoIdle.at(keepalive.span()));
         }
-        let keepalive = tables(file.keepalive.take());
-        let holds = file.output.refresh_token.is_some();
-        let renewal = names.renewal();
-        Ok(Self {
-            issue: recipes(&issue, &names.issue(), holds)?,
-            refresh: recipes(&refresh, &renewal, holds)?,
-            keepalive: recipes(&keepalive, &renewal, holds)?,
-        })
+        let compiled = |requests: &Option<Spanned<Requests>>, scope| match requests {
+            Some(requests) => recipes(requests, file, names, scope),
+            None => Ok(Vec::new()),
+        };
+        let program = file.exec.as_ref().map(program).transpose()?;
+        let run = |wanted: bool| {
+            let program = program.clone().filter(|_| wanted);
+            program.into_iter().map(|(command, timeout)| Recipe::exec(command, timeout))
+        };
+        let issue = match (&file.issue, &file.exec) {
+            (Some(issue), Some(_)) => return Err(Fault::TwoForms.at(issue.span())),
+            (None, None) => return Err(Fault::NoForm.anywhere()),
+            (Some(issue), None) if Requests::iter(issue).next().is_none() => {
+                return Err(Fault::NoForm.anywhere());
+            }
+            _ => compiled(&file.issue, Names::issue)?.into_iter().chain(run(true)).collect(),
+        };
+        let exec = file.exec.as_ref().map(Spanned::get_ref);
+        let mut refresh = compiled(&file.refresh, Names::renewal)?;
+        refresh.extend(run(exec.is_some_and(|exec| exec.refresh)));
+        let mut revoke = compiled(&file.revoke, Names::renewal)?;
+        revoke.extend(run(exec.is_some_and(|exec| exec.revoke)));
+        let keepalive = compiled(&file.keepalive, Names::renewal)?;
+        Ok(Self { issue, refresh, keepalive, revoke })
     }
 
     /// The requests for an operation, of which the first that applies counts.
@@ -42,45 +68,97 @@ impl Recipes {
             Operation::Issue => &self.issue,
             Operation::Refresh => &self.refresh,
             Operation::KeepAlive => &self.keepalive,
+            Operation::Revoke => &self.revoke,
         }
     }
 }
 
-fn issue(file: &mut File) -> Result<Vec<Request>, Located> {
-    match (&file.oauth2, file.issue.take().map(Spanned::into_inner)) {
-        (Some(oauth2), None) => {
-            oauth2::complete(&mut file.output, oauth2);
-            oauth2::issue(oauth2.get_ref())
+/// Compiles `[remote]`.
+pub(super) fn remotes(file: &File, names: &Names) -> Result<Vec<Remote>, Located> {
+    let remotes = file.remote.iter().map(|(name, remote)| {
+        let arguments = remote.arguments.keys().map(|name| name.get_ref().clone()).collect();
+        let names = Names { arguments, ..names.clone() };
+        let ways = recipes(&remote.request, file, &names, Names::renewal)?;
+        Remote::new(name, remote, &names, ways)
+    });
+    remotes.collect()
+}
+
+/// Compiles `[output]` as it is where no request has its own. If every request has,
+/// it needn't be complete.
+pub(super) fn output(file: &File, names: &Names) -> Result<Output, Located> {
+    let requests = [&file.issue, &file.refresh].into_iter().flatten();
+    let first = requests.flat_map(Requests::iter).find_map(|(_, request)| {
+        let names = Names { steps: step_names(request), ..names.clone() };
+        Some((request.output.as_ref()?, names))
+    });
+    match first {
+        Some((own, names)) if file.output.token.is_none() => {
+            Output::compile(own, &file.output, &names)
         }
-        (None, Some(Requests(issues))) if !issues.is_empty() => Ok(issues),
-        (Some(oauth2), Some(_)) => Err(Fault::TwoForms.at(oauth2.span())),
-        (None, _) => Err(Fault::NoForm.anywhere()),
+        _ => {
+            // It may name steps, which each request of several steps checks for itself.
+            let requests = [&file.issue, &file.refresh].into_iter().flatten();
+            let steps = requests
+                .flat_map(Requests::iter)
+                .flat_map(|(_, request)| step_names(request))
+                .collect();
+            let names = Names { steps, ..names.clone() };
+            Output::compile(&file::Output::default(), &file.output, &names)
+        }
     }
 }
 
-fn refresh(file: &mut File) -> Result<Vec<Request>, Located> {
-    let standard = match &file.oauth2 {
-        Some(oauth2) => oauth2::refresh(oauth2.get_ref())?,
-        None => Vec::new(),
-    };
-    match file.refresh.take() {
-        Some(own) if !standard.is_empty() => Err(Fault::TwoRefreshes.at(own.span())),
-        None if !standard.is_empty() => Ok(standard),
-        own => Ok(tables(own)),
-    }
+fn step_names(request: &file::Request) -> Vec<String> {
+    let steps = request.steps.iter().flat_map(Spanned::get_ref);
+    steps.filter_map(|step| Some(step.get_ref().name.as_ref()?.get_ref().clone())).collect()
 }
 
-fn tables(requests: Option<Spanned<Requests>>) -> Vec<Request> {
-    requests.map_or_else(Vec::new, |requests| requests.into_inner().0)
-}
-
-fn recipes(requests: &[Request], scope: &Scope, holds: bool) -> Result<Vec<Recipe>, Located> {
-    let compile = |request: &Request| {
-        let recipe = Recipe::compile(request, scope)?;
+fn recipes(
+    requests: &Spanned<Requests>,
+    file: &File,
+    names: &Names,
+    scope: fn(&Names) -> Scope,
+) -> Result<Vec<Recipe>, Located> {
+    let output = |own: &file::Output, names: &Names| Output::compile(own, &file.output, names);
+    let compiler = Compiler { names, scope, verdicts: &file.verdict, output: &output };
+    let holds = declaration::holds_refresh_token(file);
+    let is_url = |variable: &file::Variable| matches!(variable.kind, file::Kind::Url);
+    let has_reach = !file.hosts.is_empty()
+        || !file.http.allow_hosts.is_empty()
+        || file.variables.values().any(is_url);
+    let compile = |(span, request): (Range<usize>, &file::Request)| {
+        let recipe = Recipe::compile(request, span.clone(), compiler)?;
         if recipe.uses_refresh_token() && !holds {
-            return Err(Fault::NoRefreshToken.at(request.url.span()));
+            let span = request.url.as_ref().map_or(span, Spanned::span);
+            return Err(Fault::NoRefreshToken.at(span));
+        }
+        if recipe.is_told() && !has_reach {
+            return Err(Fault::NoReach.at(request.url.as_ref().map_or(span, Spanned::span)));
         }
         Ok(recipe)
     };
-    requests.iter().map(compile).collect()
+    Requests::iter(requests).map(compile).collect()
+}
+
+fn program(exec: &Spanned<Exec>) -> Result<(Vec<String>, Duration), Located> {
+    let Exec { command, timeout, .. } = exec.get_ref();
+    match command.get_ref().first() {
+        None => return Err(Fault::NoProgram.at(command.span())),
+        Some(path) if !path.starts_with('/') => {
+            return Err(Fault::RelativeProgram(path.clone()).at(command.span()));
+        }
+        Some(_) => {}
+    }
+    let timeout = match timeout {
+        None => EXEC_TIMEOUT,
+        Some(text) => {
+            let timeout = limit::duration(text)?;
+            if timeout > LONGEST_EXEC {
+                return Err(Fault::LongExec.at(text.span()));
+            }
+            timeout
+        }
+    };
+    Ok((command.get_ref().clone(), timeout))
 }

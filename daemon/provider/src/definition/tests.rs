@@ -93,7 +93,7 @@ fn a_wrong_type_is_told_from_the_right_one() {
     }
     for (keys, expected) in [
         ("form = 5", "invalid type: integer `5`, expected a table"),
-        ("form = { a = [1] }", "only texts, numbers and booleans work here"),
+        ("form = { a = [[1]] }", "only texts, numbers and booleans work here"),
         ("json = { a = 1979-05-27 }", "write a date as a text, in quotes"),
         ("[lifetime]\ndefault = '5'", "`5` is not a duration: write `90s`, `12h` or `1d`"),
         ("[[limits]]\ncount = 0\nwindow = '1d'", "a limit counts at least 1"),
@@ -210,21 +210,27 @@ fn a_renewal_is_checked() {
         ("form = { a = '{{ extra.x }}' }", "extra `x` is not declared, add [output.extras.x]"),
         (
             "form = { a = '{{ body.x }}' }",
-            "`body` means nothing here, expected one of `extra`, `refresh_token`, `secret`, \
-             `token`, `var`",
+            "`body` means nothing here, expected one of `extra`, `nonce`, `now`, `now_ms`, `refresh_token`, \
+             `secret`, `token`, `uuid`, `var`",
         ),
         (
             "tokn = ''",
-            "unknown key `tokn`, expected one of `when`, `method`, `url`, `query`, `headers`, \
-             `basic`, `form`, `json`",
+            "unknown key `tokn`, expected one of `when`, `name`, `steps`, `local`, `method`, \
+             `url`, `query`, `headers`, `cookies`, `basic`, `form`, `json`, `xml`, `graphql`, \
+             `body`, `answer`, `limited`, `denied`, `ok`, `output`",
         ),
     ] {
         check(&format!("{ISSUE}{refresh}{keys}"), expected);
     }
-    let host = "the host of a URL can't depend on a secret or on what was issued";
-    for url in ["{{ token }}", "https://{{ token }}.example/", "{{ extra.url }}/refresh"] {
+    let host = "the host of a URL can't depend on a secret or on a token";
+    let reach = "a host that an answer tells needs `allow_hosts` in [http]: where it may be";
+    for (url, expected) in [
+        ("{{ token }}", host),
+        ("https://{{ token }}.example/", host),
+        ("{{ extra.url }}/refresh", reach),
+    ] {
         let text = format!("{ISSUE}[output.extras]\nurl = 'body.url'\n[refresh]\nurl = '{url}'");
-        check(&text, host);
+        check(&text, expected);
     }
     check(
         &format!("{ISSUE}[keepalive]\nurl = 'https://a.example/ping'"),
@@ -235,7 +241,7 @@ fn a_renewal_is_checked() {
 #[test]
 fn a_url_is_checked_as_far_as_it_is_known() {
     let base = "after an expression that starts a URL comes a text that starts with /";
-    let host = "the host of a URL can't depend on a secret or on what was issued";
+    let host = "the host of a URL can't depend on a secret or on a token";
     for (url, expected) in [
         ("http://a.example", format!("the URL {INSECURE}").as_str()),
         ("a.example", "the URL is not a URL (relative URL without a base)"),
@@ -255,7 +261,7 @@ fn a_request_is_checked() {
     for (keys, expected) in [
         (
             "method = 'CONNECT'",
-            "unknown value `CONNECT`, expected one of `GET`, `POST`, `PUT`, `PATCH`",
+            "unknown value `CONNECT`, expected one of `GET`, `POST`, `PUT`, `PATCH`, `DELETE`, `HEAD`",
         ),
         ("headers = { 'a b' = '' }", "`a b` is not a header name"),
         ("headers = { Host = 'b' }", "header `Host` is set by the HTTP client"),
@@ -265,7 +271,7 @@ fn a_request_is_checked() {
         ),
         (
             "form = { }\njson = { }",
-            "a request has either `form` or `json`; for a choice write it twice, with `when`",
+            "a request has `form` already, so it has no `json`; for a choice write it twice, with `when`",
         ),
         (
             "json = { a = 'x{{ secret.s }}' }",
@@ -273,7 +279,8 @@ fn a_request_is_checked() {
         ),
         (
             "json = { a = '{{ body }}' }",
-            "`body` means nothing here, expected one of `refresh_token`, `secret`, `var`",
+            "`body` means nothing here, expected one of `nonce`, `now`, `now_ms`, `refresh_token`, `secret`, \
+             `uuid`, `var`",
         ),
         ("form = { a = '{{ 1' }", "`{{` without `}}`"),
         (
@@ -348,9 +355,36 @@ fn what_a_rejection_looks_like_is_checked() {
             "`values` needs one at least: what stands there if the token is refused".to_owned(),
         ),
         (format!("{rule}[1.5]"), "only texts, whole numbers and booleans work here".to_owned()),
-        ("[[rejected.body]]\npath = 'a'".to_owned(), "missing key `values`".to_owned()),
+        (
+            "[[rejected.body]]\npath = 'a'".to_owned(),
+            "missing key `rejected.body.values` or `contains`".to_owned(),
+        ),
     ] {
         check(&format!("{ISSUE}{keys}"), &expected);
+    }
+}
+
+#[test]
+fn what_a_rotation_looks_like_is_checked() {
+    let (one, needs) = (
+        "one [[rotated]] has one of `header`, `cookie` and `body`: write two if both hold",
+        "[[rotated]] needs `header`, `cookie` or `body`: where the newer token is",
+    );
+    let path = "`a..b` is not a path: write `errors.0.message`, with `\\.` for a dot in a name";
+    for (keys, expected) in [
+        ("strip_prefix = 'Bearer '", needs),
+        ("header = 'X-A'\nbody = 'a'", one),
+        ("cookie = 'a'\nheader = 'X-A'", one),
+        ("header = 'X A'", "`X A` is not a header name"),
+        ("cookie = 'a;b'", "`a;b` is not a cookie name"),
+        ("body = 'a..b'", path),
+        (
+            "header = 'X-A'\nextra = 'csrf'",
+            "extra `csrf` is not declared, add [output.extras.csrf]",
+        ),
+        ("haeder = 'X-A'", "unknown key `haeder`, did you mean `header`?"),
+    ] {
+        check(&format!("{ISSUE}[[rotated]]\n{keys}"), expected);
     }
 }
 

@@ -1,78 +1,95 @@
 //! The filters that are tokend's own, or differ from Jinja's.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use minijinja::value::{Kwargs, Serde};
-use minijinja::{Error, ErrorKind, State, Value, filters};
+use std::borrow::Cow;
 
-/// The filter `int`, of nothing nothing.
-pub(super) fn int(
-    state: &State<'_, '_>,
-    value: &Value,
-    default: Option<Value>,
-    options: Kwargs,
-) -> Result<Value, Error> {
-    if is_nothing(value, default.as_ref(), &options) {
-        return Ok(Value::UNDEFINED);
+use minijinja::value::{ArgType, Kwargs, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Value};
+
+mod address;
+mod date;
+mod digest;
+mod encoding;
+mod jwt;
+mod map;
+mod number;
+mod text;
+mod totp;
+
+/// Adds all of them to a language.
+pub(super) fn register(language: &mut Environment<'_>) {
+    language.add_filter("authorization_server_metadata", address::authorization_server_metadata);
+    language.add_filter("base64", encoding::base64);
+    language.add_filter("base64_decode", encoding::base64_decode);
+    language.add_filter("base64url", encoding::base64url);
+    language.add_filter("capture", text::capture);
+    language.add_filter("claims", jwt::claims);
+    language.add_filter("cookie", map::cookie);
+    language.add_filter("date", date::date);
+    language.add_filter("float", number::float);
+    language.add_filter("form", encoding::form);
+    language.add_filter("hex", encoding::hex);
+    language.add_filter("hex_decode", encoding::hex_decode);
+    language.add_filter("hmac_sha1", digest::hmac_sha1);
+    language.add_filter("hmac_sha256", digest::hmac_sha256);
+    language.add_filter("hmac_sha384", digest::hmac_sha384);
+    language.add_filter("hmac_sha512", digest::hmac_sha512);
+    language.add_filter("host", address::host);
+    language.add_filter("int", number::int);
+    language.add_filter("json", encoding::json);
+    language.add_filter("md5", digest::md5);
+    language.add_filter("openid_configuration", address::openid_configuration);
+    language.add_filter("param", address::param);
+    language.add_filter("percent", encoding::percent);
+    language.add_filter("sha1", digest::sha1);
+    language.add_filter("sha256", digest::sha256);
+    language.add_filter("sha384", digest::sha384);
+    language.add_filter("sha512", digest::sha512);
+    language.add_filter("starting", map::starting);
+    language.add_filter("totp", totp::totp);
+    language.add_filter("without", text::without);
+    language.add_filter("xml", encoding::xml);
+}
+
+/// The bytes of a text, of bytes or of a number's text. Of anything else there are
+/// none, and least of all of what isn't there: a digest of nothing would pass for one.
+fn bytes(value: &Value) -> Result<Cow<'_, [u8]>, Error> {
+    match value.kind() {
+        ValueKind::Number => Ok(Cow::Owned(value.to_string().into_bytes())),
+        _ => value.as_bytes().map(Cow::Borrowed).ok_or_else(|| refused("not a text")),
     }
-    filters::int(state, value, default, None, options)
 }
 
-/// The filter `float`, of nothing nothing.
-pub(super) fn float(
-    state: &State<'_, '_>,
-    value: &Value,
-    default: Option<Value>,
-    options: Kwargs,
-) -> Result<Value, Error> {
-    if is_nothing(value, default.as_ref(), &options) {
-        return Ok(Value::UNDEFINED);
+/// The same where only a text will do: bytes must be UTF-8.
+fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
+    match value.kind() {
+        ValueKind::Number => Ok(Cow::Owned(value.to_string())),
+        _ => value.as_str().map(Cow::Borrowed).ok_or_else(|| refused("not a text")),
     }
-    filters::float(state, value, default, options)
 }
 
-/// Jinja's own filters take what isn't there for zero: as a life that would be a
-/// token that has expired.
-fn is_nothing(value: &Value, default: Option<&Value>, options: &Kwargs) -> bool {
-    (value.is_undefined() || value.is_none()) && default.is_none() && !options.has("default")
+/// Whether a value stands for what isn't there. Whatever looks for something in it
+/// finds nothing.
+fn is_nothing(value: &Value) -> bool {
+    value.is_undefined() || value.is_none()
 }
 
-/// The filter `host`: the host name of a URL.
-pub(super) fn host(text: &str) -> Result<String, Error> {
-    let url = url::Url::parse(text).ok();
-    let host = url.as_ref().and_then(url::Url::host_str);
-    host.map(str::to_owned).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "not a URL"))
+/// An option's value: by its name, else the default.
+fn option<'a, T>(options: &'a Kwargs, name: &'a str, default: T) -> Result<T, Error>
+where
+    T: ArgType<'a, Output = T>,
+{
+    Ok(options.get::<Option<T>>(name)?.unwrap_or(default))
 }
 
-/// The filter `claims`: what a JWT says, of anything else nothing (RFC 7519 §7.2).
-/// Nobody vouches for it, which matters little: whoever issues the token can also
-/// say in the answer what it likes.
-pub(super) fn claims(token: &Value) -> Value {
-    let read = || {
-        let mut parts = token.as_str()?.split('.');
-        let (_, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next())
-        else {
-            return None;
-        };
-        let json = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
-        let claims: serde_json::Value = serde_json::from_slice(&json).ok()?;
-        claims.is_object().then(|| Value::from(Serde(claims)))
-    };
-    read().unwrap_or(Value::UNDEFINED)
+/// An error about a value, which it must not quote.
+fn refused(why: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, why)
+}
+
+/// An error about what the definition itself says, to be found when it is read.
+fn mistaken(why: String) -> Error {
+    Error::new(ErrorKind::SyntaxError, why)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_claims_of_a_jwt_are_read_and_nothing_else_has_any() {
-        // {"exp":1748779800}
-        let claims = claims(&Value::from("eyJ0.eyJleHAiOjE3NDg3Nzk4MDB9.sig"));
-        assert_eq!(claims.get_attr("exp").unwrap(), Value::from(1_748_779_800));
-        for other in ["", "opaque", "a.b", "a.!.c", "eyJ0.WzFd.sig", "a.eyJleHAiOjF9.c.d"] {
-            assert!(super::claims(&Value::from(other)).is_undefined(), "{other}");
-        }
-        assert!(super::claims(&Value::from(7)).is_undefined());
-    }
-}
+mod tests;

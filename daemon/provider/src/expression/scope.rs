@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use crate::definition::error::Fault;
+use crate::definition::error::{Fault, Located};
+use crate::definition::file::Text;
 use crate::suggestion::Suggestion;
 
-/// The inputs and extras that a definition declares.
-#[derive(Debug, Default)]
+/// The names that a definition declares.
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Names {
     pub(crate) variables: Vec<String>,
     pub(crate) secrets: Vec<String>,
     pub(crate) extras: Vec<String>,
+    pub(crate) signs: Vec<String>,
+    /// The steps whose answers are known, and the arguments of an operation: both
+    /// differ from place to place.
+    pub(crate) steps: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
 /// The names that an expression may use: roots, some with declared names below.
@@ -25,10 +31,26 @@ impl Names {
         Scope { roots: BTreeMap::from([("var", Some(self.variables.clone()))]) }
     }
 
-    /// What its user gave.
+    /// What its user gave, and what is the case when a request is made.
     pub(crate) fn request(&self) -> Scope {
+        let mut scope = self.unsigned();
+        if !self.signs.is_empty() {
+            scope.roots.insert("sign", Some(self.signs.clone()));
+        }
+        scope
+    }
+
+    /// What goes into a signature.
+    pub(crate) fn unsigned(&self) -> Scope {
         let mut scope = self.public();
         scope.roots.insert("secret", Some(self.secrets.clone()));
+        scope.roots.extend([("now", None), ("now_ms", None), ("uuid", None), ("nonce", None)]);
+        if !self.steps.is_empty() {
+            scope.roots.insert("steps", Some(self.steps.clone()));
+        }
+        if !self.arguments.is_empty() {
+            scope.roots.insert("arg", Some(self.arguments.clone()));
+        }
         scope
     }
 
@@ -42,21 +64,36 @@ impl Names {
 
     /// What goes into a request that renews a token.
     pub(crate) fn renewal(&self) -> Scope {
-        let mut scope = self.presentation();
-        scope.roots.insert("refresh_token", None);
+        let mut scope = self.issue();
+        scope.roots.extend([("token", None), ("extra", Some(self.extras.clone()))]);
         scope
     }
 
     /// What can be read from an answer.
     pub(crate) fn answer(&self) -> Scope {
         let mut scope = self.request();
-        scope.roots.extend([("status", None), ("headers", None), ("body", None)]);
+        scope.roots.extend([("status", None), ("headers", None), ("cookies", None)]);
+        scope.roots.extend([("body", None), ("held", None)]);
+        scope
+    }
+
+    /// Checks the name of a secret.
+    pub(crate) fn check_secret(&self, name: &Text) -> Result<(), Located> {
+        let scope = self.request();
+        scope.check(&format!("secret.{}", name.get_ref())).map_err(|fault| fault.at(name.span()))
+    }
+
+    /// What can be said of a token that was found in an answer.
+    pub(crate) fn found(&self) -> Scope {
+        let mut scope = self.answer();
+        scope.roots.insert("token", None);
         scope
     }
 
     /// What goes into a request to the API.
     pub(crate) fn presentation(&self) -> Scope {
-        let mut scope = self.request();
+        let mut scope = self.public();
+        scope.roots.insert("secret", Some(self.secrets.clone()));
         scope.roots.insert("token", None);
         scope.roots.insert("extra", Some(self.extras.clone()));
         scope
@@ -86,6 +123,9 @@ impl Scope {
         let (kind, table) = match root {
             "var" => ("variable", "variables"),
             "secret" => ("secret", "secrets"),
+            "sign" => ("signature", "sign"),
+            "steps" => ("step", "issue.steps"),
+            "arg" => ("argument", "arguments"),
             _ => ("extra", "output.extras"),
         };
         let suggestion = if declared.is_empty() {

@@ -7,6 +7,7 @@ fn names() -> Names {
         variables: vec!["client_id".to_owned(), "url".to_owned()],
         secrets: vec!["client_secret".to_owned()],
         extras: vec!["tenant".to_owned()],
+        ..Names::default()
     }
 }
 
@@ -24,7 +25,7 @@ fn names_that_nothing_declares_are_refused_with_the_one_that_was_meant() {
         ("var['client_id']", "`var` needs a name: write `var.NAME`"),
         (
             "token",
-            "`token` means nothing here, expected one of `body`, `headers`, `secret`, `status`, `var`",
+            "`token` means nothing here, expected one of `body`, `cookies`, `headers`, `held`, `nonce`, `now`, `now_ms`, `secret`, `status`, `uuid`, `var`",
         ),
     ] {
         assert_eq!(fault(text), expected, "{text}");
@@ -41,7 +42,7 @@ fn what_is_no_expression_is_refused() {
         fault("range(9)"),
         "`range` means nothing here, did you mean nothing?".replace(
             ", did you mean nothing?",
-            ", expected one of `body`, `headers`, `secret`, `status`, `var`"
+            ", expected one of `body`, `cookies`, `headers`, `held`, `nonce`, `now`, `now_ms`, `secret`, `status`, `uuid`, `var`"
         )
     );
 }

@@ -20,6 +20,55 @@ pub(super) fn filters(text: &str) -> Vec<&str> {
     bars.filter_map(|(position, _)| name(&text[position + 1..])).collect()
 }
 
+/// Returns the filter that is applied last, if the whole expression is one value and
+/// filters behind it.
+pub(super) fn last_filter(text: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let mut start = 0;
+    let mut parts = Vec::new();
+    for (position, character) in unquoted(text) {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => {
+                parts.push(&text[start..position]);
+                start = position + 1;
+            }
+            _ => {}
+        }
+    }
+    let last = text[start..].trim();
+    let (first, others) = parts.split_first()?;
+    let is_filter = |part: &str| {
+        let rest = name(part).map(|name| part.trim_start()[name.len()..].trim());
+        rest.is_some_and(|rest| rest.is_empty() || is_enclosed(rest))
+    };
+    let is_plain =
+        |value: &str| value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.[]'".contains(&b));
+    let first = first.trim();
+    let is_value = is_plain(first) || is_enclosed(first);
+    (is_value && others.iter().copied().chain([last]).all(is_filter)).then(|| name(last))?
+}
+
+/// Whether one pair of parentheses is around all of a text.
+fn is_enclosed(text: &str) -> bool {
+    let mut depth = 0_usize;
+    let mut closed_at = None;
+    for (position, character) in unquoted(text) {
+        match character {
+            '(' => depth += 1,
+            ')' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    closed_at.get_or_insert(position);
+                }
+            }
+            _ => {}
+        }
+    }
+    text.starts_with('(') && closed_at == Some(text.len() - 1)
+}
+
 /// Lists the tests: the names behind `is` or `is not`.
 pub(super) fn tests(text: &str) -> Vec<&str> {
     let starts = unquoted(text).filter(|(position, _)| {
@@ -72,6 +121,29 @@ mod tests {
             ["body['a:b']", "{'a': 1}['a']", "a[0]", "x | default(\"[:]\")", "'it\\'s [:]'"]
         {
             assert!(!has_slice(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_last_filter_counts_only_if_it_makes_the_whole_value() {
+        for (text, filter) in [
+            ("var.a | xml", "xml"),
+            ("var.a|upper | json", "json"),
+            ("(var.a ~ '|x') | default('b | c') | base64", "base64"),
+            ("steps.a.body['x'] | replace('(', '|') | hex", "hex"),
+        ] {
+            assert_eq!(last_filter(text), Some(filter), "{text}");
+        }
+        for text in [
+            "var.a",
+            "var.a ~ var.b | xml",
+            "var.a | upper or var.b | xml",
+            "var.a | xml ~ var.b",
+            "(var.a) ~ (var.b) | xml",
+            "var.a | xml if var.b else var.c | xml",
+            "'a' ~ 'b' | xml",
+        ] {
+            assert_eq!(last_filter(text), None, "{text}");
         }
     }
 

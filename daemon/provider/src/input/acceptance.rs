@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use minijinja::Value;
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::{AcceptedInputs, Input, InputError, Inputs, Kind};
 use crate::account::Account;
-use crate::address;
+use crate::ambient::Ambient;
 use crate::definition::Definition;
 use crate::expression::context;
-use crate::recipe::Recipe;
+use crate::host::Reach;
+use crate::recipe::{Recipe, Work};
 use crate::renewal::Operation;
+use crate::request::RequestError;
 use crate::suggestion::Suggestion;
-use crate::transport::Transport;
-use crate::{Expiry, Limit, host, limit};
+use crate::{Expiry, Limit, address, date, host, limit};
 
 /// What a definition says of the tokens of its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,27 +38,16 @@ impl Definition {
         let Inputs { mut variables, mut secrets } = inputs;
         variables.retain(|_, value| !value.is_empty());
         secrets.retain(|_, secret| !secret.expose_secret().is_empty());
-        for input in self.inputs() {
-            let given = match variables.get(&input.name) {
-                Some(value) => {
-                    check(input, value)?;
-                    true
-                }
-                None => secrets.contains_key(&input.name),
-            };
-            match &input.default {
-                _ if given => {}
-                Some(default) => {
-                    variables.insert(input.name.clone(), default.clone());
-                }
-                None if input.required => {
-                    return Err(InputError::Missing {
-                        input: input.name.clone(),
-                        description: input.description.clone(),
-                    });
-                }
-                None => {}
-            }
+        let missing = |input: &Input| InputError::Missing {
+            input: input.name.clone(),
+            description: input.description.clone(),
+        };
+        let (variable_inputs, secret_inputs): (Vec<_>, Vec<_>) =
+            self.inputs().iter().cloned().partition(|input| !input.secret);
+        fill(&variable_inputs, &mut variables)?;
+        let absent = |input: &&Input| input.required && !secrets.contains_key(&input.name);
+        if let Some(input) = secret_inputs.iter().find(absent) {
+            return Err(missing(input));
         }
         self.complete(variables, secrets)
     }
@@ -78,8 +69,11 @@ impl Definition {
                 (None, None) => {}
             }
         }
-        let public = context::public(&self.typed(&variables));
-        Ok(Outline { limits: limit::render(&self.limits, &public)?, life: self.output.default() })
+        let public = context::public(&typed(self.inputs(), &variables));
+        let lives = self.lifetime.render(&public)?;
+        let mut limits = limit::render(&self.limits, &public)?;
+        limits.extend(lives.limits);
+        Ok(Outline { limits, life: lives.default })
     }
 
     fn recognise(&self, inputs: &Inputs) -> Result<(), InputError> {
@@ -105,36 +99,135 @@ impl Definition {
         variables: BTreeMap<String, String>,
         secrets: BTreeMap<String, SecretString>,
     ) -> Result<AcceptedInputs, InputError> {
-        let typed = self.typed(&variables);
-        let context = context::request(&typed, &secrets);
-        let request =
-            Recipe::choose(self.recipes.of(Operation::Issue), &context)?.render(&context)?;
-        // What is wrong with a renewal would come out hours later.
-        let rehearsal = context::rehearsal(context);
-        for operation in [Operation::Refresh, Operation::KeepAlive] {
-            Recipe::rehearse(self.recipes.of(operation), &rehearsal)
-                .map_err(|reason| InputError::Renewal { operation, reason })?;
-        }
+        let typed = typed(self.inputs(), &variables);
         // What is shown to people or tells where to go is made without secrets.
         let public = context::public(&typed);
-        let account = Account::of(&request.url, self.account.as_ref(), &public)?;
         let hosts = host::render(&self.hosts, &public)?;
-        let limits = limit::render(&self.limits, &public)?;
-        let transport = Transport::render(self.ca_file.as_ref(), &public)?;
-        Ok(AcceptedInputs { variables, secrets, typed, account, hosts, limits, transport })
+        let allowed = host::render(&self.allow_hosts, &public)?;
+        let own = self.inputs().iter().filter(|input| input.kind == Kind::Url);
+        let own = own.filter_map(|input| address::host(variables.get(&input.name)?));
+        let reach = Reach::new(hosts.iter().cloned().chain(allowed).chain(own));
+        let lives = self.lifetime.render(&public)?;
+        let mut limits = limit::render(&self.limits, &public)?;
+        limits.extend(lives.limits);
+        let request = context::request(&typed, &secrets);
+        let transport = self.transport.render(&public, &request)?;
+        let accepted = AcceptedInputs {
+            account: Account::default(),
+            variables,
+            secrets,
+            typed,
+            hosts,
+            reach,
+            limits,
+            life: lives.default,
+            lifetimes: lives.lifetimes,
+            transport,
+        };
+        let asked = self.rehearse(&accepted)?;
+        let account = Account::of(asked.as_ref(), self.name(), self.account.as_ref(), &public)?;
+        Ok(AcceptedInputs { account, ..accepted })
     }
 
-    fn typed(&self, variables: &BTreeMap<String, String>) -> Value {
-        let typed = self.inputs().iter().filter_map(|input| {
-            let text = variables.get(&input.name)?;
-            let value = match (input.kind, text.parse::<i64>()) {
-                (Kind::Integer, Ok(number)) => Value::from(number),
-                _ => Value::from(text),
-            };
-            Some((input.name.as_str(), value))
-        });
-        Value::from_pairs(typed)
+    /// Makes all requests that are meant for these inputs, so that what is wrong with
+    /// them doesn't come out hours later. Returns where the first of them goes.
+    fn rehearse(&self, accepted: &AcceptedInputs) -> Result<Option<Url>, InputError> {
+        let ambient = Ambient::rehearsal();
+        let context = context::at(accepted.context(), &ambient, 0);
+        let issue = self.recipes.of(Operation::Issue);
+        let recipe = &issue[Recipe::choose(issue, &context)?];
+        let signed = |recipe: &Recipe, context: &Value| {
+            let output = recipe.output.as_ref().unwrap_or(&self.output);
+            let names = recipe.all_signs().chain(output.signs());
+            let rehearsal = context::rehearsal(context.clone());
+            let made = self.signatures.make(names, &rehearsal);
+            let made = made.map_err(|(name, reason)| RequestError::Signature { name, reason })?;
+            Ok::<_, RequestError>(context::signed(context.clone(), made))
+        };
+        let context = signed(recipe, &context)?;
+        let asked = match &recipe.work {
+            Work::Local => {
+                self.try_locally(recipe, &context, accepted, &ambient)?;
+                None
+            }
+            Work::Exec { .. } => None,
+            Work::Steps(_) => {
+                let rehearsal = context::rehearsal(context);
+                recipe.rehearse(&rehearsal, accepted.reach())?
+            }
+        };
+        for operation in [Operation::Refresh, Operation::KeepAlive, Operation::Revoke] {
+            let recipes = self.recipes.of(operation);
+            let failed = |reason| InputError::Renewal { operation, reason };
+            for recipe in recipes {
+                let context = context::at(accepted.context(), &ambient, 0);
+                let context = context::rehearsal(signed(recipe, &context).map_err(failed)?);
+                Recipe::rehearse_all(std::slice::from_ref(recipe), &context, accepted.reach())
+                    .map_err(failed)?;
+            }
+        }
+        Ok(asked)
     }
+
+    /// Makes a token without asking anyone for one.
+    fn try_locally(
+        &self,
+        recipe: &Recipe,
+        context: &Value,
+        accepted: &AcceptedInputs,
+        ambient: &Ambient,
+    ) -> Result<(), RequestError> {
+        let local = |error: &dyn std::error::Error| RequestError::Local(error.to_string());
+        let output = recipe.output.as_ref().unwrap_or(&self.output);
+        let issued = output.read(context, None, ambient.now, None, accepted.life());
+        let issued = issued.map_err(|error| local(&error))?;
+        let placed = self.placements(accepted, &issued.value, &issued.extras);
+        placed.map(drop).map_err(|error| local(&error))
+    }
+}
+
+/// Gives the variables their types.
+pub(crate) fn typed(inputs: &[Input], variables: &BTreeMap<String, String>) -> Value {
+    let typed = inputs.iter().filter_map(|input| {
+        let text = variables.get(&input.name)?;
+        let value = match input.kind {
+            Kind::Integer => text.parse::<i64>().ok().map(Value::from),
+            Kind::Boolean => text.parse::<bool>().ok().map(Value::from),
+            Kind::Duration => date::parse_delay(text).map(|span| Value::from(span.as_secs())),
+            Kind::Text | Kind::Url => None,
+        };
+        Some((input.name.as_str(), value.unwrap_or_else(|| Value::from(text))))
+    });
+    Value::from_pairs(typed)
+}
+
+/// Checks variables, and gives those that are missing their defaults.
+pub(crate) fn fill(
+    inputs: &[Input],
+    variables: &mut BTreeMap<String, String>,
+) -> Result<(), InputError> {
+    variables.retain(|_, value| !value.is_empty());
+    if let Some(name) = variables.keys().find(|name| !inputs.iter().any(|it| it.name == **name)) {
+        let known = inputs.iter().map(|input| input.name.as_str());
+        let suggestion = Suggestion::among(name, known);
+        return Err(InputError::Unknown { input: name.clone(), suggestion });
+    }
+    for input in inputs {
+        match (variables.get(&input.name), &input.default) {
+            (Some(value), _) => check(input, value)?,
+            (None, Some(default)) => {
+                variables.insert(input.name.clone(), default.clone());
+            }
+            (None, None) if input.required => {
+                return Err(InputError::Missing {
+                    input: input.name.clone(),
+                    description: input.description.clone(),
+                });
+            }
+            (None, None) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Checks the value of a variable.
@@ -156,5 +249,9 @@ pub(crate) fn check(declared: &Input, value: &str) -> Result<(), InputError> {
             Ok(_) => Ok(()),
             Err(_) => Err(InputError::NotANumber { input }),
         },
+        Kind::Boolean if matches!(value, "true" | "false") => Ok(()),
+        Kind::Boolean => Err(InputError::NotABoolean { input }),
+        Kind::Duration if value == "never" || date::parse_delay(value).is_some() => Ok(()),
+        Kind::Duration => Err(InputError::NotADuration { input }),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use indexmap::IndexMap;
+
 use super::Input;
 use super::acceptance::check;
 use crate::definition::error::{Fault, Located};
-use crate::definition::file::{self, File, Text};
+use crate::definition::file::{self, File, Requests, Text};
 use crate::expression::Names;
 use crate::input::Kind;
 
@@ -34,8 +36,29 @@ pub(crate) fn declare(file: &File) -> Result<Vec<Input>, Located> {
     Ok(inputs)
 }
 
+/// Reads variables, such as the arguments of an operation.
+pub(crate) fn variables(variables: &IndexMap<Text, file::Variable>) -> Result<Vec<Input>, Located> {
+    let inputs = variables.iter().map(|(name, variable)| {
+        valid(name)?;
+        declare_variable(name, variable)
+    });
+    inputs.collect()
+}
+
+/// Whether some answer brings a refresh token.
+pub(crate) fn holds_refresh_token(file: &File) -> bool {
+    let has = |output: &file::Output| output.refresh_token.is_some();
+    has(&file.output) || outputs(file).any(has)
+}
+
+/// What requests say of their own outputs.
+fn outputs(file: &File) -> impl Iterator<Item = &file::Output> {
+    let requests = [&file.issue, &file.refresh].into_iter().flatten();
+    requests.flat_map(Requests::iter).filter_map(|(_, request)| request.output.as_ref())
+}
+
 /// The names that expressions may use.
-pub(crate) fn names(inputs: &[Input], output: &file::Output) -> Names {
+pub(crate) fn names(inputs: &[Input], file: &File) -> Names {
     let of = |secret| {
         let inputs = inputs.iter().filter(|input| input.secret == secret);
         inputs.map(|input| input.name.clone()).collect()
@@ -43,7 +66,13 @@ pub(crate) fn names(inputs: &[Input], output: &file::Output) -> Names {
     Names {
         variables: of(false),
         secrets: of(true),
-        extras: output.extras.keys().map(|name| name.get_ref().clone()).collect(),
+        extras: outputs(file)
+            .chain([&file.output])
+            .flat_map(|output| output.extras.keys().chain(output.optional_extras.keys()))
+            .map(|name| name.get_ref().clone())
+            .collect(),
+        signs: file.sign.keys().map(|name| name.get_ref().clone()).collect(),
+        ..Names::default()
     }
 }
 
@@ -78,6 +107,8 @@ impl From<file::Kind> for Kind {
             file::Kind::Text => Self::Text,
             file::Kind::Url => Self::Url,
             file::Kind::Integer => Self::Integer,
+            file::Kind::Boolean => Self::Boolean,
+            file::Kind::Duration => Self::Duration,
         }
     }
 }

@@ -1,52 +1,76 @@
-//! Which of several requests is sent.
+//! Which of several ways is gone.
 
 use minijinja::Value;
+use url::Url;
 
-use super::basic::Credentials;
-use super::{Body, Recipe};
+use super::{Recipe, Step, Work};
+use crate::expression::Expression;
+use crate::host::Reach;
 use crate::renewal::Held;
 use crate::request::RequestError;
 use crate::template::Template;
 
 impl Recipe {
-    /// Finds the first request that is meant for these inputs.
-    pub(crate) fn choose<'a>(
-        recipes: &'a [Self],
-        context: &Value,
-    ) -> Result<&'a Self, RequestError> {
+    /// Finds the first way that is meant for these inputs.
+    pub(crate) fn choose(recipes: &[Self], context: &Value) -> Result<usize, RequestError> {
         let mut conditions = Vec::new();
-        for recipe in recipes {
+        for (index, recipe) in recipes.iter().enumerate() {
             if recipe.applies(context)? {
-                return Ok(recipe);
+                return Ok(index);
             }
             conditions.extend(recipe.when.as_ref().map(|when| format!("`{when}`")));
         }
         Err(RequestError::NoneApplies { conditions: conditions.join(" or ") })
     }
 
-    /// Finds the first request that is meant for what is held, if one is.
-    pub(crate) fn for_held<'a>(
-        recipes: &'a [Self],
+    /// Finds the first way that is meant for what is held, if one is.
+    pub(crate) fn for_held(
+        recipes: &[Self],
         context: &Value,
         held: &Held,
-    ) -> Result<Option<&'a Self>, RequestError> {
-        for recipe in recipes {
+    ) -> Result<Option<usize>, RequestError> {
+        for (index, recipe) in recipes.iter().enumerate() {
             let has_all = recipe.needs().all(|name| held.has(name));
             if has_all && recipe.applies(context)? {
-                return Ok(Some(recipe));
+                return Ok(Some(index));
             }
         }
         Ok(None)
     }
 
     /// Makes all requests that are meant for these inputs, whatever will be held.
-    pub(crate) fn rehearse(recipes: &[Self], context: &Value) -> Result<(), RequestError> {
+    pub(crate) fn rehearse_all(
+        recipes: &[Self],
+        context: &Value,
+        reach: &Reach,
+    ) -> Result<(), RequestError> {
         for recipe in recipes {
             if recipe.applies(context)? {
-                recipe.render(context)?;
+                recipe.rehearse(context, reach)?;
             }
         }
         Ok(())
+    }
+
+    /// Makes all requests of this way, whatever will be answered.
+    /// Returns where the first of them goes.
+    pub(crate) fn rehearse(
+        &self,
+        context: &Value,
+        reach: &Reach,
+    ) -> Result<Option<Url>, RequestError> {
+        let Work::Steps(steps) = &self.work else { return Ok(None) };
+        let mut first = None;
+        for step in steps {
+            // Whether a later step is sent may depend on what isn't known yet; then
+            // what is wrong with it may be of no matter.
+            let depends = step.when.as_ref().is_some_and(Expression::is_to_come);
+            if !depends && step.applies(context)? {
+                let request = step.call.render(context, reach)?;
+                first.get_or_insert(request.url);
+            }
+        }
+        Ok(first)
     }
 
     fn applies(&self, context: &Value) -> Result<bool, RequestError> {
@@ -54,22 +78,27 @@ impl Recipe {
         applies.map_err(|error| RequestError::Condition(error.into()))
     }
 
-    /// The names of what was issued that the request can't do without.
+    /// The names of what was issued that it can't do without.
     pub(crate) fn needs(&self) -> impl Iterator<Item = &str> {
-        let mut templates = vec![self.url.template()];
-        templates.extend(self.query.iter().map(|(_, template)| template));
-        templates.extend(self.headers.iter().map(|(_, template)| template));
-        templates.extend(self.basic.iter().flat_map(Credentials::templates));
-        match &self.body {
-            Body::Empty => {}
-            Body::Form(form) => templates.extend(form.iter().map(|(_, template)| template)),
-            Body::Json(tree) => templates.extend(tree.templates()),
-        }
+        let sure: Vec<&Step> = match &self.work {
+            Work::Local | Work::Exec { .. } => Vec::new(),
+            Work::Steps(steps) => steps.iter().filter(|step| step.when.is_none()).collect(),
+        };
+        let templates: Vec<&Template> =
+            sure.into_iter().flat_map(|step| step.call.templates()).collect();
         templates.into_iter().flat_map(Template::held)
     }
 
-    /// Whether the request goes on from a refresh token that is held, if one is.
+    /// Whether it goes on from a refresh token that is held, if one is.
     pub(crate) fn uses_refresh_token(&self) -> bool {
         self.needs().any(|name| name.split('.').next() == Some("refresh_token"))
+    }
+}
+
+impl Step {
+    /// Tells whether the step is sent.
+    pub(crate) fn applies(&self, context: &Value) -> Result<bool, RequestError> {
+        let applies = self.when.as_ref().map_or(Ok(true), |when| when.holds(context));
+        applies.map_err(|error| RequestError::Condition(error.into()))
     }
 }

@@ -7,7 +7,8 @@ use crate::address;
 use crate::definition::error::{Fault, Located};
 use crate::definition::file::Text;
 use crate::escape;
-use crate::expression::{Expression, Scope};
+use crate::expression::{Expression, Scope, context};
+use crate::host::Reach;
 use crate::request::RequestError;
 use crate::template::{Part, Template, required};
 
@@ -15,6 +16,8 @@ use crate::template::{Part, Template, required};
 #[derive(Debug)]
 pub(crate) struct UrlTemplate {
     template: Template,
+    /// Whether an answer tells the host.
+    is_told: bool,
 }
 
 /// The part of a URL that the next piece of a template goes on with.
@@ -32,16 +35,24 @@ impl UrlTemplate {
     /// Compiles a URL, and checks it as far as it is known already.
     pub(crate) fn compile(text: &Text, scope: &Scope) -> Result<Self, Located> {
         let template = Template::compile(text, scope)?;
-        check(&template).map_err(|fault| fault.at(text.span()))?;
-        Ok(Self { template })
+        let is_told = check(&template).map_err(|fault| fault.at(text.span()))?;
+        Ok(Self { template, is_told })
     }
 
     pub(crate) fn template(&self) -> &Template {
         &self.template
     }
 
+    /// Whether an answer tells the host.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told
+    }
+
     /// Renders the URL; it is one that a secret may be sent to.
-    pub(crate) fn render(&self, context: &Value) -> Result<Url, RequestError> {
+    ///
+    /// A host that isn't the definition's or its user's own word must be within
+    /// `reach`.
+    pub(crate) fn render(&self, context: &Value, reach: &Reach) -> Result<Url, RequestError> {
         let mut text = String::new();
         let mut position = Position::Start;
         for part in self.template.parts() {
@@ -52,6 +63,14 @@ impl UrlTemplate {
                     }
                     position = position.after(literal);
                     text.push_str(literal);
+                }
+                Part::Hole(expression)
+                    if position == Position::Start
+                        && context::is_rehearsal(context)
+                        && expression.is_to_come() =>
+                {
+                    text.push_str("https://told.invalid");
+                    position = Position::Base;
                 }
                 Part::Hole(expression) => {
                     let value = required(expression, context);
@@ -65,7 +84,12 @@ impl UrlTemplate {
                 }
             }
         }
-        Ok(address::parse(&text)?)
+        let url = address::parse(&text)?;
+        if self.is_told && !context::is_rehearsal(context) && !reach.covers(&url) {
+            let host = url.host_str().unwrap_or_default().to_owned();
+            return Err(RequestError::OutOfReach { host });
+        }
+        Ok(url)
     }
 }
 
@@ -102,11 +126,13 @@ impl Position {
     }
 }
 
-fn check(template: &Template) -> Result<(), Fault> {
+/// Checks a URL as far as it is known, and tells whether an answer tells its host.
+fn check(template: &Template) -> Result<bool, Fault> {
     if let Some(literal) = template.as_literal() {
         address::parse(literal)?;
-        return Ok(());
+        return Ok(false);
     }
+    let mut is_told = false;
     let mut position = Position::Start;
     for part in template.parts() {
         match (part, position) {
@@ -121,16 +147,22 @@ fn check(template: &Template) -> Result<(), Fault> {
             }
             (Part::Hole(_), Position::Base) => return Err(Fault::BaseUrl),
             (Part::Hole(expression), Position::Start | Position::Authority)
-                if expression.mentions_secret() =>
+                if expression.is_secret() =>
             {
                 return Err(Fault::SecretHost);
             }
             (Part::Literal(literal), _) => position = position.after(literal),
-            (Part::Hole(_), Position::Start) => position = Position::Base,
+            (Part::Hole(expression), Position::Start) => {
+                is_told |= expression.mentions_secret();
+                position = Position::Base;
+            }
+            (Part::Hole(expression), Position::Authority) => {
+                is_told |= expression.mentions_secret();
+            }
             (Part::Hole(_), _) => {}
         }
     }
-    Ok(())
+    Ok(is_told)
 }
 
 fn unfit(expression: &Expression) -> RequestError {

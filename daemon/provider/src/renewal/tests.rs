@@ -4,8 +4,8 @@ use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::sample::{accept, answer, definition, inputs, now, start_from};
-use crate::{Answer, Exchange, Failure, Issued, Outcome, Step, Verdict};
+use crate::sample::{accept, ambient, answer, definition, inputs, now, start_from};
+use crate::{Answer, Exchange, Failure, Issued, Outcome, Request, Step, Verdict};
 
 /// A definition with all that can be held, and an `[issue]` that needs none of it.
 const TEXT: &str = r#"
@@ -63,9 +63,10 @@ fn print(request: &Request) -> String {
 }
 
 fn outcome(exchange: Exchange, answer: &Answer) -> Outcome {
-    match exchange.answer(answer) {
+    match exchange.answer(answer, now()) {
         Step::Done(outcome) => outcome,
         Step::Send(_, request) => panic!("goes on with {request:?}"),
+        Step::Run(_, program) => panic!("goes on with {program:?}"),
     }
 }
 
@@ -124,7 +125,7 @@ fn what_cannot_be_renewed_is_told_beforehand() {
         let (definition, inputs) = dance(text, &[]);
         for operation in [Operation::Refresh, Operation::KeepAlive] {
             assert_eq!(definition.can(operation, &inputs, held), expected, "{held:?} {text}");
-            let started = Exchange::start(&definition, &inputs, operation, held, now());
+            let started = Exchange::start(&definition, &inputs, operation, held, ambient());
             let error = RequestError::NothingHeld { operation };
             assert_eq!(started.err(), (!expected).then_some(error));
         }

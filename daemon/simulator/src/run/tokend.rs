@@ -88,7 +88,11 @@ impl<R: Random> Tokend<R> {
                     continue;
                 }
                 // The ledger knows already, and nobody waits.
-                Effect::Settle { .. } | Effect::Answer { .. } => continue,
+                // No one hands over anything.
+                Effect::Settle { .. }
+                | Effect::Answer { .. }
+                | Effect::Keep(_)
+                | Effect::Acknowledge { .. } => continue,
             };
             effects.extend(self.handle(now, input));
         }

@@ -2,9 +2,12 @@
 //!
 //! They are read by hand because serde's untagged enums lose the spans.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -15,7 +18,22 @@ use super::Request;
 /// One table, such as `[issue]`, or several, `[[issue]]`, of which the first that
 /// applies counts.
 #[derive(Debug)]
-pub(crate) struct Requests(pub(crate) Vec<Request>);
+pub(crate) struct Requests(Vec<Spanned<Request>>);
+
+impl Requests {
+    /// Makes them of requests that stand nowhere by themselves.
+    pub(crate) fn new(requests: Vec<Request>) -> Self {
+        Self(requests.into_iter().map(|request| Spanned::new(0..0, request)).collect())
+    }
+
+    /// The requests, each with its place; one that is alone has that of all.
+    pub(crate) fn iter(this: &Spanned<Self>) -> impl Iterator<Item = (Range<usize>, &Request)> {
+        this.get_ref().0.iter().map(|request| {
+            let span = if request.span().is_empty() { this.span() } else { request.span() };
+            (span, request.get_ref())
+        })
+    }
+}
 
 /// A value of a request: a tree whose texts can be templates.
 #[derive(Debug, Clone)]
@@ -41,7 +59,7 @@ impl<'de> Deserialize<'de> for Requests {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Requests, A::Error> {
                 let request = Request::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Requests(vec![request]))
+                Ok(Requests::new(vec![request]))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, tables: A) -> Result<Requests, A::Error> {
@@ -50,6 +68,17 @@ impl<'de> Deserialize<'de> for Requests {
         }
 
         deserializer.deserialize_any(Tables)
+    }
+}
+
+impl JsonSchema for Requests {
+    fn schema_name() -> Cow<'static, str> {
+        "Requests".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let request = generator.subschema_for::<Request>();
+        json_schema!({ "anyOf": [request, { "type": "array", "items": request }] })
     }
 }
 

@@ -15,7 +15,8 @@ use tokend_proto::{
         ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
         ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse, Provider,
         ProviderInput, RefreshCredentialRequest, ReportRejectionRequest, ReportRejectionResponse,
-        RevokeAccessRequest, UpdateCredentialRequest,
+        RevokeAccessRequest, SubmitRotationRequest, SubmitRotationResponse,
+        UpdateCredentialRequest,
         credential_service_server::{CredentialService, CredentialServiceServer},
         provider_service_server::{ProviderService, ProviderServiceServer},
         token_service_server::{TokenService, TokenServiceServer},
@@ -73,6 +74,13 @@ impl TokenService for Fake {
             remaining: Some(prost_types::Duration { seconds: 3540, nanos: 1 }),
             ..AcquireTokenResponse::default()
         }))
+    }
+
+    async fn submit_rotation(
+        &self,
+        _: Request<SubmitRotationRequest>,
+    ) -> Answer<SubmitRotationResponse> {
+        Err(Status::unimplemented(""))
     }
 
     async fn report_rejection(

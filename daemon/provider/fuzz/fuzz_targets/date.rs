@@ -1,0 +1,7 @@
+//! Dates and lives of tokens.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| tokend_provider::fuzzing::date(bytes));

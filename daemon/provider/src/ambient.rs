@@ -1,0 +1,81 @@
+//! What surrounds a dance: the time, and chance. Both are passed in.
+
+use jiff::Timestamp;
+use ring::hmac;
+
+/// What surrounds a dance.
+#[derive(Clone)]
+pub struct Ambient {
+    /// Now, by the machine's clock.
+    pub now: Timestamp,
+    /// Random bytes, of which all that a dance draws is derived. Never use them
+    /// twice.
+    pub entropy: [u8; 32],
+}
+
+impl Ambient {
+    /// Those of a rehearsal, in which nothing is sent.
+    pub(crate) fn rehearsal() -> Self {
+        Self { now: Timestamp::UNIX_EPOCH, entropy: [0; 32] }
+    }
+
+    /// Draws 16 bytes for the request of this number: the same for the same label,
+    /// others for any other.
+    pub(crate) fn draw(&self, request: usize, label: &str) -> [u8; 16] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.entropy);
+        let drawn = hmac::sign(&key, format!("{request} {label}").as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&drawn.as_ref()[..16]);
+        bytes
+    }
+
+    /// Draws a UUID (RFC 9562 §5.4, version 4).
+    pub(crate) fn uuid(&self, request: usize) -> String {
+        let mut bytes = self.draw(request, "uuid");
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex = hex(&bytes);
+        let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+        parts.join("-")
+    }
+
+    /// Draws 32 hexadecimal digits.
+    pub(crate) fn nonce(&self, request: usize) -> String {
+        hex(&self.draw(request, "nonce"))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(digits[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
+impl std::fmt::Debug for Ambient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ambient").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_differs_by_request_and_by_what_it_is_for() {
+        let ambient = Ambient { now: Timestamp::UNIX_EPOCH, entropy: [7; 32] };
+        assert_eq!(ambient.uuid(0), ambient.uuid(0));
+        assert_ne!(ambient.uuid(0), ambient.uuid(1));
+        assert_ne!(ambient.uuid(0).replace('-', ""), ambient.nonce(0));
+        let other = Ambient { entropy: [8; 32], ..ambient.clone() };
+        assert_ne!(ambient.nonce(0), other.nonce(0));
+    }
+
+    #[test]
+    fn a_uuid_is_one_of_version_4() {
+        let uuid = Ambient::rehearsal().uuid(3);
+        assert_eq!(uuid.len(), 36);
+        assert_eq!(&uuid[14..15], "4");
+        assert!(matches!(&uuid[19..20], "8" | "9" | "a" | "b"), "{uuid}");
+    }
+}

@@ -1,0 +1,150 @@
+//! `[oauth2]` as it is written.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Fields, Text};
+
+/// Standard OAuth 2.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OAuth2 {
+    /// Text: the token endpoint.
+    #[schemars(with = "Option<String>")]
+    pub(crate) token_url: Option<Text>,
+    /// Text, in the place of `token_url`: the issuer, whose metadata name the
+    /// endpoints (OpenID Connect Discovery, RFC 8414).
+    #[schemars(with = "Option<String>")]
+    pub(crate) issuer: Option<Text>,
+    /// How the token is asked for.
+    #[schemars(with = "Grant")]
+    pub(crate) grant: Spanned<Grant>,
+    /// Text: what is sent as `grant_type`, if it isn't what the standard says; an
+    /// empty one isn't sent.
+    #[schemars(with = "Option<String>")]
+    pub(crate) grant_type: Option<Text>,
+    /// How the client says who it is: `basic` (if left out), `post`, `json`, `query`,
+    /// `private_key_jwt`, `client_secret_jwt`, `tls_client_auth` or `none`; or one
+    /// `{{ .. }}` that gives one of these.
+    #[schemars(with = "Option<String>")]
+    pub(crate) client_auth: Option<Text>,
+    /// How the parameters are sent: `form` (if left out), `json` or `query`.
+    pub(crate) encoding: Option<Encoding>,
+    /// Text; `{{ var.client_id }}` if left out.
+    #[schemars(with = "Option<String>")]
+    pub(crate) client_id: Option<Text>,
+    /// Text with a secret in it; `{{ secret.client_secret }}` if left out.
+    #[schemars(with = "Option<String>")]
+    pub(crate) client_secret: Option<Text>,
+    /// Grant `password`: text; `{{ var.username }}` if left out.
+    #[schemars(with = "Option<String>")]
+    pub(crate) username: Option<Text>,
+    /// Grant `password`: text; `{{ secret.password }}` if left out.
+    #[schemars(with = "Option<String>")]
+    pub(crate) password: Option<Text>,
+    /// Text: the scopes, separated by spaces.
+    #[schemars(with = "Option<String>")]
+    pub(crate) scope: Option<Text>,
+    /// Text: the API that the token is for.
+    #[schemars(with = "Option<String>")]
+    pub(crate) audience: Option<Text>,
+    /// Text: the API that the token is for, as RFC 8707 has it.
+    #[schemars(with = "Option<String>")]
+    pub(crate) resource: Option<Text>,
+    /// Grant `token_exchange`: text, the token to exchange.
+    #[schemars(with = "Option<String>")]
+    pub(crate) subject_token: Option<Text>,
+    /// Grant `token_exchange`: text, the URN of its type; an access token's if left
+    /// out.
+    #[schemars(with = "Option<String>")]
+    pub(crate) subject_token_type: Option<Text>,
+    /// Grant `jwt_bearer`: the assertion that is exchanged.
+    pub(crate) assertion: Option<Assertion>,
+    /// The assertion of `private_key_jwt` and `client_secret_jwt`.
+    pub(crate) client_assertion: Option<Assertion>,
+    /// `true`: an answer's refresh token is good for the next token.
+    #[schemars(with = "Option<bool>")]
+    pub(crate) refresh: Option<Spanned<bool>>,
+    /// Text: where to refresh, if not at `token_url`.
+    #[schemars(with = "Option<String>")]
+    pub(crate) refresh_url: Option<Text>,
+    /// Text: where to revoke tokens (RFC 7009).
+    #[schemars(with = "Option<String>")]
+    pub(crate) revocation_url: Option<Text>,
+    /// `true`, with `issuer`: tokens can be revoked where the metadata say.
+    #[serde(default)]
+    pub(crate) revoke: bool,
+    /// More parameters of the request; one of the same name replaces one of the
+    /// above, and an empty one takes it out.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub(crate) parameters: Fields,
+}
+
+/// How the token is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Grant {
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+    /// RFC 6749 §4.3.
+    Password,
+    /// RFC 6749 §6: what the user gives is a refresh token.
+    RefreshToken,
+    /// RFC 7523 §2.1: a JWT that tokend signs.
+    JwtBearer,
+    /// RFC 8693.
+    TokenExchange,
+}
+
+/// How the parameters are sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Encoding {
+    /// As a form.
+    #[default]
+    Form,
+    /// As JSON.
+    Json,
+    /// In the URL.
+    Query,
+}
+
+/// A JWT that tokend signs.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Assertion {
+    /// As in `[sign]`; `RS256`, or `HS256` for `client_secret_jwt`, if left out.
+    #[schemars(with = "Option<String>")]
+    pub(crate) algorithm: Option<Text>,
+    /// As in `[sign]`; `{{ secret.private_key }}`, or the client's secret for
+    /// `client_secret_jwt`, if left out.
+    #[schemars(with = "Option<String>")]
+    pub(crate) key: Option<Text>,
+    /// As in `[sign]`.
+    #[schemars(with = "Option<String>")]
+    pub(crate) passphrase: Option<Text>,
+    /// As in `[sign]`.
+    #[schemars(with = "Option<String>")]
+    pub(crate) key_encoding: Option<Text>,
+    /// As in `[sign]`.
+    #[schemars(with = "Option<String>")]
+    pub(crate) certificate: Option<Text>,
+    /// As in `[sign]`.
+    #[serde(default)]
+    pub(crate) send_certificate: bool,
+    /// As in `[sign]`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub(crate) headers: Fields,
+    /// Claims besides `iss`, `sub`, `aud`, `jti`, `iat` and `exp`, or in their place.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub(crate) claims: Fields,
+    /// How long it lives: a duration; `60s` if left out.
+    #[schemars(with = "Option<String>")]
+    pub(crate) life: Option<Text>,
+}

@@ -1,0 +1,137 @@
+//! What an answer comes to.
+
+use minijinja::Value;
+use secrecy::ExposeSecret;
+
+use super::Exchange;
+use crate::answer::{Answer, Document};
+use crate::expression::context;
+use crate::mask;
+use crate::outcome::{Failure, Issued, Outcome, RetryAfter, Verdict};
+use crate::output::Output;
+use crate::placement::PlacementError;
+use crate::purpose::Purpose;
+use crate::recipe::Work;
+use crate::renewal::Operation;
+use crate::{quota, verdict};
+
+/// An answer that brings no token, without what its headers say.
+pub(super) struct Refusal {
+    pub(super) verdict: Verdict,
+    pub(super) message: String,
+    /// When the definition says to ask again; by the header, if it doesn't.
+    pub(super) retry_after: Option<RetryAfter>,
+}
+
+impl Refusal {
+    pub(super) fn new(verdict: Verdict, message: String) -> Self {
+        Self { verdict, message, retry_after: None }
+    }
+}
+
+impl Exchange {
+    pub(super) fn output(&self) -> &Output {
+        self.recipe().output.as_ref().unwrap_or(&self.definition.output)
+    }
+
+    /// Judges the answer to the step that waits for one, and returns what is known
+    /// after it.
+    pub(super) fn judge(&mut self, answer: &Answer) -> Result<(Document, Value), Refusal> {
+        let definition = std::sync::Arc::clone(&self.definition);
+        let Work::Steps(steps) = &definition.ways(&self.purpose)[self.way].work else {
+            return Err(Refusal::new(Verdict::Transient, "no answer is due".to_owned()));
+        };
+        let step = &steps[self.step];
+        let document = Document::read(answer, step.format);
+        let reply = context::reply(answer.status, &answer.headers, document.value());
+        let context = context::answer(self.base(self.step), reply, self.held.as_ref());
+        let judged = step.verdicts.judge(&document, &context);
+        match judged.map_err(|error| broken(answer, &error))? {
+            None => Ok((document, context)),
+            Some(verdict) => {
+                // What isn't a success can hold a token all the same.
+                for secret in self.output().secrets(&context) {
+                    self.mask.hide(secret.expose_secret());
+                }
+                let message = definition.message.describe(answer, &document, &context, &self.mask);
+                let retry_after = step.verdicts.retry_after(answer, &context, answer.date());
+                Err(Refusal { verdict, message, retry_after })
+            }
+        }
+    }
+
+    /// Keeps an answer for later steps.
+    pub(super) fn remember(&mut self, answer: &Answer, document: &Document) {
+        let Work::Steps(steps) = &self.recipe().work else { return };
+        if let Some(name) = steps[self.step].name.clone() {
+            let reply = context::reply(answer.status, &answer.headers, document.value());
+            self.steps.insert(name, reply);
+        }
+    }
+
+    /// Takes what the dance is for out of its last answer.
+    pub(super) fn finish(self, answer: &Answer, context: Value) -> Outcome {
+        let date = answer.date();
+        match &self.purpose {
+            Purpose::Operation(Operation::KeepAlive) => Outcome::KeptAlive { date },
+            Purpose::Operation(Operation::Revoke) => Outcome::Revoked,
+            Purpose::Remote { name, .. } => match self.definition.remote_result(name, &context) {
+                Ok(result) => Outcome::Told(result),
+                Err(error) => self.failed(answer, broken(answer, &error)),
+            },
+            Purpose::Operation(Operation::Issue | Operation::Refresh) => {
+                match self.issued(answer, context) {
+                    Ok(issued) => {
+                        let quotas = self.quotas(answer);
+                        Outcome::Issued(Issued { quotas, ..issued })
+                    }
+                    Err(refusal) => self.failed(answer, refusal),
+                }
+            }
+        }
+    }
+
+    /// Ends the dance without success.
+    pub(super) fn failed(&self, answer: &Answer, refusal: Refusal) -> Outcome {
+        let Refusal { verdict, message, retry_after } = refusal;
+        let date = answer.date();
+        let retry_after = retry_after.or_else(|| verdict::retry_after(answer, date));
+        let quotas = self.quotas(answer);
+        Outcome::Failed(Failure { verdict, retry_after, message, date, quotas })
+    }
+
+    fn quotas(&self, answer: &Answer) -> Vec<quota::Quota> {
+        match self.purpose {
+            Purpose::Operation(Operation::Issue | Operation::Refresh) => {
+                quota::read(&answer.headers, answer.date().unwrap_or(self.ambient.now))
+            }
+            // Who uses a token asks the API, whose quotas count other things.
+            Purpose::Operation(_) | Purpose::Remote { .. } => Vec::new(),
+        }
+    }
+
+    fn issued(&self, answer: &Answer, context: Value) -> Result<Issued, Refusal> {
+        let output = self.output();
+        let context = self.sign(output.signs(), context).map_err(|error| broken(answer, &error))?;
+        let default = self.inputs.life();
+        let issued = output.read(&context, self.kept(), self.ambient.now, answer.date(), default);
+        let issued = issued.map_err(|error| broken(answer, &error))?;
+        // A token that can't be presented must not replace one that can.
+        self.present(&issued).map_err(|error| broken(answer, &error))?;
+        Ok(issued)
+    }
+
+    /// Checks that what was issued can be presented.
+    pub(super) fn present(&self, issued: &Issued) -> Result<(), PlacementError> {
+        let Self { definition, inputs, .. } = self;
+        definition.placements(inputs, &issued.value, &issued.extras)?;
+        definition.base_url(inputs, &issued.value, &issued.extras)?;
+        Ok(())
+    }
+}
+
+/// These errors quote the definition, never the answer.
+fn broken(answer: &Answer, error: &dyn std::error::Error) -> Refusal {
+    let message = mask::cut(&format!("status {}: {error}", answer.status.as_u16()));
+    Refusal::new(Verdict::Transient, message)
+}

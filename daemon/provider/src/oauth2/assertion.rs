@@ -1,0 +1,82 @@
+//! The JWTs that are sent in the place of a secret, or as a grant (RFC 7523).
+
+use super::{Standard, add};
+use crate::definition::error::{Fault, Located};
+use crate::definition::file::{Assertion, Fields, File, Grant, Sign, Text};
+
+use super::client::Way;
+
+/// How long an assertion lives, if nothing is said: long enough for clocks that
+/// differ, and some servers take no longer ones.
+const LIFE: &str = "60s";
+
+impl Standard<'_> {
+    /// The signatures that the requests use.
+    pub(super) fn signs(&self, file: &File) -> Result<Vec<(&'static str, Sign)>, Located> {
+        let mut signs = Vec::new();
+        match (&self.oauth2.assertion, self.oauth2.grant.get_ref()) {
+            (Some(assertion), Grant::JwtBearer) => {
+                signs.push(("assertion", self.sign(assertion, &self.own("RS256"), &self.key())));
+            }
+            (None, Grant::JwtBearer) => {
+                let key = "oauth2.assertion".to_owned();
+                return Err(Fault::MissingKey(key).at(self.table.span()));
+            }
+            (Some(_), _) => {
+                let fault = Fault::GoesWith { key: "assertion", with: "grant = \"jwt_bearer\"" };
+                return Err(fault.at(self.table.span()));
+            }
+            (None, _) => {}
+        }
+        let ways: Vec<Way> = self.ways(file)?.into_iter().map(|(way, _)| way).collect();
+        if !ways.iter().any(|way| way.signs()) {
+            if self.oauth2.client_assertion.is_some() {
+                let with = "client_auth = \"private_key_jwt\"";
+                let fault = Fault::GoesWith { key: "client_assertion", with };
+                return Err(fault.at(self.table.span()));
+            }
+            return Ok(signs);
+        }
+        let own = self.oauth2.client_assertion.clone().unwrap_or_default();
+        let (algorithm, key) = if ways.contains(&Way::PrivateKeyJwt) {
+            (self.own("RS256"), self.key())
+        } else {
+            (self.own("HS256"), self.client_secret()?)
+        };
+        signs.push(("client_assertion", self.sign(&own, &algorithm, &key)));
+        for (name, _) in &signs {
+            if let Some((own, _)) = file.sign.iter().find(|(own, _)| own.get_ref() == name) {
+                return Err(Fault::SignTwice((*name).to_owned()).at(own.span()));
+            }
+        }
+        Ok(signs)
+    }
+
+    fn key(&self) -> Text {
+        self.own("{{ secret.private_key }}")
+    }
+
+    /// Completes a JWT: its issuer and subject are the client, its audience is the
+    /// token endpoint (RFC 7523 §3).
+    fn sign(&self, own: &Assertion, algorithm: &Text, key: &Text) -> Sign {
+        let mut claims = Fields::new();
+        add(&mut claims, "iss", &self.client_id());
+        add(&mut claims, "sub", &self.client_id());
+        add(&mut claims, "aud", &self.url(&self.token_endpoint()));
+        add(&mut claims, "jti", &self.own("{{ uuid }}"));
+        claims.extend(own.claims.iter().map(|(name, node)| (name.clone(), node.clone())));
+        Sign {
+            algorithm: own.algorithm.clone().unwrap_or_else(|| algorithm.clone()),
+            key: own.key.clone().unwrap_or_else(|| key.clone()),
+            passphrase: own.passphrase.clone(),
+            key_encoding: own.key_encoding.clone(),
+            certificate: own.certificate.clone(),
+            send_certificate: own.send_certificate,
+            headers: own.headers.clone(),
+            claims,
+            life: Some(own.life.clone().unwrap_or_else(|| self.own(LIFE))),
+            issued_at: true,
+            text: None,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! How the client says who it is.
+
+use super::{Standard, add};
+use crate::definition::error::{Fault, Located};
+use crate::definition::file::{Basic, Fields, File, Text};
+use crate::suggestion::Suggestion;
+
+/// How the client says who it is: RFC 6749 §2.3.1 and, for JSON and the query,
+/// common use; RFC 7523 §2.2; RFC 8705 §2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Basic,
+    Post,
+    Json,
+    Query,
+    PrivateKeyJwt,
+    ClientSecretJwt,
+    TlsClientAuth,
+    None,
+}
+
+impl Way {
+    const ALL: [(&'static str, Self); 8] = [
+        ("basic", Self::Basic),
+        ("post", Self::Post),
+        ("json", Self::Json),
+        ("query", Self::Query),
+        ("private_key_jwt", Self::PrivateKeyJwt),
+        ("client_secret_jwt", Self::ClientSecretJwt),
+        ("tls_client_auth", Self::TlsClientAuth),
+        ("none", Self::None),
+    ];
+
+    /// The ways that need nothing but an id and a secret, if that.
+    const PLAIN: [&'static str; 3] = ["basic", "post", "json"];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, way)| *way)
+    }
+
+    pub(super) fn signs(self) -> bool {
+        matches!(self, Self::PrivateKeyJwt | Self::ClientSecretJwt)
+    }
+}
+
+impl Standard<'_> {
+    /// The ways that can be gone, each with its condition if there are several.
+    pub(super) fn ways(&self, file: &File) -> Result<Vec<(Way, Option<Text>)>, Located> {
+        let Some(client_auth) = &self.oauth2.client_auth else {
+            return Ok(vec![(Way::Basic, None)]);
+        };
+        let text = client_auth.get_ref().trim();
+        if let Some(way) = Way::named(text) {
+            return Ok(vec![(way, None)]);
+        }
+        let unknown = |value: &str| {
+            let suggestion = Suggestion::among(value, Way::ALL.map(|(name, _)| name));
+            Fault::UnknownValue { value: value.to_owned(), suggestion }.at(client_auth.span())
+        };
+        let expression = text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
+        let expression = expression.ok_or_else(|| unknown(text))?.trim();
+        let ways = choices(expression, file).into_iter().map(|name| {
+            let way = Way::named(&name).ok_or_else(|| unknown(&name))?;
+            let when = Text::new(client_auth.span(), format!("({expression}) == '{name}'"));
+            Ok((way, Some(when)))
+        });
+        ways.collect()
+    }
+
+    /// Adds to the parameters who the client is, or returns it for the header.
+    pub(super) fn authenticate(
+        &self,
+        way: Way,
+        fields: &mut Fields,
+    ) -> Result<Option<Basic>, Located> {
+        let client_id = self.client_id();
+        match way {
+            Way::Basic => {
+                let (username, password) = (client_id, self.client_secret()?);
+                return Ok(Some(Basic { username, password, form_encoded: true }));
+            }
+            Way::Post | Way::Json | Way::Query => {
+                add(fields, "client_id", &client_id);
+                add(fields, "client_secret", &self.client_secret()?);
+            }
+            Way::PrivateKeyJwt | Way::ClientSecretJwt => {
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                add(fields, "client_id", &client_id);
+                add(fields, "client_assertion_type", &self.own(kind));
+                add(fields, "client_assertion", &self.own("{{ sign.client_assertion }}"));
+            }
+            Way::TlsClientAuth => add(fields, "client_id", &client_id),
+            // A public client says its id, if it has one.
+            Way::None => {
+                if let Some(client_id) = &self.oauth2.client_id {
+                    add(fields, "client_id", client_id);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn client_id(&self) -> Text {
+        self.oauth2.client_id.clone().unwrap_or_else(|| self.own("{{ var.client_id }}"))
+    }
+
+    pub(super) fn client_secret(&self) -> Result<Text, Located> {
+        let Some(text) = &self.oauth2.client_secret else {
+            return Ok(self.own("{{ secret.client_secret }}"));
+        };
+        if text.get_ref().contains("{{") && text.get_ref().contains("secret.") {
+            return Ok(text.clone());
+        }
+        Err(Fault::LiteralSecret.at(text.span()))
+    }
+}
+
+/// The values that an expression can have: a variable's choices, or those that
+/// need no key.
+fn choices(expression: &str, file: &File) -> Vec<String> {
+    let variable = expression
+        .strip_prefix("var.")
+        .and_then(|name| file.variables.iter().find(|(known, _)| known.get_ref() == name));
+    match variable {
+        Some((_, variable)) if !variable.choices.is_empty() => variable.choices.clone(),
+        _ => Way::PLAIN.map(str::to_owned).to_vec(),
+    }
+}
