@@ -13,7 +13,7 @@ use crate::date;
 use crate::definition::file::Format;
 
 pub(crate) mod cookie;
-mod json;
+pub(crate) mod json;
 pub(crate) mod xml;
 
 /// What a provider answered to a request.

@@ -57,6 +57,8 @@ pub(crate) struct Expression {
     text: String,
     compiled: minijinja::Expression<'static, 'static>,
     names: BTreeSet<String>,
+    /// Whether all that it uses of what was issued is what answers needn't bring.
+    optional: bool,
 }
 
 /// An expression failed while it was evaluated.
@@ -76,9 +78,10 @@ impl Expression {
         Self::new(text.get_ref(), scope).map_err(|fault| fault.at(text.span()))
     }
 
-    /// Compiles one of the language's own defaults.
-    pub(crate) fn preset(text: &str, scope: &Scope) -> Self {
-        Self::new(text, scope).expect("the defaults are compiled by the tests")
+    /// Compiles one of the language's own defaults for what is read of answers.
+    pub(crate) fn preset(text: &str) -> Self {
+        let scope = Names::default().answer();
+        Self::new(text, &scope).expect("the defaults are compiled by the tests")
     }
 
     pub(crate) fn new(text: &str, scope: &Scope) -> Result<Self, Fault> {
@@ -109,7 +112,9 @@ impl Expression {
             known(&format!("none is {test}"))?;
         }
         known(&text)?;
-        Ok(Self { text, compiled, names })
+        let mut held = names.iter().filter(|name| HELD.contains(&root(name)));
+        let optional = held.all(|name| scope.is_optional(name));
+        Ok(Self { text, compiled, names, optional })
     }
 
     /// Evaluates. What isn't there is `undefined`, however deep.
@@ -159,6 +164,11 @@ impl Expression {
     /// Whether the value differs each time.
     pub(crate) fn is_passing(&self) -> bool {
         self.mentions(&PASSING) || words::filters(&self.text).contains(&"totp")
+    }
+
+    /// Whether it can do without anything that was issued.
+    pub(crate) fn is_optional(&self) -> bool {
+        self.optional
     }
 
     /// The names of what was issued that it uses: `token`, `refresh_token` or

@@ -12,7 +12,7 @@ use minijinja::{Value, context};
 use crate::answer::{cookie, xml};
 use crate::date::{self, Format};
 use crate::expiry::{self, Life, Unit};
-use crate::expression::{Expression, Names};
+use crate::expression::Expression;
 use crate::{
     AcceptedInputs, Answer, Definition, Exchange, Inputs, Operation, Source, Step, quota, verdict,
     xml as tree, zone,
@@ -46,8 +46,7 @@ static FIXED: LazyLock<(Arc<Definition>, Arc<AcceptedInputs>)> = LazyLock::new(|
     (Arc::new(definition), Arc::new(inputs.expect("all inputs are given")))
 });
 
-static CLAIMS: LazyLock<Expression> =
-    LazyLock::new(|| Expression::preset("body | claims", &Names::default().answer()));
+static CLAIMS: LazyLock<Expression> = LazyLock::new(|| Expression::preset("body | claims"));
 
 /// Reads a definition, and says what is wrong with it.
 pub fn definition(bytes: &[u8]) {

@@ -93,6 +93,7 @@ mod sign;
 mod signature;
 mod suggestion;
 mod template;
+mod text;
 mod transport;
 mod verdict;
 mod xml;

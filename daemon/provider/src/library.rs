@@ -29,13 +29,13 @@ impl Library {
     /// Returns the definitions that come with tokend.
     #[expect(clippy::missing_panics_doc, reason = "the texts are constants, and tests parse them")]
     pub fn built_in() -> Self {
-        let entries = BUILT_IN.iter().map(|(name, text)| {
-            let parse = || {
+        let entries = BUILT_IN.iter().map(|&(name, text)| {
+            let parse = move || {
                 let definition = Definition::parse(name, Source::BuiltIn, text);
-                Arc::new(definition.expect("built-in definitions are parsed by the tests"))
+                Arc::new(definition.unwrap_or_else(|error| panic!("{name}, {error}")))
             };
             let entry = Entry::BuiltIn(Arc::new(LazyLock::new(Box::new(parse))));
-            ((*name).to_owned(), entry)
+            (name.to_owned(), entry)
         });
         Self { definitions: entries.collect() }
     }

@@ -139,7 +139,7 @@ impl Span {
     fn is_fit(key: &str, text: &str) -> bool {
         match key {
             "default" => text == NEVER || date::parse_duration(text).is_some(),
-            "ends_old_after" => date::parse_delay(text).is_some(),
+            "ends_old_after" | "same_token_until" => date::parse_delay(text).is_some(),
             _ => date::parse_duration(text).is_some(),
         }
     }

@@ -1,5 +1,7 @@
 //! Picks the part of an answer that tells people why there is no token.
 
+use std::sync::LazyLock;
+
 use http::StatusCode;
 use http::header::LOCATION;
 use minijinja::Value;
@@ -11,29 +13,45 @@ use crate::definition::error::Located;
 use crate::definition::file;
 use crate::expression::{self, Expression, Scope};
 use crate::mask::{self, Mask};
+use crate::text;
 
 /// Where OAuth, GraphQL and plain JSON APIs put their messages.
-const USUAL: [&str; 6] = [
+const USUAL: [&str; 18] = [
     "body.error_description",
+    "body.errorDescription",
+    "body.error.message",
     "body.error",
     "body.errors[0].message",
+    "body.errors[0].detail",
+    "body.errors[0].description",
     "body.errors[0]",
-    "body.error.message",
     "body.message",
+    "body.errorMessage",
+    "body.error_message",
+    "body.errmsg",
+    "body.error_msg",
+    "body.msg",
+    "body.detail",
+    "body.reason",
+    "body.title",
+    "body.Envelope.Body.Fault.faultstring",
 ];
+
+/// They are the same for all definitions.
+static PRESETS: LazyLock<Vec<Expression>> =
+    LazyLock::new(|| USUAL.iter().map(|selector| Expression::preset(selector)).collect());
 
 /// The rule by which a message is picked.
 #[derive(Debug)]
 pub(crate) struct Message {
-    selectors: Vec<Expression>,
+    own: Option<Expression>,
 }
 
 impl Message {
     /// Compiles `[error]`.
     pub(crate) fn compile(file: &file::Message, scope: &Scope) -> Result<Self, Located> {
         let own = expression::optional(file.message.as_ref(), scope)?;
-        let usual = USUAL.iter().map(|selector| Expression::preset(selector, scope));
-        Ok(Self { selectors: own.into_iter().chain(usual).collect() })
+        Ok(Self { own })
     }
 
     /// Describes an answer that brought no token, fit to be shown.
@@ -53,8 +71,8 @@ impl Message {
 
     /// Picks the message, if there is one in an answer.
     pub(crate) fn pick(&self, context: &Value) -> Option<String> {
-        self.selectors
-            .iter()
+        let own = self.own.iter();
+        own.chain(PRESETS.iter())
             // A selector that fails on this answer has nothing to say about it.
             .filter_map(|selector| selector.find(context).ok()?)
             .filter(|value| value.kind() == ValueKind::String)
@@ -68,6 +86,10 @@ impl Message {
 /// values may be tokens, whatever the status.
 fn excerpt(status: StatusCode, document: &Document) -> Option<String> {
     match document {
+        // What reads as words or a sentence is no token.
+        Document::Text(body) if status.is_success() => Some(body.clone()).filter(|body| {
+            !body.is_empty() && !body.starts_with('<') && text::is_harmless("", body)
+        }),
         _ if status.is_success() => None,
         Document::Json(serde_json::Value::Object(fields))
         | Document::Xml(serde_json::Value::Object(fields))

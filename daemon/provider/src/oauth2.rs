@@ -4,17 +4,16 @@ use toml::Spanned;
 
 use self::client::Way;
 use self::discovery::Endpoint;
+use self::grant::Grant;
 use crate::definition::error::{Fault, Located};
 use crate::definition::file::{
-    Encoding, Fields, File, Grant, Node, OAuth2, Output, Request, Requests, Text,
+    Encoding, Fields, File, Node, OAuth2, Output, Request, Requests, Text,
 };
 
 mod assertion;
 mod client;
 mod discovery;
-
-/// The type of a token to exchange, if nothing is said (RFC 8693 §3).
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+mod grant;
 
 /// Expands `[oauth2]`, if there is one, into `[issue]`, `[refresh]`, `[revoke]`,
 /// `[sign]` and `[output]`.
@@ -35,7 +34,7 @@ fn expand_into(file: &mut File, oauth2: &Spanned<OAuth2>) -> Result<(), Located>
         return Err(Fault::TwoForms.at(oauth2.span()));
     }
     let standard = Standard::new(oauth2);
-    standard.check()?;
+    standard.check(file)?;
     complete(&mut file.output, oauth2);
     for (name, sign) in standard.signs(file)? {
         file.sign.insert(standard.own(name), sign);
@@ -78,8 +77,8 @@ impl<'a> Standard<'a> {
         Self { table, oauth2: table.get_ref() }
     }
 
-    fn check(&self) -> Result<(), Located> {
-        let OAuth2 { token_url, issuer, grant, refresh, .. } = self.oauth2;
+    fn check(&self, file: &File) -> Result<(), Located> {
+        let OAuth2 { token_url, issuer, refresh, .. } = self.oauth2;
         match (token_url, issuer) {
             (None, None) => {
                 return Err(Fault::MissingKey("token_url".to_owned()).at(self.table.span()));
@@ -87,32 +86,35 @@ impl<'a> Standard<'a> {
             (Some(_), Some(issuer)) => return Err(Fault::TwoEndpoints.at(issuer.span())),
             _ => {}
         }
-        let grant_is = |wanted| *grant.get_ref() == wanted;
+        let grants: Vec<Grant> = self.grants(file)?.into_iter().map(|(grant, _)| grant).collect();
+        let has = |grant| grants.contains(&grant);
         if let Some(refresh) = refresh
             && *refresh.get_ref()
-            && grant_is(Grant::RefreshToken)
+            && has(Grant::RefreshToken)
         {
             return Err(Fault::RefreshingGrant.at(refresh.span()));
         }
+        let exchanging = "grant = \"token_exchange\"";
+        let password = "grant = \"password\"";
         for (key, text, with, wanted) in [
-            ("username", &self.oauth2.username, "password", Grant::Password),
-            ("password", &self.oauth2.password, "password", Grant::Password),
-            ("subject_token", &self.oauth2.subject_token, "token_exchange", Grant::TokenExchange),
+            ("username", &self.oauth2.username, password, Grant::Password),
+            ("password", &self.oauth2.password, password, Grant::Password),
+            ("subject_token", &self.oauth2.subject_token, exchanging, Grant::TokenExchange),
             (
                 "subject_token_type",
                 &self.oauth2.subject_token_type,
-                "token_exchange",
+                exchanging,
                 Grant::TokenExchange,
             ),
         ] {
             if let Some(text) = text
-                && !grant_is(wanted)
+                && !has(wanted)
             {
                 return Err(Fault::GoesWith { key, with }.at(text.span()));
             }
         }
         match &self.oauth2.subject_token {
-            None if grant_is(Grant::TokenExchange) => {
+            None if has(Grant::TokenExchange) => {
                 Err(Fault::MissingKey("subject_token".to_owned()).at(self.table.span()))
             }
             _ => Ok(()),
@@ -133,7 +135,13 @@ impl<'a> Standard<'a> {
         }
         let parameters = self.oauth2.parameters.iter();
         rest.extend(parameters.map(|(name, node)| (name.clone(), node.clone())));
-        self.requests_for(&self.grant(), &rest, &self.token_endpoint(), file)
+        let mut requests = Vec::new();
+        for (grant, when) in self.grants(file)? {
+            let of_grant =
+                self.requests_for(&self.grant(grant), &rest, &self.token_endpoint(), file)?;
+            requests.extend(of_grant.into_iter().map(|request| self.under(when.as_ref(), request)));
+        }
+        Ok(requests)
     }
 
     /// The requests that go on from a refresh token (RFC 6749 §6), if there are to
@@ -161,54 +169,19 @@ impl<'a> Standard<'a> {
             (None, false) => return Ok(Vec::new()),
         };
         let mut requests = Vec::new();
-        for (token, hint) in
-            [("{{ refresh_token }}", "refresh_token"), ("{{ token }}", "access_token")]
-        {
+        let mut tokens =
+            vec![("{{ refresh_token }}", "refresh_token"), ("{{ token }}", "access_token")];
+        // A refresh token that the user gave is the user's to end.
+        if self.grants(file)?.iter().any(|(grant, _)| *grant == Grant::RefreshToken) {
+            tokens.remove(0);
+        }
+        for (token, hint) in tokens {
             let mut fields = Fields::new();
             add(&mut fields, "token", &self.own(token));
             add(&mut fields, "token_type_hint", &self.own(hint));
             requests.extend(self.requests_for(&fields, &Fields::new(), &endpoint, file)?);
         }
         Ok(requests)
-    }
-
-    fn grant(&self) -> Fields {
-        let OAuth2 { grant, grant_type, username, password, .. } = self.oauth2;
-        let or = |text: &Option<Text>, usual: &str| text.clone().unwrap_or_else(|| self.own(usual));
-        let mut fields = Fields::new();
-        let usual = match grant.get_ref() {
-            Grant::ClientCredentials => "client_credentials",
-            Grant::Password => "password",
-            Grant::RefreshToken => "refresh_token",
-            Grant::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
-            Grant::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
-        };
-        let grant_type = or(grant_type, usual);
-        if !grant_type.get_ref().is_empty() {
-            add(&mut fields, "grant_type", &grant_type);
-        }
-        match grant.get_ref() {
-            Grant::ClientCredentials => {}
-            Grant::Password => {
-                add(&mut fields, "username", &or(username, "{{ var.username }}"));
-                add(&mut fields, "password", &or(password, "{{ secret.password }}"));
-            }
-            // The first one is the user's, each one after that may have come in its
-            // place.
-            Grant::RefreshToken => {
-                let token = self.own("{{ refresh_token or secret.refresh_token }}");
-                add(&mut fields, "refresh_token", &token);
-            }
-            Grant::JwtBearer => add(&mut fields, "assertion", &self.own("{{ sign.assertion }}")),
-            Grant::TokenExchange => {
-                if let Some(token) = &self.oauth2.subject_token {
-                    add(&mut fields, "subject_token", token);
-                }
-                let kind = or(&self.oauth2.subject_token_type, ACCESS_TOKEN);
-                add(&mut fields, "subject_token_type", &kind);
-            }
-        }
-        fields
     }
 
     /// Makes one request for each way of client authentication that an input can
@@ -243,7 +216,9 @@ impl<'a> Standard<'a> {
                 _ => drop(fields.insert(name.clone(), node.clone())),
             }
         }
-        let request = Request { url: Some(self.url(endpoint)), basic, ..Request::default() };
+        let headers = self.oauth2.headers.clone();
+        let url = Some(self.url(endpoint));
+        let request = Request { url, headers, basic, ..Request::default() };
         let encoding = match way {
             Way::Json => Encoding::Json,
             Way::Query => Encoding::Query,
@@ -254,6 +229,16 @@ impl<'a> Standard<'a> {
             Encoding::Json => Request { json: Some(self.spanned(Node::Table(fields))), ..request },
             Encoding::Query => Request { query: fields, ..request },
         })
+    }
+
+    /// Adds a condition to a request.
+    fn under(&self, when: Option<&String>, request: Request) -> Request {
+        let when = match (when, &request.when) {
+            (None, _) => return request,
+            (Some(when), None) => self.own(when),
+            (Some(when), Some(own)) => self.own(format!("{when} and {}", own.get_ref())),
+        };
+        Request { when: Some(when), ..request }
     }
 
     fn requests(&self, requests: Vec<Request>) -> Spanned<Requests> {
@@ -270,6 +255,13 @@ impl<'a> Standard<'a> {
         let url = self.oauth2.token_url.as_ref().or(self.oauth2.issuer.as_ref());
         Spanned::new(url.map_or_else(|| self.table.span(), Spanned::span), value)
     }
+}
+
+/// The values that an expression can have, if it is a variable with choices.
+fn choices(expression: &str, file: &File) -> Option<Vec<String>> {
+    let name = expression.strip_prefix("var.")?;
+    let (_, variable) = file.variables.iter().find(|(known, _)| known.get_ref() == name)?;
+    Some(variable.choices.clone()).filter(|choices| !choices.is_empty())
 }
 
 fn add(fields: &mut Fields, name: &str, text: &Text) {

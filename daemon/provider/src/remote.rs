@@ -33,7 +33,7 @@ impl Remote {
         let scope = names.answer();
         let result = match &file.result {
             Some(text) => Expression::compile(text, &scope)?,
-            None => Expression::preset("body", &scope),
+            None => Expression::preset("body"),
         };
         Ok(Self {
             name: declaration::valid(name)?.to_owned(),

@@ -91,9 +91,11 @@ impl Template {
         })
     }
 
-    /// The names of what was issued that it uses.
+    /// The names of what was issued that it can't do without. A whole value is left out
+    /// if it isn't there.
     pub(crate) fn held(&self) -> impl Iterator<Item = &str> {
-        self.expressions().flat_map(Expression::held)
+        let dispensable = self.as_whole().is_some_and(Expression::is_optional);
+        self.expressions().filter(move |_| !dispensable).flat_map(Expression::held)
     }
 
     /// Renders a typed value. `None` means that the key is to be left out.

@@ -1,5 +1,6 @@
 //! Decides whether an answer brings a token, and what its refusal means.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -35,12 +36,16 @@ const DENIED: &str = "status == 401 \
 const OK: &str = "status >= 200 and status < 300 and not body.error and not body.errors \
     and body.ok is not false and body.success is not false and body.status != 'error'";
 
+/// They are the same for all definitions.
+static PRESETS: LazyLock<[Arc<Expression>; 3]> =
+    LazyLock::new(|| [LIMITED, DENIED, OK].map(|rule| Arc::new(Expression::preset(rule))));
+
 /// The rules by which answers are judged, in the order limited, denied, ok.
 #[derive(Debug)]
 pub(crate) struct Verdicts {
-    limited: Expression,
-    denied: Expression,
-    ok: Expression,
+    limited: Arc<Expression>,
+    denied: Arc<Expression>,
+    ok: Arc<Expression>,
     retry_after: Option<Expression>,
 }
 
@@ -52,17 +57,18 @@ impl Verdicts {
         all: &file::Verdicts,
         scope: &Scope,
     ) -> Result<Self, Located> {
-        let rule = |own: &Option<file::Text>, all: &Option<file::Text>, default| match own
+        let rule = |own: &Option<file::Text>, all: &Option<file::Text>, default: &Arc<_>| match own
             .as_ref()
             .or(all.as_ref())
         {
-            Some(text) => Expression::compile(text, scope),
-            None => Ok(Expression::preset(default, scope)),
+            Some(text) => Expression::compile(text, scope).map(Arc::new),
+            None => Ok(Arc::clone(default)),
         };
+        let [limited, denied, ok] = &*PRESETS;
         Ok(Self {
-            limited: rule(&own.limited, &all.limited, LIMITED)?,
-            denied: rule(&own.denied, &all.denied, DENIED)?,
-            ok: rule(&own.ok, &all.ok, OK)?,
+            limited: rule(&own.limited, &all.limited, limited)?,
+            denied: rule(&own.denied, &all.denied, denied)?,
+            ok: rule(&own.ok, &all.ok, ok)?,
             retry_after: expression::optional(all.retry_after.as_ref(), scope)?,
         })
     }

@@ -45,7 +45,9 @@ pub(crate) enum Fault {
     /// Whatever the TOML parser or the type of a key has to say.
     #[error("{0}")]
     Toml(String),
-    #[error("a part by positions, `[a:b]`, can't be taken in an expression")]
+    #[error(
+        "a part by positions, `[a:b]`, can't be taken in an expression: write `| capture('^.{{20}}')` for the first 20 characters"
+    )]
     Slice,
     #[error("unknown key `{key}`{suggestion}")]
     UnknownKey { key: String, suggestion: Suggestion },
@@ -160,6 +162,10 @@ pub(crate) enum Fault {
     SignTwice(String),
     #[error("[oauth2] has either `token_url` or `issuer`")]
     TwoEndpoints,
+    #[error(
+        "`{key}` can be `{{{{ var.NAME }}}}` of a variable with `choices`, and nothing else with `{{{{`"
+    )]
+    NoChoices { key: &'static str },
     #[error("`{key}` goes with `{with}`")]
     GoesWith { key: &'static str, with: &'static str },
     #[error("only texts, numbers and booleans work here")]

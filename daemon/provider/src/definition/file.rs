@@ -14,7 +14,7 @@ use crate::expiry::Unit;
 
 pub(crate) use self::input::{Kind, Secret, Variable};
 pub(crate) use self::limit::{Lifetime, Limit, Period};
-pub(crate) use self::oauth2::{Assertion, Encoding, Grant, OAuth2};
+pub(crate) use self::oauth2::{Assertion, Encoding, OAuth2};
 pub(crate) use self::request::{Basic, Format, Graphql, Request};
 pub(crate) use self::tree::{Node, Requests};
 

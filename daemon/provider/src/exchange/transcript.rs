@@ -13,6 +13,7 @@ use crate::answer::{Answer, Document, cookie};
 use crate::outcome::{Issued, Outcome};
 use crate::recipe::Work;
 use crate::request::Request;
+use crate::text;
 
 /// Headers of an answer whose values tell something and are no secrets.
 const TELLING: [&str; 9] = [
@@ -26,30 +27,6 @@ const TELLING: [&str; 9] = [
     "www-authenticate",
     "allow",
 ];
-
-/// What the names of fields with secrets in them have in common.
-const SECRET: [&str; 16] = [
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "key",
-    "session",
-    "sid",
-    "ticket",
-    "cookie",
-    "code",
-    "jwt",
-    "auth",
-    "nonce",
-    "otp",
-    "sign",
-    "credential",
-];
-
-/// A text is shown up to this length, in characters, if nothing else speaks against
-/// it: tokens are longer, words and sentences have spaces.
-const WORD: usize = 24;
 
 impl Exchange {
     /// Writes a request as it is sent, with all secrets masked.
@@ -87,8 +64,8 @@ impl Exchange {
         match Document::read(answer, format) {
             Document::Json(value) => format!("{:#}", masked("", &value)),
             Document::Xml(value) => format!("(XML) {:#}", masked("", &value)),
-            Document::Text(text) if is_harmless("", &text) => text,
-            Document::Text(text) => hidden(&text),
+            Document::Text(body) if text::is_harmless("", &body) => body,
+            Document::Text(body) => hidden(&body),
             Document::Html => format!("[an HTML page of {} bytes]", answer.body.len()),
             Document::Malformed(why) => format!("[a body that {why}]"),
         }
@@ -127,7 +104,8 @@ impl Issued {
         add("expiry", format!("{:?}", self.expiry));
         for (name, value) in &self.extras {
             let value = value.expose_secret();
-            let shown = if is_harmless(name, value) { value.to_owned() } else { hidden(value) };
+            let shown =
+                if text::is_harmless(name, value) { value.to_owned() } else { hidden(value) };
             add(&format!("extras.{name}"), shown);
         }
         for (name, value) in &self.secrets {
@@ -162,7 +140,7 @@ fn header(name: &HeaderName, headers: &HeaderMap) -> String {
 
 fn masked(key: &str, value: &Value) -> Value {
     match value {
-        Value::String(text) if !is_harmless(key, text) => hidden(text).into(),
+        Value::String(value) if !text::is_harmless(key, value) => hidden(value).into(),
         Value::Array(items) => items.iter().map(|item| masked(key, item)).collect(),
         Value::Object(fields) => fields
             .iter()
@@ -171,20 +149,6 @@ fn masked(key: &str, value: &Value) -> Value {
             .into(),
         other => other.clone(),
     }
-}
-
-fn is_harmless(key: &str, text: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    // What a token is isn't the token: `token_type`, `expires`.
-    let is_about = key.ends_with("type") || key.contains("expir") || key.contains("_at");
-    let is_secret = !is_about && SECRET.iter().any(|part| key.contains(part));
-    let is_word = text.chars().count() <= WORD
-        && text.chars().all(|c| c.is_alphabetic() || c == ' ' || c == '_' || c == '-');
-    let is_sentence =
-        text.contains(' ') && text.split(' ').all(|word| word.chars().count() <= WORD);
-    let is_number = text.parse::<f64>().is_ok();
-    let is_date = crate::date::parse(text).is_some();
-    text.is_empty() || !is_secret && (is_word || is_sentence || is_number || is_date)
 }
 
 #[cfg(test)]

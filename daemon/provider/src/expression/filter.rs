@@ -27,6 +27,7 @@ pub(super) fn register(language: &mut Environment<'_>) {
     language.add_filter("date", date::date);
     language.add_filter("float", number::float);
     language.add_filter("form", encoding::form);
+    language.add_filter("from_json", encoding::from_json);
     language.add_filter("hex", encoding::hex);
     language.add_filter("hex_decode", encoding::hex_decode);
     language.add_filter("hmac_sha1", digest::hmac_sha1);

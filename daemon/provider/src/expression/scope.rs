@@ -12,6 +12,8 @@ pub(crate) struct Names {
     pub(crate) variables: Vec<String>,
     pub(crate) secrets: Vec<String>,
     pub(crate) extras: Vec<String>,
+    /// Those of the extras that an answer needn't bring.
+    pub(crate) optional_extras: Vec<String>,
     pub(crate) signs: Vec<String>,
     /// The steps whose answers are known, and the arguments of an operation: both
     /// differ from place to place.
@@ -23,12 +25,15 @@ pub(crate) struct Names {
 #[derive(Debug)]
 pub(crate) struct Scope {
     roots: BTreeMap<&'static str, Option<Vec<String>>>,
+    /// Those of the extras that an answer needn't bring.
+    optional: Vec<String>,
 }
 
 impl Names {
     /// What is kept, logged and shown: variables only.
     pub(crate) fn public(&self) -> Scope {
-        Scope { roots: BTreeMap::from([("var", Some(self.variables.clone()))]) }
+        let optional = self.optional_extras.clone();
+        Scope { roots: BTreeMap::from([("var", Some(self.variables.clone()))]), optional }
     }
 
     /// What its user gave, and what is the case when a request is made.
@@ -134,6 +139,12 @@ impl Scope {
             Suggestion::among(below, declared.iter().map(String::as_str))
         };
         Err(Fault::Undeclared { kind, name: below.to_owned(), suggestion })
+    }
+
+    /// Tells whether a name stands for what an answer needn't bring.
+    pub(crate) fn is_optional(&self, name: &str) -> bool {
+        let extra = name.strip_prefix("extra.").and_then(|name| name.split('.').next());
+        extra.is_some_and(|extra| self.optional.iter().any(|optional| optional == extra))
     }
 
     /// Suggests a root, or the declared name that lacks one.

@@ -61,7 +61,11 @@ fn what_is_called_is_looked_up_even_where_nothing_gets_to_it() {
 #[test]
 fn a_part_by_positions_is_refused_wherever_it_would_hide_a_name() {
     for text in ["secret.client_secret[:8]", "bdoy.token[7:]", "body.list[1:2]"] {
-        assert_eq!(fault(text), "a part by positions, `[a:b]`, can't be taken in an expression");
+        assert_eq!(
+            fault(text),
+            "a part by positions, `[a:b]`, can't be taken in an expression: \
+             write `| capture('^.{20}')` for the first 20 characters"
+        );
     }
     assert!(Expression::new("body['a:b']", &names().answer()).is_ok());
 }

@@ -71,6 +71,11 @@ pub(crate) fn names(inputs: &[Input], file: &File) -> Names {
             .flat_map(|output| output.extras.keys().chain(output.optional_extras.keys()))
             .map(|name| name.get_ref().clone())
             .collect(),
+        optional_extras: outputs(file)
+            .chain([&file.output])
+            .flat_map(|output| output.optional_extras.keys())
+            .map(|name| name.get_ref().clone())
+            .collect(),
         signs: file.sign.keys().map(|name| name.get_ref().clone()).collect(),
         ..Names::default()
     }

@@ -1,10 +1,10 @@
 //! The JWTs that are sent in the place of a secret, or as a grant (RFC 7523).
 
+use super::client::Way;
+use super::grant::Grant;
 use super::{Standard, add};
 use crate::definition::error::{Fault, Located};
-use crate::definition::file::{Assertion, Fields, File, Grant, Sign, Text};
-
-use super::client::Way;
+use crate::definition::file::{Assertion, Fields, File, Sign, Text};
 
 /// How long an assertion lives, if nothing is said: long enough for clocks that
 /// differ, and some servers take no longer ones.
@@ -14,19 +14,21 @@ impl Standard<'_> {
     /// The signatures that the requests use.
     pub(super) fn signs(&self, file: &File) -> Result<Vec<(&'static str, Sign)>, Located> {
         let mut signs = Vec::new();
-        match (&self.oauth2.assertion, self.oauth2.grant.get_ref()) {
-            (Some(assertion), Grant::JwtBearer) => {
+        let grants = self.grants(file)?;
+        let is_bearer = grants.iter().any(|(grant, _)| *grant == Grant::JwtBearer);
+        match (&self.oauth2.assertion, is_bearer) {
+            (Some(assertion), true) => {
                 signs.push(("assertion", self.sign(assertion, &self.own("RS256"), &self.key())));
             }
-            (None, Grant::JwtBearer) => {
+            (None, true) => {
                 let key = "oauth2.assertion".to_owned();
                 return Err(Fault::MissingKey(key).at(self.table.span()));
             }
-            (Some(_), _) => {
+            (Some(_), false) => {
                 let fault = Fault::GoesWith { key: "assertion", with: "grant = \"jwt_bearer\"" };
                 return Err(fault.at(self.table.span()));
             }
-            (None, _) => {}
+            (None, false) => {}
         }
         let ways: Vec<Way> = self.ways(file)?.into_iter().map(|(way, _)| way).collect();
         if !ways.iter().any(|way| way.signs()) {

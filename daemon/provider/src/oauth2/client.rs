@@ -59,7 +59,9 @@ impl Standard<'_> {
         };
         let expression = text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
         let expression = expression.ok_or_else(|| unknown(text))?.trim();
-        let ways = choices(expression, file).into_iter().map(|name| {
+        let plain = || Way::PLAIN.map(str::to_owned).to_vec();
+        let choices = super::choices(expression, file).unwrap_or_else(plain);
+        let ways = choices.into_iter().map(|name| {
             let way = Way::named(&name).ok_or_else(|| unknown(&name))?;
             let when = Text::new(client_auth.span(), format!("({expression}) == '{name}'"));
             Ok((way, Some(when)))
@@ -74,26 +76,35 @@ impl Standard<'_> {
         fields: &mut Fields,
     ) -> Result<Option<Basic>, Located> {
         let client_id = self.client_id();
+        let named = |name: &Option<String>, usual: &'static str| {
+            name.clone().unwrap_or_else(|| usual.to_owned())
+        };
+        let id = named(&self.oauth2.client_id_parameter, "client_id");
         match way {
             Way::Basic => {
                 let (username, password) = (client_id, self.client_secret()?);
-                return Ok(Some(Basic { username, password, form_encoded: true }));
+                return Ok(Some(Basic {
+                    username,
+                    password,
+                    form_encoded: self.oauth2.form_encoded,
+                }));
             }
             Way::Post | Way::Json | Way::Query => {
-                add(fields, "client_id", &client_id);
-                add(fields, "client_secret", &self.client_secret()?);
+                let secret = named(&self.oauth2.client_secret_parameter, "client_secret");
+                add(fields, &id, &client_id);
+                add(fields, &secret, &self.client_secret()?);
             }
             Way::PrivateKeyJwt | Way::ClientSecretJwt => {
                 let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-                add(fields, "client_id", &client_id);
+                add(fields, &id, &client_id);
                 add(fields, "client_assertion_type", &self.own(kind));
                 add(fields, "client_assertion", &self.own("{{ sign.client_assertion }}"));
             }
-            Way::TlsClientAuth => add(fields, "client_id", &client_id),
+            Way::TlsClientAuth => add(fields, &id, &client_id),
             // A public client says its id, if it has one.
             Way::None => {
                 if let Some(client_id) = &self.oauth2.client_id {
-                    add(fields, "client_id", client_id);
+                    add(fields, &id, client_id);
                 }
             }
         }
@@ -112,17 +123,5 @@ impl Standard<'_> {
             return Ok(text.clone());
         }
         Err(Fault::LiteralSecret.at(text.span()))
-    }
-}
-
-/// The values that an expression can have: a variable's choices, or those that
-/// need no key.
-fn choices(expression: &str, file: &File) -> Vec<String> {
-    let variable = expression
-        .strip_prefix("var.")
-        .and_then(|name| file.variables.iter().find(|(known, _)| known.get_ref() == name));
-    match variable {
-        Some((_, variable)) if !variable.choices.is_empty() => variable.choices.clone(),
-        _ => Way::PLAIN.map(str::to_owned).to_vec(),
     }
 }

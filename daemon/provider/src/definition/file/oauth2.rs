@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -19,9 +20,12 @@ pub(crate) struct OAuth2 {
     /// endpoints (OpenID Connect Discovery, RFC 8414).
     #[schemars(with = "Option<String>")]
     pub(crate) issuer: Option<Text>,
-    /// How the token is asked for.
-    #[schemars(with = "Grant")]
-    pub(crate) grant: Spanned<Grant>,
+    /// How the token is asked for: `client_credentials` (RFC 6749 §4.4), `password`
+    /// (§4.3), `refresh_token` (§6: what the user gives is a refresh token), `jwt_bearer`
+    /// (RFC 7523 §2.1: a JWT that tokend signs) or `token_exchange` (RFC 8693); or
+    /// `{{ var.NAME }}` of a variable whose `choices` are some of these.
+    #[schemars(with = "String")]
+    pub(crate) grant: Text,
     /// Text: what is sent as `grant_type`, if it isn't what the standard says; an
     /// empty one isn't sent.
     #[schemars(with = "Option<String>")]
@@ -31,6 +35,18 @@ pub(crate) struct OAuth2 {
     /// `{{ .. }}` that gives one of these.
     #[schemars(with = "Option<String>")]
     pub(crate) client_auth: Option<Text>,
+    /// `false`: `basic` sends id and secret as they are, as many servers want it, and
+    /// not form-encoded (RFC 6749 §2.3.1).
+    #[serde(default = "yes")]
+    pub(crate) form_encoded: bool,
+    /// The parameter's name for the client's id; `client_id` if left out.
+    pub(crate) client_id_parameter: Option<String>,
+    /// The parameter's name for the client's secret; `client_secret` if left out.
+    pub(crate) client_secret_parameter: Option<String>,
+    /// More headers of the request.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub(crate) headers: IndexMap<Text, Text>,
     /// How the parameters are sent: `form` (if left out), `json` or `query`.
     pub(crate) encoding: Option<Encoding>,
     /// Text; `{{ var.client_id }}` if left out.
@@ -84,20 +100,8 @@ pub(crate) struct OAuth2 {
     pub(crate) parameters: Fields,
 }
 
-/// How the token is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Grant {
-    /// RFC 6749 §4.4.
-    ClientCredentials,
-    /// RFC 6749 §4.3.
-    Password,
-    /// RFC 6749 §6: what the user gives is a refresh token.
-    RefreshToken,
-    /// RFC 7523 §2.1: a JWT that tokend signs.
-    JwtBearer,
-    /// RFC 8693.
-    TokenExchange,
+fn yes() -> bool {
+    true
 }
 
 /// How the parameters are sent.

@@ -4,10 +4,10 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use minijinja::value::ValueKind;
+use minijinja::value::{Serde, ValueKind};
 use minijinja::{Error, Value};
 
-use super::{bytes, refused, text};
+use super::{bytes, is_nothing, refused, text};
 use crate::escape;
 
 /// Takes base64 with and without its padding.
@@ -67,6 +67,16 @@ pub(super) fn form(value: &Value) -> Result<String, Error> {
 /// The filter `xml`, for the text of an element or an attribute.
 pub(super) fn xml(value: &Value) -> Result<String, Error> {
     escape::xml(&text(value)?).ok_or_else(|| refused("not a text that XML can carry"))
+}
+
+/// The filter `from_json`: the value that a JSON text stands for. No object in it has
+/// a key twice.
+pub(super) fn from_json(value: &Value) -> Result<Value, Error> {
+    if is_nothing(value) {
+        return Ok(Value::UNDEFINED);
+    }
+    let parsed = crate::answer::json::parse(&text(value)?);
+    parsed.map(|value| Value::from(Serde(value))).map_err(|_| refused("not JSON"))
 }
 
 /// The filter `json`: the JSON text of any value.
