@@ -259,3 +259,36 @@ fn on_demand_no_token_is_asked_for_until_someone_asks() {
     let shown = text(&place.run(["show", "api"]).stdout);
     assert!(shown.contains("on-demand"), "{shown}");
 }
+
+#[test]
+fn a_secret_that_the_provider_replaces_is_kept_with_the_token_and_used_from_then_on() {
+    let provider = Provider::scripted(|number, _| {
+        let next = number + 1;
+        Reply::json(200, format!(r#"{{"token":"token-{number}-c0ffee","key":"key-{next}"}}"#))
+    });
+    let place = Place::new();
+    place.define(
+        "acme",
+        "title = 'Acme'\n\
+         secrets.key.description = 'A key that is good for one login'\n\
+         variables.url = { description = 'The login', kind = 'url' }\n\
+         issue = { url = '{{ var.url }}', json = { key = '{{ secret.key }}' } }\n\
+         output = { token = 'body.token', secrets = { key = 'body.key' } }\n\
+         lifetime.default = '1h'\n",
+    );
+    let daemon = place.start();
+    let url = format!("url={}", provider.url());
+    let arguments = ["add", "api", "--provider", "acme", "--secret-stdin", "key", "--var", &url];
+    let added = place.run_with_input(arguments, "key-1");
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    // Changes of the credential don't bring the old secret back.
+    assert!(place.run(["grant", "api", "uid:4711"]).status.success());
+    assert!(place.run(["refresh", "api"]).status.success());
+    assert!(place.run(["set", "api", "--refresh", "used"]).status.success());
+    daemon.kill();
+    let _daemon = place.start();
+    assert!(place.run(["refresh", "api"]).status.success());
+    let sent: Vec<String> = provider.requests().into_iter().map(|request| request.body).collect();
+    assert_eq!(sent, [r#"{"key":"key-1"}"#, r#"{"key":"key-2"}"#, r#"{"key":"key-3"}"#]);
+    assert_output(&place.run(["get", "api"]), 0, "token-3-c0ffee\n", "");
+}

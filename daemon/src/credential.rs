@@ -77,9 +77,24 @@ pub struct Grant {
     pub refresh_token: Option<SecretString>,
     /// Other values that callers need, by the definition's names for them.
     pub extras: BTreeMap<String, SecretString>,
+    /// Secrets that came in the place of the credential's, by name: they are written
+    /// together with the token, as the credential's. Empty once that is done.
+    pub secrets: BTreeMap<String, SecretString>,
 }
 
 impl Credential {
+    /// Returns it with some of its secrets replaced.
+    pub fn with_secrets(&self, secrets: &BTreeMap<String, SecretString>, now: Timestamp) -> Self {
+        let mut all = self.secrets.clone();
+        all.extend(secrets.iter().map(|(name, secret)| (name.clone(), secret.clone())));
+        Self {
+            secrets: all,
+            revision: self.revision.saturating_add(1),
+            updated_at: now,
+            ..self.clone()
+        }
+    }
+
     /// Returns what changes with every change of the stored credential, and with
     /// its removal.
     pub fn etag(&self) -> String {

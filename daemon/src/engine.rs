@@ -15,6 +15,7 @@ mod ledger;
 mod rejection;
 mod rotation;
 mod run;
+mod secret;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -209,7 +210,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 };
                 self.step(&name, input);
             }
-            Pending::Token { name, issuance } => {
+            Pending::Token { name, issuance, replaces } => {
+                self.replace(&name, replaces, written.result.is_ok());
                 let input = match written.result {
                     Ok(_) => Input::Persisted(issuance),
                     Err(failure) => Input::Unwritten { issuance, failure },

@@ -338,6 +338,7 @@ mod tests {
                 value: secret(),
                 token_type: None,
                 refresh_token: None,
+                secrets: BTreeMap::new(),
                 extras: [("tenant".to_owned(), secret())].into(),
             },
         };

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Author, Change, Engine, Error, NewCredential, Reply, Snapshot, dance};
+use super::{
+    Author, Change, Engine, Error, NewCredential, Reply, Snapshot, dance, secret::Replacement,
+};
 use crate::{
     credential::{Credential, CredentialId, Reader},
     ports::{Clock, Issuer, Store, Write},
@@ -16,7 +18,7 @@ use tracing::info;
 #[derive(Debug)]
 pub(super) enum Pending {
     Reservation { name: Name, issuance: IssuanceId },
-    Token { name: Name, issuance: IssuanceId },
+    Token { name: Name, issuance: IssuanceId, replaces: Option<Replacement> },
     Rotation { name: Name, token_id: TokenId },
     Settlement { issuance: IssuanceId },
     Change(PendingChange, Author),
@@ -140,7 +142,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             (pending, Err(failure)) => pending.refuse(Error::Store(failure)),
         }
-        for (change, author) in self.deferred.remove(&name).unwrap_or_default() {
+        self.go_on_changing(&name);
+    }
+
+    /// Makes the changes that have waited for the one before.
+    pub(super) fn go_on_changing(&mut self, name: &Name) {
+        for (change, author) in self.deferred.remove(name).unwrap_or_default() {
             self.change(change, author);
         }
     }

@@ -198,8 +198,8 @@ pub(super) fn operation(operation: tokend_core::Operation) -> Operation {
 
 /// Returns the secret part of what was issued.
 pub(super) fn grant(issued: Issued) -> Grant {
-    let Issued { value, token_type, refresh_token, extras, .. } = issued;
-    Grant { value, token_type, refresh_token, extras }
+    let Issued { value, token_type, refresh_token, extras, secrets, .. } = issued;
+    Grant { value, token_type, refresh_token, extras, secrets }
 }
 
 /// Returns a failure as the core knows it, at `now`.

@@ -46,7 +46,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 if let Some(entry) = self.entries.get(name) {
                     let credential = entry.credential.id;
                     let settled = self.settled(name, receipt, None);
-                    let pending = Pending::Token { name: name.clone(), issuance };
+                    let replaces = self.defer_for(name, &token);
+                    let pending = Pending::Token { name: name.clone(), issuance, replaces };
                     self.submit(pending, Write::Token { credential, token, issuance, settled });
                 }
             }

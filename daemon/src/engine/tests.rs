@@ -245,6 +245,7 @@ fn stored_with_token(name: &str, provider: &str) -> StoredCredential {
         value: SecretString::from("stored"),
         token_type: None,
         refresh_token: None,
+        secrets: BTreeMap::new(),
         extras: BTreeMap::new(),
     };
     StoredCredential {

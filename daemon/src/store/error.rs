@@ -8,7 +8,7 @@ use std::{
 use rusqlite::ErrorCode;
 use tokend_core::{IssuanceId, StoreFailure};
 
-use super::Exposed;
+use super::{Exposed, seal::Broken};
 
 /// The store can't be made or opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +143,8 @@ pub(super) enum WriteError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the credential isn't stored any more")]
     NoCredential,
+    #[error("the credential can't be opened: {0}")]
+    Broken(#[from] Broken),
     #[error("issuance {0} isn't in the ledger")]
     NoIssuance(IssuanceId),
 }

@@ -64,7 +64,12 @@ pub(super) fn load(
     Ok(loaded)
 }
 
-fn open_credential(vault: &Vault, id: CredentialId, sealed: &[u8]) -> Result<Credential, Broken> {
+/// Opens the row of a credential.
+pub(super) fn open_credential(
+    vault: &Vault,
+    id: CredentialId,
+    sealed: &[u8],
+) -> Result<Credential, Broken> {
     let cell = Cell { column: CREDENTIAL, row: &id.0 };
     let record: CredentialRecord = vault.open_record(cell, sealed)?;
     record.restore(id).map_err(|_| cell.broken(Flaw::Content(0)))

@@ -279,6 +279,7 @@ impl From<TokenRecord> for Token<Grant> {
                 value: record.value.0,
                 token_type: record.token_type,
                 refresh_token: record.refresh_token.map(|secret| secret.0),
+                secrets: BTreeMap::new(),
                 extras: open_all(record.extras),
             },
         }

@@ -9,6 +9,7 @@ mod refusal;
 mod report;
 mod residue;
 mod retention;
+mod secret;
 
 use std::{
     collections::BTreeMap,
@@ -115,6 +116,7 @@ fn token(id: u8, value: &str) -> Arc<Token<Grant>> {
             value: value.into(),
             token_type: Some("Bearer".into()),
             refresh_token: Some("r3fresh".into()),
+            secrets: BTreeMap::new(),
             extras: [("instance_url".to_owned(), "https://eu.example".into())].into(),
         },
     })

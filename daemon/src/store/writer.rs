@@ -1,11 +1,12 @@
 //! Does one write inside of a transaction.
 
-use rusqlite::{Connection, ffi, params};
+use rusqlite::{Connection, OptionalExtension, ffi, params};
 use tokend_core::{Random, Token};
 
 use super::{
     envelope::Vault,
     error::WriteError,
+    load::open_credential,
     record::{CredentialRecord, Outcome, TokenRecord},
     seal::{Cell, Column},
 };
@@ -62,7 +63,24 @@ impl<R: Random> Writer<'_, R> {
         Ok(())
     }
 
+    /// Puts the secrets that came with a token in the place of a credential's own.
+    fn replace_secrets(
+        &mut self,
+        id: CredentialId,
+        token: &Token<Grant>,
+    ) -> Result<(), WriteError> {
+        let mut select =
+            self.connection.prepare_cached("SELECT sealed FROM credentials WHERE id = ?")?;
+        let sealed: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0)).optional()?;
+        let sealed = sealed.ok_or(WriteError::NoCredential)?;
+        let credential = open_credential(self.vault, id, &sealed)?;
+        self.credential(&credential.with_secrets(&token.payload.secrets, token.issued_at))
+    }
+
     fn token(&mut self, credential: CredentialId, token: &Token<Grant>) -> Result<(), WriteError> {
+        if !token.payload.secrets.is_empty() {
+            self.replace_secrets(credential, token)?;
+        }
         let cell = Cell { column: TOKEN, row: &credential.0 };
         let sealed = self.vault.seal(cell, &TokenRecord::from(token), self.random);
         let written = self
