@@ -8,6 +8,7 @@ mod issuance;
 mod patience;
 mod rejection;
 mod request;
+mod revocation;
 mod rotation;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,11 @@ pub(crate) struct Credential<P> {
     rotations: Rotations<P>,
     /// The token for whose refusal by an API another is to come.
     refused: Option<TokenId>,
+    /// The token that was revoked last.
+    revoked: Option<TokenId>,
+    /// Whether nothing is asked for until someone wants a token: an operator has revoked
+    /// the last one.
+    is_left_alone: bool,
 }
 
 /// What is under way. Whether a usable token is held is another question: any
@@ -143,6 +149,8 @@ impl<P: Clone> Credential<P> {
             rejections: Rejections::default(),
             rotations: Rotations::default(),
             refused: None,
+            revoked: None,
+            is_left_alone: false,
         };
         if let Some((failure, at, ago)) = history.last_failure {
             let consecutive = credential.consecutive_failures;
@@ -168,6 +176,7 @@ impl<P: Clone> Credential<P> {
             Input::Forced(waiter) => self.forced(waiter, turn),
             Input::Reported(report) => self.reported(report, turn),
             Input::Rotated(rotation) => self.rotated(rotation, turn),
+            Input::Revoked(id) => self.ended(id, turn),
             Input::Reserved { issuance, allowance } => self.reserved(issuance, allowance, turn),
             Input::Refused { issuance, retry_after } => {
                 self.refused(issuance, retry_after, turn);
@@ -195,10 +204,11 @@ impl<P: Clone> Credential<P> {
                 }
             }
             Input::KeptAlive { issuance, sent_at, receipt } => {
-                if self.sending(issuance) == Some(Operation::KeepAlive)
-                    && let Some(token) = self.prolonged(sent_at, receipt.took, turn)
-                {
-                    self.issued(issuance, token, receipt, turn);
+                if self.sending(issuance) == Some(Operation::KeepAlive) {
+                    match self.prolonged(sent_at, receipt.took, turn) {
+                        Some(token) => self.issued(issuance, token, receipt, turn),
+                        None => self.outlived(issuance, receipt, turn),
+                    }
                 }
             }
             Input::Failed { issuance, fate, failure, receipt } => {
@@ -316,6 +326,7 @@ impl<P: Clone> Credential<P> {
     /// Tells whether callers use the credential, so that a token is to be at hand.
     fn is_used(&self, turn: &Turn<'_, P>) -> bool {
         match self.terms.policy {
+            _ if self.is_left_alone => false,
             _ if self.is_refused() => true,
             Policy::Always => true,
             Policy::OnDemand => false,

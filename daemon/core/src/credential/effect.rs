@@ -50,6 +50,10 @@ pub enum Effect<P> {
     },
     /// Write a token that no issuance brought.
     Keep(Arc<Token<P>>),
+    /// Let callers see no token any more.
+    Withdraw,
+    /// Take the token that is held from the disk.
+    Discard,
     /// Let callers see a token; it is on disk.
     Publish(Arc<Token<P>>),
     /// Answer a caller.

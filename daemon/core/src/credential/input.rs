@@ -34,6 +34,8 @@ pub enum Input<P> {
     Reported(Report),
     /// An API handed a caller a newer token.
     Rotated(Rotation<P>),
+    /// The provider has ended this token, as an operator wished.
+    Revoked(TokenId),
     /// The ledger holds the issuance: it may be sent.
     Reserved {
         /// Which.

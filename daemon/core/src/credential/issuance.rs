@@ -16,6 +16,7 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 impl<P: Clone> Credential<P> {
     pub(super) fn start(&mut self, cause: Cause, waiters: Vec<Waiter>, turn: &mut Turn<'_, P>) {
+        self.is_left_alone = false;
         let issuance = IssuanceId::draw(&mut turn.random);
         let cause = self.cause(cause, turn);
         let (step, reporters) = (Step::Queued, Vec::new());
@@ -166,7 +167,9 @@ impl<P: Clone> Credential<P> {
         else {
             return;
         };
+        let is_left_alone = self.is_left_alone;
         self.start(cause, waiters, turn);
+        self.is_left_alone = is_left_alone;
         if let Activity::Issuing { reporters, .. } = &mut self.activity {
             *reporters = waiting;
         }
@@ -219,8 +222,10 @@ impl<P: Clone> Credential<P> {
             return;
         }
         let (cause, token) = (*cause, Arc::clone(token));
-        if token.is_expired(turn.now) {
-            let failure = transient("the token expired before it could be stored".to_owned());
+        let is_revoked = self.revoked == Some(token.id);
+        if is_revoked || token.is_expired(turn.now) {
+            let end = if is_revoked { "was revoked" } else { "expired" };
+            let failure = transient(format!("the token {end} before it could be stored"));
             self.tell_late(&Reception::Superseded, turn);
             self.failed(Operation::Issue, Fate::Answered, failure, turn);
             return;
@@ -231,6 +236,7 @@ impl<P: Clone> Credential<P> {
         self.store_failures = 0;
         self.setback = None;
         self.refused = None;
+        self.is_left_alone = false;
         if cause == Cause::Rejected {
             self.rejections.replaced(turn.now.boot);
         }

@@ -89,6 +89,11 @@ impl<P> Rotations<P> {
         self.coming.as_ref()?.retry_at()
     }
 
+    /// Tells whether one is being written.
+    pub(super) fn is_writing(&self) -> bool {
+        self.coming.as_ref().is_some_and(Coming::is_writing)
+    }
+
     /// Gives up one that couldn't be written: another token has come.
     pub(super) fn give_way(&mut self) {
         self.coming = self.coming.take().filter(Coming::is_writing);
@@ -121,7 +126,7 @@ impl<P: Clone> Credential<P> {
             turn.effects.push(Effect::Acknowledge { waiter, reception: Reception::Superseded });
             return;
         };
-        let is_writing = self.rotations.coming.as_ref().is_some_and(Coming::is_writing);
+        let is_writing = self.rotations.is_writing();
         match &self.activity {
             Activity::Issuing { step: Step::Persisting(..), .. } => {
                 self.rotations.late.push(waiter);
@@ -173,7 +178,7 @@ impl<P: Clone> Credential<P> {
 
     /// Answers those who handed over a token while another was being written.
     pub(super) fn tell_late(&mut self, reception: &Reception, turn: &mut Turn<'_, P>) {
-        if self.rotations.coming.as_ref().is_some_and(Coming::is_writing) {
+        if self.rotations.is_writing() {
             return;
         }
         let late = std::mem::take(&mut self.rotations.late).into_iter();

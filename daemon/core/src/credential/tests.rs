@@ -1,5 +1,6 @@
 mod policy;
 mod report;
+mod revocation;
 mod rotation;
 mod wait;
 
@@ -119,6 +120,8 @@ impl Bench {
                 Ruling::CredentialDead { .. } => format!("{} is told: dead", waiter.0),
                 ruling => format!("{} is told: {ruling:?}", waiter.0),
             },
+            Effect::Withdraw => "withdraw".to_owned(),
+            Effect::Discard => "discard".to_owned(),
             Effect::Keep(token) => format!("keep {}", token.payload),
             Effect::Acknowledge { waiter, reception } => {
                 let kind = match reception {

@@ -88,10 +88,12 @@ impl<R: Random> Tokend<R> {
                     continue;
                 }
                 // The ledger knows already, and nobody waits.
-                // No one hands over anything.
+                // No one hands over or revokes anything.
                 Effect::Settle { .. }
                 | Effect::Answer { .. }
                 | Effect::Keep(_)
+                | Effect::Withdraw
+                | Effect::Discard
                 | Effect::Acknowledge { .. } => continue,
             };
             effects.extend(self.handle(now, input));

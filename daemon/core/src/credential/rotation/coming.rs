@@ -73,6 +73,7 @@ impl<P: Clone> Credential<P> {
             return;
         }
         self.refused = None;
+        self.is_left_alone = false;
         self.token = Some(Arc::clone(&token));
         turn.effects.push(Effect::Publish(token));
         turn.effects.extend(

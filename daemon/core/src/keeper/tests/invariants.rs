@@ -18,6 +18,7 @@ enum Event {
     Force,
     Report { caller: u32, stale: bool },
     Rotate { caller: u32, stale: bool, life: Option<u16> },
+    Revoke,
     LedgerAnswers(u8),
     ProviderAnswers(u8, u16),
     StoreAnswers(bool),
@@ -32,6 +33,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0..3_u32, any::<bool>()).prop_map(|(caller, stale)| Event::Report { caller, stale }),
         (0..3_u32, any::<bool>(), proptest::option::of(0..5_000_u16))
             .prop_map(|(caller, stale, life)| Event::Rotate { caller, stale, life }),
+        Just(Event::Revoke),
         (0..6_u8).prop_map(Event::LedgerAnswers),
         (0..6_u8, 0..5_000_u16).prop_map(|(kind, life)| Event::ProviderAnswers(kind, life)),
         any::<bool>().prop_map(Event::StoreAnswers),
@@ -43,6 +45,7 @@ fn event() -> impl Strategy<Value = Event> {
 enum Writing {
     Issued(IssuanceId),
     Rotated(TokenId),
+    Discarded,
 }
 
 /// What a faithful shell knows: what it was asked to do and hasn't answered yet.
@@ -124,6 +127,10 @@ proptest! {
                         waiter, token_id, caller, lifetime, refreshable, session, payload,
                     }))
                 }
+                Event::Revoke => {
+                    let held = keeper.view(&name, now).and_then(|view| view.token.map(|t| t.id));
+                    held.map(Input::Revoked)
+                }
                 Event::LedgerAnswers(kind) => shell.reserving.take().map(|issuance| match kind {
                     0 => Input::Refused { issuance, retry_after: Duration::from_secs(60) },
                     1 => Input::Unwritten { issuance, failure: disk_full() },
@@ -147,11 +154,12 @@ proptest! {
                         }
                     }
                 }),
-                Event::StoreAnswers(good) => shell.writing.pop_front().map(|(write, payload)| {
-                    if good {
+                Event::StoreAnswers(good) => shell.writing.pop_front().and_then(|(write, payload)| {
+                    if good && !matches!(write, Writing::Discarded) {
                         shell.durable.push(payload);
                     }
-                    match write {
+                    Some(match write {
+                        Writing::Discarded => return None,
                         Writing::Issued(issuance) if good => Input::Persisted(issuance),
                         Writing::Rotated(id) if good => Input::Kept(id),
                         Writing::Issued(issuance) => {
@@ -160,10 +168,11 @@ proptest! {
                         Writing::Rotated(token_id) => {
                             Input::Unkept { token_id, failure: disk_full() }
                         }
-                    }
+                    })
                 }),
             };
             let held = held_by(&keeper, &name, now);
+            let is_revoked = matches!(input, Some(Input::Revoked(_)));
             let effects = match input {
                 Some(input) => keeper.handle(now, &mut random, &(), &name, input),
                 None => keeper.wake(now, &mut random, &(), usize::MAX),
@@ -177,6 +186,8 @@ proptest! {
                         // A newer token that comes by itself costs nothing ever.
                         let rotated = matches!(event, Event::Rotate { .. });
                         prop_assert!(!rotated);
+                        // Nor is another asked for when one is revoked.
+                        prop_assert!(!is_revoked);
                         // 2: one issuance at a time.
                         prop_assert!(shell.reserving.is_none() && shell.sending.is_none());
                         prop_assert!(!shell.is_persisting());
@@ -217,11 +228,18 @@ proptest! {
                         let stale = matches!(event, Event::Rotate { stale: true, .. });
                         prop_assert!(!stale || reception == Reception::Superseded);
                     }
+                    Effect::Withdraw => prop_assert!(is_revoked),
+                    Effect::Discard => {
+                        // What was asked to be written after it isn't lost with it.
+                        let newest = shell.writing.iter().map(|(_, payload)| *payload).max();
+                        prop_assert!(newest.is_none_or(|newest| newest <= shell.published));
+                        shell.writing.push_back((Writing::Discarded, shell.published));
+                    }
                     Effect::Settle { .. } => {}
                 }
             }
             // 5: a valid token is held until another takes its place.
-            if let Some(held) = held {
+            if let Some(held) = held.filter(|_| !is_revoked) {
                 prop_assert!(held_by(&keeper, &name, now).is_some_and(|after| after >= held));
             }
             // 6: nothing is due over and over.
