@@ -60,6 +60,16 @@ pub const PROVIDER_UNAVAILABLE: &str = "PROVIDER_UNAVAILABLE";
 pub const ISSUANCE_BUDGET_EXHAUSTED: &str = "ISSUANCE_BUDGET_EXHAUSTED";
 /// The provider's tokens never live as long as was asked for.
 pub const MIN_TTL_UNSATISFIABLE: &str = "MIN_TTL_UNSATISFIABLE";
+/// The provider refused what it was asked for, which isn't a token to be kept.
+pub const PROVIDER_REFUSED: &str = "PROVIDER_REFUSED";
+/// No token is held, and this needs one.
+pub const NO_TOKEN: &str = "NO_TOKEN";
+/// The provider definition says no way to revoke the token that is held.
+pub const REVOCATION_UNSUPPORTED: &str = "REVOCATION_UNSUPPORTED";
+/// The token is being revoked already.
+pub const REVOCATION_UNDER_WAY: &str = "REVOCATION_UNDER_WAY";
+/// A text isn't a provider definition.
+pub const INVALID_DEFINITION: &str = "INVALID_DEFINITION";
 /// The disk that holds the store is full.
 pub const STORE_FULL: &str = "STORE_FULL";
 /// The store can't be written.

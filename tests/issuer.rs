@@ -29,7 +29,7 @@ use support::provider::{Provider, Reply};
 use tokend::{
     clock::SystemClock,
     issuer::HttpIssuer,
-    ports::{Clock, Issuance, Issuer, Job, LONGEST_ISSUANCE},
+    ports::{Clock, Ended, Issuance, Issuer, Job, LONGEST_ISSUANCE},
 };
 use tokend_core::{BootTime, Fate, IssuanceId, SplitMix};
 use tokend_provider::{
@@ -101,7 +101,10 @@ fn perform(definition: Arc<Definition>, inputs: AcceptedInputs, wait: Duration) 
     });
     let ended = delivered.recv_timeout(support::PATIENCE).unwrap();
     issuer.finish();
-    ended
+    match ended {
+        Ended::Issuance(issuance) => issuance,
+        Ended::Errand(errand) => panic!("nobody ran one: {errand:?}"),
+    }
 }
 
 fn is_issued(ended: &Issuance) -> bool {

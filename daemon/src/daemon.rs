@@ -126,7 +126,7 @@ impl Daemon {
         })
         .map_err(system("the store's thread"))?;
         let issuer = HttpIssuer::spawn(clock, move |ended| {
-            let _ = events.send(Event::Issued(Box::new(ended)));
+            let _ = events.send(Event::Ended(ended));
         })
         .map_err(system("the issuer's thread"))?;
 

@@ -10,6 +10,7 @@ mod change;
 mod command;
 mod dance;
 mod effect;
+mod errand;
 mod error;
 mod ledger;
 mod rejection;
@@ -19,6 +20,7 @@ mod secret;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -33,7 +35,10 @@ use tokend_core::{
 use tokend_provider::{Issued, Library, Outcome};
 use tracing::{debug, info, warn};
 
-use self::{account::Accounts, change::Pending, dance::Dance, ledger::Look, rotation::Submitter};
+use self::{
+    account::Accounts, change::Pending, dance::Dance, errand::Errand, ledger::Look,
+    rotation::Submitter,
+};
 pub use self::{
     command::{Author, Change, Command, Named, NewCredential, Rejection, Reply, Rotation},
     dance::limit,
@@ -43,10 +48,14 @@ pub use self::{
     rotation::Rotated,
     run::{Event, Inbox, inbox, run},
     snapshot::{Reported, Snapshot},
+    trial::{Candidate, Tried},
 };
 use crate::{
     credential::{Credential, CredentialId, Grant},
-    ports::{self, Clock, Damage, Issuer, Loaded, Store, StoredCredential, Ticket, Write, Written},
+    ports::{
+        self, Clock, Damage, ErrandId, Issuer, Loaded, Store, StoredCredential, Ticket, Write,
+        Written,
+    },
     published::{Published, Slot, Slots},
 };
 
@@ -74,6 +83,9 @@ pub struct Engine<C, R, I, S> {
     reporting: BTreeMap<WaiterId, Reply<Ruling>>,
     submitting: BTreeMap<WaiterId, Submitter>,
     looking: BTreeMap<Ticket, Look>,
+    errands: BTreeMap<ErrandId, Errand>,
+    /// Who waits for revoked tokens to be gone from the disk.
+    discarding: BTreeMap<Name, Reply<Snapshot>>,
     /// What answers told of limits, until it is written with their issuances.
     told: BTreeMap<Name, Vec<Quota>>,
     writing: BTreeMap<Ticket, Pending>,
@@ -117,6 +129,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             reporting: BTreeMap::new(),
             submitting: BTreeMap::new(),
             looking: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            discarding: BTreeMap::new(),
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
             deferred: BTreeMap::new(),
@@ -173,6 +187,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 }
             }
             Command::Change(change, author) => self.change(change, author),
+            Command::Revoke { name, author, reply } => self.revoke(&name, author, reply),
+            Command::Remote { name, operation, arguments, author, reply } => {
+                self.run_remote(&name, operation, arguments, author, reply);
+            }
+            Command::Try { candidate, author, reply } => {
+                self.try_out(candidate, author, reply);
+            }
             Command::Get { name, reply } => {
                 if let Some(reply) = self.known(&name, reply) {
                     let _ = reply.send(self.snapshot(&name));
@@ -225,6 +246,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 };
                 self.step(&name, input);
             }
+            Pending::Discard(name) => self.discarded(&name, written.result.map(drop)),
+            Pending::Trial(trial) => self.trial_reserved(*trial, written.result),
             Pending::Settlement { issuance } => {
                 if let Err(failure) = written.result {
                     // It stays unsettled and so counts as spent, which is safe.
@@ -333,7 +356,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.stopping
     }
 
-    /// Tells everyone who still waits for a token that none comes any more.
+    /// Tells everyone who still waits that nothing comes any more.
     pub fn dismiss(&mut self) {
         for (_, reply) in std::mem::take(&mut self.waiting) {
             let _ = reply.send(Err(Error::Stopping));
@@ -343,6 +366,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         for (_, submitter) in std::mem::take(&mut self.submitting) {
             submitter.refuse(Error::Stopping);
+        }
+        for (_, errand) in std::mem::take(&mut self.errands) {
+            errand.refuse(Error::Stopping);
+        }
+        for (_, reply) in std::mem::take(&mut self.discarding) {
+            let _ = reply.send(Err(Error::Stopping));
         }
     }
 
@@ -354,7 +383,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             let view = self.keeper.view(name, now);
             view.is_some_and(|view| matches!(view.state, Issuing | Refreshing))
         };
-        self.writing.is_empty() && !self.entries.keys().any(issuing)
+        let is_idle = self.writing.is_empty() && self.errands.is_empty();
+        is_idle && !self.entries.keys().any(issuing)
     }
 
     /// Gives the store and the issuer back, to be ended in their turn.

@@ -16,7 +16,8 @@ use tokend_core::{
     Allowance, BootId, BootTime, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name,
     Quota, Stamp, StoreFailure, Token, Usage,
 };
-use tokend_provider::{AcceptedInputs, Definition, Held, Operation, Outcome};
+use tokend_provider::{AcceptedInputs, Definition, Held, Operation, Outcome, Step};
+use tokio::sync::mpsc;
 
 use crate::credential::{Credential, CredentialId, Grant};
 
@@ -44,6 +45,9 @@ pub trait Issuer {
     /// Starts one. It ends in one [`Issuance`], however long the provider takes
     /// and whatever becomes of the callers.
     fn issue(&mut self, job: Job);
+
+    /// Starts one that keeps no token fresh. It ends in one [`ErrandEnded`].
+    fn run(&mut self, errand: Errand);
 }
 
 /// A dance to run.
@@ -84,6 +88,61 @@ pub struct Issuance {
     pub fate: Fate,
     /// What came of it.
     pub outcome: Outcome,
+}
+
+/// A dance to run for an operator, which keeps no token fresh.
+#[derive(Debug)]
+pub struct Errand {
+    /// Tells it from others.
+    pub id: ErrandId,
+    /// The credential that it is about, if it is about one.
+    pub credential: Option<Name>,
+    /// When it was begun. Nothing is sent after [`LONGEST_ISSUANCE`] from here.
+    pub begun_at: BootTime,
+    /// What it begins with.
+    pub first: Step,
+    /// What goes into it.
+    pub inputs: Arc<AcceptedInputs>,
+    /// Who looks on, if someone does.
+    pub watcher: Option<Watcher>,
+}
+
+/// Tells errands apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ErrandId(pub u64);
+
+/// Where those who look on hear of a dance.
+pub type Watcher = mpsc::UnboundedSender<Spoken>;
+
+/// What went to and fro in a dance, with all secrets masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spoken {
+    /// A request, or the program that was run.
+    Request(String),
+    /// What came back.
+    Answer(String),
+}
+
+/// How an errand ended.
+#[derive(Debug)]
+pub struct ErrandEnded {
+    /// The errand.
+    pub id: ErrandId,
+    /// How long it took.
+    pub took: Duration,
+    /// How far it came, if it came to nothing.
+    pub fate: Fate,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// How something that an issuer was asked for ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// An issuance.
+    Issuance(Issuance),
+    /// An errand.
+    Errand(ErrandEnded),
 }
 
 /// Keeps credentials, tokens and the ledger.
@@ -129,6 +188,8 @@ pub enum Write {
         /// The token.
         token: Arc<Token<Grant>>,
     },
+    /// Removes a credential's token.
+    Discard(CredentialId),
     /// Settles an issuance that failed.
     Failure {
         /// Which.

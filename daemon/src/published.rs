@@ -172,6 +172,12 @@ impl Slot {
         self.changes.send_replace(());
     }
 
+    /// Takes the token away; no caller is served it any more.
+    pub(crate) fn withdraw(&self) {
+        self.published.store(None);
+        self.changes.send_replace(());
+    }
+
     pub(crate) fn set_readers(&self, readers: Vec<Reader>) {
         self.readers.store(Arc::new(readers));
         self.changes.send_replace(());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Author, Change, Engine, Error, NewCredential, Reply, Snapshot, dance, secret::Replacement,
+    trial::Trial,
 };
 use crate::{
     credential::{Credential, CredentialId, Reader},
@@ -21,6 +22,8 @@ pub(super) enum Pending {
     Token { name: Name, issuance: IssuanceId, replaces: Option<Replacement> },
     Rotation { name: Name, token_id: TokenId },
     Settlement { issuance: IssuanceId },
+    Discard(Name),
+    Trial(Box<Trial>),
     Change(PendingChange, Author),
 }
 

@@ -7,7 +7,7 @@ use tokend_core::{Caller, Name, Policy, Ruling};
 use tokend_provider::Limit;
 use tokio::sync::oneshot;
 
-use super::{AccountBudget, Error, Issuance, Rotated, Snapshot};
+use super::{AccountBudget, Candidate, Error, Issuance, Rotated, Snapshot, Tried};
 use crate::{credential::Reader, ports::Number, published::Published};
 
 /// Where the answer to a command goes.
@@ -52,6 +52,37 @@ pub enum Command {
     },
     /// A change to a stored credential, and who wants it.
     Change(Change, Author),
+    /// The end of the token that is held, on the far side and here.
+    Revoke {
+        /// Of which credential.
+        name: Name,
+        /// Who wants it.
+        author: Author,
+        /// The answer.
+        reply: Reply<Snapshot>,
+    },
+    /// An operation on the far side, one of the definition's.
+    Remote {
+        /// With which credential.
+        name: Name,
+        /// Which.
+        operation: String,
+        /// What it is to be done with.
+        arguments: BTreeMap<String, String>,
+        /// Who wants it.
+        author: Author,
+        /// The answer, which can hold secrets.
+        reply: Reply<serde_json::Value>,
+    },
+    /// A trial of a definition.
+    Try {
+        /// What to try.
+        candidate: Candidate,
+        /// Who wants it.
+        author: Author,
+        /// The answer.
+        reply: Reply<Tried>,
+    },
     /// A look at a credential.
     Get {
         /// Which.
@@ -126,7 +157,7 @@ pub enum Named {
     Hash([u8; 32]),
 }
 
-/// Who wants a change: the log tells.
+/// Who wants something: the log tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Author {
     /// The user.
@@ -217,7 +248,13 @@ impl Command {
                 let _ = reply.send(Err(error));
             }
             Self::Change(change, _) => change.refuse(error),
-            Self::Get { reply, .. } => {
+            Self::Revoke { reply, .. } | Self::Get { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Remote { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Try { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::List { reply, .. } => {

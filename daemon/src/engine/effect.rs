@@ -37,6 +37,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         match effect {
             Effect::Answer { waiter, answer } => self.answer(name, waiter, answer.map(drop)),
             Effect::Publish(token) => self.publish(name, token),
+            Effect::Withdraw => self.withdraw(name),
+            Effect::Discard => {
+                if let Some(entry) = self.entries.get(name) {
+                    let credential = entry.credential.id;
+                    self.submit(Pending::Discard(name.clone()), Write::Discard(credential));
+                }
+            }
             Effect::Reserve { issuance, cause } => self.reserve(name, issuance, cause),
             Effect::Send { issuance, operation, reserved_at } => {
                 self.send(name, issuance, operation, reserved_at);

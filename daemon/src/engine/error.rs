@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tokend_core::{Name, Refusal, StoreFailure};
-use tokend_provider::{InputError, RotationError};
+use jiff::Timestamp;
+use tokend_core::{Failure, Name, Refusal, StoreFailure};
+use tokend_provider::{InputError, RequestError, RotationError};
 
 /// Why the engine doesn't do what it is asked.
 #[derive(Debug, thiserror::Error)]
@@ -61,12 +62,50 @@ pub enum Error {
         /// Who isn't there.
         reader: String,
     },
+    /// An errand can't be begun.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The provider hasn't done what it was asked for, as far as is known.
+    #[error("{what}: {}", .failure.message)]
+    NotDone {
+        /// What isn't done.
+        what: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// There is no token that could be revoked.
+    #[error("no token of {0} is held")]
+    NoToken(Name),
+    /// The definition says no way to revoke the token.
+    #[error(
+        "the provider definition of {name} has no [revoke] for its token, which goes on living \
+         {}; removing the credential drops it here", until(*.end)
+    )]
+    Irrevocable {
+        /// The credential.
+        name: Name,
+        /// When its token ends; never, if left out.
+        end: Option<Timestamp>,
+    },
+    /// The token is being revoked already.
+    #[error("the token of {0} is being revoked already")]
+    RevocationUnderWay(Name),
+    /// The token has been revoked and is still on the disk.
+    #[error(
+        "the token is revoked and served no more, but can't be removed from the disk: {}",
+        .0.message
+    )]
+    NotDiscarded(StoreFailure),
     /// The store couldn't write; nothing has changed.
     #[error("the store can't be written: {}", .0.message)]
     Store(StoreFailure),
     /// The daemon is about to end.
     #[error("tokend is shutting down")]
     Stopping,
+}
+
+fn until(end: Option<Timestamp>) -> String {
+    end.map_or_else(|| "without end".to_owned(), |end| format!("until its end, {end:.0}"))
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {

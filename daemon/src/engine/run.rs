@@ -13,7 +13,7 @@ use tokio::{
 use tracing::warn;
 
 use super::{Command, Engine};
-use crate::ports::{Clock, Found, Issuance, Issuer, Store, Written};
+use crate::ports::{Clock, Ended, Found, Issuer, Store, Written};
 
 /// How many commands may wait. More callers than this wait at the door, and the
 /// daemon's memory stays bounded.
@@ -26,8 +26,8 @@ pub enum Event {
     Written(Written),
     /// The store has looked at the ledger.
     Found(Found),
-    /// A dance has ended.
-    Issued(Box<Issuance>),
+    /// The issuer has ended something.
+    Ended(Ended),
 }
 
 /// Where the engine finds what it is told.
@@ -75,7 +75,8 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
             Some(event) = inbox.events.recv() => match event {
                 Event::Written(written) => engine.written(written),
                 Event::Found(found) => engine.found(found),
-                Event::Issued(issuance) => engine.issued(*issuance),
+                Event::Ended(Ended::Issuance(issuance)) => engine.issued(issuance),
+                Event::Ended(Ended::Errand(errand)) => engine.returned(errand),
             },
             Some(command) = inbox.commands.recv() => engine.command(command),
             () = sleep(engine.idle()) => {}

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     credential::{CredentialId, Reader, ReaderKind},
-    ports::{Damage, Job, Query, StoredCredential},
+    ports::{Damage, Errand, Job, Query, StoredCredential},
 };
 
 #[derive(Debug, Clone)]
@@ -60,6 +60,10 @@ impl Store for Asked<(Ticket, Write)> {
 impl Issuer for Asked<Job> {
     fn issue(&mut self, job: Job) {
         self.0.borrow_mut().push(job);
+    }
+
+    fn run(&mut self, errand: Errand) {
+        panic!("no test sends anyone on errands: {errand:?}");
     }
 }
 

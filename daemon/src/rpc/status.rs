@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use tokend_core::{Refusal, StoreFailure};
+use tokend_core::{Failure, Refusal, StoreFailure, Verdict};
 use tokend_proto::{ERROR_DOMAIN, reason};
-use tokend_provider::RotationError;
+use tokend_provider::{RequestError, RotationError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -52,7 +52,14 @@ pub(super) fn of(error: &Error) -> Status {
         }
         Error::EtagMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
         Error::ReaderNotFound { .. } => (Code::NotFound, reason::READER_NOT_FOUND, None),
-        Error::Store(failure) => store(failure, None),
+        Error::Request(problem) => unfit(problem),
+        Error::NotDone { failure, .. } => not_done(failure),
+        Error::NoToken(_) => (Code::FailedPrecondition, reason::NO_TOKEN, None),
+        Error::Irrevocable { .. } => {
+            (Code::FailedPrecondition, reason::REVOCATION_UNSUPPORTED, None)
+        }
+        Error::RevocationUnderWay(_) => (Code::Aborted, reason::REVOCATION_UNDER_WAY, None),
+        Error::Store(failure) | Error::NotDiscarded(failure) => store(failure, None),
         Error::Stopping => (Code::Unavailable, reason::SHUTTING_DOWN, None),
     };
     build(code, reason, error.to_string(), retry_after)
@@ -61,6 +68,28 @@ pub(super) fn of(error: &Error) -> Status {
 /// Returns the reason that callers get for a refusal.
 pub(super) fn refusal_reason(refusal: &Refusal) -> &'static str {
     refused(refusal).1
+}
+
+/// Nobody tries again by itself, so there is nothing to wait for.
+fn not_done(failure: &Failure) -> Parts {
+    match failure.verdict {
+        Verdict::Denied => (Code::FailedPrecondition, reason::PROVIDER_REFUSED, None),
+        Verdict::Limited | Verdict::Transient => {
+            (Code::Unavailable, reason::PROVIDER_UNAVAILABLE, None)
+        }
+    }
+}
+
+fn unfit(problem: &RequestError) -> Parts {
+    match problem {
+        RequestError::NoOperation { .. } | RequestError::Argument(_) => {
+            (Code::InvalidArgument, reason::INVALID_INPUT, None)
+        }
+        RequestError::NothingHeld { .. } | RequestError::NothingHeldFor { .. } => {
+            (Code::FailedPrecondition, reason::NO_TOKEN, None)
+        }
+        _ => (Code::FailedPrecondition, reason::DEFINITION_UNUSABLE, None),
+    }
 }
 
 type Parts = (Code, &'static str, Option<Duration>);

@@ -38,6 +38,7 @@ impl<R: Random> Writer<'_, R> {
                 self.settle(*issuance, true, Outcome::Issued, settled)?;
             }
             Write::Rotation { credential, token } => self.token(*credential, token)?,
+            Write::Discard(credential) => self.discard(*credential)?,
             Write::Failure { issuance, sent, failure, settled } => {
                 self.settle(*issuance, *sent, Outcome::Failed(failure.clone()), settled)?;
             }
@@ -75,6 +76,13 @@ impl<R: Random> Writer<'_, R> {
         let sealed = sealed.ok_or(WriteError::NoCredential)?;
         let credential = open_credential(self.vault, id, &sealed)?;
         self.credential(&credential.with_secrets(&token.payload.secrets, token.issued_at))
+    }
+
+    fn discard(&mut self, id: CredentialId) -> Result<(), WriteError> {
+        self.connection
+            .prepare_cached("DELETE FROM tokens WHERE credential = ?")?
+            .execute([id.0])?;
+        Ok(())
     }
 
     fn token(&mut self, credential: CredentialId, token: &Token<Grant>) -> Result<(), WriteError> {

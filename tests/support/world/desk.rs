@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use tokend::ports::{Issuer, Job, Query, Reservation, Store, Ticket, Write};
+use tokend::ports::{Errand, Issuer, Job, Query, Reservation, Store, Ticket, Write};
 
 /// Takes what the engine asks for. Clones are the same desk.
 #[derive(Debug, Clone, Default)]
@@ -66,5 +66,9 @@ impl Store for Desk {
 impl Issuer for Desk {
     fn issue(&mut self, job: Job) {
         self.0.borrow_mut().jobs.push(job);
+    }
+
+    fn run(&mut self, errand: Errand) {
+        panic!("no operator sends anyone on errands here: {errand:?}");
     }
 }

@@ -120,6 +120,10 @@ impl Disk {
                     self.held.insert(credential, Arc::clone(&token));
                     Some((credential, token))
                 }
+                Write::Discard(credential) => {
+                    self.held.remove(&credential);
+                    None
+                }
                 Write::Failure { issuance, .. } => {
                     self.settled.insert(issuance);
                     None

@@ -1,0 +1,234 @@
+//! Errands for operators: what is done on the far side that keeps no token fresh.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokend_core::{Input, Name, Random, Refusal, StoreFailure, TokenId};
+use tokend_provider::{AcceptedInputs, Ambient, Exchange, Held, Operation, Outcome, Step};
+use tracing::{info, warn};
+
+use super::{
+    Author, Engine, Entry, Error, Reply, Snapshot,
+    change::Pending,
+    dance::{self, Dance},
+    trial::Trial,
+};
+use crate::{
+    credential::Grant,
+    ports::{self, Clock, ErrandEnded, ErrandId, Issuer, Store, Watcher},
+};
+
+/// An errand that is under way, and who waits for it.
+#[derive(Debug)]
+pub(super) enum Errand {
+    /// A token is being ended.
+    Revocation { name: Name, token_id: TokenId, reply: Reply<Snapshot> },
+    /// An operation of the definition's is being done.
+    Remote { name: Name, operation: String, reply: Reply<serde_json::Value> },
+    /// A definition is being tried.
+    Trial(Trial),
+}
+
+/// How an errand begins.
+pub(super) struct Start {
+    pub(super) credential: Option<Name>,
+    pub(super) begun_at: tokend_core::BootTime,
+    pub(super) first: Step,
+    pub(super) inputs: Arc<AcceptedInputs>,
+    pub(super) watcher: Option<Watcher>,
+}
+
+impl Errand {
+    /// Tells whoever waits that it comes to nothing.
+    pub(super) fn refuse(self, error: Error) {
+        match self {
+            Self::Revocation { reply, .. } => drop(reply.send(Err(error))),
+            Self::Remote { reply, .. } => drop(reply.send(Err(error))),
+            Self::Trial(trial) => trial.refuse(error),
+        }
+    }
+}
+
+impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
+    /// Has the token that is held ended on the far side.
+    pub(super) fn revoke(&mut self, name: &Name, author: Author, reply: Reply<Snapshot>) {
+        match self.revocation(name) {
+            Ok((token_id, start)) => {
+                let Author { uid, pid } = author;
+                info!(credential = %name, %token_id, uid, pid, "its token is being revoked");
+                let name = name.clone();
+                self.begin(Errand::Revocation { name, token_id, reply }, start);
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn revocation(&mut self, name: &Name) -> Result<(TokenId, Start), Error> {
+        let revokes = |errand: &Errand| match errand {
+            Errand::Revocation { name: other, .. } => other == name,
+            Errand::Remote { .. } | Errand::Trial(_) => false,
+        };
+        if self.errands.values().any(revokes) {
+            return Err(Error::RevocationUnderWay(name.clone()));
+        }
+        let Dance { definition, inputs } = self.danced(name)?;
+        let token = self.held(name).ok_or_else(|| Error::NoToken(name.clone()))?;
+        let (token_id, held) = (token.id, dance::held(&token.payload));
+        if !definition.can(Operation::Revoke, &inputs, Some(&held)) {
+            return Err(Error::Irrevocable { name: name.clone(), end: token.expires_at });
+        }
+        let ambient = self.ambient();
+        let first = Exchange::start(&definition, &inputs, Operation::Revoke, Some(&held), ambient)?;
+        Ok((token_id, self.start_of(name, first, inputs)))
+    }
+
+    /// Has an operation of the definition's done.
+    pub(super) fn run_remote(
+        &mut self,
+        name: &Name,
+        operation: String,
+        arguments: BTreeMap<String, String>,
+        author: Author,
+        reply: Reply<serde_json::Value>,
+    ) {
+        match self.remote(name, &operation, arguments) {
+            Ok(start) => {
+                let Author { uid, pid } = author;
+                info!(credential = %name, operation, uid, pid, "remote operation wanted");
+                let name = name.clone();
+                self.begin(Errand::Remote { name, operation, reply }, start);
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn remote(
+        &mut self,
+        name: &Name,
+        operation: &str,
+        arguments: BTreeMap<String, String>,
+    ) -> Result<Start, Error> {
+        let Dance { definition, inputs } = self.danced(name)?;
+        let now = self.clock.now();
+        let token = self.held(name).filter(|token| !token.is_expired(now));
+        let held: Option<Held> = token.map(|token| dance::held(&token.payload));
+        let ambient = self.ambient();
+        let first =
+            Exchange::remote(&definition, &inputs, operation, arguments, held.as_ref(), ambient)?;
+        Ok(self.start_of(name, first, inputs))
+    }
+
+    fn danced(&self, name: &Name) -> Result<Dance, Error> {
+        let entry = self.entries.get(name).ok_or_else(|| self.missing(name))?;
+        entry
+            .dance
+            .as_ref()
+            .map(Dance::clone)
+            .map_err(|problem| Error::Refused(Refusal::Impossible { message: problem.to_string() }))
+    }
+
+    fn held(&self, name: &Name) -> Option<Arc<tokend_core::Token<Grant>>> {
+        let published = self.entries.get(name)?.slot.published()?;
+        Some(Arc::clone(published.token()))
+    }
+
+    /// Draws what a dance needs of chance.
+    pub(super) fn ambient(&mut self) -> Ambient {
+        let mut entropy = [0; 32];
+        self.random.fill(&mut entropy);
+        Ambient { now: self.clock.now().wall, entropy }
+    }
+
+    fn start_of(&self, name: &Name, first: Step, inputs: Arc<AcceptedInputs>) -> Start {
+        let begun_at = self.clock.now().boot;
+        Start { credential: Some(name.clone()), begun_at, first, inputs, watcher: None }
+    }
+
+    pub(super) fn begin(&mut self, errand: Errand, start: Start) {
+        let id = ErrandId(self.number());
+        self.errands.insert(id, errand);
+        let Start { credential, begun_at, first, inputs, watcher } = start;
+        self.issuer.run(ports::Errand { id, credential, begun_at, first, inputs, watcher });
+    }
+
+    /// Takes in how an errand ended.
+    pub fn returned(&mut self, ended: ErrandEnded) {
+        match self.errands.remove(&ended.id) {
+            Some(Errand::Revocation { name, token_id, reply }) => {
+                self.revoked(&name, token_id, ended, reply);
+            }
+            Some(Errand::Remote { name, operation, reply }) => {
+                let answer = match ended.outcome {
+                    Outcome::Told(result) => Ok(result),
+                    outcome => Err(self.not_done(format!("`{operation}` isn't done"), outcome)),
+                };
+                match &answer {
+                    Ok(_) => info!(credential = %name, operation, "remote operation done"),
+                    Err(problem) => warn!(credential = %name, operation, "{problem}"),
+                }
+                // Whoever asked may have gone; there is no one else to tell.
+                let _ = reply.send(answer);
+            }
+            Some(Errand::Trial(trial)) => self.tried(trial, ended),
+            None => {}
+        }
+    }
+
+    fn revoked(
+        &mut self,
+        name: &Name,
+        token_id: TokenId,
+        ended: ErrandEnded,
+        reply: Reply<Snapshot>,
+    ) {
+        if !matches!(ended.outcome, Outcome::Revoked) {
+            let what = format!("the token of {name} isn't revoked and is served on");
+            let error = self.not_done(what, ended.outcome);
+            warn!(credential = %name, %token_id, "{error}");
+            let _ = reply.send(Err(error));
+            return;
+        }
+        info!(credential = %name, %token_id, took = ?ended.took, "token revoked");
+        self.discarding.insert(name.clone(), reply);
+        self.step(name, Input::Revoked(token_id));
+        let is_discarded = |pending: &Pending| match pending {
+            Pending::Discard(other) => other == name,
+            _ => false,
+        };
+        // Another may have taken its place on the disk.
+        if !self.writing.values().any(is_discarded) {
+            self.discarded(name, Ok(()));
+        }
+    }
+
+    /// A revoked token has been taken from the disk, or not.
+    pub(super) fn discarded(&mut self, name: &Name, result: Result<(), StoreFailure>) {
+        if let Err(failure) = &result {
+            warn!(credential = %name, "revoked token not removed: {}", failure.message);
+        }
+        let Some(reply) = self.discarding.remove(name) else { return };
+        let answer = match result {
+            Ok(()) => self.snapshot(name),
+            Err(failure) => Err(Error::NotDiscarded(failure)),
+        };
+        let _ = reply.send(answer);
+    }
+
+    /// Returns why an errand came to nothing.
+    pub(super) fn not_done(&self, what: String, outcome: Outcome) -> Error {
+        match outcome {
+            Outcome::Failed(failed) => {
+                Error::NotDone { what, failure: dance::failure(failed, self.clock.now().wall) }
+            }
+            _ => Error::Refused(Refusal::Impossible {
+                message: format!("{what}: the dance ended as none of its kind does"),
+            }),
+        }
+    }
+
+    /// Lets callers see no token any more.
+    pub(super) fn withdraw(&self, name: &Name) {
+        if let Some(Entry { slot, .. }) = self.entries.get(name) {
+            slot.withdraw();
+        }
+    }
+}
