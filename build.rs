@@ -28,6 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".tokend.v1.Placement",
             ".tokend.v1.CreateCredentialRequest",
             ".tokend.v1.SubmitRotationRequest",
+            ".tokend.v1.RunRemoteOperationResponse",
+            ".tokend.v1.TryDefinitionRequest",
         ])
         .compile_fds(descriptors)?;
     Ok(())

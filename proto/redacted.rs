@@ -3,8 +3,8 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::v1::{
-    CreateCredentialRequest, Placement, SubmitRotationRequest, Token, placement::Target,
-    submit_rotation_request::PreviousToken,
+    CreateCredentialRequest, Placement, RunRemoteOperationResponse, SubmitRotationRequest, Token,
+    TryDefinitionRequest, placement::Target, submit_rotation_request::PreviousToken,
 };
 
 const REDACTED: &str = "[redacted]";
@@ -60,6 +60,24 @@ impl Debug for CreateCredentialRequest {
     }
 }
 
+impl Debug for RunRemoteOperationResponse {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("RunRemoteOperationResponse").field("result_json", &REDACTED).finish()
+    }
+}
+
+impl Debug for TryDefinitionRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("TryDefinitionRequest")
+            .field("name", &self.name)
+            .field("path", &self.path)
+            .field("variables", &self.variables)
+            .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
+            .field("validate_only", &self.validate_only)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Debug for SubmitRotationRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("SubmitRotationRequest")
@@ -93,7 +111,7 @@ mod tests {
             placements: vec![Placement {
                 target: Some(Target::Header("Authorization".to_owned())),
                 value: "Bearer s3cret".to_owned(),
-                writes_only: false,
+                ..Placement::default()
             }],
             ..Token::default()
         };
@@ -107,7 +125,12 @@ mod tests {
             extras: [("csrf".to_owned(), "s3cret".to_owned())].into(),
             ..SubmitRotationRequest::default()
         };
-        let shown = format!("{token:?} {request:?} {rotation:?}");
+        let done = RunRemoteOperationResponse { result_json: "s3cret".to_owned() };
+        let trial = TryDefinitionRequest {
+            secrets: [("password".to_owned(), "s3cret".to_owned())].into(),
+            ..TryDefinitionRequest::default()
+        };
+        let shown = format!("{token:?} {request:?} {rotation:?} {done:?} {trial:?}");
         assert!(shown.contains("Authorization") && shown.contains("password"));
         assert!(shown.contains("t-1") && shown.contains("csrf"));
         assert!(!shown.contains("s3cret"), "{shown}");

@@ -41,6 +41,7 @@ fn answered(status: &Status) -> Error {
         | reason::INVALID_REJECTION
         | reason::INVALID_ROTATION
         | reason::INVALID_INPUT
+        | reason::INVALID_DEFINITION
         | reason::INVALID_PRINCIPAL
         | reason::INVALID_PAGE_TOKEN => Error::InvalidRequest { reason, message },
         reason::CALLER_NOT_PERMITTED => Error::NotPermitted { message },

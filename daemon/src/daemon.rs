@@ -126,7 +126,7 @@ impl Daemon {
         })
         .map_err(system("the store's thread"))?;
         let issuer = HttpIssuer::spawn(clock, move |ended| {
-            let _ = events.send(Event::Ended(ended));
+            let _ = events.send(Event::Ended(Box::new(ended)));
         })
         .map_err(system("the issuer's thread"))?;
 

@@ -100,7 +100,7 @@ impl Services {
         if door == Door::Operators {
             routes.extend([
                 route(CredentialServiceServer::new(Credentials::new(context.clone()))),
-                route(ProviderServiceServer::new(Providers::new(Arc::clone(&context.definitions)))),
+                route(ProviderServiceServer::new(Providers::new(context.clone()))),
                 route(AdminServiceServer::new(Admin::new(context.clone()))),
             ]);
         }

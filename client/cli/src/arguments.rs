@@ -1,6 +1,9 @@
 //! The command line.
 
 mod add;
+mod inputs;
+mod providers;
+mod remote;
 mod terms;
 
 use std::time::Duration;
@@ -11,6 +14,9 @@ use crate::{exit, span};
 
 pub(crate) use crate::arguments::{
     add::Add,
+    inputs::Inputs,
+    providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
+    remote::Remote,
     terms::{Policy, Set},
 };
 
@@ -29,7 +35,7 @@ pub(crate) enum Command {
     Get(Get),
     /// Store a new credential
     #[command(after_help = "Without a terminal to ask on, the inputs that are needed must be \
-        given by flags;\n`tokend-cli providers NAME` lists them. The credential stays stored if \
+        given by flags;\n`tokend-cli providers show NAME` lists them. The credential stays stored if \
         its first token fails;\nthe exit status then tells why.")]
     Add(Add),
     /// Change how a credential's tokens are kept
@@ -56,6 +62,18 @@ pub(crate) enum Command {
     #[command(after_help = "It may cost an issuance, of which some providers allow a few a day. \
         It also makes tokend try\nagain after a refusal, once the cause is mended.")]
     Refresh { name: String },
+    /// End the token that is held, at the provider and here
+    #[command(after_help = REVOKE_HELP)]
+    Revoke {
+        /// The credential's name
+        name: String,
+        /// Don't ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// List what can be done at the provider besides tokens, or do it
+    #[command(after_help = REMOTE_HELP)]
+    Remote(Remote),
     /// Report that an API refused a token, so that tokend gets another
     #[command(after_help = REJECT_HELP)]
     Reject(Reject),
@@ -94,17 +112,17 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// List the APIs that tokend knows, or show what one needs
-    Providers {
-        /// A provider definition's name
-        name: Option<String>,
-        /// Print the definition itself, to write one of your own by
-        #[arg(long, requires = "name", conflicts_with = "json")]
-        definition: bool,
-        #[command(flatten)]
-        form: Form,
-    },
+    /// List the APIs that tokend knows, show what one needs, and help to write more
+    Providers(Providers),
 }
+
+const REVOKE_HELP: &str = "\
+No other is asked for until someone asks for a token or runs `tokend-cli refresh`. If the provider
+fails, the token is served on.";
+
+const REMOTE_HELP: &str = "\
+What the provider answers goes to standard output. It can hold a secret that is told this once: a
+new key, say.";
 
 const REJECT_HELP: &str = "\
 Reports the token that is held now, unless --token-stdin says which. It may cost an issuance.

@@ -11,11 +11,14 @@ mod providers;
 mod readers;
 mod refresh;
 mod reject;
+mod remote;
 mod remove;
+mod revoke;
 mod rotate;
 mod set;
 mod show;
 mod status;
+mod values;
 
 use std::io::Write;
 
@@ -48,6 +51,8 @@ pub(crate) async fn run(
             return access::run(&Daemon::find()?, name, user, &form, output).await;
         }
         Command::Refresh { name } => refresh::run(&Daemon::find()?, name, output).await?,
+        Command::Revoke { name, yes } => revoke::run(&Daemon::find()?, name, yes, output).await?,
+        Command::Remote(remote) => remote::run(&Daemon::find()?, remote, output).await?,
         Command::Reject(reject) => {
             return reject::run(&Client::new()?, &reject, &clock::now(), output).await;
         }
@@ -60,8 +65,8 @@ pub(crate) async fn run(
             issuances::run(&Daemon::find()?, issuances, output).await?;
         }
         Command::Budget { form } => budget::run(&Daemon::find()?, &form, output).await?,
-        Command::Providers { name, definition, form } => {
-            providers::run(&Daemon::find()?, name, definition, &form, output).await?;
+        Command::Providers(providers) => {
+            return providers::run(&Daemon::find()?, providers, output).await;
         }
     }
     output.flush()?;

@@ -5,6 +5,7 @@ mod remedy;
 use std::{
     error::Error as StdError,
     io::{self, Write as _},
+    path::PathBuf,
 };
 
 use tokend_client::Error;
@@ -36,9 +37,15 @@ pub(crate) enum Failure {
     /// A reader without its kind.
     #[error("a reader is user:NAME, group:NAME, uid:NUMBER or gid:NUMBER, not {0:?}")]
     NotAReader(String),
-    /// Nobody is there to confirm a removal.
-    #[error("removing {0} needs a confirmation, and there is no terminal to ask on")]
-    Unconfirmed(String),
+    /// Nobody is there to confirm what is to be done.
+    #[error("{deed} needs a confirmation, and there is no terminal to ask on")]
+    Unconfirmed { deed: String, command: String },
+    /// A provider definition can't be read.
+    #[error("can't read {}", path.display())]
+    Definition { path: PathBuf, source: io::Error },
+    /// The provider has no such operation.
+    #[error("{provider} has no operation {name:?}")]
+    NoOperation { provider: String, name: String, credential: String },
     /// The token goes into no header.
     #[error("the token of {0} isn't sent in a header")]
     NoHeader(String),
@@ -66,10 +73,14 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Daemon { error, .. } | Self::FirstToken { error, .. } => error.into(),
-            Self::Input(_) | Self::NotAReader(_) | Self::Unconfirmed(_) => Exit::Usage,
+            Self::Input(_)
+            | Self::NotAReader(_)
+            | Self::Unconfirmed { .. }
+            | Self::NoOperation { .. } => Exit::Usage,
             Self::Secret(_)
             | Self::NoHeader(_)
             | Self::Superseded(_)
+            | Self::Definition { .. }
             | Self::Terminal(_)
             | Self::Output(_)
             | Self::Start(_) => Exit::Failed,
@@ -109,12 +120,19 @@ impl Failure {
             Self::NotAReader(text) if !text.contains(':') => {
                 Some(format!("user:{text} or group:{text}"))
             }
-            Self::Unconfirmed(name) => Some(format!("tokend-cli remove {name} --yes")),
+            Self::Unconfirmed { command, .. } => Some(format!("{command} --yes")),
+            Self::NoOperation { credential, .. } => {
+                Some(format!("`tokend-cli remote {credential}` lists all there are"))
+            }
             Self::NoHeader(name) => {
                 Some(format!("tokend-cli get {name} --json says where it goes, in placements"))
             }
             Self::Superseded(name) => Some(format!("tokend-cli get {name} prints that one")),
-            Self::NotAReader(_) | Self::Terminal(_) | Self::Output(_) | Self::Start(_) => None,
+            Self::NotAReader(_)
+            | Self::Definition { .. }
+            | Self::Terminal(_)
+            | Self::Output(_)
+            | Self::Start(_) => None,
         }
     }
 }

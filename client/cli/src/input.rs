@@ -1,14 +1,15 @@
-//! Fits what the flags of `add` give to what a provider definition needs.
+//! Fits what flags give to what a provider definition, or an operation of its, needs.
 
-use tokend_proto::v1::{Provider, ProviderInput};
+use tokend_proto::v1::{Provider, ProviderInput, RemoteOperation};
 
 use crate::secret::Place;
 
-/// One flag of `add`, its text still whole: a malformed one may hold a secret,
+/// One flag that gives an input, its text still whole: a malformed one may hold a secret,
 /// so that it must not be repeated in an error.
 #[derive(Debug)]
 pub(crate) enum Flag {
     Var(String),
+    Argument(String),
     Secret { flag: &'static str, text: String, place: fn(String) -> Place },
     SecretStdin(String),
 }
@@ -46,7 +47,7 @@ pub(crate) enum Problem {
     #[error("{name} can only be one of {}", choices.join(", "))]
     NotAChoice { name: String, choices: Vec<String> },
     #[error("{provider} needs more, and there is no terminal to ask on: {}", names(missing))]
-    Missing { provider: String, missing: Vec<ProviderInput> },
+    Missing { provider: String, flag: &'static str, missing: Vec<ProviderInput> },
 }
 
 impl Problem {
@@ -56,8 +57,8 @@ impl Problem {
             Self::Unknown { known, .. } => format!("it has {}", known.join(", ")),
             Self::Exposed { name } => format!("give it as {}", secret_flags(name)),
             Self::NotSecret { name } => format!("give it as --var {name}=VALUE"),
-            Self::Missing { missing, .. } => {
-                let lines: Vec<_> = missing.iter().map(how_to_give).collect();
+            Self::Missing { flag, missing, .. } => {
+                let lines: Vec<_> = missing.iter().map(|input| how_to_give(input, flag)).collect();
                 format!("give\n{}", lines.join("\n"))
             }
             Self::NoEquals { .. } | Self::Twice { .. } | Self::NotAChoice { .. } => return None,
@@ -74,14 +75,34 @@ pub(crate) fn plan(
     flags: Vec<Flag>,
     person: bool,
 ) -> Result<Plan<'_>, Problem> {
+    fit(&provider.name, &provider.inputs, "--var", flags, person)
+}
+
+/// Fits the texts of `--arg` to what an operation needs, as [`plan`] does.
+pub(crate) fn arguments(
+    operation: &RemoteOperation,
+    texts: Vec<String>,
+    person: bool,
+) -> Result<Plan<'_>, Problem> {
+    let flags = texts.into_iter().map(Flag::Argument).collect();
+    fit(&operation.name, &operation.arguments, "--arg", flags, person)
+}
+
+fn fit<'a>(
+    of: &str,
+    inputs: &'a [ProviderInput],
+    flag: &'static str,
+    flags: Vec<Flag>,
+    person: bool,
+) -> Result<Plan<'a>, Problem> {
     let mut plan = Plan::default();
-    for flag in flags {
-        let (name, origin) = flag.split()?;
-        let input = provider.inputs.iter().find(|input| input.name == name);
+    for given in flags {
+        let (name, origin) = given.split()?;
+        let input = inputs.iter().find(|input| input.name == name);
         let input = input.ok_or_else(|| Problem::Unknown {
-            provider: provider.name.clone(),
+            provider: of.to_owned(),
             name: name.clone(),
-            known: provider.inputs.iter().map(|input| input.name.clone()).collect(),
+            known: inputs.iter().map(|input| input.name.clone()).collect(),
         })?;
         if plan.given.iter().any(|(given, _)| given.name == name) {
             return Err(Problem::Twice { name });
@@ -97,8 +118,7 @@ pub(crate) fn plan(
             _ => plan.given.push((input, origin)),
         }
     }
-    let not_given: Vec<_> = provider
-        .inputs
+    let not_given: Vec<_> = inputs
         .iter()
         .filter(|input| plan.given.iter().all(|(given, _)| given.name != input.name))
         .collect();
@@ -106,7 +126,7 @@ pub(crate) fn plan(
     if not_given.iter().any(needed) {
         if !person {
             let missing = not_given.into_iter().filter(needed).cloned().collect();
-            return Err(Problem::Missing { provider: provider.name.clone(), missing });
+            return Err(Problem::Missing { provider: of.to_owned(), flag, missing });
         }
         plan.asked = not_given;
     }
@@ -117,6 +137,7 @@ impl Flag {
     fn split(self) -> Result<(String, Origin), Problem> {
         let (flag, value, text) = match &self {
             Self::Var(text) => ("--var", "VALUE", text),
+            Self::Argument(text) => ("--arg", "VALUE", text),
             Self::Secret { flag, text, .. } => (*flag, "..", text),
             Self::SecretStdin(name) => return Ok((name.clone(), Origin::Secret(Place::Stdin))),
         };
@@ -127,18 +148,18 @@ impl Flag {
         let given = given.to_owned();
         let origin = match &self {
             Self::Secret { place, .. } => Origin::Secret(place(given)),
-            Self::Var(_) | Self::SecretStdin(_) => Origin::CommandLine(given),
+            Self::Var(_) | Self::Argument(_) | Self::SecretStdin(_) => Origin::CommandLine(given),
         };
         Ok((name.to_owned(), origin))
     }
 }
 
 /// Returns the flag for an input and what the input is.
-pub(crate) fn how_to_give(input: &ProviderInput) -> String {
+fn how_to_give(input: &ProviderInput, variable: &str) -> String {
     let flag = if input.secret {
         secret_flags(&input.name)
     } else {
-        format!("--var {}=VALUE", input.name)
+        format!("{variable} {}=VALUE", input.name)
     };
     if input.description.is_empty() { flag } else { format!("{flag}: {}", input.description) }
 }

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
 use serde_json::{Value, json};
 use tokend_client::{RotationSource, Target, Token};
 use tokend_proto::v1::{
-    Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput,
+    Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput, RemoteOperation,
 };
 
 pub(crate) use crate::json::ledger::{budget, issuance};
@@ -135,11 +135,20 @@ pub(crate) fn provider(provider: &Provider) -> Value {
         "documentation": provider.documentation,
         "source": provider.source,
         "inputs": provider.inputs.iter().map(input).collect::<Vec<_>>(),
+        "operations": provider.operations.iter().map(operation).collect::<Vec<_>>(),
     });
     if !provider.definition.is_empty() {
         value["definition"] = provider.definition.as_str().into();
     }
     value
+}
+
+pub(crate) fn operation(operation: &RemoteOperation) -> Value {
+    json!({
+        "name": operation.name,
+        "description": operation.description,
+        "arguments": operation.arguments.iter().map(input).collect::<Vec<_>>(),
+    })
 }
 
 fn input(input: &ProviderInput) -> Value {

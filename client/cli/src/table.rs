@@ -60,26 +60,40 @@ pub(crate) fn write<const N: usize>(
     align(output, &all)
 }
 
-/// Writes rows without headings, their columns aligned.
-pub(crate) fn align<const N: usize>(
+/// Writes a row of headings and the rows below it, which have as many cells.
+pub(crate) fn write_wide(
     output: &mut Output<impl Write>,
-    rows: &[[Cell; N]],
+    headings: &[String],
+    rows: Vec<Vec<Cell>>,
+) -> io::Result<()> {
+    let headings = headings.iter().map(|heading| Cell::new(heading, Tone::Heading));
+    let mut all = vec![headings.collect()];
+    all.extend(rows);
+    align(output, &all)
+}
+
+/// Writes rows without headings, their columns aligned.
+pub(crate) fn align(
+    output: &mut Output<impl Write>,
+    rows: &[impl AsRef<[Cell]>],
 ) -> io::Result<()> {
     let width = |cell: &Cell| cell.text.chars().count();
-    let mut widths = [0; N];
+    let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or_default();
+    let mut widths = vec![0; columns];
     for row in rows {
-        for (widest, cell) in widths.iter_mut().zip(row) {
+        for (widest, cell) in widths.iter_mut().zip(row.as_ref()) {
             *widest = width(cell).max(*widest);
         }
     }
     for row in rows {
+        let row = row.as_ref();
         for (column, cell) in row.iter().enumerate() {
             match cell.tone.code().filter(|_| output.has_colour()) {
                 Some(code) => write!(output, "\x1b[{code}m{}\x1b[0m", cell.text)?,
                 None => write!(output, "{}", cell.text)?,
             }
             // Nothing is padded at the end of a line.
-            if column + 1 < N {
+            if column + 1 < row.len() {
                 write!(output, "{:1$}", "", widths[column] - width(cell) + 2)?;
             }
         }

@@ -89,6 +89,7 @@ mod request;
 mod rotation;
 #[cfg(test)]
 mod sample;
+mod schema;
 mod sign;
 mod signature;
 mod suggestion;
@@ -122,6 +123,7 @@ pub use self::remote::Remote;
 pub use self::renewal::{Held, Operation};
 pub use self::request::{Request, RequestError};
 pub use self::rotation::{Rotation, RotationError, RotationSource};
+pub use self::schema::schema;
 pub use self::signature::SignatureError;
 pub use self::suggestion::Suggestion;
 pub use self::template::RenderError;

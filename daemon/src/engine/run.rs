@@ -27,7 +27,7 @@ pub enum Event {
     /// The store has looked at the ledger.
     Found(Found),
     /// The issuer has ended something.
-    Ended(Ended),
+    Ended(Box<Ended>),
 }
 
 /// Where the engine finds what it is told.
@@ -75,8 +75,10 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
             Some(event) = inbox.events.recv() => match event {
                 Event::Written(written) => engine.written(written),
                 Event::Found(found) => engine.found(found),
-                Event::Ended(Ended::Issuance(issuance)) => engine.issued(issuance),
-                Event::Ended(Ended::Errand(errand)) => engine.returned(errand),
+                Event::Ended(ended) => match *ended {
+                    Ended::Issuance(issuance) => engine.issued(issuance),
+                    Ended::Errand(errand) => engine.returned(errand),
+                },
             },
             Some(command) = inbox.commands.recv() => engine.command(command),
             () = sleep(engine.idle()) => {}

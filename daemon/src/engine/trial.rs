@@ -1,7 +1,7 @@
 //! Trials of provider definitions: one issuance, counted like any other, whose token
 //! is thrown away.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokend_core::{Cause, Failure, Fate, IssuanceId, Random, Refusal, Stamp, Verdict};
 use tokend_provider::{AcceptedInputs, Definition, Exchange, Inputs, Operation, Outcome};
@@ -125,7 +125,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Gives a trial up of which nothing has been sent.
     fn unsent(&mut self, trial: Trial, error: Error) {
         let failure = transient(error.to_string());
-        let settled = Settled { at: self.clock.stamp(), took: Default::default(), quotas: vec![] };
+        let settled = Settled { at: self.clock.stamp(), took: Duration::ZERO, quotas: Vec::new() };
         self.settle_trial(trial.issuance, false, failure, settled);
         trial.refuse(error);
     }
@@ -140,7 +140,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Outcome::KeptAlive { .. } | Outcome::Revoked | Outcome::Told(_) => (None, Vec::new()),
         };
         let at = Stamp { date, ..self.clock.stamp() };
-        let settled = Settled { at, took, quotas };
         let (sent, failure, problem) = match outcome {
             Outcome::Issued(_) => (true, transient("the token was thrown away".to_owned()), None),
             outcome => {
@@ -152,8 +151,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 (fate != Fate::Unsent, failure, Some(error))
             }
         };
-        let mut settled = settled;
-        settled.quotas.extend(failure.quota());
+        let quotas = quotas.into_iter().chain(failure.quota()).collect();
+        let settled = Settled { at, took, quotas };
         self.settle_trial(trial.issuance, sent, failure, settled);
         // Whoever looked on may have gone.
         let _ = trial.reply.send(Ok(Tried { findings, problem }));
@@ -163,12 +162,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         &mut self,
         issuance: IssuanceId,
         sent: bool,
-        failure: Failure,
+        mut failure: Failure,
         settled: Settled,
     ) {
-        let message = format!("a trial: {}", failure.message);
-        info!(%issuance, sent, "{message}");
-        let failure = Failure { message, ..failure };
+        failure.message.insert_str(0, "a trial: ");
+        info!(%issuance, sent, "{}", failure.message);
         let write = Write::Failure { issuance, sent, failure, settled };
         self.submit(Pending::Settlement { issuance }, write);
     }

@@ -9,8 +9,9 @@ use tokend_proto::{
     v1::{
         CreateCredentialRequest, Credential, DeleteCredentialRequest, GetCredentialRequest,
         GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
-        ListIssuancesResponse, RefreshCredentialRequest, RevokeAccessRequest,
-        UpdateCredentialRequest, credential, credential_service_server::CredentialService,
+        ListIssuancesResponse, RefreshCredentialRequest, RevokeAccessRequest, RevokeTokenRequest,
+        RunRemoteOperationRequest, RunRemoteOperationResponse, UpdateCredentialRequest, credential,
+        credential_service_server::CredentialService,
     },
 };
 use tokend_provider::Limit;
@@ -208,6 +209,29 @@ impl CredentialService for Credentials {
         let refreshed = name.clone();
         self.0.ask(|reply| Command::Refresh { name: refreshed, reply }).await?;
         self.0.ask(|reply| Command::Get { name, reply }).await.map(|snapshot| shown(&snapshot))
+    }
+
+    async fn revoke_token(
+        &self,
+        request: Request<RevokeTokenRequest>,
+    ) -> Result<Response<Credential>, Status> {
+        let author = peer(&request)?.author();
+        let name = parse_name(&request.get_ref().name)?;
+        let command = |reply| Command::Revoke { name, author, reply };
+        self.0.ask(command).await.map(|snapshot| shown(&snapshot))
+    }
+
+    async fn run_remote_operation(
+        &self,
+        request: Request<RunRemoteOperationRequest>,
+    ) -> Result<Response<RunRemoteOperationResponse>, Status> {
+        let author = peer(&request)?.author();
+        let RunRemoteOperationRequest { name, operation, arguments } = request.into_inner();
+        let name = parse_name(&name)?;
+        let arguments = arguments.into_iter().collect();
+        let command = |reply| Command::Remote { name, operation, arguments, author, reply };
+        let result_json = self.0.ask(command).await?.to_string();
+        Ok(Response::new(RunRemoteOperationResponse { result_json }))
     }
 }
 

@@ -33,12 +33,13 @@ fn reads_get() {
 fn takes_each_flag_that_gives_an_input_with_its_place() {
     let line = "add a -p acme --var u=1 --secret-file f=/f --secret-env e=E --secret-command \
                 c=pass --secret-stdin s -r user:x --reader group:y";
-    let Ok(Command::Add(mut add)) = parse(line) else { panic!("not read as add") };
+    let Ok(Command::Add(add)) = parse(line) else { panic!("not read as add") };
     let flags: Vec<_> = add
+        .inputs
         .take_flags()
         .into_iter()
         .map(|flag| match flag {
-            Flag::Var(text) | Flag::SecretStdin(text) => (text, None),
+            Flag::Var(text) | Flag::Argument(text) | Flag::SecretStdin(text) => (text, None),
             Flag::Secret { text, place, .. } => (text, Some(place("x".to_owned()))),
         })
         .collect();
@@ -71,6 +72,12 @@ fn bad_usage_ends_with_2() {
         "set a --limit 5/h --no-limits",
         "reject a --status 42",
         "issuances --limit 0",
+        "remote a --arg k=v",
+        "providers --definition",
+        "providers show",
+        "providers check",
+        "providers list acme",
+        "providers try acme --secret s3cret",
     ] {
         assert_eq!(parse(line).map(drop), Err(2), "{line}");
     }
@@ -105,4 +112,18 @@ fn reads_how_tokens_are_to_be_kept() {
     };
     assert_eq!(set.change.limits, ["50/12h", "24/day@Europe/Berlin"]);
     assert!(set.change.refresh.is_none() && !set.change.no_limits);
+}
+
+#[test]
+fn providers_can_be_shown_without_saying_so() {
+    let Ok(Command::Providers(providers)) = parse("providers acme --definition") else {
+        panic!("not read as providers");
+    };
+    assert!(providers.command.is_none() && providers.definition);
+    assert_eq!(providers.name.as_deref(), Some("acme"));
+    let Ok(Command::Providers(providers)) = parse("providers show list --json") else {
+        panic!("not read as providers");
+    };
+    let Some(ProvidersCommand::Show(shown)) = providers.command else { panic!("not shown") };
+    assert!(shown.name == "list" && shown.form.json);
 }

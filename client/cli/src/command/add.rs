@@ -1,29 +1,21 @@
 //! `add`: stores a credential and waits for its first token.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    os::unix::fs::MetadataExt as _,
-    time::Duration,
-};
+use std::{io::Write, os::unix::fs::MetadataExt as _, time::Duration};
 
-use secrecy::{ExposeSecret as _, SecretString};
 use tokend_client::{Error, Token};
 use tokend_proto::v1::{
-    AcquireTokenRequest, CreateCredentialRequest, Credential, GetProviderRequest, ProviderInput,
+    AcquireTokenRequest, CreateCredentialRequest, Credential, GetProviderRequest,
     credential::RefreshPolicy,
 };
 
 use crate::{
     arguments::Add,
-    ask::{self, Person as _, Terminal},
     caller::Caller,
-    command::readers,
+    command::{readers, values},
     daemon::{Daemon, answer, answer_within},
     failure::Failure,
-    input::{self, Origin},
     output::Output,
-    secret, span,
+    span,
 };
 
 /// Most providers answer within a second; who adds a credential shouldn't be kept
@@ -32,37 +24,17 @@ const FIRST_TOKEN: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(
     daemon: &Daemon,
-    mut add: Add,
+    add: Add,
     caller: &Caller,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     readers::check(&add.readers)?;
-    let flags = add.take_flags();
-    let Add { name, provider, readers, refresh, limits, .. } = add;
+    let Add { name, provider, inputs, readers, refresh, limits } = add;
+    let flags = inputs.take_flags();
     let request = GetProviderRequest { name: provider };
     let provider = answer(daemon.providers().get_provider(request)).await?;
 
-    let mut terminal = Terminal::open();
-    let plan = input::plan(&provider, flags, terminal.is_some())?;
-    let mut values = Values::default();
-    for (input, origin) in plan.given {
-        let value = match origin {
-            Origin::CommandLine(value) => value.into(),
-            Origin::Secret(place) => secret::read(&input.name, &place, &mut io::stdin())?,
-        };
-        values.put(input, &value);
-    }
-    if let Some(person) = terminal.as_mut().filter(|_| !plan.asked.is_empty()) {
-        if plan.asked.iter().any(|input| input.secret) {
-            person.tell("secrets aren't shown while you type").map_err(Failure::Terminal)?;
-        }
-        for input in plan.asked {
-            if let Some(value) = ask::ask(input, person).map_err(Failure::Terminal)? {
-                values.put(input, &value);
-            }
-        }
-    }
-
+    let values = values::gather(&provider, flags)?;
     let shared = readers.is_empty() && is_for_others(daemon, caller);
     let credential = Credential {
         name: name.clone(),
@@ -88,20 +60,6 @@ pub(super) async fn run(
         writeln!(output, "  tokend-cli grant {name} user:{user}")?;
     }
     Ok(())
-}
-
-/// The values of a definition's inputs.
-#[derive(Default)]
-struct Values {
-    variables: BTreeMap<String, String>,
-    secrets: BTreeMap<String, String>,
-}
-
-impl Values {
-    fn put(&mut self, input: &ProviderInput, value: &SecretString) {
-        let values = if input.secret { &mut self.secrets } else { &mut self.variables };
-        values.insert(input.name.clone(), value.expose_secret().to_owned());
-    }
 }
 
 /// Waits for the issuance that creating the credential has started. To refresh

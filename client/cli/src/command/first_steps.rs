@@ -11,7 +11,7 @@ use crate::{caller::Caller, failure::Failure, output::Output};
 
 const STEPS: &str = "
   tokend dev                               try it with a demo provider, nothing to set up
-  tokend-cli providers                     the APIs that it knows, and what each needs
+  tokend-cli providers list                the APIs that it knows, and what each needs
   tokend-cli add NAME --provider PROVIDER  store a credential; asks for what it needs
   tokend-cli get NAME                      print a token
   tokend-cli status                        how all credentials are, and what to do

@@ -1,129 +1,45 @@
-//! `providers`: the APIs that tokend knows, and what each needs.
+//! `providers`: the APIs that tokend knows, what each needs, and help to write more.
 
-use std::io::{self, Write};
+mod check;
+mod draft;
+mod explain;
+mod show;
+mod trial;
 
-use serde_json::Value;
-use tokend_proto::v1::{GetProviderRequest, ListProvidersRequest, Provider, ProviderInput};
+use std::io::Write;
+
+use tokend_proto::v1::GetDefinitionSchemaRequest;
 
 use crate::{
-    arguments::Form,
+    arguments::{Providers, ProvidersCommand, Shown},
     daemon::{Daemon, answer},
+    exit::Exit,
     failure::Failure,
-    json,
-    output::{Output, printable},
-    table::{self, Cell, Tone},
+    output::Output,
 };
 
 pub(super) async fn run(
     daemon: &Daemon,
-    name: Option<String>,
-    definition: bool,
-    form: &Form,
+    providers: Providers,
     output: &mut Output<impl Write>,
-) -> Result<(), Failure> {
-    if let Some(name) = name {
-        let provider = answer(daemon.providers().get_provider(GetProviderRequest { name })).await?;
-        if form.json {
-            return Ok(json::write(output, &json::provider(&provider))?);
+) -> Result<Exit, Failure> {
+    let Providers { command, name, definition, form } = providers;
+    let command = command.unwrap_or(match name {
+        Some(name) => ProvidersCommand::Show(Shown { name, definition, form }),
+        None => ProvidersCommand::List { form },
+    });
+    match command {
+        ProvidersCommand::List { form } => show::list(daemon, &form, output).await?,
+        ProvidersCommand::Show(shown) => show::show(daemon, shown, output).await?,
+        ProvidersCommand::Check(checked) => return check::run(daemon, checked).await,
+        ProvidersCommand::Explain(explain) => return explain::run(daemon, explain, output).await,
+        ProvidersCommand::Try(candidate) => return trial::run(daemon, *candidate, output).await,
+        ProvidersCommand::Schema => {
+            let request = GetDefinitionSchemaRequest {};
+            let schema = answer(daemon.providers().get_definition_schema(request)).await?;
+            writeln!(output, "{}", schema.schema_json)?;
         }
-        if definition {
-            for line in provider.definition.lines() {
-                writeln!(output, "{}", printable(line))?;
-            }
-            return Ok(());
-        }
-        return Ok(write(output, &provider)?);
     }
-    let list = answer(daemon.providers().list_providers(ListProvidersRequest {})).await?;
-    if form.json {
-        let values = list.providers.iter().map(json::provider).collect();
-        return Ok(json::write(output, &Value::Array(values))?);
-    }
-    let row = |provider: &Provider| {
-        [(&provider.name).into(), (&provider.title).into(), (&provider.source).into()]
-    };
-    let rows = list.providers.iter().map(row).collect();
-    Ok(table::write(output, ["NAME", "TITLE", "SOURCE"], rows)?)
-}
-
-fn write(output: &mut Output<impl Write>, provider: &Provider) -> io::Result<()> {
-    let name = printable(&provider.name);
-    writeln!(output, "{name}: {}", printable(&provider.title))?;
-    if !provider.documentation.is_empty() {
-        writeln!(output, "documentation: {}", printable(&provider.documentation))?;
-    }
-    writeln!(output, "source: {}\n", printable(&provider.source))?;
-    if !provider.inputs.is_empty() {
-        let rows = provider.inputs.iter().map(row).collect();
-        table::write(output, ["INPUT", "NEEDED", "DESCRIPTION"], rows)?;
-        writeln!(output)?;
-    }
-    writeln!(output, "to add one, being asked for the inputs:")?;
-    writeln!(output, "  tokend-cli add NAME --provider {name}")?;
-    writeln!(output, "the definition itself:")?;
-    writeln!(output, "  tokend-cli providers {name} --definition")
-}
-
-fn row(input: &ProviderInput) -> [Cell; 3] {
-    let needed = match (input.secret, input.required && input.default_value.is_empty()) {
-        (true, true) => "yes, secret",
-        (false, true) => "yes",
-        (true, false) => "secret",
-        (false, false) => "",
-    };
-    let mut description = input.description.clone();
-    if !input.choices.is_empty() {
-        description = format!("{description} (one of {})", input.choices.join(", "));
-    }
-    if !input.default_value.is_empty() {
-        description = format!("{description} [{}]", input.default_value);
-    }
-    [(&input.name).into(), Cell::new(needed, Tone::Plain), description.trim().into()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shows_what_a_provider_needs() {
-        let provider = Provider {
-            name: "acme".to_owned(),
-            title: "Acme Cloud".to_owned(),
-            source: "built-in".to_owned(),
-            inputs: vec![
-                ProviderInput {
-                    name: "client_secret".to_owned(),
-                    description: "from the console".to_owned(),
-                    secret: true,
-                    required: true,
-                    ..ProviderInput::default()
-                },
-                ProviderInput {
-                    name: "region".to_owned(),
-                    required: true,
-                    default_value: "eu".to_owned(),
-                    choices: vec!["eu".to_owned(), "us".to_owned()],
-                    ..ProviderInput::default()
-                },
-            ],
-            ..Provider::default()
-        };
-        let mut output = Output::of_a_test(Vec::new(), false);
-        write(&mut output, &provider).unwrap();
-        assert_eq!(
-            String::from_utf8(output.into_writer()).unwrap(),
-            "acme: Acme Cloud\n\
-             source: built-in\n\
-             \n\
-             INPUT          NEEDED       DESCRIPTION\n\
-             client_secret  yes, secret  from the console\n\
-             region         -            (one of eu, us) [eu]\n\
-             \n\
-             to add one, being asked for the inputs:\n  \
-               tokend-cli add NAME --provider acme\n\
-             the definition itself:\n  \
-               tokend-cli providers acme --definition\n"
-        );
-    }
+    output.flush()?;
+    Ok(Exit::Done)
 }

@@ -21,7 +21,8 @@ pub(super) async fn run(
     let mut etag = String::new();
     if !yes {
         let Some(mut terminal) = Terminal::open() else {
-            return Err(Failure::Unconfirmed(name));
+            let (deed, command) = (format!("removing {name}"), format!("tokend-cli remove {name}"));
+            return Err(Failure::Unconfirmed { deed, command });
         };
         // Nobody should be asked about a credential that isn't there.
         let request = GetCredentialRequest { name: name.clone() };

@@ -31,7 +31,7 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
         }
         Error::NotFound { reason, .. } => match reason.as_str() {
             reason::CREDENTIAL_NOT_FOUND => "`tokend-cli list` shows all there are".to_owned(),
-            reason::PROVIDER_NOT_FOUND => "`tokend-cli providers` shows all there are".to_owned(),
+            reason::PROVIDER_NOT_FOUND => "`tokend-cli providers list` shows all there are".to_owned(),
             reason::READER_NOT_FOUND => format!("`tokend-cli show {name}` lists the readers"),
             _ => return None,
         },
@@ -68,6 +68,10 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
             reason::ROTATION_UNSUPPORTED => {
                 "docs/providers.md says how to write [[rotated]] into a provider definition"
                     .to_owned()
+            }
+            reason::NO_TOKEN => format!("`tokend-cli get {name}` gets one"),
+            reason::REVOCATION_UNSUPPORTED => {
+                format!("`tokend-cli remove {name}` drops it here, with all of the credential")
             }
             reason::ETAG_MISMATCH => "someone else changed it just now; try again".to_owned(),
             _ => return None,

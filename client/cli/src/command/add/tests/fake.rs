@@ -10,13 +10,16 @@ use hyper_util::{
 use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
-        self, AcquireTokenRequest, AcquireTokenResponse, CreateCredentialRequest, Credential,
-        DeleteCredentialRequest, GetCredentialRequest, GetProviderRequest, GrantAccessRequest,
-        ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
+        self, AcquireTokenRequest, AcquireTokenResponse, CheckDefinitionRequest,
+        CheckDefinitionResponse, CreateCredentialRequest, Credential, DeleteCredentialRequest,
+        ExplainDefinitionRequest, ExplainDefinitionResponse, GetCredentialRequest,
+        GetDefinitionSchemaRequest, GetDefinitionSchemaResponse, GetProviderRequest,
+        GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
         ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse, Provider,
         ProviderInput, RefreshCredentialRequest, ReportRejectionRequest, ReportRejectionResponse,
-        RevokeAccessRequest, SubmitRotationRequest, SubmitRotationResponse,
-        UpdateCredentialRequest,
+        RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
+        RunRemoteOperationResponse, SubmitRotationRequest, SubmitRotationResponse,
+        TryDefinitionRequest, TryDefinitionResponse, UpdateCredentialRequest,
         credential_service_server::{CredentialService, CredentialServiceServer},
         provider_service_server::{ProviderService, ProviderServiceServer},
         token_service_server::{TokenService, TokenServiceServer},
@@ -38,6 +41,8 @@ pub(super) struct Fake {
 
 #[tonic::async_trait]
 impl ProviderService for Fake {
+    type TryDefinitionStream = futures_util::stream::Empty<Result<TryDefinitionResponse, Status>>;
+
     async fn get_provider(&self, request: Request<GetProviderRequest>) -> Answer<Provider> {
         let input = |name: &str, secret| ProviderInput {
             name: name.to_owned(),
@@ -56,6 +61,34 @@ impl ProviderService for Fake {
         &self,
         _: Request<ListProvidersRequest>,
     ) -> Answer<ListProvidersResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn check_definition(
+        &self,
+        _: Request<CheckDefinitionRequest>,
+    ) -> Answer<CheckDefinitionResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn explain_definition(
+        &self,
+        _: Request<ExplainDefinitionRequest>,
+    ) -> Answer<ExplainDefinitionResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn try_definition(
+        &self,
+        _: Request<TryDefinitionRequest>,
+    ) -> Answer<Self::TryDefinitionStream> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_definition_schema(
+        &self,
+        _: Request<GetDefinitionSchemaRequest>,
+    ) -> Answer<GetDefinitionSchemaResponse> {
         Err(Status::unimplemented(""))
     }
 }
@@ -131,6 +164,17 @@ impl CredentialService for Fake {
 
     async fn refresh_credential(&self, _: Request<RefreshCredentialRequest>) -> Answer<Credential> {
         panic!("a refresh would spend a second issuance");
+    }
+
+    async fn revoke_token(&self, _: Request<RevokeTokenRequest>) -> Answer<Credential> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn run_remote_operation(
+        &self,
+        _: Request<RunRemoteOperationRequest>,
+    ) -> Answer<RunRemoteOperationResponse> {
+        Err(Status::unimplemented(""))
     }
 
     async fn list_issuances(

@@ -1,0 +1,57 @@
+//! `revoke`: ends the token that is held, at the provider and here.
+
+use std::{io::Write, time::Duration};
+
+use tokend_proto::v1::{GetCredentialRequest, RevokeTokenRequest};
+
+use crate::{
+    ask::{self, Terminal},
+    daemon::{Daemon, answer, answer_within},
+    failure::Failure,
+    output::Output,
+};
+
+/// Outlasts the daemon's own limit on one dance.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(
+    daemon: &Daemon,
+    name: String,
+    yes: bool,
+    output: &mut Output<impl Write>,
+) -> Result<(), Failure> {
+    if !yes {
+        let Some(mut terminal) = Terminal::open() else {
+            let deed = format!("revoking the token of {name}");
+            return Err(Failure::Unconfirmed {
+                deed,
+                command: format!("tokend-cli revoke {name}"),
+            });
+        };
+        // Nobody should be asked about a credential that isn't there.
+        let request = GetCredentialRequest { name: name.clone() };
+        let call = answer(daemon.credentials().get_credential(request)).await;
+        let credential = call.map_err(Failure::about(&name))?;
+        let question = format!(
+            "revoke the token of {name} ({}), so that no program can use it any more?",
+            credential.provider
+        );
+        if !ask::confirm(&question, &mut terminal).map_err(Failure::Terminal)? {
+            writeln!(output, "the token of {name} is left as it was")?;
+            return Ok(());
+        }
+    }
+    let request = RevokeTokenRequest { name: name.clone() };
+    let call = answer_within(PATIENCE, daemon.credentials().revoke_token(request)).await;
+    let credential = call.map_err(Failure::about(&name))?;
+    writeln!(output, "revoked the token of {name}")?;
+    if credential.token.is_some() {
+        writeln!(output, "another has taken its place meanwhile, and is served")?;
+    } else {
+        writeln!(
+            output,
+            "the next is asked for when someone asks, or by: tokend-cli refresh {name}"
+        )?;
+    }
+    Ok(())
+}
