@@ -84,6 +84,7 @@ pub struct Grant {
 
 impl Credential {
     /// Returns it with some of its secrets replaced.
+    #[must_use]
     pub fn with_secrets(&self, secrets: &BTreeMap<String, SecretString>, now: Timestamp) -> Self {
         let mut all = self.secrets.clone();
         all.extend(secrets.iter().map(|(name, secret)| (name.clone(), secret.clone())));
