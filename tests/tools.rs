@@ -282,7 +282,10 @@ fn a_trial_shows_all_but_secrets_counts_like_any_other_and_keeps_nothing() {
 
     // It counts, and what comes after it counts with it.
     let issuances = told(&place, &["issuances"]);
-    assert_eq!(issuances[0]["message"], "a trial: the token was thrown away", "{issuances}");
+    assert_eq!(
+        issuances[0]["message"], "a trial of acme: the token was thrown away",
+        "{issuances}"
+    );
     assert_eq!(issuances[0]["counted"], true, "{issuances}");
     assert_eq!(told(&place, &["budget"])[0]["used"], 2);
     assert_eq!(attempt(&place, &provider, "acme").status.code(), Some(0));

@@ -1,5 +1,6 @@
 mod change;
 mod end;
+mod errand;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     credential::{CredentialId, Reader, ReaderKind},
-    ports::{Damage, Errand, Job, Query, StoredCredential},
+    ports::{Damage, Job, Query, StoredCredential},
 };
 
 #[derive(Debug, Clone)]
@@ -57,22 +58,30 @@ impl Store for Asked<(Ticket, Write)> {
     }
 }
 
-impl Issuer for Asked<Job> {
+/// An issuer that notes what it is asked.
+#[derive(Debug)]
+struct Dancer {
+    jobs: Asked<Job>,
+    errands: Asked<ports::Errand>,
+}
+
+impl Issuer for Dancer {
     fn issue(&mut self, job: Job) {
-        self.0.borrow_mut().push(job);
+        self.jobs.0.borrow_mut().push(job);
     }
 
-    fn run(&mut self, errand: Errand) {
-        panic!("no test sends anyone on errands: {errand:?}");
+    fn run(&mut self, errand: ports::Errand) {
+        self.errands.0.borrow_mut().push(errand);
     }
 }
 
 const AUTHOR: Author = Author { uid: 0, pid: None };
 
 struct Bench {
-    engine: Engine<ManualClock, SplitMix, Asked<Job>, Asked<(Ticket, Write)>>,
+    engine: Engine<ManualClock, SplitMix, Dancer, Asked<(Ticket, Write)>>,
     clock: ManualClock,
     jobs: Asked<Job>,
+    errands: Asked<ports::Errand>,
     writes: Asked<(Ticket, Write)>,
     slots: Arc<Slots>,
 }
@@ -88,18 +97,22 @@ impl Bench {
         let boot = BootTime(Duration::from_secs(100));
         let now = Moment { wall: start(), boot };
         let clock = ManualClock(Rc::new(RefCell::new(now)));
-        let (jobs, writes, slots) = (Asked::default(), Asked::default(), Arc::default());
+        let (jobs, errands) = (Asked::default(), Asked::default());
+        let (writes, slots) = (Asked::default(), Arc::default());
+        let dancer = Dancer { jobs: Asked::clone(&jobs), errands: Asked::clone(&errands) };
+        let mut library = Library::built_in();
+        library.insert(errand::acme());
         let mut engine = Engine::new(
             clock.clone(),
             SplitMix::new(1),
-            Asked::clone(&jobs),
+            dancer,
             Asked::clone(&writes),
-            Arc::new(Library::built_in()),
+            Arc::new(library),
             Arc::clone(&slots),
             loaded,
         );
         engine.wake();
-        Self { engine, clock, jobs, writes, slots }
+        Self { engine, clock, jobs, errands, writes, slots }
     }
 
     /// Asks the engine something. The answer is there when it has been given.

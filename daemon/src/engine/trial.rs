@@ -126,7 +126,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     fn unsent(&mut self, trial: Trial, error: Error) {
         let failure = transient(error.to_string());
         let settled = Settled { at: self.clock.stamp(), took: Duration::ZERO, quotas: Vec::new() };
-        self.settle_trial(trial.issuance, false, failure, settled);
+        self.settle_trial(&trial, false, failure, settled);
         trial.refuse(error);
     }
 
@@ -153,19 +153,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         };
         let quotas = quotas.into_iter().chain(failure.quota()).collect();
         let settled = Settled { at, took, quotas };
-        self.settle_trial(trial.issuance, sent, failure, settled);
+        self.settle_trial(&trial, sent, failure, settled);
         // Whoever looked on may have gone.
         let _ = trial.reply.send(Ok(Tried { findings, problem }));
     }
 
-    fn settle_trial(
-        &mut self,
-        issuance: IssuanceId,
-        sent: bool,
-        mut failure: Failure,
-        settled: Settled,
-    ) {
-        failure.message.insert_str(0, "a trial: ");
+    fn settle_trial(&mut self, trial: &Trial, sent: bool, mut failure: Failure, settled: Settled) {
+        let issuance = trial.issuance;
+        let prefix = format!("a trial of {}: ", trial.definition.name());
+        failure.message.insert_str(0, &prefix);
         info!(%issuance, sent, "{}", failure.message);
         let write = Write::Failure { issuance, sent, failure, settled };
         self.submit(Pending::Settlement { issuance }, write);

@@ -50,6 +50,18 @@ fn a_batch_goes_to_the_disk_in_one_transaction() {
 }
 
 #[test]
+fn a_discarded_token_does_not_come_back_after_a_crash() {
+    let home = Home::new();
+    let mut store = home.open();
+    done(&mut store, &[Write::Credential(credential(1, "causely")), reserve(1, at(0), &[])]);
+    done(&mut store, &[issued(1, token(1, "t0ken"), at(1))]);
+    done(&mut store, &[Write::Discard(CredentialId([1; 16]))]);
+    let stored = loaded(&mut home.crashed().open());
+    assert!(stored[0].token.is_none());
+    assert_eq!(stored[0].history.consecutive_failures, 0, "the ledger is as it was");
+}
+
+#[test]
 fn what_was_acknowledged_survives_a_crash() {
     let home = Home::new();
     let mut store = home.open();

@@ -1,0 +1,170 @@
+//! Errands for operators.
+
+use tokend_provider::{Definition, Inputs, Source};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::ports::{ErrandEnded, Spoken};
+
+const DEFINITION: &str = "\
+title = 'Acme'
+variables = { token_url = { description = '', kind = 'url' }, client_id = { description = '' } }
+secrets = { client_secret = { description = '' } }
+limits = [{ count = 5, window = '1h' }]
+issue = { url = '{{ var.token_url }}', form = { key = '{{ secret.client_secret }}' } }
+output = { token = 'body.token' }
+revoke = { url = '{{ var.token_url }}/revoke', form = { token = '{{ token }}' } }
+remote.list = { description = 'lists', request = { url = '{{ var.token_url }}/list', form = { token = '{{ token }}' } } }
+";
+
+pub(super) fn acme() -> Definition {
+    Definition::parse("acme", Source::BuiltIn, DEFINITION).unwrap()
+}
+
+fn bench() -> Bench {
+    let credentials = vec![stored_with_token("api", "acme")];
+    Bench::load(Loaded { credentials, damaged: Vec::new() })
+}
+
+impl Bench {
+    fn revoke(&mut self) -> Answer<Snapshot> {
+        let name = parsed("api");
+        self.ask(|reply| Command::Revoke { name, author: AUTHOR, reply })
+    }
+
+    fn attempt(&mut self) -> (Answer<Tried>, mpsc::UnboundedReceiver<Spoken>) {
+        let Credential { variables, secrets, .. } = credential("api");
+        let (watcher, spoken) = mpsc::unbounded_channel();
+        let inputs = Inputs { variables, secrets };
+        let candidate = Candidate { definition: Arc::new(acme()), inputs, watcher };
+        (self.ask(|reply| Command::Try { candidate, author: AUTHOR, reply }), spoken)
+    }
+
+    /// The oldest errand ends.
+    fn end_errand(&mut self, outcome: Outcome) {
+        let errand = self.errands.0.borrow_mut().remove(0);
+        let (took, fate) = (Duration::from_millis(50), Fate::Answered);
+        self.engine.returned(ErrandEnded { id: errand.id, took, fate, outcome });
+    }
+}
+
+fn failed(message: &str) -> Outcome {
+    Outcome::Failed(tokend_provider::Failure {
+        verdict: tokend_provider::Verdict::Transient,
+        retry_after: None,
+        message: message.to_owned(),
+        date: None,
+        quotas: Vec::new(),
+    })
+}
+
+#[test]
+fn a_revoked_token_is_served_no_more_before_the_answer_and_gone_from_the_disk_with_it() {
+    let mut bench = bench();
+    let mut revoked = bench.revoke();
+    assert_eq!(bench.value("api").as_deref(), Some("stored"), "it hasn't ended yet");
+    bench.end_errand(Outcome::Revoked);
+    assert_eq!(bench.value("api"), None);
+    assert!(revoked.try_recv().is_err(), "not answered before it is off the disk");
+    assert!(!bench.engine.is_quiet());
+    let write = bench.done();
+    assert!(matches!(write, Write::Discard(id) if id == CredentialId([7; 16])), "{write:?}");
+    let snapshot = revoked.try_recv().unwrap().unwrap();
+    assert!(snapshot.token.is_none() && snapshot.state == State::Empty);
+    bench.pass(86_400);
+    assert!(bench.writes.0.borrow().is_empty(), "no other is asked for");
+    bench.acquire("api");
+    assert!(matches!(bench.done(), Write::Reserve(_)));
+}
+
+#[test]
+fn one_token_is_revoked_once_at_a_time() {
+    let mut bench = bench();
+    let mut first = bench.revoke();
+    let told = bench.revoke().try_recv().unwrap();
+    assert!(matches!(told, Err(Error::RevocationUnderWay(_))), "{told:?}");
+    bench.end_errand(failed("down"));
+    let told = first.try_recv().unwrap().unwrap_err().to_string();
+    assert_eq!(told, "the token of api isn't revoked and is served on: down");
+    assert_eq!(bench.value("api").as_deref(), Some("stored"));
+    let _again = bench.revoke();
+    assert_eq!(bench.errands.0.borrow().len(), 1);
+}
+
+#[test]
+fn a_token_that_takes_the_place_of_the_revoked_one_stays() {
+    let mut bench = bench();
+    let mut revoked = bench.revoke();
+    bench.pass(1_801);
+    assert!(matches!(bench.done(), Write::Reserve(_)));
+    bench.issue("second", 3_600);
+    bench.end_errand(Outcome::Revoked);
+    assert_eq!(bench.value("api"), None);
+    assert!(revoked.try_recv().unwrap().is_ok());
+    assert!(matches!(bench.done(), Write::Token { .. }));
+    assert_eq!(bench.value("api").as_deref(), Some("second"));
+    assert!(bench.writes.0.borrow().is_empty());
+}
+
+#[test]
+fn a_trial_is_reserved_first_with_all_limits_of_the_account() {
+    let mut bench = bench();
+    let (mut tried, _spoken) = bench.attempt();
+    assert!(bench.errands.0.borrow().is_empty(), "nothing is sent before the ledger has it");
+    let Write::Reserve(reservation) = bench.done() else { panic!("a reservation was due") };
+    assert_eq!(reservation.account.name, "auth.example.com/me");
+    assert_eq!(reservation.account.limits.len(), 1);
+    assert_ne!(reservation.credential, CredentialId([7; 16]));
+    bench.end_errand(failed("down"));
+    let Write::Failure { issuance, sent, failure, .. } = bench.done() else {
+        panic!("a settlement was due")
+    };
+    assert!(issuance == reservation.issuance && sent);
+    assert_eq!(failure.message, "a trial of acme: down");
+    let Tried { findings, problem } = tried.try_recv().unwrap().unwrap();
+    assert_eq!(problem.unwrap().to_string(), "there is no token: down");
+    assert!(findings.contains(&("message".to_owned(), "down".to_owned())), "{findings:?}");
+}
+
+#[test]
+fn a_trial_that_the_limits_do_not_allow_sends_nothing() {
+    let mut bench = bench();
+    let (mut tried, _spoken) = bench.attempt();
+    let retry_after = Duration::from_secs(60);
+    bench.answer_write(Ok(ports::Reply::Refused { retry_after }));
+    let told = tried.try_recv().unwrap();
+    assert!(matches!(told, Err(Error::Refused(Refusal::BudgetExhausted { .. }))), "{told:?}");
+    assert!(bench.errands.0.borrow().is_empty() && bench.writes.0.borrow().is_empty());
+}
+
+#[test]
+fn the_end_waits_for_errands_and_begins_none() {
+    let mut bench = bench();
+    let mut revoked = bench.revoke();
+    let (mut tried, _spoken) = bench.attempt();
+    bench.engine.stop();
+    // What is reserved is settled without being sent.
+    assert!(matches!(bench.done(), Write::Reserve(_)));
+    assert!(matches!(bench.done(), Write::Failure { sent: false, .. }));
+    assert!(matches!(tried.try_recv().unwrap(), Err(Error::Stopping)));
+    assert!(!bench.engine.is_quiet());
+    bench.end_errand(Outcome::Revoked);
+    assert!(matches!(bench.done(), Write::Discard(_)));
+    assert!(revoked.try_recv().unwrap().is_ok() && bench.engine.is_quiet());
+    let told = bench.revoke().try_recv().unwrap();
+    assert!(matches!(told, Err(Error::Stopping)), "{told:?}");
+}
+
+#[test]
+fn whoever_waits_for_an_errand_at_the_end_is_told() {
+    let mut bench = bench();
+    let mut revoked = bench.revoke();
+    let name = parsed("api");
+    let (operation, arguments) = ("list".to_owned(), BTreeMap::new());
+    let mut listed =
+        bench.ask(|reply| Command::Remote { name, operation, arguments, author: AUTHOR, reply });
+    bench.engine.stop();
+    bench.engine.dismiss();
+    assert!(matches!(revoked.try_recv().unwrap(), Err(Error::Stopping)));
+    assert!(matches!(listed.try_recv().unwrap(), Err(Error::Stopping)));
+}
