@@ -63,7 +63,7 @@ pub use crate::{
     channel::channel,
     client::{Client, TokenOptions},
     error::Error,
-    rejection::{Rejection, Ruling},
+    rejection::{BodyRule, HeaderRule, Rejection, RejectionRules, Ruling},
     rotation::{Rotation, RotationRule, RotationSource, Submission},
     token::{Placement, Target, Token},
 };

@@ -7,7 +7,10 @@ use tokend_proto::v1::{
     report_rejection_response::Outcome,
 };
 
+pub use self::rule::{BodyRule, HeaderRule, RejectionRules};
 use crate::{Error, Token, token};
+
+mod rule;
 
 /// A report that an API refused a token, for
 /// [`Client::report_rejection`](crate::Client::report_rejection).

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use tokend_proto::v1::{self, AcquireTokenResponse, placement};
 
-use crate::{Error, RotationRule};
+use crate::{Error, RejectionRules, RotationRule};
 
 /// One generation of what a provider issued. It keeps no clock: ask
 /// [`Client::token`](crate::Client::token) anew instead of holding one for long.
@@ -26,6 +26,7 @@ pub struct Token {
     placements: Vec<Placement>,
     hosts: Vec<String>,
     base_url: String,
+    rejection: RejectionRules,
     rotations: Vec<RotationRule>,
 }
 
@@ -127,6 +128,12 @@ impl Token {
         &self.hosts
     }
 
+    /// Returns how the API says that it doesn't take this token any more; a
+    /// [`Rejection`](crate::Rejection) reports that.
+    pub fn rejection(&self) -> &RejectionRules {
+        &self.rejection
+    }
+
     /// Returns where answers of the API may have a newer token;
     /// [`Rotation::of`](crate::Rotation::of) looks there.
     pub fn rotations(&self) -> &[RotationRule] {
@@ -218,6 +225,7 @@ impl TryFrom<AcquireTokenResponse> for Token {
             placements: token.placements.into_iter().map(placement).collect::<Result<_, _>>()?,
             hosts: token.hosts,
             base_url: token.base_url,
+            rejection: token.rejection.unwrap_or_default().into(),
             rotations: token.rotations.into_iter().filter_map(RotationRule::read).collect(),
         })
     }

@@ -61,6 +61,24 @@ pub(crate) fn token(name: &str, token: &Token) -> Value {
         };
         json!({ place: at, "strip_prefix": rule.strip_prefix(), "extra": rule.extra() })
     });
+    let rejection = token.rejection();
+    let body = rejection.body.iter().map(|rule| {
+        json!({
+            "path": rule.path,
+            "values": rule.values,
+            "other_than": rule.other_than,
+            "contains": rule.contains,
+            "statuses": rule.statuses,
+        })
+    });
+    let headers = rejection.headers.iter().map(|rule| {
+        json!({ "name": rule.name, "contains": rule.contains, "statuses": rule.statuses })
+    });
+    let rejection = json!({
+        "statuses": rejection.statuses,
+        "body": body.collect::<Vec<_>>(),
+        "headers": headers.collect::<Vec<_>>(),
+    });
     let extras = token.extras().iter().map(|(name, value)| (name.clone(), value.expose_secret()));
     json!({
         "name": name,
@@ -74,6 +92,7 @@ pub(crate) fn token(name: &str, token: &Token) -> Value {
         "placements": placements.collect::<Vec<_>>(),
         "base_url": token.base_url(),
         "hosts": token.hosts(),
+        "rejection": rejection,
         "rotations": rotations.collect::<Vec<_>>(),
     })
 }
