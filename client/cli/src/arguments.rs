@@ -126,6 +126,7 @@ new key, say.";
 
 const REJECT_HELP: &str = "\
 Reports the token that is held now, unless --token-stdin says which. It may cost an issuance.
+`tokend-cli get NAME --json` says in rejection how an answer of the API tells.
 
 Exit status:
   0  there is another token: get it and repeat the request, once

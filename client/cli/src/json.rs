@@ -71,9 +71,9 @@ pub(crate) fn token(name: &str, token: &Token) -> Value {
             "statuses": rule.statuses,
         })
     });
-    let headers = rejection.headers.iter().map(|rule| {
-        json!({ "name": rule.name, "contains": rule.contains, "statuses": rule.statuses })
-    });
+    let headers = rejection.headers.iter().map(
+        |rule| json!({ "name": rule.name, "contains": rule.contains, "statuses": rule.statuses }),
+    );
     let rejection = json!({
         "statuses": rejection.statuses,
         "body": body.collect::<Vec<_>>(),
