@@ -14,6 +14,7 @@ pub(crate) use self::scope::{Names, Scope};
 
 pub(crate) mod context;
 mod filter;
+pub(crate) mod glossary;
 mod scope;
 mod words;
 

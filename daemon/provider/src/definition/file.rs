@@ -16,12 +16,14 @@ pub(crate) use self::input::{Kind, Secret, Variable};
 pub(crate) use self::limit::{Lifetime, Limit, Period};
 pub(crate) use self::oauth2::{Assertion, Encoding, OAuth2};
 pub(crate) use self::request::{Basic, Format, Graphql, Request};
+use self::shape::{Any, Named, Number};
 pub(crate) use self::tree::{Node, Requests};
 
 mod input;
 mod limit;
 mod oauth2;
 mod request;
+mod shape;
 mod tree;
 
 /// A text that knows where it stands in the file.
@@ -38,7 +40,7 @@ type Texts = BTreeMap<String, String>;
 #[serde(deny_unknown_fields)]
 #[schemars(title = "tokend provider definition")]
 pub(crate) struct File {
-    /// What it is, in a few words, for `tokend-cli providers list`.
+    /// What it is, in a few words, for `tokend-cli providers`.
     pub(crate) title: String,
     /// A link to the API's own documentation.
     pub(crate) documentation: Option<String>,
@@ -54,11 +56,11 @@ pub(crate) struct File {
     pub(crate) hosts: Vec<Text>,
     /// What a user has to give that isn't secret, by name.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Variable>")]
+    #[schemars(with = "Named<Variable>")]
     pub(crate) variables: IndexMap<Text, Variable>,
     /// What a user has to give that is secret, by name.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Secret>")]
+    #[schemars(with = "Named<Secret>")]
     pub(crate) secrets: IndexMap<Text, Secret>,
     /// Standard OAuth 2, in the place of `[issue]`.
     #[schemars(with = "Option<OAuth2>")]
@@ -81,11 +83,11 @@ pub(crate) struct File {
     pub(crate) revoke: Option<Spanned<Requests>>,
     /// What else can be done on the far side, by name: `tokend-cli remote`.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Remote>")]
+    #[schemars(with = "Named<Remote>")]
     pub(crate) remote: IndexMap<Text, Remote>,
     /// Signatures and JWTs that tokend makes, by name: `sign.NAME`.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Sign>")]
+    #[schemars(with = "Named<Sign>")]
     pub(crate) sign: IndexMap<Text, Sign>,
     /// Where things are in the answer.
     #[serde(default)]
@@ -143,7 +145,7 @@ pub(crate) struct Remote {
     pub(crate) description: String,
     /// What its user has to give, by name: `arg.NAME`.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Variable>")]
+    #[schemars(with = "Named<Variable>")]
     pub(crate) arguments: IndexMap<Text, Variable>,
     /// The request, or several of which the first whose `when` holds is sent.
     #[schemars(with = "Requests")]
@@ -157,8 +159,8 @@ pub(crate) struct Remote {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sign {
-    /// `HS256`, `RS256`, `PS256`, `ES256` (or 384, 512), `EdDSA`; or one `{{ .. }}`
-    /// of `var` that gives one of these.
+    /// `HS256`, `RS256` or `PS256` (or 384 or 512), `ES256`, `ES384` or `EdDSA`; or one
+    /// `{{ .. }}` of `var` that gives one of these.
     #[schemars(with = "String")]
     pub(crate) algorithm: Text,
     /// Text with a secret in it: the private key in PEM, or for HS256 the key.
@@ -179,12 +181,12 @@ pub(crate) struct Sign {
     pub(crate) send_certificate: bool,
     /// More parameters of the JWT's header, such as `kid`.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[schemars(with = "BTreeMap<String, Any>")]
     pub(crate) headers: Fields,
     /// The claims. `iat`, and `exp` if there is a `life`, are added unless they
     /// are here.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[schemars(with = "BTreeMap<String, Any>")]
     pub(crate) claims: Fields,
     /// How long the JWT lives: a duration, or one `{{ .. }}` of `var`.
     #[schemars(with = "Option<String>")]
@@ -207,7 +209,8 @@ fn yes() -> bool {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Output {
-    /// The token.
+    /// The token: a text of printable ASCII without spaces. Needed, unless each request
+    /// has an `output` that says it.
     #[schemars(with = "Option<String>")]
     pub(crate) token: Option<Text>,
     /// Text, no expression: cut off the token's start if it is there.
@@ -218,7 +221,8 @@ pub(crate) struct Output {
     /// The token by which to get the next one, for `[[refresh]]`.
     #[schemars(with = "Option<String>")]
     pub(crate) refresh_token: Option<Text>,
-    /// How long the token lives: a number, or a text with one or with a duration.
+    /// How long the token lives: a number, or a text with one or with a duration. The
+    /// earlier counts if `expires_at` is there, too.
     #[schemars(with = "Option<String>")]
     pub(crate) expires_in: Option<Text>,
     /// What `expires_in` counts if it is a plain number: `seconds` if left out.
@@ -234,18 +238,19 @@ pub(crate) struct Output {
     /// zone, or `UTC`.
     #[schemars(with = "Option<String>")]
     pub(crate) expires_zone: Option<Text>,
-    /// Other values that callers or later requests need, by name: `extra.NAME`.
+    /// Other values that callers or later requests need, by name: `extra.NAME`. An
+    /// answer without one of them is a failure.
     #[serde(default)]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "Named<String>")]
     pub(crate) extras: IndexMap<Text, Text>,
     /// As `extras`; those that aren't in the answer are left out.
     #[serde(default)]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "Named<String>")]
     pub(crate) optional_extras: IndexMap<Text, Text>,
     /// Secrets of the user's that the answer replaces, by name: they are stored in
     /// the place of the old ones, together with the token.
     #[serde(default)]
-    #[schemars(with = "Texts")]
+    #[schemars(with = "Named<String>")]
     pub(crate) secrets: IndexMap<Text, Text>,
 }
 
@@ -253,13 +258,15 @@ pub(crate) struct Output {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Verdicts {
-    /// The provider's limit is reached.
+    /// The provider's limit is reached: wait. A status 429 or a usual code if left out.
     #[schemars(with = "Option<String>")]
     pub(crate) limited: Option<Text>,
-    /// The provider refuses these credentials.
+    /// The provider refuses these credentials: a person has to act. A status 401 or one
+    /// of OAuth's errors if left out.
     #[schemars(with = "Option<String>")]
     pub(crate) denied: Option<Text>,
-    /// The answer is a success.
+    /// The answer is a success. A status 200 to 299 without an error in a usual place if
+    /// left out.
     #[schemars(with = "Option<String>")]
     pub(crate) ok: Option<Text>,
     /// When to ask again after a failure: seconds, a duration or a date. The header
@@ -281,19 +288,19 @@ pub(crate) struct Message {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Present {
-    /// Request headers.
+    /// Texts: request headers, by name.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) headers: IndexMap<Text, Text>,
-    /// Query parameters.
+    /// Texts: query parameters, by name.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) query: IndexMap<Text, Text>,
-    /// Cookies.
+    /// Texts: cookies, by name.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) cookies: IndexMap<Text, Text>,
-    /// Fields of a JSON body, by a path such as `params.session`.
+    /// Texts: fields of a JSON body, by a path such as `params.session`.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) body: IndexMap<Text, Text>,
@@ -301,7 +308,8 @@ pub(crate) struct Present {
     /// OPTIONS.
     #[serde(default)]
     pub(crate) writes: Writes,
-    /// Text: where the API is, if the answer tells or a variable does.
+    /// Text: where the API is, if the answer tells or a variable does. Within `hosts`, if
+    /// there are any.
     #[schemars(with = "Option<String>")]
     pub(crate) base_url: Option<Text>,
 }
@@ -310,19 +318,19 @@ pub(crate) struct Present {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Writes {
-    /// Request headers.
+    /// Texts: request headers, by name.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) headers: IndexMap<Text, Text>,
-    /// Query parameters.
+    /// Texts: query parameters, by name.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) query: IndexMap<Text, Text>,
-    /// Cookies.
+    /// Texts: cookies, by name.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) cookies: IndexMap<Text, Text>,
-    /// Fields of a JSON body.
+    /// Texts: fields of a JSON body, by path.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) body: IndexMap<Text, Text>,
@@ -353,10 +361,10 @@ pub(crate) struct BodyRule {
     #[schemars(with = "Option<String>")]
     pub(crate) path: Option<Text>,
     /// What stands there: one of these.
-    #[schemars(with = "Option<Vec<serde_json::Value>>")]
+    #[schemars(with = "Option<Vec<Any>>")]
     pub(crate) values: Option<Spanned<Vec<Spanned<Node>>>>,
     /// What stands there: something, but none of these.
-    #[schemars(with = "Option<Vec<serde_json::Value>>")]
+    #[schemars(with = "Option<Vec<Any>>")]
     pub(crate) other_than: Option<Spanned<Vec<Spanned<Node>>>>,
     /// What is part of the text that stands there.
     #[schemars(with = "Option<String>")]
@@ -443,7 +451,7 @@ pub(crate) struct Http {
     pub(crate) connect_timeout: Option<Text>,
     /// How much of an answer is read, after decompression: `"256KiB"`, or a number of
     /// KiB, at most 1024; 64 if left out.
-    #[schemars(with = "Option<serde_json::Value>")]
+    #[schemars(with = "Option<Number>")]
     pub(crate) max_answer: Option<Spanned<Node>>,
     /// `true`: requests may go to link-local addresses and to those at which clouds hand
     /// out their machines' own credentials.

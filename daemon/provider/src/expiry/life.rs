@@ -22,11 +22,16 @@ pub(crate) enum Life {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Unit {
+    /// Seconds.
     #[default]
     Seconds,
+    /// Thousandths of a second.
     Milliseconds,
+    /// Minutes.
     Minutes,
+    /// Hours.
     Hours,
+    /// Days of 24 hours.
     Days,
 }
 

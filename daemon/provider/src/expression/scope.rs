@@ -106,6 +106,11 @@ impl Names {
 }
 
 impl Scope {
+    /// The names that can be used, without what is below them.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = &'static str> {
+        self.roots.keys().copied()
+    }
+
     /// Checks a dotted name as minijinja reports it.
     pub(crate) fn check(&self, name: &str) -> Result<(), Fault> {
         let mut parts = name.split('.');

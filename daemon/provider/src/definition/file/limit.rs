@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::shape::Number;
 use super::{Node, Text};
 
 /// How many tokens the API issues to one account in what time.
@@ -12,7 +13,7 @@ use super::{Node, Text};
 pub(crate) struct Limit {
     /// A number of at least 1, or one `{{ .. }}` of `var`; without a value the limit
     /// is left out.
-    #[schemars(with = "serde_json::Value")]
+    #[schemars(with = "Number")]
     pub(crate) count: Spanned<Node>,
     /// In any stretch of time of this length: a duration.
     #[schemars(with = "Option<String>")]

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::shape::Any;
 use super::{Fields, Text};
 
 /// Standard OAuth 2.
@@ -49,16 +50,17 @@ pub(crate) struct OAuth2 {
     pub(crate) headers: IndexMap<Text, Text>,
     /// How the parameters are sent: `form` (if left out), `json` or `query`.
     pub(crate) encoding: Option<Encoding>,
-    /// Text; `{{ var.client_id }}` if left out.
+    /// Text: the client's id; `{{ var.client_id }}` if left out.
     #[schemars(with = "Option<String>")]
     pub(crate) client_id: Option<Text>,
-    /// Text with a secret in it; `{{ secret.client_secret }}` if left out.
+    /// Text with a secret in it: the client's secret; `{{ secret.client_secret }}` if left
+    /// out.
     #[schemars(with = "Option<String>")]
     pub(crate) client_secret: Option<Text>,
-    /// Grant `password`: text; `{{ var.username }}` if left out.
+    /// Grant `password`: text, the user's name; `{{ var.username }}` if left out.
     #[schemars(with = "Option<String>")]
     pub(crate) username: Option<Text>,
-    /// Grant `password`: text; `{{ secret.password }}` if left out.
+    /// Grant `password`: text, the user's password; `{{ secret.password }}` if left out.
     #[schemars(with = "Option<String>")]
     pub(crate) password: Option<Text>,
     /// Text: the scopes, separated by spaces.
@@ -96,7 +98,7 @@ pub(crate) struct OAuth2 {
     /// More parameters of the request; one of the same name replaces one of the
     /// above, and an empty one takes it out.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[schemars(with = "BTreeMap<String, Any>")]
     pub(crate) parameters: Fields,
 }
 
@@ -142,11 +144,11 @@ pub(crate) struct Assertion {
     pub(crate) send_certificate: bool,
     /// As in `[sign]`.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[schemars(with = "BTreeMap<String, Any>")]
     pub(crate) headers: Fields,
     /// Claims besides `iss`, `sub`, `aud`, `jti`, `iat` and `exp`, or in their place.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[schemars(with = "BTreeMap<String, Any>")]
     pub(crate) claims: Fields,
     /// How long it lives: a duration; `60s` if left out.
     #[schemars(with = "Option<String>")]

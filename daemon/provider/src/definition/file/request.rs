@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::shape::Any;
 use super::{Fields, Node, Output, Text, Texts};
 
 /// One request, or a chain of them.
@@ -37,27 +38,27 @@ pub(crate) struct Request {
     pub(crate) url: Option<Text>,
     /// Texts, numbers, booleans or arrays of them, added to the URL.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[schemars(with = "BTreeMap<String, Any>")]
     pub(crate) query: Fields,
-    /// Texts. One without a value is left out.
+    /// Texts, by name. One without a value is left out.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) headers: IndexMap<Text, Text>,
-    /// Texts, sent in the header `Cookie`.
+    /// Texts, by name, sent in the header `Cookie`. One without a value is left out.
     #[serde(default)]
     #[schemars(with = "Texts")]
     pub(crate) cookies: IndexMap<Text, Text>,
     /// User name and password of HTTP Basic.
     pub(crate) basic: Option<Basic>,
     /// As `query`, sent as `application/x-www-form-urlencoded`.
-    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    #[schemars(with = "Option<BTreeMap<String, Any>>")]
     pub(crate) form: Option<Spanned<Fields>>,
     /// Any value, sent as JSON in the order of the file.
-    #[schemars(with = "Option<serde_json::Value>")]
+    #[schemars(with = "Option<Any>")]
     pub(crate) json: Option<Spanned<Node>>,
     /// A table with one entry, the root element, sent as XML. `'@name'` is an
     /// attribute, `'#text'` the text beside attributes, an array several elements.
-    #[schemars(with = "Option<serde_json::Value>")]
+    #[schemars(with = "Option<Any>")]
     pub(crate) xml: Option<Spanned<Node>>,
     /// A GraphQL operation, sent as JSON.
     #[schemars(with = "Option<Graphql>")]
@@ -79,7 +80,7 @@ pub(crate) struct Request {
     #[schemars(with = "Option<String>")]
     pub(crate) ok: Option<Text>,
     /// As `[output]`, in its place for this request: what it doesn't say,
-    /// `[output]` says.
+    /// `[output]` says. Not in steps.
     pub(crate) output: Option<Output>,
 }
 
@@ -87,10 +88,10 @@ pub(crate) struct Request {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Basic {
-    /// Text.
+    /// Text: the user name.
     #[schemars(with = "String")]
     pub(crate) username: Text,
-    /// Text.
+    /// Text: the password.
     #[schemars(with = "String")]
     pub(crate) password: Text,
     /// `true`: both are form-encoded first, as OAuth wants it.
@@ -107,7 +108,7 @@ pub(crate) struct Graphql {
     pub(crate) query: Text,
     /// The document's variables. Those without a value are left out.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[schemars(with = "BTreeMap<String, Any>")]
     pub(crate) variables: Fields,
     /// Which operation of the document, if it has several.
     #[schemars(with = "Option<String>")]
