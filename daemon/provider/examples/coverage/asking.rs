@@ -20,6 +20,8 @@ pub(crate) struct Asking {
     pub(crate) request: Table,
     pub(crate) body: Body,
     pub(crate) steps: usize,
+    /// Whether the answers before the last lead on by redirects.
+    pub(crate) redirects: bool,
     method: String,
     /// Values that have to be in some request, as they are or encoded.
     visible: Vec<String>,
@@ -40,6 +42,7 @@ impl Asking {
             request: Table::new(),
             body,
             steps: address.steps,
+            redirects: words::has(&row.quirks, "redirect"),
             method: method.clone(),
             visible: Vec::new(),
             is_signed: false,
@@ -55,7 +58,7 @@ impl Asking {
         let hidden = proof::write(row, &mut asking, &inputs, sketch);
         asking.inputs(&address, &inputs, &hidden, sketch);
         asking.extra(row, sketch);
-        asking.chain(row, sketch);
+        asking.chain(token, sketch);
         asking
     }
 
@@ -159,12 +162,16 @@ impl Asking {
     }
 
     /// Puts it behind other requests, if there are several.
-    fn chain(&mut self, row: &Row, sketch: &mut Sketch) {
+    fn chain(&mut self, token: &Token, sketch: &mut Sketch) {
+        let mut last = self.request.clone();
+        if let Some((key, value)) = token.reading() {
+            set(&mut last, &[key], value.into());
+        }
         if self.steps == 1 {
-            sketch.set(&["issue"], self.request.clone());
+            sketch.set(&["issue"], last);
             return;
         }
-        let redirects = words::has(&row.quirks, "redirect");
+        let redirects = self.redirects;
         for number in 1..self.steps {
             let mut step = if number == 1 { self.request.clone() } else { Table::new() };
             let url = format!("https://auth.example.com/step{number}");
@@ -178,7 +185,6 @@ impl Asking {
             }
             sketch.push(&["issue", "steps"], step);
         }
-        let mut last = self.request.clone();
         set(&mut last, &["headers", "X-Before"], hole(&told(self.steps - 1, redirects)).into());
         sketch.push(&["issue", "steps"], last);
         self.visible.push(format!("told-by-{}", self.steps - 1));

@@ -17,6 +17,8 @@ pub(crate) struct Presentation {
     targets: Vec<Target>,
     /// What goes into requests that change something only.
     writes: usize,
+    /// Whether the token has found its place.
+    has_token: bool,
     /// Whether the base URL has the token in it.
     in_url: bool,
     /// What can't be expressed.
@@ -27,8 +29,14 @@ pub(crate) struct Presentation {
 impl Presentation {
     /// Writes it into `[present]`.
     pub(crate) fn write(row: &Row, token: &Token, sketch: &mut Sketch) -> Self {
-        let mut presentation =
-            Self { targets: Vec::new(), writes: 0, in_url: false, lack: None, is_said: true };
+        let mut presentation = Self {
+            targets: Vec::new(),
+            writes: 0,
+            has_token: false,
+            in_url: false,
+            lack: None,
+            is_said: true,
+        };
         // What comes with the token has a place of its own, in this order.
         let mut extras: Vec<String> = token.extras().into_iter().map(|(name, _)| name).collect();
         let prefix = token.prefix.as_deref().filter(|it| it.ends_with(' ')).unwrap_or_default();
@@ -61,6 +69,7 @@ impl Presentation {
             sketch.set(&["present", table, name], value);
         }
         self.writes += usize::from(writes);
+        self.has_token |= value.contains("token }}") || value.contains("token) |");
         self.targets.push(target);
     }
 
@@ -73,7 +82,7 @@ impl Presentation {
         extras: &mut Vec<String>,
         sketch: &mut Sketch,
     ) {
-        let is_first = self.targets.is_empty();
+        let is_first = !self.has_token;
         let writes = words::has(part, r"non.?get|writes?\b|unsafe methods");
         let plain = words::plain(part);
         let (kind, rest) = plain.split_once([':', ' ']).unwrap_or((&plain, ""));
@@ -93,11 +102,12 @@ impl Presentation {
                 for text in rest.split(',').map(str::trim).filter(|it| !it.is_empty()) {
                     let (name, said) = text.split_once('=').unwrap_or((text, ""));
                     let name = name.split(' ').next().unwrap_or_default();
-                    let value = if said.is_empty() && is_first && self.targets.is_empty() {
-                        format!("{prefix}{}", whole(row, token, sketch))
-                    } else {
-                        value(name, said, extras, sketch)
-                    };
+                    let value =
+                        if said.is_empty() && !self.has_token && !words::has(name, "csrf|xsrf") {
+                            format!("{prefix}{}", whole(row, token, sketch))
+                        } else {
+                            value(name, said, extras, sketch)
+                        };
                     self.put(header(name), &value, writes, sketch);
                 }
             }
@@ -150,7 +160,6 @@ impl Presentation {
         }
         // All of them, as they came.
         let own = match token.first() {
-            Place::Cookies => "{{ token }}".to_owned(),
             Place::Cookie(name) if is_first && token.ways.len() == 1 => {
                 format!("{name}={{{{ token }}}}")
             }
@@ -159,6 +168,10 @@ impl Presentation {
                     sketch.set(&["output", "optional_extras", "cookies"], "cookies | cookie");
                 }
                 extras.retain(|name| name != "cookies");
+                self.has_token |= matches!(
+                    token.first(),
+                    Place::Cookie(_) | Place::CookieStarting(_) | Place::Cookies
+                );
                 hole("extra.cookies")
             }
         };

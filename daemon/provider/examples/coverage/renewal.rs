@@ -76,6 +76,9 @@ impl Renewal {
                 let mut request = Table::new();
                 set(&mut request, &["url"], "https://auth.example.com/renew".into());
                 set(&mut request, &["headers", "Authorization"], "{{ token }}".into());
+                if let Some((key, value)) = token.reading() {
+                    set(&mut request, &[key], value.into());
+                }
                 if *lengthens {
                     set(&mut request, &["method"], "PATCH".into());
                     set(&mut request, &["output", "token"], "held.token".into());
@@ -253,6 +256,9 @@ fn refresh_token(token: &Token) -> Place {
 fn request(asking: &Asking, by_header: bool, token: &Token, sketch: &Sketch) -> Table {
     let mut request = Table::new();
     set(&mut request, &["url"], "https://auth.example.com/refresh".into());
+    if let Some((key, value)) = token.reading() {
+        set(&mut request, &[key], value.into());
+    }
     if by_header {
         set(&mut request, &["headers", "X-Refresh-Token"], hole("refresh_token").into());
         set(&mut request, &["headers", token.first().name()], hole("token").into());

@@ -33,6 +33,7 @@ pub(crate) struct Sample {
     pub(crate) status: u16,
     tree: Value,
     form: Vec<(String, String)>,
+    redirect: Vec<String>,
     is_xml: bool,
     /// What the body is, whatever is put elsewhere.
     pub(crate) text: Option<String>,
@@ -41,8 +42,15 @@ pub(crate) struct Sample {
 
 impl Sample {
     pub(crate) fn new() -> Self {
-        let (tree, form, headers) = (json!({}), Vec::new(), Vec::new());
-        Self { status: 200, tree, form, is_xml: false, text: None, headers }
+        Self {
+            status: 200,
+            tree: json!({}),
+            form: Vec::new(),
+            redirect: Vec::new(),
+            is_xml: false,
+            text: None,
+            headers: Vec::new(),
+        }
     }
 
     /// Puts a value where a place is.
@@ -57,20 +65,27 @@ impl Sample {
             Place::Header(name) => self.header(name, text),
             Place::Cookie(name) => self.cookie(name, &text),
             Place::CookieStarting(start) => self.cookie(&format!("{start}123"), &text),
-            Place::Cookies => self.cookie("SESSION", &text),
+            Place::Cookies => {
+                self.cookie("SESSION", &text);
+                self.cookie("route", "made-up");
+            }
             Place::Text => self.text = Some(text),
             Place::JsonText => self.text = Some(json!(text).to_string()),
             Place::Form(name) => self.form.push((name.clone(), text)),
             Place::Redirect(name) => {
                 self.status = 302;
-                let url = format!("https://callback.example.com/?{name}={text}");
-                self.header(LOCATION.as_str(), url);
+                self.redirect.push(format!("{name}={text}"));
             }
             Place::Page(name) => {
                 self.text =
                     Some(format!("<!DOCTYPE html><html><body {name}=\"{text}\"></body></html>"));
             }
         }
+    }
+
+    /// Whether it sets a cookie.
+    pub(crate) fn has_cookie(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == SET_COOKIE)
     }
 
     fn cookie(&mut self, name: &str, value: &str) {
@@ -105,6 +120,10 @@ impl Sample {
         let mut headers = HeaderMap::new();
         headers.insert(DATE, HeaderValue::from_static(TODAY));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        let url = format!("https://callback.example.com/?{}", self.redirect.join("&"));
+        if let (false, Ok(url)) = (self.redirect.is_empty(), HeaderValue::from_str(&url)) {
+            headers.insert(LOCATION, url);
+        }
         for (name, value) in &self.headers {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.append(name, value);

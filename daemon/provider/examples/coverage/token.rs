@@ -71,17 +71,28 @@ impl Token {
         &self.ways[0][0]
     }
 
+    /// What a request has to say for its answer to be read.
+    pub(crate) fn reading(&self) -> Option<(&'static str, &'static str)> {
+        self.ways.iter().flatten().find_map(|place| match place {
+            Place::Redirect(_) => Some(("ok", "status in [302, 303]")),
+            Place::Page(_) => Some(("answer", "html")),
+            _ => None,
+        })
+    }
+
     /// Writes it into `[output]`.
     pub(crate) fn write(&self, sketch: &mut Sketch) {
         if self.origin == Origin::Answered {
-            let token: Vec<String> = self.ways.iter().map(|way| way[0].expression()).collect();
+            let token = self.ways.iter().map(|way| match &way[0] {
+                // All of them aren't a token, for they have spaces between them.
+                Place::Cookies => "(cookies | starting(''))".to_owned(),
+                place => place.expression(),
+            });
+            let token: Vec<String> = token.collect();
             sketch.set(&["output", "token"], token.join(" or "));
         }
         if let Some(prefix) = &self.prefix {
             sketch.set(&["output", "strip_prefix"], prefix.as_str());
-        }
-        if self.ways.iter().flatten().any(|place| matches!(place, Place::Redirect(_))) {
-            sketch.set(&["verdict", "ok"], "status in [302, 303]");
         }
         let table = if self.ways.len() == 1 { "extras" } else { "optional_extras" };
         for (name, place) in self.extras() {

@@ -18,6 +18,7 @@ use super::asking::Asking;
 use super::dimension::{Dimension, Mark};
 use super::expiry::Expiry;
 use super::limit::Limits;
+use super::place::Place;
 use super::presentation::Presentation;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
@@ -115,15 +116,11 @@ impl Written {
         let before = (1..self.asking.steps).map(|step| {
             let mut sample = Sample::new();
             let value = json!(format!("told-by-{step}"));
-            sample.put(&super::place::Place::Json(vec!["value".to_owned()]), &value);
+            sample.put(&Place::Json(vec!["value".to_owned()]), &value);
             let url = json!("https://told.example.com/api");
-            sample.put(&super::place::Place::Json(vec!["told_url".to_owned()]), &url);
-            if self.sketch.text().contains(".location | param('code')") {
-                sample.status = 302;
-                sample.header(
-                    "location",
-                    format!("https://callback.example.com/?code=told-by-{step}"),
-                );
+            sample.put(&Place::Json(vec!["told_url".to_owned()]), &url);
+            if self.asking.redirects {
+                sample.put(&Place::Redirect("code".to_owned()), &value);
             }
             sample.answer()
         });
@@ -144,6 +141,10 @@ impl Written {
         }
         self.expiry.fill(&mut sample, end);
         self.renewal.fill(&mut sample, number);
+        let shows_cookies = self.sketch.get(&["output", "optional_extras", "cookies"]).is_some();
+        if shows_cookies && !sample.has_cookie() {
+            sample.put(&Place::Cookies, &json!("made-up-session"));
+        }
         sample
     }
 

@@ -31,10 +31,10 @@ pub(super) fn write(
     } else if auth.starts_with("header:") {
         for part in words::joined(auth) {
             let header = part.strip_prefix("header:").unwrap_or(&part).trim();
-            placed.extend(header_of(header, asking, inputs, sketch));
+            placed.extend(header_of(header, asking, &placed, sketch));
         }
     } else if words::has(auth, "^bearer") {
-        placed.extend(header_of("Authorization Bearer", asking, inputs, sketch));
+        placed.extend(header_of("Authorization Bearer", asking, &placed, sketch));
     } else if words::has(auth, r"^headers? ") && row.signing == "none" {
         for name in auth.split_once(' ').map_or("", |(_, names)| names).split(',') {
             let reference = sketch.find(name).unwrap_or_else(|| sketch.input(name));
@@ -257,7 +257,7 @@ fn basic(
 fn header_of(
     header: &str,
     asking: &mut Asking,
-    inputs: &[(String, String)],
+    placed: &[String],
     sketch: &mut Sketch,
 ) -> Vec<String> {
     let (name, said) = header.split_once([':', ' ', '=']).unwrap_or((header, ""));
@@ -273,8 +273,10 @@ fn header_of(
         return sketch.references(true).into_iter().chain(sketch.references(false)).collect();
     }
     let wanted = words::capture(said, "<([^>]+)>").unwrap_or(name);
-    let found = sketch.find(wanted).or_else(|| sketch.references(true).first().cloned());
-    let found = found.or_else(|| inputs.first().map(|(_, it)| it.clone()));
+    let is_free = |reference: &String| !placed.contains(reference);
+    let found = sketch.find(wanted);
+    let found = found.or_else(|| sketch.references(true).into_iter().find(is_free));
+    let found = found.or_else(|| sketch.references(false).into_iter().find(is_free));
     let reference = found.unwrap_or_else(|| sketch.input("token"));
     asking.set(&["headers", name], format!("{prefix}{}", hole(&reference)));
     asking.visible.extend(sketch.value(&reference).map(str::to_owned));
