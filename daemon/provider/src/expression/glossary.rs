@@ -25,7 +25,7 @@ pub(crate) const NAMES: [(&str, &str); 17] = [
 ];
 
 /// What each filter does, those of the language itself and those of Jinja.
-pub(crate) const FILTERS: [(&str, &str); 76] = [
+pub(crate) const FILTERS: [(&str, &str); 77] = [
     ("abs", "A number without its sign."),
     ("attr", "What a table has by this name: `body | attr('as:id')`."),
     ("authorization_server_metadata", "Where an issuer has its metadata (RFC 8414 §3.1)."),
