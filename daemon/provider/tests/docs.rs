@@ -10,7 +10,10 @@ const MANUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers.
 /// place.
 const REST: [(&[&str], &str); 5] = [
     (&[], "title = 'Acme'"),
-    (&["[issue]", "[[issue]]", "[oauth2]"], "issue.url = 'https://api.acme.example/login'"),
+    (
+        &["[issue]", "[[issue]]", "[[issue.steps]]", "[oauth2]", "[exec]"],
+        "issue.url = 'https://api.acme.example/login'",
+    ),
     (&["[output]"], "output.token = 'body.token'"),
     (&["[variables.username]"], "variables.username.description = 'The user'"),
     (&["[secrets.password]"], "secrets.password.description = 'The password'"),
