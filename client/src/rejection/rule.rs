@@ -67,3 +67,33 @@ impl From<v1::Rejection> for RejectionRules {
 fn statuses(statuses: Vec<u32>) -> Vec<u16> {
     statuses.into_iter().filter_map(|status| status.try_into().ok()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use tokend_proto::v1::rejection;
+
+    use super::*;
+
+    #[test]
+    fn each_rule_keeps_its_statuses() {
+        let body = rejection::BodyRule { path: "errors.*.code".to_owned(), ..Default::default() };
+        let header = rejection::HeaderRule {
+            name: "WWW-Authenticate".to_owned(),
+            contains: "invalid_token".to_owned(),
+            statuses: vec![403],
+        };
+        // One that HTTP hasn't is passed over.
+        let statuses = vec![401, 70_000];
+        let rejection = v1::Rejection { statuses, body: vec![body], headers: vec![header] };
+        let rules = RejectionRules::from(rejection);
+        assert_eq!(rules.statuses, [401]);
+        assert_eq!(
+            (rules.body[0].path.as_str(), &rules.body[0].statuses[..]),
+            ("errors.*.code", &[][..])
+        );
+        assert_eq!(
+            (rules.headers[0].name.as_str(), &rules.headers[0].statuses[..]),
+            ("WWW-Authenticate", &[403][..])
+        );
+    }
+}
