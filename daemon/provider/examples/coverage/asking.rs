@@ -25,6 +25,8 @@ pub(crate) struct Asking {
     method: String,
     /// Values that have to be in some request, as they are or encoded.
     visible: Vec<String>,
+    /// Whether asking again goes on from the refresh token that is held.
+    goes_on: bool,
     is_signed: bool,
     is_said: bool,
 }
@@ -45,6 +47,8 @@ impl Asking {
             redirects: words::has(&row.quirks, "redirect"),
             method: method.clone(),
             visible: Vec::new(),
+            goes_on: words::has(&row.refresh, r"\brt|refresh.?token")
+                && (token.origin == Origin::Prolonged || !words::has(&row.refresh, "in.?place")),
             is_signed: false,
             is_said: is_known && !(row.path.is_empty() && row.encoding.is_empty()),
         };
@@ -108,7 +112,7 @@ impl Asking {
                 continue;
             }
             let reference = sketch.find(name).unwrap_or_else(|| sketch.input(name));
-            self.set(&["query", name], self::value(name, &reference));
+            self.set(&["query", name], self.value(name, &reference));
             placed.push(reference);
         }
         for (text, reference) in inputs {
@@ -117,11 +121,24 @@ impl Asking {
             if placed.contains(reference) || self.request.values().any(is_in) {
                 continue;
             }
-            let value = self::value(text, reference);
+            let value = self.value(text, reference);
             self.field(&wire(text), &value);
             if !value.contains('|') {
                 self.visible.extend(sketch.value(reference).map(str::to_owned));
             }
+        }
+    }
+
+    /// The template that sends an input.
+    fn value(&self, text: &str, reference: &str) -> String {
+        if words::has(text, r"totp|\botp\b") {
+            hole(&format!("{reference} | totp"))
+        } else if self.goes_on && reference == "secret.refresh_token" {
+            hole(&format!("refresh_token or {reference}"))
+        } else if words::has(text, "base64") {
+            hole(&format!("{reference} | base64"))
+        } else {
+            hole(reference)
         }
     }
 
@@ -243,19 +260,6 @@ fn wire(text: &str) -> String {
     let text = text.split(['(', '|', ':']).next().unwrap_or_default();
     let text = text.trim().trim_end_matches('?');
     if text.contains(' ') { words::name(text).unwrap_or_default() } else { text.to_owned() }
-}
-
-/// The template that sends an input.
-fn value(text: &str, reference: &str) -> String {
-    if words::has(text, r"totp|\botp\b") {
-        hole(&format!("{reference} | totp"))
-    } else if words::has(text, "refresh.?token") {
-        hole(&format!("refresh_token or {reference}"))
-    } else if words::has(text, "base64") {
-        hole(&format!("{reference} | base64"))
-    } else {
-        hole(reference)
-    }
 }
 
 fn method(row: &Row, body: Body) -> String {

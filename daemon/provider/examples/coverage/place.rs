@@ -87,7 +87,10 @@ impl Place {
             Self::Xml(path) => Self::Xml(beside(path)),
             Self::Form(_) => Self::Form(name.to_owned()),
             Self::Redirect(_) => Self::Redirect(name.to_owned()),
-            Self::Header(_) => Self::Header(name.replace('_', "-")),
+            // A body that is all token leaves room in the headers only.
+            Self::Header(_) | Self::Text | Self::JsonText | Self::Page(_) => {
+                Self::Header(name.replace('_', "-"))
+            }
             _ => Self::Json(vec![name.to_owned()]),
         }
     }

@@ -160,6 +160,7 @@ impl Presentation {
         }
         // All of them, as they came.
         let own = match token.first() {
+            _ if matches!(token.origin, Origin::Local | Origin::Static) => "{{ token }}".to_owned(),
             Place::Cookie(name) if is_first && token.ways.len() == 1 => {
                 format!("{name}={{{{ token }}}}")
             }
@@ -168,10 +169,6 @@ impl Presentation {
                     sketch.set(&["output", "optional_extras", "cookies"], "cookies | cookie");
                 }
                 extras.retain(|name| name != "cookies");
-                self.has_token |= matches!(
-                    token.first(),
-                    Place::Cookie(_) | Place::CookieStarting(_) | Place::Cookies
-                );
                 hole("extra.cookies")
             }
         };
@@ -200,8 +197,9 @@ impl Presentation {
         let url = definition.base_url(inputs, &issued.value, &issued.extras).ok().flatten();
         let in_url = url.is_some_and(|url| url.as_str().contains(token));
         let shown = |text: &str| text.contains(token) || text.starts_with("Basic ");
-        let is_shown = placements.iter().any(|it| shown(it.value.expose_secret()));
-        // A session that is all cookies has no other token.
+        let is_session = |target: &Target| *target == Target::Header("Cookie".to_owned());
+        let is_shown =
+            placements.iter().any(|it| shown(it.value.expose_secret()) || is_session(&it.target));
         if self.in_url && !in_url || !self.in_url && !is_shown {
             return Mark::No("the token is nowhere".to_owned());
         }
@@ -262,7 +260,11 @@ fn operand(word: &str, sketch: &mut Sketch) -> String {
     let word = word.trim().trim_matches(['<', '>']);
     match word {
         "token" | "access_token" | "hash" | "jwt" => "token".to_owned(),
-        word => sketch.find(word).unwrap_or_else(|| sketch.input(word)),
+        word => match sketch.find(word) {
+            Some(known) => known,
+            None if words::has(word, "token|session|ticket|^sid$") => "token".to_owned(),
+            None => sketch.input(word),
+        },
     }
 }
 

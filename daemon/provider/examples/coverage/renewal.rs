@@ -215,12 +215,13 @@ fn way(row: &Row, token: &Token, sketch: &Sketch) -> Way {
     let said = row.refresh.as_str();
     let is_users = sketch.find("refresh_token").is_some_and(|it| it == "secret.refresh_token");
     match said {
-        _ if words::has(said, "in.?place") || token.origin == Origin::Prolonged => Way::Prolonged,
+        _ if token.origin == Origin::Prolonged => Way::Prolonged,
         _ if matches!(token.origin, Origin::Local) => Way::Again,
         _ if matches!(token.origin, Origin::Static) => Way::None,
         _ if words::has(said, "^self_?patch|^self.?(lengthen|prolong)") => {
             Way::Token { lengthens: true }
         }
+        _ if words::has(said, "in.?place") => Way::Token { lengthens: true },
         _ if words::has(said, "^(self|renew|extend)") => Way::Token { lengthens: false },
         _ if words::has(said, r"\brt|refresh.?token") => {
             let rotates = match said {
