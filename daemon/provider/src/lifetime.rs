@@ -63,12 +63,8 @@ impl Lifetime {
         let count = |key, count: &Option<Spanned<i64>>| {
             count.as_ref().map(|count| at_least_one(count, key)).transpose()
         };
-        if let (Some(live), Some(default)) = (&file.max_live, &file.default)
-            && default.get_ref() == NEVER
-        {
-            return Err(Fault::EndlessLive.at(live.span()));
-        }
-        if let (Some(live), None) = (&file.max_live, &file.default) {
+        let endless = file.default.as_ref().is_none_or(|default| default.get_ref() == NEVER);
+        if let (Some(live), true, None) = (&file.max_live, endless, &file.idle) {
             return Err(Fault::EndlessLive.at(live.span()));
         }
         Ok(Self {
@@ -99,16 +95,19 @@ impl Lifetime {
         if let Some(interval) = finite(&self.min_interval)?.filter(|span| !span.is_zero()) {
             limits.push(Limit { count: NonZeroU32::MIN, window: Window::Sliding(interval) });
         }
+        let idle = finite(&self.idle)?;
         // As many as can be issued while the first of them lives.
-        if let (Some(count), Expiry::After(life)) = (self.max_live, default)
-            && !life.is_zero()
-        {
+        let life = match default {
+            Expiry::After(life) => Some(life),
+            _ => idle,
+        };
+        if let (Some(count), Some(life)) = (self.max_live, life.filter(|life| !life.is_zero())) {
             limits.push(Limit { count, window: Window::Sliding(life) });
         }
         let lifetimes = Lifetimes {
             same_token_until: finite(&self.same_token_until)?,
             ends_old_after: finite(&self.ends_old_after)?,
-            idle: finite(&self.idle)?,
+            idle,
             max_refreshes: self.max_refreshes.map(NonZeroU32::get),
         };
         Ok(Lives { default, lifetimes, limits })

@@ -11,6 +11,10 @@ use crate::escape;
 /// The longest text that is shown, in characters: two lines of a terminal.
 const LONGEST: usize = 200;
 
+/// What is shorter can't be hidden: it stands by chance in any text, and what is masked
+/// of that tells what it is.
+const SHORTEST: usize = 3;
+
 /// What stands in the place of a secret.
 const MASKED: &str = "[masked]";
 
@@ -25,6 +29,9 @@ pub(crate) struct Mask {
 impl Mask {
     /// Hides a secret from now on.
     pub(crate) fn hide(&mut self, secret: &str) {
+        if secret.trim().len() < SHORTEST {
+            return;
+        }
         let percent = escape::percent(secret);
         let form = escape::form(secret);
         let quoted = serde_json::to_string(secret).unwrap_or_default();

@@ -40,6 +40,9 @@ fn expand_into(file: &mut File, oauth2: &Spanned<OAuth2>) -> Result<(), Located>
         file.sign.insert(standard.own(name), sign);
     }
     file.http.allow_hosts.extend(standard.issuer_host());
+    if file.error.message.is_none() {
+        file.error.message = standard.issuer_message();
+    }
     let issue = standard.issue(file)?;
     let refresh = standard.refresh(file)?;
     match &file.refresh {

@@ -190,7 +190,9 @@ pub(crate) enum Fault {
     Zone(#[from] UnknownZone),
     #[error("`{0}` is a whole number of at least 1")]
     AtLeastOne(&'static str),
-    #[error("`max_live` needs `default`, a duration: how long a token lives that isn't deleted")]
+    #[error(
+        "`max_live` needs `default`, a duration, or `idle`: how long a token lives that isn't deleted"
+    )]
     EndlessLive,
     #[error("`{0}` is not the status of a refusal, which is 300 to 599")]
     RejectedStatus(i64),

@@ -131,8 +131,7 @@ fn a_limit_has_one_window() {
 
 #[test]
 fn what_tokens_do_is_checked() {
-    let endless =
-        "`max_live` needs `default`, a duration: how long a token lives that isn't deleted";
+    let endless = "`max_live` needs `default`, a duration, or `idle`: how long a token lives that isn't deleted";
     for (keys, expected) in [
         ("idle = '0s'", "`0s` is not a duration: write `90s`, `12h` or `1d`"),
         ("ends_old_after = 'now'", "`now` is not a duration: write `90s`, `12h` or `1d`"),

@@ -38,6 +38,15 @@ impl Standard<'_> {
         Some(self.own(format!("{{{{ ({}) | host }}}}", expression(issuer))))
     }
 
+    /// Tells people of metadata that are another issuer's.
+    pub(super) fn issuer_message(&self) -> Option<Text> {
+        let issuer = expression(self.oauth2.issuer.as_ref()?);
+        Some(self.own(format!(
+            "'the metadata are those of another issuer: ' ~ body.issuer \
+             if body.issuer is string and body.issuer | trim('/') != ({issuer}) | trim('/')"
+        )))
+    }
+
     /// Puts the requests for the metadata before one that needs them.
     ///
     /// The issuer in the metadata must be the one that was asked (RFC 8414 §3.3),
