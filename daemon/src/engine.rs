@@ -270,7 +270,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.arrived(&name, issuance, sent_at, issued, took)
             }
             Outcome::KeptAlive { date } => {
-                let receipt = Receipt { date, took };
+                let receipt = Receipt { date, took, free: false };
                 Input::KeptAlive { issuance, sent_at, receipt }
             }
             Outcome::Revoked | Outcome::Told(_) => {
@@ -279,7 +279,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             Outcome::Failed(failed) => {
                 self.told.insert(name.clone(), dance::quotas(&failed.quotas));
-                let receipt = Receipt { date: failed.date, took };
+                let receipt = Receipt { date: failed.date, took, free: false };
                 let failure = dance::failure(failed, self.clock.now().wall);
                 Input::Failed { issuance, fate, failure, receipt }
             }
@@ -304,7 +304,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let dance = entry.and_then(|entry| entry.dance.as_ref().ok());
         let idle = dance.and_then(|dance| dance.inputs.lifetimes().idle);
         let told = dance::told(issued.expiry);
-        let receipt = Receipt { date: issued.date, took };
+        let free = dance.is_some_and(Dance::is_static);
+        let receipt = Receipt { date: issued.date, took, free };
         let payload = dance::grant(issued);
         let came = dance::held(&payload);
         let held = entry.and_then(|entry| entry.slot.published());

@@ -228,6 +228,8 @@ pub struct Settled {
     pub took: Duration,
     /// What the answer told of the provider's limits.
     pub quotas: Vec<Quota>,
+    /// Whether it doesn't count against a limit, though it brought a token.
+    pub free: bool,
 }
 
 /// The answer to a write.

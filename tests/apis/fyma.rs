@@ -169,4 +169,8 @@ fn legacy_tokens_are_served_as_they_are() {
     assert_eq!(told(&place, ["get", "api", "--json"])["expire_time"], Value::Null);
     let rejected = place.run(["reject", "api", "--status", "401"]);
     assert_eq!(rejected.status.code(), Some(5), "{}", text(&rejected.stdout));
+    // Nobody was asked for them: they count against no limit.
+    let listed = place.run(["issuances", "api", "--json"]);
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed[0]["counted"], false, "{listed}");
 }

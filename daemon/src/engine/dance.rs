@@ -40,6 +40,11 @@ impl Dance {
         Ok(Self { definition, inputs: Arc::new(inputs) })
     }
 
+    /// Tells whether the token is one of the inputs, so that nobody is asked for it.
+    pub(super) fn is_static(&self) -> bool {
+        self.definition.is_static(&self.inputs)
+    }
+
     /// Returns the account at the provider, whose issuances the limits count.
     pub(super) fn account(&self) -> &str {
         self.inputs.account().as_str()
@@ -59,7 +64,7 @@ impl Dance {
         let lifetimes = self.inputs.lifetimes();
         Terms {
             policy: credential.policy,
-            origin: if self.definition.is_static(&self.inputs) {
+            origin: if self.is_static() {
                 Origin::Static
             } else if self.definition.needs_login(&self.inputs) {
                 Origin::Login

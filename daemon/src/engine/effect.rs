@@ -161,7 +161,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     fn settled(&self, name: &Name, receipt: Receipt, quota: Option<Quota>) -> Settled {
         let at = Stamp { date: receipt.date, ..self.clock.stamp() };
         let told = self.told.get(name).into_iter().flatten().copied();
-        Settled { at, took: receipt.took, quotas: told.chain(quota).collect() }
+        let quotas = told.chain(quota).collect();
+        Settled { at, took: receipt.took, quotas, free: receipt.free }
     }
 
     /// Tells of a failure; one that keeps repeating is told in a lower voice.

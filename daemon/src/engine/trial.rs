@@ -125,7 +125,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Gives a trial up of which nothing has been sent.
     fn unsent(&mut self, trial: Trial, error: Error) {
         let failure = transient(error.to_string());
-        let settled = Settled { at: self.clock.stamp(), took: Duration::ZERO, quotas: Vec::new() };
+        let settled = Settled {
+            at: self.clock.stamp(),
+            took: Duration::ZERO,
+            quotas: Vec::new(),
+            free: false,
+        };
         self.settle_trial(&trial, false, failure, settled);
         trial.refuse(error);
     }
@@ -152,7 +157,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
         };
         let quotas = quotas.into_iter().chain(failure.quota()).collect();
-        let settled = Settled { at, took, quotas };
+        let settled = Settled { at, took, quotas, free: false };
         self.settle_trial(&trial, sent, failure, settled);
         // Whoever looked on may have gone.
         let _ = trial.reply.send(Ok(Tried { findings, problem }));

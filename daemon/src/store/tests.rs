@@ -140,7 +140,7 @@ pub(super) fn stamp(boot_id: u8, wall: u64, boot: u64) -> Stamp {
 }
 
 fn settled(at: Stamp) -> Settled {
-    Settled { at, took: Duration::from_millis(120), quotas: Vec::new() }
+    Settled { at, took: Duration::from_millis(120), quotas: Vec::new(), free: false }
 }
 
 fn issuance(number: u64) -> IssuanceId {

@@ -35,7 +35,7 @@ impl<R: Random> Writer<'_, R> {
             Write::Reserve(reservation) => return self.reserve(reservation),
             Write::Token { credential, token, issuance, settled } => {
                 self.token(*credential, token)?;
-                self.settle(*issuance, true, Outcome::Issued, settled)?;
+                self.settle(*issuance, !settled.free, Outcome::Issued, settled)?;
             }
             Write::Rotation { credential, token } => self.token(*credential, token)?,
             Write::Discard(credential) => self.discard(*credential)?,

@@ -135,6 +135,8 @@ pub struct Receipt {
     pub date: Option<Timestamp>,
     /// How long the issuance took.
     pub took: Duration,
+    /// Whether it cost the provider nothing: the token is one of the inputs.
+    pub free: bool,
 }
 
 /// A caller who waits for an answer, as the shell numbers them.

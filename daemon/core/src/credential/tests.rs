@@ -393,7 +393,7 @@ fn a_clock_that_is_set_back_while_the_answer_is_on_its_way_prolongs_no_life_and_
         refreshable: false,
         session: None,
         payload: "first",
-        receipt: Receipt { date: None, took: Duration::from_secs(30) },
+        receipt: Receipt { date: None, took: Duration::from_secs(30), free: false },
     });
     bench.input(Input::Persisted(issuance));
     let token = bench.credential.token.as_ref().unwrap();

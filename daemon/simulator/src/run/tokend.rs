@@ -131,7 +131,7 @@ impl<R: Random> Runner for Tokend<R> {
         ledger: &mut Ledger<'_>,
     ) -> bool {
         let Some(issuance) = self.issuance.take() else { return false };
-        let receipt = Receipt { date: Some(moment(now).wall), took: self.latency };
+        let receipt = Receipt { date: Some(moment(now).wall), took: self.latency, free: false };
         if answer == Answer::Token {
             let end = sent + millis(self.life);
             self.call_at = self.call_at.map(|_| self.callers.next_unserved(now, end));
