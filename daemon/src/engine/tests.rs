@@ -10,13 +10,13 @@ use tokend_core::{
     Allowance, BootId, BootTime, Fate, History, Moment, Policy, Refusal, SplitMix, State,
     StoreFailure, after,
 };
-use tokend_provider::{Expiry, Issued};
+use tokend_provider::{Expiry, Issued, Outcome};
 use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
     credential::{CredentialId, Reader, ReaderKind},
-    ports::{Damage, Job, Query, StoredCredential},
+    ports::{self, Damage, Job, Query, StoredCredential, Written},
 };
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,125 @@
+//! Takes in what the store and the issuer answer.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokend_core::{Input, IssuanceId, Name, Random, Receipt};
+use tokend_provider::{Issued, Outcome};
+use tracing::{info, warn};
+
+use super::{Engine, change::Pending, dance, dance::Dance};
+use crate::{
+    credential::Grant,
+    ports::{self, Clock, Issuer, Store, Written},
+};
+
+impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
+    /// Takes in an answer of the store.
+    pub fn written(&mut self, written: Written) {
+        let Some(pending) = self.writing.remove(&written.ticket) else { return };
+        match pending {
+            Pending::Reservation { name, issuance } => {
+                let input = match written.result {
+                    Ok(ports::Reply::Reserved(allowance)) => {
+                        Input::Reserved { issuance, allowance }
+                    }
+                    // No store answers a reservation with less.
+                    Ok(ports::Reply::Done) => return,
+                    Ok(ports::Reply::Refused { retry_after }) => {
+                        info!(credential = %name, ?retry_after, "issuance limit reached");
+                        Input::Refused { issuance, retry_after }
+                    }
+                    Err(failure) => Input::Unwritten { issuance, failure },
+                };
+                self.step(&name, input);
+            }
+            Pending::Token { name, issuance, replaces } => {
+                self.replace(&name, replaces, written.result.is_ok());
+                let input = match written.result {
+                    Ok(_) => Input::Persisted(issuance),
+                    Err(failure) => Input::Unwritten { issuance, failure },
+                };
+                self.step(&name, input);
+            }
+            Pending::Rotation { name, token_id } => {
+                let input = match written.result {
+                    Ok(_) => Input::Kept(token_id),
+                    Err(failure) => Input::Unkept { token_id, failure },
+                };
+                self.step(&name, input);
+            }
+            Pending::Discard(name) => self.discarded(&name, written.result.map(drop)),
+            Pending::Trial(trial) => self.trial_reserved(*trial, written.result),
+            Pending::Settlement { issuance } => {
+                if let Err(failure) = written.result {
+                    // It stays unsettled and so counts as spent, which is safe.
+                    warn!(%issuance, "failed issuance not settled: {}", failure.message);
+                }
+            }
+            Pending::Change(change, author) => {
+                self.changed(change, author, written.result.map(|_| ()));
+            }
+        }
+    }
+
+    /// Takes in how a dance ended.
+    pub fn issued(&mut self, ended: ports::Issuance) {
+        let ports::Issuance { name, issuance, sent_at, took, fate, outcome } = ended;
+        let input = match outcome {
+            Outcome::Issued(issued) => {
+                info!(credential = %name, %issuance, ?took, "token issued");
+                self.told.insert(name.clone(), dance::quotas(&issued.quotas));
+                self.arrived(&name, issuance, sent_at, issued, took)
+            }
+            Outcome::KeptAlive { date } => {
+                let receipt = Receipt { date, took, free: false };
+                Input::KeptAlive { issuance, sent_at, receipt }
+            }
+            Outcome::Revoked | Outcome::Told(_) => {
+                warn!(credential = %name, %issuance, "a dance ended as no issuance does");
+                return;
+            }
+            Outcome::Failed(failed) => {
+                self.told.insert(name.clone(), dance::quotas(&failed.quotas));
+                let receipt = Receipt { date: failed.date, took, free: false };
+                let failure = dance::failure(failed, self.clock.now().wall);
+                Input::Failed { issuance, fate, failure, receipt }
+            }
+        };
+        self.step(&name, input);
+        self.told.remove(&name);
+    }
+
+    fn arrived(
+        &self,
+        name: &Name,
+        issuance: IssuanceId,
+        sent_at: Timestamp,
+        issued: Issued,
+        took: Duration,
+    ) -> Input<Grant> {
+        if let Some(mismatch) = issued.expiry_mismatch {
+            warn!(credential = %name, %issuance, ?mismatch,
+                "the answer contradicts itself about the token's end; the earlier counts");
+        }
+        let entry = self.entries.get(name);
+        let dance = entry.and_then(|entry| entry.dance.as_ref().ok());
+        let idle = dance.and_then(|dance| dance.inputs.lifetimes().idle);
+        let told = dance::told(issued.expiry);
+        let free = dance.is_some_and(Dance::is_static);
+        let receipt = Receipt { date: issued.date, took, free };
+        let payload = dance::grant(issued);
+        let came = dance::held(&payload);
+        let held = entry.and_then(|entry| entry.slot.published());
+        Input::Issued {
+            issuance,
+            sent_at,
+            lifetime: dance::unused(told, idle, sent_at),
+            same: held.is_some_and(|held| dance::is_same(&held.token().payload, &payload)),
+            refreshable: dance.is_some_and(|dance| dance.can_refresh(&came)),
+            session: dance.and_then(|dance| dance.session(&came, told, sent_at)),
+            payload,
+            receipt,
+        }
+    }
+}
