@@ -1,5 +1,6 @@
 //! When a token expires, from the forms in which answers say so.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,6 +29,17 @@ pub enum Expiry {
     Never,
     /// Neither the answer nor the definition's `[lifetime]` says.
     Unknown,
+}
+
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::After(life) => write!(f, "{} s after the request", life.as_secs()),
+            Self::At(end) => write!(f, "at {end}"),
+            Self::Never => f.write_str("never"),
+            Self::Unknown => f.write_str("not told"),
+        }
+    }
 }
 
 /// What an answer says about its token's life.

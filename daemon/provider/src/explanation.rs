@@ -87,7 +87,7 @@ impl Definition {
     }
 
     fn explain_one(&self, purpose: &str, recipe: &Recipe, base: &Value) -> Explanation {
-        let requests = match &recipe.work {
+        let requests: Vec<String> = match &recipe.work {
             Work::Local => vec!["nothing is sent: the token is made of the inputs".to_owned()],
             Work::Exec { command, .. } => vec![format!("the program {} is run", command.join(" "))],
             Work::Steps(steps) => {
@@ -95,6 +95,11 @@ impl Definition {
                 number.map(|(number, step)| self.explain_step(step, number, base)).collect()
             }
         };
+        let output = recipe.output.as_ref().unwrap_or(&self.output);
+        let context = context::explanation(context::at(base.clone(), &Ambient::rehearsal(), 0));
+        let signs: BTreeSet<&str> = recipe.all_signs().chain(output.signs()).collect();
+        let signs = signs.into_iter().filter_map(|name| self.signatures.explain(name, &context));
+        let requests = requests.into_iter().chain(signs).collect();
         let when = recipe.condition().map(str::to_owned);
         Explanation { purpose: purpose.to_owned(), when, requests }
     }
@@ -207,5 +212,14 @@ mod tests {
                  {\"challenge\":\"<steps.hello.body.challenge>\"}"
             ]
         );
+    }
+
+    #[test]
+    fn what_will_be_signed_is_shown() {
+        let definition = Library::built_in().get("google-service-account").unwrap();
+        let explained = definition.explain(BTreeMap::new()).unwrap();
+        let signed = explained[0].requests.last().unwrap();
+        assert!(signed.starts_with("# sign.assertion: RS256 of {"), "{signed}");
+        assert!(signed.contains(r#""iss":"<client_email>""#), "{signed}");
     }
 }

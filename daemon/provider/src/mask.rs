@@ -66,9 +66,13 @@ impl Mask {
         cut(&self.line(text))
     }
 
-    /// Returns several lines as they can be shown, of any length.
+    /// Returns several lines as they can be shown, of any length, indented as they are.
     pub(crate) fn lines(&self, text: &str) -> String {
-        let lines: Vec<String> = text.lines().map(|line| self.line(line)).collect();
+        let indented = |line: &str| {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            format!("{}{}", &line[..indent], self.line(line))
+        };
+        let lines: Vec<String> = text.lines().map(indented).collect();
         lines.join("\n")
     }
 

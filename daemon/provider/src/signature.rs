@@ -100,6 +100,27 @@ impl Signatures {
         Ok(made)
     }
 
+    /// Says what of a name is signed, in the names of what isn't known.
+    pub(crate) fn explain(&self, name: &str, context: &Value) -> Option<String> {
+        let signature = self.0.get(name)?;
+        let algorithm = signature.algorithm.text(context).ok()??;
+        let what = match &signature.payload {
+            Payload::Text(text) => text.text(context).ok()??.to_string(),
+            Payload::Claims { claims, life, issued_at } => {
+                let claims = object("claims", claims, context).ok()?;
+                let claims = complete(claims, life.as_ref(), *issued_at, context).ok()?;
+                serde_json::Value::Object(claims).to_string()
+            }
+        };
+        let headers = object("headers", &signature.headers, context).ok()?;
+        let headers = if headers.is_empty() {
+            String::new()
+        } else {
+            format!(", header {}", serde_json::Value::Object(headers))
+        };
+        Some(format!("# sign.{name}: {} of {what}{headers}", *algorithm))
+    }
+
     /// Names them all in the place of their values.
     pub(crate) fn named(&self) -> BTreeMap<String, Value> {
         let named = self.0.keys().map(|name| (name.clone(), Value::from(format!("<sign.{name}>"))));

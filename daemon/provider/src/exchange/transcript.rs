@@ -101,7 +101,7 @@ impl Issued {
         if let Some(token) = &self.refresh_token {
             add("refresh_token", hidden(token.expose_secret()));
         }
-        add("expiry", format!("{:?}", self.expiry));
+        add("expiry", self.expiry.to_string());
         for (name, value) in &self.extras {
             let value = value.expose_secret();
             let shown =
