@@ -54,8 +54,7 @@ fn a_key_that_cycle_revoked_is_told_by_the_rules_and_needs_a_person() {
     assert_eq!(judged, [true, true, true, false, false]);
     let rejected = place.run(["reject", "api", "--status", "200", "--code", "UNAUTHORIZED"]);
     let ruling = "api: no issuance can bring another token: the stored secret is the token \
-                  itself; make a new one at the provider; `tokend-cli show api` says what to \
-                  do\n\
+                  itself; make a new one at the provider\n\
                   see what is wrong: tokend-cli show api\n";
     assert_output(&rejected, 5, ruling, "");
     assert_eq!(provider.requests().len(), errors.len());
@@ -95,4 +94,73 @@ fn a_code_is_exchanged_once_and_the_token_kept() {
         assert_eq!(refused.status.code(), Some(5), "{}", text(&refused.stderr));
         assert_output(&place.run(["get", "api"]), 0, "cyo_1\n", "");
     }
+}
+
+#[test]
+fn keys_are_listed_made_and_revoked_on_the_far_side() {
+    let provider = Provider::scripted(|_, request| {
+        assert_eq!(request.headers["authorization"], format!("Bearer {SECRET}"));
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        let query = body["query"].as_str().unwrap();
+        let edges = r#"{"data":{"me":{"accessTokens":{"edges":[
+            {"node":{"id":"k1","label":"reports"}},{"node":{"id":"k2","label":"ci"}}]}}}}"#;
+        if query.contains("accessTokens") {
+            return Reply::json(200, edges);
+        }
+        if query.contains("createAccessToken") {
+            assert_eq!(body["variables"], json!({"label": "nightly"}));
+            let made =
+                r#"{"data":{"createAccessToken":{"id":"k3","token":"cy_new","label":"nightly"}}}"#;
+            return Reply::json(200, made);
+        }
+        assert!(query.contains("revokeAccessToken"), "{query}");
+        let id = body["variables"]["id"].as_str().unwrap();
+        Reply::json(200, format!(r#"{{"data":{{"revokeAccessToken":{{"id":"{id}"}}}}}}"#))
+    });
+    let place = Place::new();
+    let daemon = place.start_with(|command| {
+        command.env("TOKEND_LOG", "trace");
+    });
+    let url = format!("url={}/graphql", provider.url());
+    add(&place, "cycle", "api_key", &["label=reports".to_owned(), "key_id=k1".to_owned(), url]);
+    let listed = place.run(["remote", "api", "list"]);
+    assert_output(&listed, 0, "id  label\nk1  reports\nk2  ci\n", "");
+    let made = place.run(["remote", "api", "create", "--arg", "label=nightly"]);
+    assert!(text(&made.stdout).contains("cy_new"), "{}", text(&made.stdout));
+    let revoked = place.run(["remote", "api", "revoke", "--arg", "id=k2"]);
+    assert!(revoked.status.success(), "{}", text(&revoked.stderr));
+
+    // The key itself: it is served to nobody any more.
+    assert!(place.run(["revoke", "api", "--yes"]).status.success());
+    assert!(provider.requests().last().unwrap().body.contains(r#""id":"k1""#));
+    let log = daemon.end().log;
+    assert!(!log.contains("cy_new") && !log.contains(SECRET), "{log}");
+}
+
+#[test]
+fn an_apps_access_is_revoked_by_its_mutation() {
+    let provider = Provider::scripted(|number, request| match number {
+        1 => Reply::json(200, r#"{"access_token":"cyo_1"}"#),
+        _ => {
+            assert_eq!(request.headers["authorization"], "Bearer cyo_1");
+            assert!(request.body.contains("revokeOAuthClientAccess"), "{}", request.body);
+            Reply::json(200, r#"{"data":{"revokeOAuthClientAccess":{"id":"app"}}}"#)
+        }
+    });
+    let place = Place::new();
+    let _daemon = place.start();
+    let mut added = place.cli();
+    added.args(["add", "api", "--provider", "cycle-oauth", "--var", "client_id=app"]);
+    let token_url = format!("token_url={}/oauth/token", provider.url());
+    let url = format!("url={}/graphql", provider.url());
+    added.args(["--var", "workspace=acme", "--var", &token_url, "--var", &url]);
+    added.args(["--secret-env", "client_secret=CLIENT_SECRET", "--secret-env", "code=CODE"]);
+    let added = added.env("CLIENT_SECRET", SECRET).env("CODE", "c0de").output().unwrap();
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let revoked = place.run(["revoke", "api", "--yes"]);
+    assert!(revoked.status.success(), "{}", text(&revoked.stderr));
+    assert_eq!(provider.requests().len(), 2);
+    let shown = place.run(["show", "api", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["state"], "EMPTY", "{shown}");
 }

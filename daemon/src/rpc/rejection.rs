@@ -68,11 +68,7 @@ pub(super) fn answer(
             None,
             "the API's answer doesn't say so, or it has refused a new one as well".to_owned(),
         ),
-        Some(Ruling::CredentialDead { message }) => (
-            Outcome::CredentialDead,
-            None,
-            format!("{message}; `tokend-cli show {name}` says what to do"),
-        ),
+        Some(Ruling::CredentialDead { message }) => (Outcome::CredentialDead, None, message),
     };
     ReportRejectionResponse {
         outcome: outcome.into(),
