@@ -135,6 +135,14 @@ where
     (S::NAME, Box::new(move |request| service.clone().call(request)))
 }
 
+/// Does what takes its time on a thread where no caller waits for anything else.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Status> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| status::internal("tokend failed at this; see its log"))?
+}
+
 fn names(routes: &BTreeMap<&'static str, Route>) -> Vec<&'static str> {
     routes.keys().copied().collect()
 }

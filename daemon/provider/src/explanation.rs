@@ -130,6 +130,9 @@ fn stand_ins(step: &Step, context: &Value) -> BTreeSet<String> {
 fn print(request: &Request, stand_ins: &BTreeSet<String>) -> String {
     let plain = |text: &str| {
         let mut text = text.replace("https://told.invalid", "https://<told by an answer>");
+        // The longer ones first: they can have others in them.
+        let mut stand_ins: Vec<&String> = stand_ins.iter().collect();
+        stand_ins.sort_by_key(|value| std::cmp::Reverse(value.len()));
         for value in stand_ins {
             let escaped = escape::xml(value).unwrap_or_default();
             for spelling in [escape::percent(value), escape::form(value), escaped] {

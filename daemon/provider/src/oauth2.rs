@@ -51,8 +51,10 @@ fn expand_into(file: &mut File, oauth2: &Spanned<OAuth2>) -> Result<(), Located>
         _ => {}
     }
     let revoke = standard.revoke(file)?;
-    if file.revoke.is_none() && !revoke.is_empty() {
-        file.revoke = Some(standard.requests(revoke));
+    match &file.revoke {
+        Some(own) if !revoke.is_empty() => return Err(Fault::TwoRevokes.at(own.span())),
+        None if !revoke.is_empty() => file.revoke = Some(standard.requests(revoke)),
+        _ => {}
     }
     file.issue = Some(standard.requests(issue));
     Ok(())
@@ -222,10 +224,15 @@ impl<'a> Standard<'a> {
         let headers = self.oauth2.headers.clone();
         let url = Some(self.url(endpoint));
         let request = Request { url, headers, basic, ..Request::default() };
-        let encoding = match way {
-            Way::Json => Encoding::Json,
-            Way::Query => Encoding::Query,
-            _ => self.oauth2.encoding.unwrap_or_default(),
+        let own = self.oauth2.encoding;
+        let encoding = match (way, own) {
+            (Way::Json, None) => Encoding::Json,
+            (Way::Query, None) => Encoding::Query,
+            (Way::Json | Way::Query, Some(_)) => {
+                let name = if way == Way::Json { "json" } else { "query" };
+                return Err(Fault::TwoEncodings(name).at(self.table.span()));
+            }
+            (_, own) => own.unwrap_or_default(),
         };
         Ok(match encoding {
             Encoding::Form => Request { form: Some(self.spanned(fields)), ..request },

@@ -1,6 +1,7 @@
 //! How a token dance ended.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -86,4 +87,23 @@ pub enum RetryAfter {
     After(Duration),
     /// At this time, by the provider's clock, whose skew isn't known.
     At(Timestamp),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Limited => "limited",
+            Self::Denied => "denied",
+            Self::Transient => "transient",
+        })
+    }
+}
+
+impl fmt::Display for RetryAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::After(delay) => write!(f, "after {} s", delay.as_secs()),
+            Self::At(at) => write!(f, "at {at}"),
+        }
+    }
 }

@@ -35,9 +35,12 @@ pub(crate) fn is_harmless(key: &str, text: &str) -> bool {
     let is_secret = !is_about && SECRET.iter().any(|part| key.contains(part));
     let is_word = text.chars().count() <= WORD
         && text.chars().all(|c| c.is_alphabetic() || c == ' ' || c == '_' || c == '-');
+    // Codes of errors are long.
+    let is_code = text.chars().count() <= 2 * WORD
+        && text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     let is_sentence =
         text.contains(' ') && text.split(' ').all(|word| word.chars().count() <= WORD);
     let is_number = text.parse::<f64>().is_ok();
     let is_date = date::parse(text).is_some();
-    text.is_empty() || !is_secret && (is_word || is_sentence || is_number || is_date)
+    text.is_empty() || !is_secret && (is_word || is_code || is_sentence || is_number || is_date)
 }

@@ -2,6 +2,8 @@
 
 mod message;
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use tokend_core::Policy;
 use tokend_proto::{
@@ -14,19 +16,19 @@ use tokend_proto::{
         credential_service_server::CredentialService,
     },
 };
-use tokend_provider::Limit;
+use tokend_provider::{Inputs, Library, Limit};
 use tonic::{Code, Request, Response, Status};
 
 pub(super) use self::message::message;
 use super::{
-    Context,
+    Context, apart,
     ledger::{self, Page},
     principal, status,
     token::{parse_name, peer},
 };
 use crate::{
     credential::Reader,
-    engine::{Author, Change, Command, NewCredential, Snapshot},
+    engine::{Author, Change, Command, Error, NewCredential, Snapshot},
 };
 
 /// The longest page of a list.
@@ -68,6 +70,7 @@ impl CredentialService for Credentials {
             policy,
             limits: parse_limits(&limits)?,
         };
+        try_keys(Arc::clone(&self.0.definitions), &new).await?;
         let change = |reply| Command::Change(Change::Create { new, reply }, author);
         let snapshot = self.0.ask(change).await?;
         Ok(shown(&snapshot))
@@ -284,4 +287,17 @@ async fn look_up(readers: Vec<String>) -> Result<Vec<Reader>, Status> {
 
 fn shown(snapshot: &Snapshot) -> Response<Credential> {
     Response::new(message(snapshot))
+}
+
+/// Tries the keys of a credential that is to be. What else is wrong with it, the engine
+/// says.
+async fn try_keys(library: Arc<Library>, new: &NewCredential) -> Result<(), Status> {
+    let NewCredential { provider, variables, secrets, .. } = new;
+    let (provider, variables, secrets) = (provider.clone(), variables.clone(), secrets.clone());
+    apart(move || {
+        let Some(definition) = library.get(&provider) else { return Ok(()) };
+        let Ok(accepted) = definition.accept(Inputs { variables, secrets }) else { return Ok(()) };
+        definition.try_keys(&accepted).map_err(|error| status::of(&Error::from(error)))
+    })
+    .await
 }

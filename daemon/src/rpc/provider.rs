@@ -15,11 +15,11 @@ use tokend_proto::{
         TryDefinitionRequest, provider_service_server::ProviderService,
     },
 };
-use tokend_provider::{Definition, DefinitionError, Inputs, Source};
+use tokend_provider::{Definition, DefinitionError, InputError, Inputs, Source};
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Request, Response, Status};
 
-use super::{Context, status, token::peer};
+use super::{Context, apart, status, token::peer};
 use crate::engine::{Candidate, Command, Error};
 
 /// No definition is longer; the longest built-in one has 4 KiB.
@@ -82,8 +82,9 @@ impl ProviderService for Providers {
         &self,
         _: Request<ListProvidersRequest>,
     ) -> Result<Response<ListProvidersResponse>, Status> {
-        let definitions = self.0.definitions.iter();
-        let providers = definitions.map(|definition| message::provider(definition)).collect();
+        let library = Arc::clone(&self.0.definitions);
+        let providers = move || library.iter().map(|it| message::provider(it)).collect();
+        let providers = apart(move || Ok(providers())).await?;
         Ok(Response::new(ListProvidersResponse { providers }))
     }
 
@@ -101,7 +102,8 @@ impl ProviderService for Providers {
         request: Request<CheckDefinitionRequest>,
     ) -> Result<Response<CheckDefinitionResponse>, Status> {
         let CheckDefinitionRequest { name, definition, path } = request.into_inner();
-        let parsed = Draft { name, text: definition, path }.parse()?;
+        let draft = Draft { name, text: definition, path };
+        let parsed = apart(move || draft.parse()).await?;
         Ok(Response::new(CheckDefinitionResponse {
             problem: parsed.as_ref().err().map(message::problem),
             provider: parsed.ok().as_ref().map(message::provider),
@@ -113,9 +115,12 @@ impl ProviderService for Providers {
         request: Request<ExplainDefinitionRequest>,
     ) -> Result<Response<ExplainDefinitionResponse>, Status> {
         let ExplainDefinitionRequest { name, definition, path, variables } = request.into_inner();
-        let definition = self.meant(&Draft { name, text: definition, path })?;
+        let (this, draft) = (self.clone(), Draft { name, text: definition, path });
         let variables: BTreeMap<String, String> = variables.into_iter().collect();
-        let explained = definition.explain(variables).map_err(|e| status::of(&e.into()))?;
+        let explain = move || {
+            this.meant(&draft)?.explain(variables).map_err(|error| status::of(&error.into()))
+        };
+        let explained = apart(explain).await?;
         let explanations = explained.into_iter().map(message::explanation).collect();
         Ok(Response::new(ExplainDefinitionResponse { explanations }))
     }
@@ -127,11 +132,19 @@ impl ProviderService for Providers {
         let author = peer(&request)?.author();
         let TryDefinitionRequest { name, definition, path, variables, secrets, validate_only } =
             request.into_inner();
-        let definition = self.meant(&Draft { name, text: definition, path })?;
+        let (this, draft) = (self.clone(), Draft { name, text: definition, path });
         let secrets = secrets.into_iter().map(|(name, value)| (name, SecretString::from(value)));
         let inputs =
             Inputs { variables: variables.into_iter().collect(), secrets: secrets.collect() };
-        let accepted = definition.accept(inputs.clone()).map_err(|e| status::of(&e.into()))?;
+        let given = inputs.clone();
+        let accept = move || {
+            let definition = this.meant(&draft)?;
+            let unfit = |error: InputError| status::of(&error.into());
+            let accepted = definition.accept(given).map_err(unfit)?;
+            definition.try_keys(&accepted).map_err(unfit)?;
+            Ok((definition, accepted))
+        };
+        let (definition, accepted) = apart(accept).await?;
         let account = accepted.account().as_str();
         if validate_only {
             return Ok(Response::new(trial::account(account)));

@@ -110,6 +110,12 @@ pub(crate) enum Fault {
     ReservedHeader(String),
     #[error("`{0}` is not a cookie name")]
     CookieName(String),
+    #[error("the header `Cookie` is there already: write all into one of both")]
+    TwoCookies,
+    #[error("`client_auth = \"{0}\"` says how the parameters are sent: take out `encoding`")]
+    TwoEncodings(&'static str),
+    #[error("[oauth2] revokes already: take out `revocation_url`, `revoke` or [revoke]")]
+    TwoRevokes,
     #[error("`basic` sets the header `Authorization` already")]
     TwoAuthorizations,
     #[error(

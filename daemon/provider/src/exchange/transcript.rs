@@ -82,9 +82,9 @@ impl Outcome {
             Self::Revoked => vec![found("revoked", String::new())],
             Self::Told(result) => vec![found("result", masked("", result).to_string())],
             Self::Failed(failure) => {
-                let mut findings = vec![found("verdict", format!("{:?}", failure.verdict))];
+                let mut findings = vec![found("verdict", failure.verdict.to_string())];
                 findings.push(found("message", failure.message.clone()));
-                findings.extend(failure.retry_after.map(|at| found("again", format!("{at:?}"))));
+                findings.extend(failure.retry_after.map(|at| found("again", at.to_string())));
                 findings
             }
         }

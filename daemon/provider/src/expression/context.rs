@@ -87,7 +87,10 @@ pub(crate) fn is_rehearsal(context: &Value) -> bool {
 pub(crate) fn stand_in(context: &Value, expression: &str) -> Option<Value> {
     let mark = context.get_attr("REHEARSAL").ok()?;
     match mark.as_str() {
-        Some(_) => Some(Value::from(format!("<{expression}>"))),
+        Some(_) => {
+            let words: Vec<&str> = expression.split_whitespace().collect();
+            Some(Value::from(format!("<{}>", words.join(" "))))
+        }
         None => mark.is_true().then(|| Value::from("1")),
     }
 }

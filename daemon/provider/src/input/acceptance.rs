@@ -4,17 +4,12 @@ use std::collections::BTreeMap;
 
 use minijinja::Value;
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use super::{AcceptedInputs, Input, InputError, Inputs, Kind};
 use crate::account::Account;
-use crate::ambient::Ambient;
 use crate::definition::Definition;
 use crate::expression::context;
 use crate::host::Reach;
-use crate::recipe::{Recipe, Work};
-use crate::renewal::Operation;
-use crate::request::RequestError;
 use crate::suggestion::Suggestion;
 use crate::{Expiry, Limit, address, date, host, limit};
 
@@ -127,62 +122,6 @@ impl Definition {
         let asked = self.rehearse(&accepted)?;
         let account = Account::of(asked.as_ref(), self.name(), self.account.as_ref(), &public)?;
         Ok(AcceptedInputs { account, ..accepted })
-    }
-
-    /// Makes all requests that are meant for these inputs, so that what is wrong with
-    /// them doesn't come out hours later. Returns where the first of them goes.
-    fn rehearse(&self, accepted: &AcceptedInputs) -> Result<Option<Url>, InputError> {
-        let ambient = Ambient::rehearsal();
-        let context = context::at(accepted.context(), &ambient, 0);
-        let issue = self.recipes.of(Operation::Issue);
-        let recipe = &issue[Recipe::choose(issue, &context)?];
-        let signed = |recipe: &Recipe, context: &Value| {
-            let output = recipe.output.as_ref().unwrap_or(&self.output);
-            let names = recipe.all_signs().chain(output.signs());
-            let rehearsal = context::rehearsal(context.clone());
-            let made = self.signatures.make(names, &rehearsal);
-            let made = made.map_err(|(name, reason)| RequestError::Signature { name, reason })?;
-            Ok::<_, RequestError>(context::signed(context.clone(), made))
-        };
-        let context = signed(recipe, &context)?;
-        let asked = match &recipe.work {
-            Work::Local => {
-                self.try_locally(recipe, &context, accepted, &ambient)?;
-                None
-            }
-            Work::Exec { .. } => None,
-            Work::Steps(_) => {
-                let rehearsal = context::rehearsal(context);
-                recipe.rehearse(&rehearsal, accepted.reach())?
-            }
-        };
-        for operation in [Operation::Refresh, Operation::KeepAlive, Operation::Revoke] {
-            let recipes = self.recipes.of(operation);
-            let failed = |reason| InputError::Renewal { operation, reason };
-            for recipe in recipes {
-                let context = context::at(accepted.context(), &ambient, 0);
-                let context = context::rehearsal(signed(recipe, &context).map_err(failed)?);
-                Recipe::rehearse_all(std::slice::from_ref(recipe), &context, accepted.reach())
-                    .map_err(failed)?;
-            }
-        }
-        Ok(asked)
-    }
-
-    /// Makes a token without asking anyone for one.
-    fn try_locally(
-        &self,
-        recipe: &Recipe,
-        context: &Value,
-        accepted: &AcceptedInputs,
-        ambient: &Ambient,
-    ) -> Result<(), RequestError> {
-        let local = |error: &dyn std::error::Error| RequestError::Local(error.to_string());
-        let output = recipe.output.as_ref().unwrap_or(&self.output);
-        let issued = output.read(context, None, ambient.now, None, accepted.life());
-        let issued = issued.map_err(|error| local(&error))?;
-        let placed = self.placements(accepted, &issued.value, &issued.extras);
-        placed.map(drop).map_err(|error| local(&error))
     }
 }
 

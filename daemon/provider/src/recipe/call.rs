@@ -48,6 +48,11 @@ impl Call {
         {
             return Err(Fault::TwoAuthorizations.at(basic.username.span()));
         }
+        if headers.iter().any(|(name, _)| name == COOKIE)
+            && let Some(name) = file.cookies.keys().next()
+        {
+            return Err(Fault::TwoCookies.at(name.span()));
+        }
         let cookies = file.cookies.iter().map(|(name, value)| {
             Ok((header::cookie(name)?.to_owned(), Template::compile(value, scope)?))
         });
