@@ -11,6 +11,9 @@ use crate::{
     schedule::brief,
 };
 
+/// So many refreshes that fail in a row are no accident.
+const TIRED_AFTER: u32 = 3;
+
 /// A refresh that the limits don't allow isn't tried again sooner.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -90,6 +93,16 @@ impl<P: Clone> Credential<P> {
         }
     }
 
+    /// Tells whether a refresh has failed often enough, though the provider doesn't say
+    /// that it never will do: the secrets may bring a token, and none is left.
+    fn is_tired(&self, fate: Fate, failure: &Failure, now: Moment) -> bool {
+        fate == Fate::Answered
+            && failure.verdict == Verdict::Transient
+            && self.terms.origin == Origin::Secrets
+            && self.usable(now).is_none()
+            && self.consecutive_failures + 1 >= TIRED_AFTER
+    }
+
     pub(super) fn refused(
         &mut self,
         id: IssuanceId,
@@ -139,7 +152,7 @@ impl<P: Clone> Credential<P> {
             }
             // What it is refreshed with is spent, or may be.
             Operation::Refresh => {
-                if denied || fate == Fate::Lost {
+                if denied || fate == Fate::Lost || self.is_tired(fate, &failure, turn.now) {
                     self.change_token(|token| token.refreshes = None);
                 }
                 denied && self.terms.origin == Origin::Secrets

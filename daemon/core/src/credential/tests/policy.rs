@@ -238,6 +238,29 @@ fn a_refresh_whose_answer_was_lost_is_not_repeated_blindly() {
 }
 
 #[test]
+fn a_refresh_that_keeps_failing_gives_way_to_a_login_once_no_token_is_left() {
+    for (origin, expected) in [
+        (Origin::Secrets, ["send refresh", "send refresh", "send refresh", "send", "send"]),
+        (Origin::Login, ["send refresh"; 5]),
+    ] {
+        let mut bench = refreshable(Terms { origin, ..Terms::default() });
+        bench.pass(LIFE + 1);
+        let mut sends = Vec::new();
+        for _ in 0..5 {
+            bench.ask(1, None);
+            if bench.state() != State::Issuing {
+                bench.pass_to_deadline();
+                bench.wake();
+            }
+            let issuance = bench.reserve();
+            bench.fail(issuance, Verdict::Transient);
+            sends.extend(bench.said().into_iter().filter(|said| said.starts_with("send")));
+        }
+        assert_eq!(sends, expected);
+    }
+}
+
+#[test]
 fn without_secrets_to_log_in_with_a_refused_refresh_waits_for_a_person() {
     let terms = Terms { origin: Origin::Login, ..Terms::default() };
     let mut bench = refreshable(terms);
