@@ -35,11 +35,6 @@ pub(crate) fn parse(text: &str) -> Result<Url, AddressError> {
     Ok(url)
 }
 
-/// The host of such a URL.
-pub(crate) fn host(text: &str) -> Option<String> {
-    parse(text).ok()?.host_str().map(str::to_owned)
-}
-
 fn check(url: &Url) -> Result<(), AddressError> {
     match url.scheme() {
         "https" => {}

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use ring::hmac;
 
+use crate::escape;
+
 /// What surrounds a dance.
 #[derive(Clone)]
 pub struct Ambient {
@@ -34,21 +36,15 @@ impl Ambient {
         let mut bytes = self.draw(request, "uuid");
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex = hex(&bytes);
+        let hex = escape::hex(&bytes);
         let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
         parts.join("-")
     }
 
     /// Draws 32 hexadecimal digits.
     pub(crate) fn nonce(&self, request: usize) -> String {
-        hex(&self.draw(request, "nonce"))
+        escape::hex(&self.draw(request, "nonce"))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(digits[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 impl std::fmt::Debug for Ambient {

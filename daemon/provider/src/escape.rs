@@ -48,6 +48,13 @@ pub(crate) fn xml(text: &str) -> Option<String> {
     Some(escaped)
 }
 
+/// Encodes bytes in hexadecimal digits, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digits = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(digits[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

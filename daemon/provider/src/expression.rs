@@ -67,7 +67,7 @@ pub(crate) struct Expression {
 /// Tells the kind of error only: minijinja's details quote values, which can
 /// be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{expression}` can't be evaluated: {kind}")]
+#[error("`{}` can't be evaluated: {kind}", brief(.expression))]
 pub struct EvaluationError {
     expression: String,
     kind: String,
@@ -147,6 +147,12 @@ impl Expression {
         self.mentions(&SECRET)
     }
 
+    /// Whether an answer or an argument goes into the value: neither the definition nor
+    /// its user's inputs vouch for it.
+    pub(crate) fn is_told(&self) -> bool {
+        self.mentions_secret() || self.mentions(&["arg"])
+    }
+
     /// Whether something goes into the value that is nothing but a secret.
     pub(crate) fn is_secret(&self) -> bool {
         self.mentions(&["secret", "sign", "token", "refresh_token"])
@@ -191,6 +197,14 @@ impl Expression {
     /// The expression as it was written.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+}
+
+/// Cuts an expression to what a message has room for.
+fn brief(expression: &str) -> String {
+    match expression.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &expression[..end]),
+        None => expression.to_owned(),
     }
 }
 

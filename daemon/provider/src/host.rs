@@ -1,7 +1,7 @@
 //! The hosts that a token may be sent to, and those that requests may go to.
 
 use minijinja::Value;
-use url::Url;
+use url::{Origin, Url};
 
 use crate::definition::error::{Fault, Located};
 use crate::definition::file::Text;
@@ -11,19 +11,30 @@ use crate::template::Template;
 
 /// Where requests may go whose host is told by an answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reach(Vec<String>);
+pub(crate) struct Reach {
+    hosts: Vec<String>,
+    /// The origins of the URLs that the user gave.
+    origins: Vec<Origin>,
+}
 
 impl Reach {
-    /// Allows these hosts.
-    pub(crate) fn new(hosts: impl IntoIterator<Item = String>) -> Self {
-        Self(hosts.into_iter().collect())
+    /// Allows these hosts, and where these URLs lead.
+    pub(crate) fn new(hosts: Vec<String>, own: impl IntoIterator<Item = Url>) -> Self {
+        let own: Vec<Url> = own.into_iter().collect();
+        let origins = own.iter().map(Url::origin).collect();
+        let told = own.iter().filter_map(Url::host_str).map(str::to_owned);
+        Self { hosts: hosts.into_iter().chain(told).collect(), origins }
     }
 
     /// Tells whether a URL's host is among them; a leading dot stands for every
     /// subdomain.
     pub(crate) fn covers(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
-        covers(&self.0, host)
+        // On loopback the port tells whose server it is, and https is for others.
+        if url.scheme() == "http" {
+            return self.origins.contains(&url.origin());
+        }
+        covers(&self.hosts, host)
     }
 }
 

@@ -20,7 +20,7 @@ const MASKED: &str = "[masked]";
 
 /// The secrets that must not show, in all spellings in which a provider may
 /// echo them.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Mask {
     /// Longest first, so that no part of a longer one is left over.
     spellings: Vec<Zeroizing<String>>,
@@ -50,6 +50,8 @@ impl Mask {
             html(secret, "&#x27;"),
             BASE64_STANDARD.encode(secret),
             BASE64_URL_SAFE_NO_PAD.encode(secret),
+            escape::hex(secret.as_bytes()),
+            escape::hex(secret.as_bytes()).to_uppercase(),
         ];
         for spelling in spellings {
             let spelling = Zeroizing::new(printable(&spelling));

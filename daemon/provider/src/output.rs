@@ -160,8 +160,10 @@ impl Output {
         std::iter::once(&self.token)
             .chain(&self.refresh_token)
             .chain(self.secrets.iter().map(|(_, selector)| selector))
+            .chain(self.extras.iter().map(|extra| &extra.selector))
             .filter_map(|selector| selector.find(context).ok()?)
-            .filter_map(|value| Some(SecretString::from(self.strip(value.as_str()?))))
+            .filter(|value| matches!(value.kind(), ValueKind::String | ValueKind::Number))
+            .map(|value| SecretString::from(self.strip(&value.to_string())))
             .collect()
     }
 

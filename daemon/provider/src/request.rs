@@ -107,6 +107,12 @@ pub enum RequestError {
         /// The header's name.
         name: String,
     },
+    /// A cookie's value has characters that a cookie can't carry (RFC 6265 §4.1.1).
+    #[error("the value for cookie `{name}` has spaces or one of `\",;\\` in it, or isn't ASCII")]
+    CookieValue {
+        /// The cookie's name.
+        name: String,
+    },
     /// HTTP Basic can't carry a user name with a colon (RFC 7617 §2).
     #[error("the user name has a colon in it, which HTTP Basic can't carry")]
     UserName,

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// No name that is known is longer, in bytes.
+const LONGEST: usize = 64;
+
 /// What to say after an unknown name; empty, or a text that starts with a comma.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Suggestion(String);
@@ -45,6 +48,10 @@ impl fmt::Display for Suggestion {
 /// Returns the known name that differs least, if it differs little enough to
 /// be what was meant: by one character in three, and at least one.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody misspells a name by making it this long.
+    if name.len() > LONGEST {
+        return None;
+    }
     let tolerance = (name.chars().count() / 3).max(1);
     known
         .into_iter()

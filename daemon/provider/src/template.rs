@@ -148,7 +148,7 @@ fn print(expression: &Expression, value: &Value) -> Result<Zeroizing<String>, Re
 fn split(text: &str, scope: &Scope) -> Result<Vec<Part>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text;
-    while let Some(start) = ["{{", "{%", "{#"].iter().filter_map(|mark| rest.find(mark)).min() {
+    while let Some(start) = mark(rest) {
         let (before, marked) = rest.split_at(start);
         if !before.is_empty() {
             parts.push(Part::Literal(before.to_owned()));
@@ -163,6 +163,12 @@ fn split(text: &str, scope: &Scope) -> Result<Vec<Part>, Fault> {
         parts.push(Part::Literal(rest.to_owned()));
     }
     Ok(parts)
+}
+
+/// Finds the next `{{`, `{%` or `{#`.
+fn mark(text: &str) -> Option<usize> {
+    let opens = |pair: &[u8]| pair[0] == b'{' && matches!(pair[1], b'{' | b'%' | b'#');
+    text.as_bytes().windows(2).position(opens)
 }
 
 /// Finds the `}}` that ends an expression, past texts and tables inside it.

@@ -15,9 +15,10 @@ const METADATA_V4: [Ipv4Addr; 3] = [
     Ipv4Addr::new(192, 0, 0, 192),
 ];
 
-/// The same by IPv6: Amazon, Google, Oracle.
-const METADATA_V6: [Ipv6Addr; 3] = [
+/// The same by IPv6: Amazon's machines and pods, Google, Oracle.
+const METADATA_V6: [Ipv6Addr; 4] = [
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
     Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
 ];
@@ -97,6 +98,12 @@ fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
             .collect(),
         // 6to4 (RFC 3056 §2).
         [0x2002, ..] => vec![at([2, 3, 4, 5])],
+        // Teredo (RFC 4380 §4): the server, and the client with its bits turned over.
+        [0x2001, 0, ..] => {
+            vec![at([4, 5, 6, 7]), Ipv4Addr::from(!u32::from(at([12, 13, 14, 15])))]
+        }
+        // ISATAP (RFC 5214 §6.1).
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => vec![at([12, 13, 14, 15])],
         _ => Vec::new(),
     }
 }

@@ -74,7 +74,7 @@ impl Exchange {
 
     /// Reads how a program ended: by its exit code, then by what it wrote, as an
     /// answer with status 200.
-    pub(super) fn read_program(self, ended: &Ended) -> Outcome {
+    pub(super) fn read_program(mut self, ended: &Ended) -> Outcome {
         let answer = Answer {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
@@ -83,6 +83,7 @@ impl Exchange {
         let document = Document::read(&answer, None);
         let reply = context::reply(answer.status, &answer.headers, document.value());
         let context = context::answer(self.base(0), reply, self.held.as_ref());
+        self.hide_failure(&document, &context);
         let verdict = match ended.code {
             Some(0) => return self.finish(&answer, context),
             Some(DENIED) => Verdict::Denied,

@@ -1,7 +1,6 @@
 //! What an answer comes to.
 
 use minijinja::Value;
-use secrecy::ExposeSecret;
 
 use super::Exchange;
 use crate::answer::{Answer, Document};
@@ -47,12 +46,13 @@ impl Exchange {
         let context = context::answer(self.base(self.step), reply, self.held.as_ref());
         let judged = step.verdicts.judge(&document, &context);
         match judged.map_err(|error| broken(answer, &error))? {
-            None => Ok((document, context)),
+            None => {
+                self.hide_success(&document, &context);
+                Ok((document, context))
+            }
             Some(verdict) => {
                 // What isn't a success can hold a token all the same.
-                for secret in self.output().secrets(&context) {
-                    self.mask.hide(secret.expose_secret());
-                }
+                self.hide_failure(&document, &context);
                 let message = definition.message.describe(answer, &document, &context, &self.mask);
                 let retry_after = step.verdicts.retry_after(answer, &context, answer.date());
                 Err(Refusal { verdict, message, retry_after })

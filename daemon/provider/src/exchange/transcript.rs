@@ -16,7 +16,7 @@ use crate::request::Request;
 use crate::text;
 
 /// Headers of an answer whose values tell something and are no secrets.
-const TELLING: [&str; 9] = [
+const TELLING: [&str; 8] = [
     "cache-control",
     "content-length",
     "content-type",
@@ -24,7 +24,6 @@ const TELLING: [&str; 9] = [
     "location",
     "retry-after",
     "server",
-    "www-authenticate",
     "allow",
 ];
 
@@ -53,7 +52,7 @@ impl Exchange {
         }
         text.push('\n');
         text.push_str(&self.body(answer));
-        self.mask.lines(&text)
+        self.mask_with(answer).lines(&text)
     }
 
     fn body(&self, answer: &Answer) -> String {
@@ -133,9 +132,15 @@ fn header(name: &HeaderName, headers: &HeaderMap) -> String {
         let url = Url::parse(value).ok();
         return url.map_or_else(|| hidden(value), |url| url.origin().ascii_serialization());
     }
-    let is_telling = TELLING.contains(&name.as_str()) || name.as_str().contains("ratelimit");
-    let is_quota = name.as_str().ends_with("-quota-limit");
-    if name == CONTENT_TYPE || is_telling || is_quota { value.to_owned() } else { hidden(value) }
+    let shown = TELLING.contains(&name.as_str()) || is_quota(name.as_str());
+    if name == CONTENT_TYPE || shown { value.to_owned() } else { hidden(value) }
+}
+
+/// Tells whether a header says how many requests are left.
+fn is_quota(name: &str) -> bool {
+    let starts = ["ratelimit", "x-ratelimit-", "x-rate-limit-", "auth0-"];
+    let ends = ["ratelimit", "-limit", "-remaining", "-reset", "-policy"];
+    starts.iter().any(|start| name.starts_with(start)) && ends.iter().any(|end| name.ends_with(end))
 }
 
 fn masked(key: &str, value: &Value) -> Value {
@@ -144,9 +149,10 @@ fn masked(key: &str, value: &Value) -> Value {
         Value::Array(items) => items.iter().map(|item| masked(key, item)).collect(),
         Value::Object(fields) => fields
             .iter()
-            .map(|(name, value)| (name.clone(), masked(name, value)))
+            .map(|(name, value)| (name.clone(), masked(&text::below(key, name), value)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
+        Value::Number(number) if text::is_secret_key(key) => hidden(&number.to_string()).into(),
         other => other.clone(),
     }
 }
@@ -172,8 +178,7 @@ mod tests {
             "at": "2025-06-01T12:00:00Z", "data": {"x": "0123456789abcdef", "echo": "p&ss w0rd"}}"#;
         let headers = [("set-cookie", "sid=hunter2; Path=/"), ("x-token", "hunter2")];
         let shown = exchange.show_answer(&answer(200, &headers, body));
-        for part in ["Bearer", "all is well", "2025-06-01", "[sid]", "[16 characters]", "[masked]"]
-        {
+        for part in ["Bearer", "all is well", "2025-06-01", "[sid]", "[16 characters]"] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
         for secret in ["eyJ0", "hunter2", "0123456789abcdef", "p&ss"] {

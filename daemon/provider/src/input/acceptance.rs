@@ -100,8 +100,8 @@ impl Definition {
         let hosts = host::render(&self.hosts, &public)?;
         let allowed = host::render(&self.allow_hosts, &public)?;
         let own = self.inputs().iter().filter(|input| input.kind == Kind::Url);
-        let own = own.filter_map(|input| address::host(variables.get(&input.name)?));
-        let reach = Reach::new(hosts.iter().cloned().chain(allowed).chain(own));
+        let own = own.filter_map(|input| address::parse(variables.get(&input.name)?).ok());
+        let reach = Reach::new(hosts.iter().cloned().chain(allowed).collect(), own);
         let lives = self.lifetime.render(&public)?;
         let mut limits = limit::render(&self.limits, &public)?;
         limits.extend(lives.limits);

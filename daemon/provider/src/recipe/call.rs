@@ -133,7 +133,7 @@ impl Call {
                 continue;
             };
             if !header::is_cookie_value(&text) {
-                return Err(RequestError::HeaderValue { name: format!("Cookie` (`{name}") });
+                return Err(RequestError::CookieValue { name: name.clone() });
             }
             if !pairs.is_empty() {
                 pairs.push_str("; ");

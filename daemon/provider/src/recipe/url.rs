@@ -153,11 +153,11 @@ fn check(template: &Template) -> Result<bool, Fault> {
             }
             (Part::Literal(literal), _) => position = position.after(literal),
             (Part::Hole(expression), Position::Start) => {
-                is_told |= expression.mentions_secret();
+                is_told |= expression.is_told();
                 position = Position::Base;
             }
             (Part::Hole(expression), Position::Authority) => {
-                is_told |= expression.mentions_secret();
+                is_told |= expression.is_told();
             }
             (Part::Hole(_), _) => {}
         }
