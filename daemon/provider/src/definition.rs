@@ -167,7 +167,7 @@ fn compile(name: &str, source: Source, text: &str) -> Result<Definition, Located
     let public = names.public();
     let signs = file.sign.iter().map(|(name, sign)| Ok((declaration::valid(name)?, sign)));
     let signs = signs.collect::<Result<Vec<_>, Located>>()?;
-    let signatures = Signatures::compile(signs, &names)?;
+    let signatures = Signatures::compile(signs, &recipes::signing(&file, &names))?;
     let recipes = Recipes::compile(&file, &names)?;
     let remotes = recipes::remotes(&file, &names)?;
     Ok(Definition {

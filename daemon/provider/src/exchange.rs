@@ -143,6 +143,8 @@ impl Exchange {
             Ok(Some(request)) => Step::Send(Box::new(self), request),
             Ok(None) => {
                 self.ambient.now = started_at;
+                // The output can name the last step as well.
+                let context = context::after(context, &self.steps);
                 Step::Done(self.finish(answer, context))
             }
             // What a later request needs, the answers so far haven't brought.
@@ -160,12 +162,6 @@ impl Exchange {
 
     fn recipe(&self) -> &Recipe {
         &self.definition.ways(&self.purpose)[self.way]
-    }
-
-    /// The values of the request of this number, signatures included.
-    fn context(&self, number: usize) -> Result<Value, RequestError> {
-        let base = self.base(number);
-        self.sign(self.recipe().signs(number), base)
     }
 
     fn sign<'a>(
@@ -202,10 +198,11 @@ impl Exchange {
             return Ok(None);
         };
         for (number, step) in steps.iter().enumerate().skip(from) {
-            let context = self.context(number)?;
-            if !step.applies(&context)? {
+            let base = self.base(number);
+            if !step.applies(&base)? {
                 continue;
             }
+            let context = self.sign(step.signs(), base)?;
             let request = step.call.render(&context, self.inputs.reach())?;
             self.step = number;
             self.hide(&request, step, &context);

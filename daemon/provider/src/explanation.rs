@@ -97,7 +97,8 @@ impl Definition {
         };
         let output = recipe.output.as_ref().unwrap_or(&self.output);
         let context = context::explanation(context::at(base.clone(), &Ambient::rehearsal(), 0));
-        let signs: BTreeSet<&str> = recipe.all_signs().chain(output.signs()).collect();
+        let signs: BTreeSet<&str> =
+            recipe.steps().iter().flat_map(Step::signs).chain(output.signs()).collect();
         let signs = signs.into_iter().filter_map(|name| self.signatures.explain(name, &context));
         let requests = requests.into_iter().chain(signs).collect();
         let when = recipe.condition().map(str::to_owned);

@@ -150,9 +150,11 @@ impl Output {
 
     /// The names of the signatures that it uses.
     pub(crate) fn signs(&self) -> impl Iterator<Item = &str> {
-        let times = self.expires_in.iter().chain(&self.expires_at);
+        let rest = [&self.token_type, &self.refresh_token, &self.expires_in, &self.expires_at];
         let extras = self.extras.iter().map(|extra| &extra.selector);
-        [&self.token].into_iter().chain(times).chain(extras).flat_map(Expression::signs)
+        let secrets = self.secrets.iter().map(|(_, selector)| selector);
+        let all = rest.into_iter().flatten().chain(extras).chain(secrets).chain([&self.token]);
+        all.flat_map(Expression::signs)
     }
 
     /// Lists the tokens in an answer, as far as they can be found in it.

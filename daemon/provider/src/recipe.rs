@@ -65,7 +65,7 @@ impl Recipe {
         span: Range<usize>,
         compiler: Compiler<'_>,
     ) -> Result<Self, Located> {
-        let scope = (compiler.scope)(compiler.names);
+        let scope = (compiler.scope)(compiler.names).conditional();
         let when = expression::optional(file.when.as_ref(), &scope)?;
         let mut names = compiler.names.clone();
         let work = match (&file.url, &file.steps, &file.local) {

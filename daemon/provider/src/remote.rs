@@ -86,12 +86,11 @@ impl Definition {
         fits.map_err(|error| RequestError::Argument(error.to_string()))?;
         let arguments = typed(&remote.arguments, &arguments);
         let base = context::called(inputs.context(), &arguments);
-        let way = if let Some(held) = held {
-            Recipe::for_held(&remote.ways, &context::renewal(base, held), held)?
-        } else {
-            let way = Recipe::choose(&remote.ways, &base)?;
-            remote.ways[way].needs().next().is_none().then_some(way)
+        let context = match held {
+            Some(held) => context::renewal(base, held),
+            None => base,
         };
+        let way = Recipe::for_held(&remote.ways, &context, held)?;
         let way = way.ok_or(RequestError::NothingHeldFor { name: name.to_owned() })?;
         Ok((way, arguments))
     }

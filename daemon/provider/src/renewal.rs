@@ -87,7 +87,7 @@ impl Definition {
         }
         let held = held.ok_or(RequestError::NothingHeld { operation })?;
         let context = context::renewal(inputs.context(), held);
-        let way = Recipe::for_held(recipes, &context, held)?;
+        let way = Recipe::for_held(recipes, &context, Some(held))?;
         Ok((way.ok_or(RequestError::NothingHeld { operation })?, true))
     }
 }

@@ -12,7 +12,7 @@ use crate::definition::error::{Fault, Located};
 use crate::definition::file::{self, Fields, Node, Text};
 use crate::expression::{Expression, Names, Scope};
 use crate::limit;
-use crate::recipe::{Recipe, Tree};
+use crate::recipe::{Step, Tree};
 use crate::sign::{self, Algorithm, Certificate, CertificateError, Key, KeyEncoding, KeyError};
 use crate::suggestion::Suggestion;
 use crate::template::{RenderError, Template};
@@ -128,26 +128,11 @@ impl Signatures {
     }
 }
 
-impl Recipe {
-    /// The names of the signatures that all its requests use.
-    pub(crate) fn all_signs(&self) -> impl Iterator<Item = &str> {
-        let count = match &self.work {
-            crate::recipe::Work::Steps(steps) => steps.len(),
-            _ => 0,
-        };
-        (0..count).flat_map(|step| self.signs(step))
-    }
-
-    /// The names of the signatures that the request of this number uses.
-    pub(crate) fn signs(&self, step: usize) -> impl Iterator<Item = &str> {
-        let steps = match &self.work {
-            crate::recipe::Work::Steps(steps) => steps.get(step),
-            _ => None,
-        };
-        let templates: Vec<&Template> = steps.map(|step| step.call.templates()).unwrap_or_default();
-        let when = steps.and_then(|step| step.when.as_ref());
-        let expressions = templates.into_iter().flat_map(Template::expressions).chain(when);
-        expressions.flat_map(Expression::signs)
+impl Step {
+    /// The names of the signatures that its request uses.
+    pub(crate) fn signs(&self) -> impl Iterator<Item = &str> {
+        let templates = self.call.templates().into_iter();
+        templates.flat_map(Template::expressions).flat_map(Expression::signs)
     }
 }
 

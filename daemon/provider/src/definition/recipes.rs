@@ -109,6 +109,16 @@ pub(super) fn output(file: &File, names: &Names) -> Result<Output, Located> {
     }
 }
 
+/// The names that signatures can use: also the steps, of which each knows those that
+/// have been sent when it is made.
+pub(super) fn signing(file: &File, names: &Names) -> Names {
+    let own = [&file.issue, &file.refresh, &file.keepalive, &file.revoke].into_iter().flatten();
+    let requests = own.chain(file.remote.values().map(|remote| &remote.request));
+    let requests = requests.flat_map(Requests::iter);
+    let steps = requests.flat_map(|(_, request)| step_names(request)).collect();
+    Names { steps, ..names.clone() }
+}
+
 fn step_names(request: &file::Request) -> Vec<String> {
     let steps = request.steps.iter().flat_map(Spanned::get_ref);
     steps.filter_map(|step| Some(step.get_ref().name.as_ref()?.get_ref().clone())).collect()

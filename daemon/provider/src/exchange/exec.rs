@@ -94,6 +94,10 @@ impl Exchange {
             Some(code) => format!("the program ended with exit code {code}"),
             None => "the program was killed by a signal".to_owned(),
         };
+        // What isn't a success can hold a token all the same.
+        for secret in self.output().secrets(&context) {
+            self.mask.hide(secret.expose_secret());
+        }
         let picked = self.definition.message.pick(&context);
         let said = picked.unwrap_or_else(|| String::from_utf8_lossy(&ended.errors).into_owned());
         let said = self.mask.apply(&said);

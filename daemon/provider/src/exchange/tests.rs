@@ -8,6 +8,11 @@ use secrecy::ExposeSecret;
 use crate::sample::{PLAIN, accept, answer, definition, inputs, run};
 use crate::{Answer, Expiry, Issued, Outcome};
 
+mod chain;
+mod local;
+mod program;
+mod remote;
+
 /// Runs PLAIN with more in its tables.
 fn outcome(more: &str, answer: &Answer) -> Outcome {
     let definition = definition(&format!("{PLAIN}{more}"));

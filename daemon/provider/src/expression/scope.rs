@@ -106,6 +106,12 @@ impl Names {
 }
 
 impl Scope {
+    /// Those of a condition: what is signed isn't, before it is known to be wanted.
+    pub(crate) fn conditional(mut self) -> Self {
+        self.roots.remove("sign");
+        self
+    }
+
     /// The names that can be used, without what is below them.
     pub(crate) fn roots(&self) -> impl Iterator<Item = &'static str> {
         self.roots.keys().copied()

@@ -7,7 +7,7 @@ use super::{AcceptedInputs, InputError};
 use crate::ambient::Ambient;
 use crate::definition::Definition;
 use crate::expression::context;
-use crate::recipe::{Recipe, Work};
+use crate::recipe::{Recipe, Step, Work};
 use crate::renewal::Operation;
 use crate::request::RequestError;
 
@@ -34,7 +34,16 @@ impl Definition {
         };
         let rehearsal = context::rehearsal(context);
         for operation in RENEWALS {
-            Recipe::rehearse_all(self.recipes.of(operation), &rehearsal, accepted.reach())
+            let rehearse = |recipe: &Recipe| {
+                if recipe.applies(&rehearsal)? {
+                    recipe.rehearse(&rehearsal, accepted.reach())?;
+                }
+                Ok(())
+            };
+            self.recipes
+                .of(operation)
+                .iter()
+                .try_for_each(rehearse)
                 .map_err(|reason| InputError::Renewal { operation, reason })?;
         }
         Ok(asked)
@@ -53,10 +62,17 @@ impl Definition {
             self.try_locally(recipe, &signed, accepted)?;
         }
         for operation in RENEWALS {
-            for recipe in self.recipes.of(operation) {
-                self.sign_all(recipe, &context)
-                    .map_err(|reason| InputError::Renewal { operation, reason })?;
-            }
+            let try_keys = |recipe: &Recipe| {
+                if recipe.applies(&context::rehearsal(context.clone()))? {
+                    self.sign_all(recipe, &context)?;
+                }
+                Ok(())
+            };
+            self.recipes
+                .of(operation)
+                .iter()
+                .try_for_each(try_keys)
+                .map_err(|reason| InputError::Renewal { operation, reason })?;
         }
         Ok(())
     }
@@ -67,9 +83,11 @@ impl Definition {
     }
 
     fn sign_all(&self, recipe: &Recipe, context: &Value) -> Result<Value, RequestError> {
+        let rehearsal = context::rehearsal(context.clone());
         let output = recipe.output.as_ref().unwrap_or(&self.output);
-        let names = recipe.all_signs().chain(output.signs());
-        let made = self.signatures.make(names, &context::rehearsal(context.clone()));
+        let sure = recipe.sure(&rehearsal)?;
+        let names = sure.into_iter().flat_map(Step::signs).chain(output.signs());
+        let made = self.signatures.make(names, &rehearsal);
         let made = made.map_err(|(name, reason)| RequestError::Signature { name, reason })?;
         Ok(context::signed(context.clone(), made))
     }
@@ -87,6 +105,8 @@ impl Definition {
         let issued = output.read(context, None, now, None, accepted.life());
         let issued = issued.map_err(|error| local(&error))?;
         let placed = self.placements(accepted, &issued.value, &issued.extras);
-        placed.map(drop).map_err(|error| local(&error))
+        placed.map_err(|error| local(&error))?;
+        let base_url = self.base_url(accepted, &issued.value, &issued.extras);
+        base_url.map(drop).map_err(|error| local(&error))
     }
 }

@@ -23,33 +23,19 @@ impl Recipe {
         Err(RequestError::NoneApplies { conditions: conditions.join(" or ") })
     }
 
-    /// Finds the first way that is meant for what is held, if one is.
+    /// Finds the first way that is meant for what is held, or for nothing, if one is.
     pub(crate) fn for_held(
         recipes: &[Self],
         context: &Value,
-        held: &Held,
+        held: Option<&Held>,
     ) -> Result<Option<usize>, RequestError> {
         for (index, recipe) in recipes.iter().enumerate() {
-            let has_all = recipe.needs().all(|name| held.has(name));
+            let has_all = recipe.needs().all(|name| held.is_some_and(|held| held.has(name)));
             if has_all && recipe.applies(context)? {
                 return Ok(Some(index));
             }
         }
         Ok(None)
-    }
-
-    /// Makes all requests that are meant for these inputs, whatever will be held.
-    pub(crate) fn rehearse_all(
-        recipes: &[Self],
-        context: &Value,
-        reach: &Reach,
-    ) -> Result<(), RequestError> {
-        for recipe in recipes {
-            if recipe.applies(context)? {
-                recipe.rehearse(context, reach)?;
-            }
-        }
-        Ok(())
     }
 
     /// Makes all requests of this way, whatever will be answered.
@@ -59,33 +45,46 @@ impl Recipe {
         context: &Value,
         reach: &Reach,
     ) -> Result<Option<Url>, RequestError> {
-        let Work::Steps(steps) = &self.work else { return Ok(None) };
         let mut first = None;
-        for step in steps {
-            // Whether a later step is sent may depend on what isn't known yet; then
-            // what is wrong with it may be of no matter.
-            let depends = step.when.as_ref().is_some_and(Expression::is_to_come);
-            if !depends && step.applies(context)? {
-                let request = step.call.render(context, reach)?;
-                first.get_or_insert(request.url);
-            }
+        for step in self.sure(context)? {
+            let request = step.call.render(context, reach)?;
+            first.get_or_insert(request.url);
         }
         Ok(first)
     }
 
-    fn applies(&self, context: &Value) -> Result<bool, RequestError> {
+    /// The requests that this way may send.
+    pub(crate) fn steps(&self) -> &[Step] {
+        match &self.work {
+            Work::Local | Work::Exec { .. } => &[],
+            Work::Steps(steps) => steps,
+        }
+    }
+
+    /// The steps of which it is known before the first that they are sent.
+    pub(crate) fn sure(&self, context: &Value) -> Result<Vec<&Step>, RequestError> {
+        let mut sure = Vec::new();
+        for step in self.steps() {
+            // Whether a later step is sent may depend on what isn't known yet; then
+            // what is wrong with it may be of no matter.
+            let depends = step.when.as_ref().is_some_and(Expression::is_to_come);
+            if !depends && step.applies(context)? {
+                sure.push(step);
+            }
+        }
+        Ok(sure)
+    }
+
+    /// Tells whether this way is meant for these inputs.
+    pub(crate) fn applies(&self, context: &Value) -> Result<bool, RequestError> {
         let applies = self.when.as_ref().map_or(Ok(true), |when| when.holds(context));
         applies.map_err(|error| RequestError::Condition(error.into()))
     }
 
     /// The names of what was issued that it can't do without.
     pub(crate) fn needs(&self) -> impl Iterator<Item = &str> {
-        let sure: Vec<&Step> = match &self.work {
-            Work::Local | Work::Exec { .. } => Vec::new(),
-            Work::Steps(steps) => steps.iter().filter(|step| step.when.is_none()).collect(),
-        };
-        let templates: Vec<&Template> =
-            sure.into_iter().flat_map(|step| step.call.templates()).collect();
+        let sure = self.steps().iter().filter(|step| step.when.is_none());
+        let templates: Vec<&Template> = sure.flat_map(|step| step.call.templates()).collect();
         templates.into_iter().flat_map(Template::held)
     }
 

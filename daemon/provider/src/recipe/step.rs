@@ -44,7 +44,7 @@ impl Step {
     ) -> Result<Self, Located> {
         let scope = (compiler.scope)(names);
         Ok(Self {
-            when: expression::optional(file.when.as_ref(), &scope)?,
+            when: expression::optional(file.when.as_ref(), &(compiler.scope)(names).conditional())?,
             name: None,
             call: Call::compile(file, url, &scope)?,
             format: file.answer,
