@@ -83,7 +83,7 @@ impl<'a> Standard<'a> {
     }
 
     fn check(&self, file: &File) -> Result<(), Located> {
-        let OAuth2 { token_url, issuer, refresh, .. } = self.oauth2;
+        let OAuth2 { token_url, issuer, refresh, refresh_url, revoke, .. } = self.oauth2;
         match (token_url, issuer) {
             (None, None) => {
                 return Err(Fault::MissingKey("token_url".to_owned()).at(self.table.span()));
@@ -98,6 +98,23 @@ impl<'a> Standard<'a> {
             && has(Grant::RefreshToken)
         {
             return Err(Fault::RefreshingGrant.at(refresh.span()));
+        }
+        if let Some(url) = refresh_url
+            && !refresh.as_ref().is_some_and(|refresh| *refresh.get_ref())
+        {
+            let fault = Fault::GoesWith { key: "refresh_url", with: "refresh = true" };
+            return Err(fault.at(url.span()));
+        }
+        if *revoke && issuer.is_none() {
+            return Err(Fault::Needs { key: "revoke", needed: "issuer" }.at(self.table.span()));
+        }
+        let is_tls = |(way, _): &(Way, _)| *way == Way::TlsClientAuth;
+        if file.http.client_certificate.is_none()
+            && let Some(client_auth) = &self.oauth2.client_auth
+            && self.ways(file)?.iter().any(is_tls)
+        {
+            let (key, needed) = ("tls_client_auth", "http.client_certificate");
+            return Err(Fault::Needs { key, needed }.at(client_auth.span()));
         }
         let exchanging = "grant = \"token_exchange\"";
         let password = "grant = \"password\"";
@@ -201,7 +218,8 @@ impl<'a> Standard<'a> {
         let requests = self.ways(file)?.into_iter().map(|(way, when)| {
             let mut request = self.request(way, fields, rest, endpoint)?;
             request.when = when;
-            Ok(self.discovered(request, endpoint))
+            let needs_metadata = self.needs_metadata(endpoint, way);
+            Ok(if needs_metadata { self.discovered(request) } else { request })
         });
         requests.collect()
     }
@@ -278,3 +296,6 @@ fn add(fields: &mut Fields, name: &str, text: &Text) {
     let node = Spanned::new(text.span(), Node::Text(text.get_ref().clone()));
     fields.insert(name.to_owned(), node);
 }
+
+#[cfg(test)]
+mod tests;

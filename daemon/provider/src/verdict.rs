@@ -47,6 +47,7 @@ pub(crate) struct Verdicts {
     denied: Arc<Expression>,
     ok: Arc<Expression>,
     retry_after: Option<Expression>,
+    judges_pages: bool,
 }
 
 impl Verdicts {
@@ -70,6 +71,7 @@ impl Verdicts {
             denied: rule(&own.denied, &all.denied, denied)?,
             ok: rule(&own.ok, &all.ok, ok)?,
             retry_after: expression::optional(all.retry_after.as_ref(), scope)?,
+            judges_pages: own.judges_pages,
         })
     }
 
@@ -97,8 +99,10 @@ impl Verdicts {
         if self.limited.holds(context)? {
             return Ok(Some(Verdict::Limited));
         }
-        if matches!(document, Document::Html | Document::Malformed(_)) {
-            return Ok(Some(Verdict::Transient));
+        match document {
+            Document::Html if self.judges_pages => {}
+            Document::Html | Document::Malformed(_) => return Ok(Some(Verdict::Transient)),
+            Document::Json(_) | Document::Xml(_) | Document::Text(_) => {}
         }
         if self.denied.holds(context)? {
             return Ok(Some(Verdict::Denied));
@@ -109,10 +113,11 @@ impl Verdicts {
 
 /// Reads a number of seconds, a duration or a date.
 fn wait(value: &Value, date: Option<Timestamp>) -> Option<RetryAfter> {
-    if let Some(Life::For(delay)) = expiry::life(value, Unit::default()) {
+    // A Unix time first, which no delay is as long as.
+    let Some(at) = expiry::moment(value, &Format::default()) else {
+        let Life::For(delay) = expiry::life(value, Unit::default())? else { return None };
         return Some(RetryAfter::After(delay));
-    }
-    let at = expiry::moment(value, &Format::default())?;
+    };
     Some(match date {
         Some(date) => RetryAfter::After(date::between(date, at)),
         None => RetryAfter::At(at),

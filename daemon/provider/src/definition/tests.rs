@@ -183,6 +183,20 @@ fn oauth2_is_checked() {
         &format!("{INPUTS}{OAUTH2}client_secret = '{{{{ secret.s }}}}'\nclient_auth = 'bsic'"),
         "unknown value `bsic`, did you mean `basic`?",
     );
+    let declared = format!("{INPUTS}[secrets.client_secret]\ndescription = ''\n");
+    for (keys, expected) in [
+        ("revoke = true", "`revoke` needs `issuer`"),
+        ("refresh_url = 'https://a.example/r'", "`refresh_url` goes with `refresh = true`"),
+        ("client_auth = 'tls_client_auth'", "`tls_client_auth` needs `http.client_certificate`"),
+    ] {
+        check(&format!("{declared}{OAUTH2}{keys}"), expected);
+    }
+    let bearer = OAUTH2.replace("client_credentials", "jwt_bearer");
+    let own = "[sign.assertion]\nkey = '{{ secret.s }}'\nalgorithm = 'HS256'\ntext = 'x'\n";
+    check(
+        &format!("{declared}{own}{bearer}client_auth = 'none'\nassertion.algorithm = 'HS256'"),
+        "[oauth2] makes `sign.assertion` itself: give yours another name",
+    );
 }
 
 #[test]

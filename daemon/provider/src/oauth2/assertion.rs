@@ -30,26 +30,39 @@ impl Standard<'_> {
             }
             (None, false) => {}
         }
-        let ways: Vec<Way> = self.ways(file)?.into_iter().map(|(way, _)| way).collect();
-        if !ways.iter().any(|way| way.signs()) {
-            if self.oauth2.client_assertion.is_some() {
-                let with = "client_auth = \"private_key_jwt\"";
-                let fault = Fault::GoesWith { key: "client_assertion", with };
-                return Err(fault.at(self.table.span()));
-            }
-            return Ok(signs);
-        }
-        let own = self.oauth2.client_assertion.clone().unwrap_or_default();
-        let (algorithm, key) = if ways.contains(&Way::PrivateKeyJwt) {
-            (self.own("RS256"), self.key())
-        } else {
-            (self.own("HS256"), self.client_secret()?)
-        };
-        signs.push(("client_assertion", self.sign(&own, &algorithm, &key)));
+        signs.extend(self.client_signs(file)?);
         for (name, _) in &signs {
             if let Some((own, _)) = file.sign.iter().find(|(own, _)| own.get_ref() == name) {
                 return Err(Fault::SignTwice((*name).to_owned()).at(own.span()));
             }
+        }
+        Ok(signs)
+    }
+
+    /// The signatures by which the client says who it is. If it can be by either, the
+    /// key and what goes with it are those of `private_key_jwt`.
+    fn client_signs(&self, file: &File) -> Result<Vec<(&'static str, Sign)>, Located> {
+        let ways: Vec<Way> = self.ways(file)?.into_iter().map(|(way, _)| way).collect();
+        let own = self.oauth2.client_assertion.clone();
+        if own.is_some() && !ways.iter().any(|way| way.signature().is_some()) {
+            let with = "client_auth = \"private_key_jwt\"";
+            let fault = Fault::GoesWith { key: "client_assertion", with };
+            return Err(fault.at(self.table.span()));
+        }
+        let own = own.unwrap_or_default();
+        let mut signs = Vec::new();
+        let has_key = ways.contains(&Way::PrivateKeyJwt);
+        for (name, way) in ways.into_iter().filter_map(|way| Some((way.signature()?, way))) {
+            let sign = match way {
+                Way::ClientSecretJwt if has_key => {
+                    let Assertion { headers, claims, life, .. } = own.clone();
+                    let own = Assertion { headers, claims, life, ..Assertion::default() };
+                    self.sign(&own, &self.own("HS256"), &self.client_secret()?)
+                }
+                Way::ClientSecretJwt => self.sign(&own, &self.own("HS256"), &self.client_secret()?),
+                _ => self.sign(&own, &self.own("RS256"), &self.key()),
+            };
+            signs.push((name, sign));
         }
         Ok(signs)
     }

@@ -38,8 +38,18 @@ impl Way {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, way)| *way)
     }
 
-    pub(super) fn signs(self) -> bool {
-        matches!(self, Self::PrivateKeyJwt | Self::ClientSecretJwt)
+    /// The name of the signature that it sends, if it sends one.
+    pub(super) fn signature(self) -> Option<&'static str> {
+        match self {
+            Self::PrivateKeyJwt => Some("client_assertion"),
+            Self::ClientSecretJwt => Some("client_secret_assertion"),
+            Self::Basic
+            | Self::Post
+            | Self::Json
+            | Self::Query
+            | Self::TlsClientAuth
+            | Self::None => None,
+        }
     }
 }
 
@@ -98,7 +108,8 @@ impl Standard<'_> {
                 let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
                 add(fields, &id, &client_id);
                 add(fields, "client_assertion_type", &self.own(kind));
-                add(fields, "client_assertion", &self.own("{{ sign.client_assertion }}"));
+                let name = way.signature().unwrap_or_default();
+                add(fields, "client_assertion", &self.own(format!("{{{{ sign.{name} }}}}")));
             }
             Way::TlsClientAuth => add(fields, &id, &client_id),
             // A public client says its id, if it has one.

@@ -4,6 +4,7 @@
 use toml::Spanned;
 
 use super::Standard;
+use super::client::Way;
 use crate::definition::file::{Request, Text};
 
 /// Where a request goes.
@@ -47,30 +48,39 @@ impl Standard<'_> {
         )))
     }
 
+    /// Whether a request needs the metadata: to know where it goes, or for the audience
+    /// of an assertion.
+    pub(super) fn needs_metadata(&self, endpoint: &Endpoint, way: Way) -> bool {
+        let own = self.oauth2.client_assertion.as_ref();
+        let has_audience = own.is_some_and(|own| own.claims.contains_key("aud"));
+        matches!(endpoint, Endpoint::Told(_)) || way.signature().is_some() && !has_audience
+    }
+
     /// Puts the requests for the metadata before one that needs them.
     ///
     /// The issuer in the metadata must be the one that was asked (RFC 8414 §3.3),
     /// but for a slash at its end.
-    pub(super) fn discovered(&self, request: Request, endpoint: &Endpoint) -> Request {
-        let (Endpoint::Told(_), Some(issuer)) = (endpoint, &self.oauth2.issuer) else {
-            return request;
-        };
+    pub(super) fn discovered(&self, request: Request) -> Request {
+        let Some(issuer) = &self.oauth2.issuer else { return request };
         let issuer = expression(issuer);
         let same =
             format!("status == 200 and (body.issuer or '') | trim('/') == ({issuer}) | trim('/')");
-        // Who has no metadata in one place may have them in the other.
-        let absent = "status in [400, 401, 403, 404, 405, 410]";
+        // Who has no metadata in one place may have them in the other. Some have a page
+        // for whatever isn't there.
+        let absent = "status in [400, 401, 403, 404, 405, 410] \
+             or status == 200 and 'html' in (headers['content-type'] or '')";
         let step = |name: &str, path: &str, ok: String| Request {
             name: Some(self.own(name)),
             method: Some(self.own("GET")),
             url: Some(self.own(format!("{{{{ ({issuer}) | {path} }}}}"))),
             denied: Some(self.own("false")),
             ok: Some(self.own(ok)),
+            judges_pages: true,
             ..Request::default()
         };
         let openid = step("openid", "openid_configuration", format!("{same} or {absent}"));
         let metadata = Request {
-            when: Some(self.own("steps.openid.status != 200")),
+            when: Some(self.own("steps.openid.status != 200 or not steps.openid.body")),
             ..step("metadata", "authorization_server_metadata", same)
         };
         let when = request.when.clone();

@@ -117,3 +117,24 @@ fn retry_after_is_seconds_or_a_date_by_the_clock_of_the_provider() {
         }
     }
 }
+
+#[test]
+fn a_definition_says_when_to_ask_again_by_a_delay_or_a_time() {
+    let text = format!("{PLAIN}[verdict]\nretry_after = 'body.wait'");
+    let after = |seconds| Some(RetryAfter::After(Duration::from_secs(seconds)));
+    let date = ("date", "Sun, 01 Jun 2025 13:00:00 GMT");
+    for (wait, expected) in [
+        ("5", after(5)),
+        ("\"1h\"", after(3600)),
+        ("\"2025-06-01T13:01:00Z\"", after(60)),
+        // A Unix time, as many put it into headers with `reset` in their names.
+        ("1748782860", after(60)),
+        ("\"1748782860000\"", after(60)),
+        ("\"never\"", after(7)),
+        ("null", after(7)),
+    ] {
+        let headers = [("retry-after", "7"), date];
+        let answer = answer(429, &headers, format!("{{\"wait\": {wait}}}"));
+        assert_eq!(failure(&text, &answer).unwrap().retry_after, expected, "{wait}");
+    }
+}

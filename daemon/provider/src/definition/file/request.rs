@@ -79,6 +79,10 @@ pub(crate) struct Request {
     /// As in `[verdict]`, for this answer.
     #[schemars(with = "Option<String>")]
     pub(crate) ok: Option<Text>,
+    /// Whether a page is judged by these rules as well. Only tokend's own requests ask
+    /// where there may be nothing but a page.
+    #[serde(skip)]
+    pub(crate) judges_pages: bool,
     /// As `[output]`, in its place for this request: what it doesn't say,
     /// `[output]` says. Not in steps.
     pub(crate) output: Option<Output>,
