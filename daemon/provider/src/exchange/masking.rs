@@ -147,7 +147,9 @@ fn hide_leaves(
             hide_text(mask, &number.to_string());
         }
         serde_json::Value::Array(items) => {
-            items.iter().for_each(|item| hide_leaves(mask, key, item, is_secret));
+            for item in items {
+                hide_leaves(mask, key, item, is_secret);
+            }
         }
         serde_json::Value::Object(fields) => {
             for (name, field) in fields {
