@@ -66,3 +66,30 @@ pub(crate) fn is_harmless(key: &str, text: &str) -> bool {
     let is_date = length <= 2 * WORD && date::parse(text).is_some();
     is_wordy(text) || is_code || is_sentence || is_number || is_date
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_sentences_numbers_and_dates_are_harmless_unless_their_name_tells() {
+        for (key, text, expected) in [
+            ("status", "active", true),
+            ("message", "all is well", true),
+            ("count", "42", true),
+            ("created_at", "2025-06-01T12:00:00Z", true),
+            ("token_type", "Bearer", true),
+            ("expires_at", "2025-06-01T12:00:00Z", true),
+            ("session", "", true),
+            ("value", "eyJhbGciOiJIUzI1NiJ9", false),
+            ("id", "0123456789abcdef", false),
+            ("sessionId", "active", false),
+            ("access_token", "abc", false),
+            ("token.value", "abc", false),
+            ("otp", "123456", false),
+            ("secret_attribute", "abc", false),
+        ] {
+            assert_eq!(is_harmless(key, text), expected, "{key}: {text}");
+        }
+    }
+}

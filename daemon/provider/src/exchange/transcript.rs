@@ -185,4 +185,14 @@ mod tests {
             assert!(!shown.contains(secret), "{secret}: {shown}");
         }
     }
+
+    #[test]
+    fn a_token_that_looks_harmless_is_hidden_too() {
+        let definition = definition(&PLAIN.replace("body.token", "body.id"));
+        let accepted = accept(&definition, inputs(&[], &[("password", "hunter2")]));
+        let (exchange, _) = start(&definition, &accepted);
+        let shown = exchange.show_answer(&answer(200, &[], r#"{"id": "abcdefgh", "state": "on"}"#));
+        assert!(shown.contains("[masked]") && shown.contains("\"on\""), "{shown}");
+        assert!(!shown.contains("abcdefgh"), "{shown}");
+    }
 }
