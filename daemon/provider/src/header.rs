@@ -32,7 +32,24 @@ pub(crate) fn cookie(name: &Text) -> Result<&str, Located> {
     }
 }
 
-/// Whether a text is made of the `cookie-octet` of RFC 6265 §4.1.1.
+/// Whether a text is a `cookie-value` of RFC 6265 §4.1.1, which can be in quotes: some
+/// servers set it so, and take it back no other way.
 pub(crate) fn is_cookie_value(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte))
+    let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    quoted.unwrap_or(text).bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_can_be_in_quotes_and_carries_nothing_that_ends_it() {
+        for good in ["", "a", "\"a\"", "\"\"", "a=b=="] {
+            assert!(is_cookie_value(good), "{good}");
+        }
+        for bad in ["\"", "\"a", "a\"b", "a;b", "a, b", "a b", "\"a b\"", "a\\b", "a\r\nb", "é"] {
+            assert!(!is_cookie_value(bad), "{bad}");
+        }
+    }
 }
