@@ -2,12 +2,14 @@
 //! `[revoke]` or `[remote]` says: with a chain of requests, a program or nothing.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::definition::error::{Fault, Located};
 use crate::definition::file;
 use crate::expression::{self, Expression, Names, Scope};
 use crate::output::Output;
+use crate::verdict::Verdicts;
 
 pub(crate) use self::call::Call;
 pub(crate) use self::step::Step;
@@ -40,7 +42,7 @@ pub(crate) enum Work {
     /// Nothing is sent.
     Local,
     /// A program is run.
-    Exec { command: Vec<String>, timeout: Duration },
+    Exec { command: Vec<String>, timeout: Duration, verdicts: Arc<Verdicts> },
     /// Requests are sent, one after the other; at least one.
     Steps(Vec<Step>),
 }
@@ -92,8 +94,8 @@ impl Recipe {
     }
 
     /// Makes a recipe that runs a program.
-    pub(crate) fn exec(command: Vec<String>, timeout: Duration) -> Self {
-        Self { when: None, work: Work::Exec { command, timeout }, output: None }
+    pub(crate) fn exec(command: Vec<String>, timeout: Duration, verdicts: Arc<Verdicts>) -> Self {
+        Self { when: None, work: Work::Exec { command, timeout, verdicts }, output: None }
     }
 
     /// Under which condition it is gone, if there is one.

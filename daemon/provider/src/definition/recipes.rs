@@ -1,6 +1,7 @@
 //! All requests of a definition, by what they are for.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -14,6 +15,7 @@ use crate::output::Output;
 use crate::recipe::{Compiler, Recipe};
 use crate::remote::Remote;
 use crate::renewal::Operation;
+use crate::verdict::Verdicts;
 
 /// How long a program may take, if nothing is said.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,9 +43,12 @@ impl Recipes {
             None => Ok(Vec::new()),
         };
         let program = file.exec.as_ref().map(program).transpose()?;
+        let all = &file.verdict;
+        let verdicts = Verdicts::compile(&file::Request::default(), all, &names.answer())?;
+        let verdicts = Arc::new(verdicts);
         let run = |wanted: bool| {
-            let program = program.clone().filter(|_| wanted);
-            program.into_iter().map(|(command, timeout)| Recipe::exec(command, timeout))
+            let program = program.clone().filter(|_| wanted).into_iter();
+            program.map(|(command, timeout)| Recipe::exec(command, timeout, Arc::clone(&verdicts)))
         };
         let issue = match (&file.issue, &file.exec) {
             (Some(issue), Some(_)) => return Err(Fault::TwoForms.at(issue.span())),

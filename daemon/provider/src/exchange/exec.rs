@@ -47,7 +47,7 @@ struct HeldInput<'a> {
 impl Exchange {
     /// Makes the program's input.
     pub(super) fn program(&self) -> Program {
-        let Work::Exec { command, timeout } = &self.recipe().work else {
+        let Work::Exec { command, timeout, .. } = &self.recipe().work else {
             unreachable!("only a way that runs a program asks for its input")
         };
         let operation = match &self.purpose {
@@ -102,7 +102,11 @@ impl Exchange {
         let said = picked.unwrap_or_else(|| String::from_utf8_lossy(&ended.errors).into_owned());
         let said = self.mask.apply(&said);
         let message = if said.is_empty() { how } else { mask::cut(&format!("{how}: {said}")) };
-        self.failed(&answer, Refusal::new(verdict, message))
+        let retry_after = match &self.recipe().work {
+            Work::Exec { verdicts, .. } => verdicts.retry_after(&answer, &context, None),
+            Work::Steps(_) | Work::Local => None,
+        };
+        self.failed(&answer, Refusal { verdict, message, retry_after })
     }
 }
 

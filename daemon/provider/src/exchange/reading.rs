@@ -45,7 +45,7 @@ impl Exchange {
         let reply = context::reply(answer.status, &answer.headers, document.value());
         let context = context::answer(self.base(self.step), reply, self.held.as_ref());
         let judged = step.verdicts.judge(&document, &context);
-        match judged.map_err(|error| broken(answer, &error))? {
+        match judged.map_err(|error| self.broken(answer, &error))? {
             None => {
                 self.hide_success(&document, &context);
                 Ok((document, context))
@@ -77,7 +77,7 @@ impl Exchange {
             Purpose::Operation(Operation::Revoke) => Outcome::Revoked,
             Purpose::Remote { name, .. } => match self.definition.remote_result(name, &context) {
                 Ok(result) => Outcome::Told(result),
-                Err(error) => self.failed(answer, broken(answer, &error)),
+                Err(error) => self.failed(answer, self.broken(answer, &error)),
             },
             Purpose::Operation(Operation::Issue | Operation::Refresh) => {
                 match self.issued(answer, context) {
@@ -112,12 +112,13 @@ impl Exchange {
 
     fn issued(&self, answer: &Answer, context: Value) -> Result<Issued, Refusal> {
         let output = self.output();
-        let context = self.sign(output.signs(), context).map_err(|error| broken(answer, &error))?;
+        let context =
+            self.sign(output.signs(), context).map_err(|error| self.broken(answer, &error))?;
         let default = self.inputs.life();
         let issued = output.read(&context, self.kept(), self.ambient.now, answer.date(), default);
-        let issued = issued.map_err(|error| broken(answer, &error))?;
+        let issued = issued.map_err(|error| self.broken(answer, &error))?;
         // A token that can't be presented must not replace one that can.
-        self.present(&issued).map_err(|error| broken(answer, &error))?;
+        self.present(&issued).map_err(|error| self.broken(answer, &error))?;
         Ok(issued)
     }
 
@@ -128,10 +129,13 @@ impl Exchange {
         definition.base_url(inputs, &issued.value, &issued.extras)?;
         Ok(())
     }
-}
 
-/// These errors quote the definition, never the answer.
-fn broken(answer: &Answer, error: &dyn std::error::Error) -> Refusal {
-    let message = mask::cut(&format!("status {}: {error}", answer.status.as_u16()));
-    Refusal::new(Verdict::Transient, message)
+    /// What is wrong with an answer. These errors quote the definition, never the answer.
+    fn broken(&self, answer: &Answer, error: &dyn std::error::Error) -> Refusal {
+        let whose = match self.recipe().work {
+            Work::Exec { .. } => "what the program printed".to_owned(),
+            Work::Steps(_) | Work::Local => format!("status {}", answer.status.as_u16()),
+        };
+        Refusal::new(Verdict::Transient, mask::cut(&format!("{whose}: {error}")))
+    }
 }

@@ -1,11 +1,12 @@
 //! Programs in the place of requests.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
 use crate::sample::{accept, ambient, definition, inputs};
-use crate::{Ended, Exchange, Held, Operation, Outcome, Program, Step, Verdict};
+use crate::{Ended, Exchange, Held, Operation, Outcome, Program, RetryAfter, Step, Verdict};
 
 const EXEC: &str = r#"
 title = "Acme"
@@ -17,6 +18,8 @@ refresh = true
 [output]
 token = "body.token"
 expires_in = "body.expires_in"
+[verdict]
+retry_after = "body.wait"
 "#;
 
 fn run(operation: Operation, held: Option<&Held>) -> (Exchange, Program) {
@@ -83,7 +86,12 @@ fn the_exit_code_tells_how_a_program_ended() {
     for output in ["", "oops", r#"{"token": ""}"#, r#"{"token": "a", "token": "b"}"#] {
         let Outcome::Failed(failure) = end(Some(0), output, "") else { panic!("{output}") };
         assert_eq!(failure.verdict, Verdict::Transient, "{output}");
+        assert!(failure.message.starts_with("what the program printed: "), "{}", failure.message);
     }
+    let Outcome::Failed(failure) = end(Some(11), r#"{"wait": "5m"}"#, "") else {
+        panic!("it failed");
+    };
+    assert_eq!(failure.retry_after, Some(RetryAfter::After(Duration::from_secs(300))));
 }
 
 #[test]
