@@ -139,13 +139,13 @@ fn keys_are_listed_made_and_revoked_on_the_far_side() {
 
 #[test]
 fn an_apps_access_is_revoked_by_its_mutation() {
-    let provider = Provider::scripted(|number, request| match number {
-        1 => Reply::json(200, r#"{"access_token":"cyo_1"}"#),
-        _ => {
-            assert_eq!(request.headers["authorization"], "Bearer cyo_1");
-            assert!(request.body.contains("revokeOAuthClientAccess"), "{}", request.body);
-            Reply::json(200, r#"{"data":{"revokeOAuthClientAccess":{"id":"app"}}}"#)
+    let provider = Provider::scripted(|number, request| {
+        if number == 1 {
+            return Reply::json(200, r#"{"access_token":"cyo_1"}"#);
         }
+        assert_eq!(request.headers["authorization"], "Bearer cyo_1");
+        assert!(request.body.contains("revokeOAuthClientAccess"), "{}", request.body);
+        Reply::json(200, r#"{"data":{"revokeOAuthClientAccess":{"id":"app"}}}"#)
     });
     let place = Place::new();
     let _daemon = place.start();

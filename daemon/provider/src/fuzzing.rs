@@ -14,8 +14,8 @@ use crate::date::{self, Format};
 use crate::expiry::{self, Life, Unit};
 use crate::expression::Expression;
 use crate::{
-    AcceptedInputs, Answer, Definition, Exchange, Inputs, Operation, Source, Step, quota, verdict,
-    xml as tree, zone,
+    AcceptedInputs, Ambient, Answer, Definition, Exchange, Inputs, Operation, Source, Step, quota,
+    verdict, xml as tree, zone,
 };
 
 /// Reads from an answer in all the ways that there are.
@@ -68,9 +68,10 @@ pub fn answer(bytes: &[u8]) {
     let answer =
         Answer { status: status.unwrap_or(StatusCode::OK), headers, body: body.to_vec().into() };
     let (definition, inputs) = &*FIXED;
-    let step = Exchange::start(definition, inputs, Operation::Issue, None, now());
+    let ambient = Ambient { now: now(), entropy: [7; 32] };
+    let step = Exchange::start(definition, inputs, Operation::Issue, None, ambient);
     let Ok(Step::Send(exchange, _)) = step else { unreachable!("a login starts with a request") };
-    let Step::Done(outcome) = exchange.answer(&answer) else {
+    let Step::Done(outcome) = exchange.answer(&answer, now()) else {
         unreachable!("a login is one request");
     };
     assert!(!format!("{outcome:?}").contains("hunter2"));
