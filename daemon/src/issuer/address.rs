@@ -88,7 +88,9 @@ fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
         // (RFC 6052 §2.1).
         [0, 0, 0, 0, 0, 0 | 0xffff, ..]
         | [0, 0, 0, 0, 0xffff, 0, ..]
-        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => vec![at([12, 13, 14, 15])],
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..]
+        // ISATAP (RFC 5214 §6.1).
+        | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => vec![at([12, 13, 14, 15])],
         // NAT64 of a network's own (RFC 8215), with a prefix of 48, 56, 64 or 96 bits (RFC
         // 6052 §2.2). Where a prefix is longer, zeros are no address.
         [0x64, 0xff9b, 1, ..] => [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], [12, 13, 14, 15]]
@@ -102,8 +104,6 @@ fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
         [0x2001, 0, ..] => {
             vec![at([4, 5, 6, 7]), Ipv4Addr::from(!u32::from(at([12, 13, 14, 15])))]
         }
-        // ISATAP (RFC 5214 §6.1).
-        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => vec![at([12, 13, 14, 15])],
         _ => Vec::new(),
     }
 }

@@ -16,7 +16,7 @@ use tokend_provider::{Ended, Program};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
-    time::timeout,
+    time::sleep,
 };
 use zeroize::Zeroizing;
 
@@ -27,6 +27,9 @@ use self::{
 
 /// How many bytes a program may print: no token is larger.
 const MAX_OUTPUT: usize = 64 * 1_024;
+
+/// How long others may hold the output of a program that has ended.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How many bytes of a program's complaints are kept: enough for its first words.
 const MAX_ERRORS: usize = 4 * 1_024;
@@ -58,20 +61,24 @@ impl ProgramError {
     }
 }
 
-/// Runs a program to its end, with all that it starts in its process group. If it
-/// isn't waited for any more, they are killed.
+/// Runs a program until it has ended and nobody holds its output any more. What it has
+/// left behind in its process group is killed if it holds the output for longer than
+/// [`GRACE`]; all are killed if they take too long or aren't waited for any more.
 pub(super) async fn run(program: &Program) -> Result<Ended, ProgramError> {
     let mut words = program.command.iter();
     let path = PathBuf::from(words.next().map_or("", String::as_str));
-    permit(&path)?;
-    let mut child = match prepare(&path, words.as_slice()).spawn() {
+    let file = permit(&path)?;
+    let mut child = match prepare(&file, &path, words.as_slice()).spawn() {
         Ok(child) => child,
         Err(source) => return Err(ProgramError::NotStarted { path, source }),
     };
     let group = Group::led_by(&child);
-    let ended = match timeout(program.timeout, talk(&mut child, program, &path)).await {
-        Ok(ended) => ended,
-        Err(_) => Err(ProgramError::TimedOut { path, after: program.timeout }),
+    let ended = tokio::select! {
+        ended = talk(&mut child, program, &path) => ended,
+        never = group.end_with_its_leader(GRACE) => match never {},
+        () = sleep(program.timeout) => {
+            Err(ProgramError::TimedOut { path, after: program.timeout })
+        }
     };
     if ended.is_err() {
         group.kill();
@@ -83,9 +90,10 @@ pub(super) async fn run(program: &Program) -> Result<Ended, ProgramError> {
 }
 
 /// Nothing of the daemon's surroundings is the program's business.
-fn prepare(path: &Path, arguments: &[String]) -> Command {
-    let mut command = Command::new(path);
-    command.args(arguments).current_dir("/").process_group(0).kill_on_drop(true);
+fn prepare(file: &Path, name: &Path, arguments: &[String]) -> Command {
+    let mut command = Command::new(file);
+    // Some find out by their name what they are to do.
+    command.arg0(name).args(arguments).current_dir("/").process_group(0).kill_on_drop(true);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
     command.envs(env::var_os("HOME").map(|home| ("HOME", home)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -8,7 +8,7 @@ use super::error::KeyError;
 
 /// How many rounds of PBKDF2 a passphrase may take. OpenSSL makes 2048,
 /// careful people make a million; this many take some seconds.
-const MOST_ROUNDS: u32 = 10_000_000;
+const MOST_ROUNDS: u32 = 2_000_000;
 
 /// How much memory scrypt may take, in bytes. OpenSSL makes it 16 MiB.
 const MOST_MEMORY: u64 = 256 << 20;

@@ -1,7 +1,8 @@
 //! Decides whether a program may be run: others must not be able to change it.
 
 use std::{
-    fs, io,
+    fs::{self, Metadata},
+    io,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -13,6 +14,9 @@ use rustix::{
 
 /// What group and others need to change a file.
 const OTHERS_WRITE: u32 = 0o022;
+
+/// Marks a directory whose files only their owners can delete or replace.
+const STICKY: u32 = 0o1000;
 
 /// A program that isn't run.
 #[derive(Debug, thiserror::Error)]
@@ -29,28 +33,40 @@ pub(in super::super) enum PermitError {
     Foreign(PathBuf),
 }
 
-/// Checks the file of a program.
-pub(super) fn permit(path: &Path) -> Result<(), PermitError> {
+/// Checks the file of a program and the directories that lead to it. Returns the file
+/// itself, with no symbolic link on the way that could change meanwhile.
+pub(super) fn permit(path: &Path) -> Result<PathBuf, PermitError> {
     if !path.is_absolute() {
         return Err(PermitError::Relative(path.to_owned()));
     }
-    let metadata = fs::metadata(path)
-        .map_err(|source| PermitError::NotFound { path: path.to_owned(), source })?;
-    if metadata.permissions().mode() & OTHERS_WRITE != 0 {
-        return Err(PermitError::Writable(path.to_owned()));
+    let not_found = |source| PermitError::NotFound { path: path.to_owned(), source };
+    let file = fs::canonicalize(path).map_err(not_found)?;
+    for place in file.ancestors() {
+        check(place, &fs::metadata(place).map_err(not_found)?)?;
+    }
+    if !file.is_file() || access(&file, Access::EXEC_OK).is_err() {
+        return Err(PermitError::NotExecutable(path.to_owned()));
+    }
+    Ok(file)
+}
+
+/// Checks that nobody else can change a file, or put another in a directory.
+fn check(place: &Path, metadata: &Metadata) -> Result<(), PermitError> {
+    let mode = metadata.permissions().mode();
+    // What is in a sticky directory can only be changed by its owner.
+    let is_sticky = metadata.is_dir() && mode & STICKY != 0;
+    if mode & OTHERS_WRITE != 0 && !is_sticky {
+        return Err(PermitError::Writable(place.to_owned()));
     }
     if ![0, geteuid().as_raw()].contains(&metadata.uid()) {
-        return Err(PermitError::Foreign(path.to_owned()));
-    }
-    if !metadata.is_file() || access(path, Access::EXEC_OK).is_err() {
-        return Err(PermitError::NotExecutable(path.to_owned()));
+        return Err(PermitError::Foreign(place.to_owned()));
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::chown;
+    use std::os::unix::fs::{chown, symlink};
 
     use super::*;
 
@@ -59,7 +75,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("login");
         let told = |path: &Path| match permit(path) {
-            Ok(()) => "permitted".to_owned(),
+            Ok(_) => "permitted".to_owned(),
             Err(error) => error.to_string().replace(&path.display().to_string(), "PATH"),
         };
         assert!(told(&path).starts_with("can't find PATH: No such file"));
@@ -75,11 +91,27 @@ mod tests {
         }
         assert_eq!(told(Path::new("login")), "PATH isn't an absolute path, so no program");
         assert_eq!(told(Path::new("/etc")), "PATH isn't executable for this daemon's user");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let writable =
+            format!("{} is writable by others: run `chmod go-w` on it", dir.path().display());
+        assert_eq!(told(&path), writable);
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(told(&path), "permitted", "nobody else can replace it");
         // Only root can give a file away.
         if chown(&path, Some(65_534), None).is_ok() {
             let foreign =
                 "PATH belongs neither to root nor to this daemon's user: run `chown` on it";
             assert_eq!(told(&path), foreign);
         }
+    }
+
+    #[test]
+    fn a_symbolic_link_is_followed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("login"), dir.path().join("link"));
+        fs::write(&file, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(&file, &link).unwrap();
+        assert_eq!(permit(&link).unwrap(), fs::canonicalize(file).unwrap());
     }
 }

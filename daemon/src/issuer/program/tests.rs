@@ -95,6 +95,23 @@ async fn a_program_that_takes_too_long_is_killed() {
 }
 
 #[tokio::test]
+async fn what_a_program_leaves_behind_costs_no_answer() {
+    let ended = run(&script("sleep 1000 & echo done", "")).await.unwrap();
+    assert_eq!((ended.code, &ended.output[..]), (Some(0), &b"done\n"[..]));
+}
+
+#[tokio::test]
+async fn a_program_is_called_by_the_name_that_was_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("called");
+    std::os::unix::fs::symlink("/bin/sh", &link).unwrap();
+    let mut program = script("echo $0", "");
+    program.command = vec![link.display().to_string(), "-c".to_owned(), "echo $0".to_owned()];
+    let output = run(&program).await.unwrap().output;
+    assert_eq!(String::from_utf8_lossy(&output).trim(), link.to_str().unwrap());
+}
+
+#[tokio::test]
 async fn all_that_a_program_has_started_ends_with_whoever_waits_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe");
