@@ -147,9 +147,15 @@ impl Exchange {
                 let context = context::after(context, &self.steps);
                 Step::Done(self.finish(answer, context))
             }
-            // What a later request needs, the answers so far haven't brought.
             Err(problem) => {
-                let refusal = Refusal::new(Verdict::Transient, problem.to_string());
+                let verdict = match problem {
+                    // It would lead there each time, and the first requests would go out
+                    // each time.
+                    RequestError::OutOfReach { .. } => Verdict::Denied,
+                    // What a later request needs, the answers so far haven't brought.
+                    _ => Verdict::Transient,
+                };
+                let refusal = Refusal::new(verdict, problem.to_string());
                 Step::Done(self.failed(answer, refusal))
             }
         }

@@ -127,7 +127,7 @@ fn a_host_that_an_answer_tells_gets_nothing_unless_it_is_allowed() {
     for server in ["https://evil.example", "https://acme.example", "https://evilacme.example"] {
         let hello = HELLO.replace("https://eu.acme.example", server);
         let failure = failure(start(&definition, &inputs).0, 200, &hello);
-        assert_eq!(failure.verdict, Verdict::Transient);
+        assert_eq!(failure.verdict, Verdict::Denied);
         assert!(failure.message.contains(&server[8..]), "{}", failure.message);
     }
     let plain = HELLO.replace("https://eu", "http://eu");
