@@ -68,6 +68,8 @@ pub const NO_TOKEN: &str = "NO_TOKEN";
 pub const REVOCATION_UNSUPPORTED: &str = "REVOCATION_UNSUPPORTED";
 /// The token is being revoked already.
 pub const REVOCATION_UNDER_WAY: &str = "REVOCATION_UNDER_WAY";
+/// As many operations are under way at providers as may be.
+pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
 /// A text isn't a provider definition.
 pub const INVALID_DEFINITION: &str = "INVALID_DEFINITION";
 /// The disk that holds the store is full.

@@ -54,6 +54,7 @@ fn answered(status: &Status) -> Error {
         reason::PROVIDER_UNAVAILABLE
         | reason::STORE_UNAVAILABLE
         | reason::TOO_MANY_ROTATIONS
+        | reason::TOO_MANY_OPERATIONS
         | reason::SHUTTING_DOWN => Error::Unavailable { reason, message, retry_after },
         reason::STORE_FULL => Error::StoreFull { message, retry_after },
         reason::CREDENTIAL_REJECTED => Error::CredentialRejected { message },

@@ -17,6 +17,9 @@ use crate::{
     ports::{self, Clock, ErrandEnded, ErrandId, Issuer, Store, Watcher},
 };
 
+/// How many errands may be under way at once.
+pub(super) const MOST: usize = 16;
+
 /// An errand that is under way, and who waits for it.
 #[derive(Debug)]
 pub(super) enum Errand {
@@ -70,6 +73,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if self.errands.values().any(revokes) {
             return Err(Error::RevocationUnderWay(name.clone()));
         }
+        self.check_room()?;
         let Dance { definition, inputs } = self.danced(name)?;
         let token = self.held(name).ok_or_else(|| Error::NoToken(name.clone()))?;
         let (token_id, held) = (token.id, dance::held(&token.payload));
@@ -107,6 +111,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         operation: &str,
         arguments: BTreeMap<String, String>,
     ) -> Result<Start, Error> {
+        self.check_room()?;
         let Dance { definition, inputs } = self.danced(name)?;
         let now = self.clock.now();
         let token = self.held(name).filter(|token| !token.is_expired(now));
@@ -115,6 +120,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let first =
             Exchange::remote(&definition, &inputs, operation, arguments, held.as_ref(), ambient)?;
         Ok(self.start_of(name, first, inputs))
+    }
+
+    /// Checks that one more errand may begin.
+    pub(super) fn check_room(&self) -> Result<(), Error> {
+        let is_trial = |pending: &&Pending| matches!(pending, Pending::Trial(_));
+        let to_begin = self.writing.values().filter(is_trial).count();
+        if self.errands.len() + to_begin < MOST { Ok(()) } else { Err(Error::TooManyErrands) }
     }
 
     fn danced(&self, name: &Name) -> Result<Dance, Error> {

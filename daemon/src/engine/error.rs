@@ -90,6 +90,13 @@ pub enum Error {
     /// The token is being revoked already.
     #[error("the token of {0} is being revoked already")]
     RevocationUnderWay(Name),
+    /// Nobody waits in a queue that others can fill.
+    #[error(
+        "{} revocations, remote operations and trials are under way; try again when one has \
+         ended",
+        super::errand::MOST
+    )]
+    TooManyErrands,
     /// The token has been revoked and is still on the disk.
     #[error(
         "the token is revoked and served no more, but can't be removed from the disk: {}",

@@ -59,9 +59,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Tries a definition, if the limits of the account allow it.
     pub(super) fn try_out(&mut self, candidate: Candidate, author: Author, reply: Reply<Tried>) {
         let Candidate { definition, inputs, watcher } = candidate;
-        let inputs = match definition.accept(inputs) {
+        let accepted = self.check_room().and_then(|()| Ok(definition.accept(inputs)?));
+        let inputs = match accepted {
             Ok(inputs) => Arc::new(inputs),
-            Err(error) => return drop(reply.send(Err(error.into()))),
+            Err(error) => return drop(reply.send(Err(error))),
         };
         let Author { uid, pid } = author;
         let issuance = IssuanceId::draw(&mut self.random);

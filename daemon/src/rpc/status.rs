@@ -59,6 +59,7 @@ pub(super) fn of(error: &Error) -> Status {
             (Code::FailedPrecondition, reason::REVOCATION_UNSUPPORTED, None)
         }
         Error::RevocationUnderWay(_) => (Code::Aborted, reason::REVOCATION_UNDER_WAY, None),
+        Error::TooManyErrands => (Code::ResourceExhausted, reason::TOO_MANY_OPERATIONS, None),
         Error::Store(failure) | Error::NotDiscarded(failure) => store(failure, None),
         Error::Stopping => (Code::Unavailable, reason::SHUTTING_DOWN, None),
     };

@@ -138,6 +138,26 @@ fn a_trial_that_the_limits_do_not_allow_sends_nothing() {
 }
 
 #[test]
+fn no_more_errands_begin_than_may_be_under_way() {
+    let mut bench = bench();
+    let list = |bench: &mut Bench| {
+        let (name, operation, arguments) = (parsed("api"), "list".to_owned(), BTreeMap::new());
+        bench.ask(|reply| Command::Remote { name, operation, arguments, author: AUTHOR, reply })
+    };
+    let mut waiting: Vec<_> = (0..15).map(|_| list(&mut bench)).collect();
+    let (_tried, _spoken) = bench.attempt();
+    let told = list(&mut bench).try_recv().unwrap();
+    assert!(matches!(told, Err(Error::TooManyErrands)), "{told:?}");
+    let told = bench.attempt().0.try_recv().unwrap();
+    assert!(matches!(told, Err(Error::TooManyErrands)), "{told:?}");
+    let told = bench.revoke().try_recv().unwrap();
+    assert!(matches!(told, Err(Error::TooManyErrands)), "{told:?}");
+    bench.end_errand(Outcome::Told(serde_json::Value::Null));
+    assert!(waiting.remove(0).try_recv().unwrap().is_ok());
+    assert!(list(&mut bench).try_recv().is_err(), "it is under way");
+}
+
+#[test]
 fn the_end_waits_for_errands_and_begins_none() {
     let mut bench = bench();
     let mut revoked = bench.revoke();
