@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use http::{HeaderMap, header::SET_COOKIE};
+use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokend_proto::{
@@ -14,6 +14,8 @@ use tokend_proto::{
 };
 
 use crate::{Error, Token};
+
+mod cookie;
 
 /// A place where an API's answer may have a newer token, or an extra that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,25 +142,10 @@ impl RotationSource {
     fn find<'a>(&self, headers: &'a HeaderMap, body: &'a Value) -> Option<&'a str> {
         match self {
             Self::Header(name) => headers.get(name)?.to_str().ok().map(str::trim),
-            Self::Cookie(name) => {
-                let fields = headers.get_all(SET_COOKIE).iter();
-                // Of several, the last one stays (RFC 6265 §5.3).
-                fields.filter_map(|field| cookie(field.to_str().ok()?, name)).next_back()
-            }
+            Self::Cookie(name) => cookie::find(headers, name),
             Self::Body(path) => place(body, path)?.as_str(),
         }
     }
-}
-
-/// Returns the value of a cookie, if it is of this name and isn't taken away.
-fn cookie<'a>(field: &'a str, name: &str) -> Option<&'a str> {
-    let mut parts = field.split(';');
-    let (own, value) = parts.next()?.split_once('=')?;
-    let ends = |part: &str| {
-        let (key, age) = part.split_once('=').unwrap_or_default();
-        key.trim().eq_ignore_ascii_case("max-age") && age.trim().parse().is_ok_and(|s: i64| s <= 0)
-    };
-    (own.trim() == name && !parts.any(ends)).then(|| value.trim())
 }
 
 /// Follows a path into a JSON body.
