@@ -183,7 +183,7 @@ fn compile(name: &str, source: Source, text: &str) -> Result<Definition, Located
         recipes,
         remotes,
         output: recipes::output(&file, &names)?,
-        message: Message::compile(&file.error, &names.answer())?,
+        message: Message::compile(&file.error, &names.judgement())?,
         lifetime: Lifetime::compile(&file.lifetime, &public)?,
         presentation: Presentation::compile(file.present.as_ref(), &names.presentation())?,
         rejection: Rejection::compile(&file.rejected)?,

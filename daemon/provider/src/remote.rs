@@ -30,7 +30,7 @@ impl Remote {
         names: &Names,
         ways: Vec<Recipe>,
     ) -> Result<Self, Located> {
-        let scope = names.answer();
+        let scope = names.judgement();
         let result = match &file.result {
             Some(text) => Expression::compile(text, &scope)?,
             None => Expression::preset("body"),

@@ -44,7 +44,7 @@ impl Recipes {
         };
         let program = file.exec.as_ref().map(program).transpose()?;
         let all = &file.verdict;
-        let verdicts = Verdicts::compile(&file::Request::default(), all, &names.answer())?;
+        let verdicts = Verdicts::compile(&file::Request::default(), all, &names.judgement())?;
         let verdicts = Arc::new(verdicts);
         let run = |wanted: bool| {
             let program = program.clone().filter(|_| wanted).into_iter();

@@ -118,7 +118,7 @@ pub(crate) const FILTERS: [(&str, &str); 77] = [
 ];
 
 /// Which names can be used where.
-pub(crate) fn places() -> [(&'static str, Vec<&'static str>); 9] {
+pub(crate) fn places() -> [(&'static str, Vec<&'static str>); 10] {
     let one = || vec!["X".to_owned()];
     let names =
         Names { variables: one(), secrets: one(), extras: one(), signs: one(), ..Names::default() };
@@ -131,12 +131,13 @@ pub(crate) fn places() -> [(&'static str, Vec<&'static str>); 9] {
              and `[http]` but for the keys in the next row",
             names.public(),
         ),
-        ("`client_certificate`, `client_key` and `proxy_password` of `[http]`", names.request()),
+        ("`client_certificate`, `client_key` and `proxy_password` of `[http]`", names.unsigned()),
         ("`[sign.X]`", chain.unsigned()),
-        ("`[issue]`, `[oauth2]`", chain.issue()),
-        ("`[refresh]`, `[keepalive]`, `[revoke]`", chain.renewal()),
-        ("`[remote.X.request]`", remote.renewal()),
-        ("`token` of `[output]`, `[verdict]`, `[error]`, `result` of `[remote.X]`", chain.answer()),
+        ("`[issue]`, `[oauth2]` (`when` without `sign`)", chain.issue()),
+        ("`[refresh]`, `[keepalive]`, `[revoke]` (`when` without `sign`)", chain.renewal()),
+        ("`[remote.X.request]` (`when` without `sign`)", remote.renewal()),
+        ("`token` of `[output]`", chain.answer()),
+        ("`[verdict]`, `[error]`, `result` of `[remote.X]`", chain.judgement()),
         ("all else in `[output]`", chain.found()),
         ("`[present]`", names.presentation()),
     ]

@@ -82,6 +82,11 @@ impl Names {
         scope
     }
 
+    /// What an answer is judged by: nothing is signed for that.
+    pub(crate) fn judgement(&self) -> Scope {
+        self.answer().conditional()
+    }
+
     /// Checks the name of a secret.
     pub(crate) fn check_secret(&self, name: &Text) -> Result<(), Located> {
         let scope = self.request();

@@ -48,7 +48,7 @@ impl Step {
             name: None,
             call: Call::compile(file, url, &scope)?,
             format: file.answer,
-            verdicts: Verdicts::compile(file, compiler.verdicts, &names.answer())?,
+            verdicts: Verdicts::compile(file, compiler.verdicts, &names.judgement())?,
         })
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct TransportRule {
 impl TransportRule {
     /// Compiles `[http]`. What tells where to go is made without secrets.
     pub(crate) fn compile(http: &Http, names: &Names) -> Result<Self, Located> {
-        let (public, request) = (names.public(), names.request());
+        let (public, request) = (names.public(), names.unsigned());
         let (key, certificate) = (http.client_key.as_ref(), http.client_certificate.as_ref());
         needs("client_key", key, "client_certificate", certificate)?;
         let (username, password) = (http.proxy_username.as_ref(), http.proxy_password.as_ref());

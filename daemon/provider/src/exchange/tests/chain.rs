@@ -153,8 +153,13 @@ fn the_user_of_a_host_need_not_allow_it() {
 }
 
 #[test]
-fn a_condition_knows_nothing_of_signatures() {
-    let text = CHAIN.replace("when = \"secret.code\"", "when = \"sign.code\"");
-    let error = Definition::parse("acme", crate::Source::BuiltIn, &text).unwrap_err();
-    assert!(error.to_string().contains("`sign` means nothing here"), "{error}");
+fn conditions_and_judgements_know_nothing_of_signatures() {
+    for text in [
+        CHAIN.replace("when = \"secret.code\"", "when = \"sign.code\""),
+        format!("{CHAIN}[error]\nmessage = 'body.text + sign.code'"),
+        CHAIN.replace("[http]", "[http]\nclient_certificate = '{{ sign.proof }}'"),
+    ] {
+        let error = Definition::parse("acme", crate::Source::BuiltIn, &text).unwrap_err();
+        assert!(error.to_string().contains("`sign` means nothing here"), "{error}");
+    }
 }
