@@ -305,7 +305,7 @@ fn a_trial_that_is_refused_shows_the_answer_and_says_why() {
     let tried = attempt(&place, &provider, "acme");
     let (stdout, stderr) = (text(&tried.stdout), text(&tried.stderr));
     assert_eq!(tried.status.code(), Some(5), "{stderr}");
-    assert!(stdout.contains("\n< 401\n") && stdout.contains("\nverdict: Denied\n"), "{stdout}");
+    assert!(stdout.contains("\n< 401\n") && stdout.contains("\nverdict: denied\n"), "{stdout}");
     assert!(!stdout.contains("thrown away"), "{stdout}");
     assert!(
         stderr.contains("there is no token: ") && stderr.contains("wrong password"),
