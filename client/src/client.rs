@@ -152,8 +152,10 @@ impl Client {
     /// use tokend_client::{Client, Error, Rotation, Token};
     ///
     /// # struct Answer { headers: http::HeaderMap, body: Vec<u8> }
-    /// # async fn ask_the_api(_: &Token) -> Answer { unimplemented!() }
-    /// async fn ask(client: &Client) -> Result<Vec<u8>, Error> {
+    /// async fn ask(
+    ///     client: &Client,
+    ///     ask_the_api: impl AsyncFn(&Token) -> Answer,
+    /// ) -> Result<Vec<u8>, Error> {
     ///     let token = client.token("toggle").await?;
     ///     let answer = ask_the_api(&token).await;
     ///     if let Some(rotation) = Rotation::of(&token, &answer.headers, Some(&answer.body)) {
