@@ -69,6 +69,14 @@ pub struct Failure {
     pub quotas: Vec<Quota>,
 }
 
+impl Failure {
+    /// One of which no answer tells more.
+    pub fn new(verdict: Verdict, message: &str) -> Self {
+        let message = message.to_owned();
+        Self { verdict, retry_after: None, message, date: None, quotas: Vec::new() }
+    }
+}
+
 /// What to do about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

@@ -272,11 +272,5 @@ fn failed(message: &str) -> Outcome {
 }
 
 fn failure(verdict: Verdict, message: &str) -> Outcome {
-    Outcome::Failed(Failure {
-        verdict,
-        retry_after: None,
-        message: message.to_owned(),
-        date: None,
-        quotas: Vec::new(),
-    })
+    Outcome::Failed(Failure::new(verdict, message))
 }

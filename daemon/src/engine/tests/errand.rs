@@ -49,13 +49,8 @@ impl Bench {
 }
 
 fn failed(message: &str) -> Outcome {
-    Outcome::Failed(tokend_provider::Failure {
-        verdict: tokend_provider::Verdict::Transient,
-        retry_after: None,
-        message: message.to_owned(),
-        date: None,
-        quotas: Vec::new(),
-    })
+    let verdict = tokend_provider::Verdict::Transient;
+    Outcome::Failed(tokend_provider::Failure::new(verdict, message))
 }
 
 #[test]
