@@ -20,6 +20,9 @@ pub struct Config {
     pub runtime_dir: PathBuf,
     /// The file with the key of the store.
     pub key_file: PathBuf,
+    /// The file outside of the state directory that says how far the store has come;
+    /// `None` for none.
+    pub mark_file: Option<PathBuf>,
     /// Directories with provider definitions, the later before the earlier.
     pub provider_dirs: Vec<PathBuf>,
     /// The group whose members may connect to the callers' socket; `None` for
@@ -41,9 +44,10 @@ pub struct Surroundings {
 }
 
 /// Where a system-wide daemon keeps its things, when systemd doesn't say.
-const SYSTEM: [(Place, &str); 3] = [
+const SYSTEM: [(Place, &str); 4] = [
     (Place::Config, "/etc/tokend"),
     (Place::State, "/var/lib/tokend"),
+    (Place::Cache, "/var/cache/tokend"),
     (Place::Runtime, "/run/tokend"),
 ];
 
@@ -54,6 +58,7 @@ pub const CLIENTS_GROUP: &str = "tokend-clients";
 enum Place {
     Config,
     State,
+    Cache,
     Runtime,
 }
 
@@ -75,6 +80,7 @@ impl Surroundings {
         let (by_systemd, by_xdg, below_home) = match place {
             Place::Config => ("CONFIGURATION_DIRECTORY", "XDG_CONFIG_HOME", ".config"),
             Place::State => ("STATE_DIRECTORY", "XDG_STATE_HOME", ".local/state"),
+            Place::Cache => ("CACHE_DIRECTORY", "XDG_CACHE_HOME", ".cache"),
             Place::Runtime => ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", ""),
         };
         if let Some(path) = self.path(by_systemd) {
@@ -118,12 +124,19 @@ impl Config {
     /// place if there is one, else all is by default.
     pub fn load(file: Option<&Path>, here: &Surroundings) -> Result<Self, ConfigError> {
         let config_dir = here.place(Place::Config);
-        let File { state_dir, runtime_dir, key_file, provider_dirs, socket_group, log } =
-            match (file, &config_dir) {
-                (Some(path), _) => File::read(path)?,
-                (None, Ok(dir)) => File::read_if_there(&dir.join("tokend.toml"))?,
-                (None, Err(_)) => File::default(),
-            };
+        let file = match (file, &config_dir) {
+            (Some(path), _) => File::read(path)?,
+            (None, Ok(dir)) => File::read_if_there(&dir.join("tokend.toml"))?,
+            (None, Err(_)) => File::default(),
+        };
+        let File { state_dir, runtime_dir, key_file, mark_file, .. } = file;
+        let File { provider_dirs, socket_group, log, .. } = file;
+        // Whoever put the state directory somewhere says where the mark goes.
+        let usual = || {
+            let cache = here.place(Place::Cache).ok().filter(|_| state_dir.is_none())?;
+            Some(cache.join("tokend.mark"))
+        };
+        let mark_file = mark_file.or_else(usual);
         let state_dir = state_dir.map_or_else(|| here.place(Place::State), Ok)?;
         let runtime_dir = runtime_dir.map_or_else(|| here.place(Place::Runtime), Ok)?;
         let system = here.is_system();
@@ -139,6 +152,7 @@ impl Config {
         };
         Ok(Self {
             key_file: key_file.unwrap_or_else(|| state_dir.join("key")),
+            mark_file,
             state_dir,
             runtime_dir,
             provider_dirs,
@@ -225,6 +239,28 @@ mod tests {
             ),
         ] {
             assert_eq!(dirs(&here), Ok((state.into(), runtime.into())));
+        }
+    }
+
+    #[test]
+    fn the_mark_lies_where_a_backup_of_the_state_directory_does_not_reach() {
+        let mark = |here| Config::load(None, &here).unwrap().mark_file;
+        let home = ("HOME", "/nowhere/ann");
+        let user = here(1_000, &[home, ("XDG_RUNTIME_DIR", "/r")], true);
+        assert_eq!(mark(user.clone()), Some("/nowhere/ann/.cache/tokend/tokend.mark".into()));
+        let system = [
+            ("CONFIGURATION_DIRECTORY", "/nowhere"),
+            ("STATE_DIRECTORY", "/var/lib/tokend"),
+            ("CACHE_DIRECTORY", "/var/cache/x"),
+        ];
+        assert_eq!(mark(here(990, &system, false)), Some("/var/cache/x/tokend.mark".into()));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokend.toml");
+        for (text, expected) in
+            [("state_dir = '/a'\n", None), ("mark_file = '/b'\n", Some(PathBuf::from("/b")))]
+        {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(Config::load(Some(&path), &user).unwrap().mark_file, expected);
         }
     }
 

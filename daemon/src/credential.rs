@@ -7,7 +7,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use ring::digest::{SHA256, digest};
+use secrecy::{ExposeSecret, SecretString};
 use tokend_core::{Name, Policy, Random};
 use tokend_provider::Limit;
 
@@ -101,6 +102,38 @@ impl Credential {
     pub fn etag(&self) -> String {
         format!("{:?}-{}", self.id, self.revision)
     }
+}
+
+/// The SHA-256 hash of a secret: it tells whether two are the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Returns a secret's.
+    pub fn of(secret: &SecretString) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, secret.expose_secret().as_bytes()).as_ref());
+        Self(hash)
+    }
+}
+
+impl Debug for Fingerprint {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fingerprint([redacted])")
+    }
+}
+
+/// The name of the secret that a login leaves behind.
+pub const REFRESH_TOKEN: &str = "refresh_token";
+
+/// Returns the refresh token that the next dance sends, if it sends one: the one that came
+/// with a token, else the one that a login left behind.
+pub fn refresh_token<'a>(
+    credential: &'a Credential,
+    grant: Option<&'a Grant>,
+) -> Option<&'a SecretString> {
+    let held = grant.and_then(|grant| grant.refresh_token.as_ref());
+    held.or_else(|| credential.secrets.get(REFRESH_TOKEN))
 }
 
 impl CredentialId {

@@ -111,7 +111,12 @@ impl Daemon {
         // The store's lock keeps a second daemon away; nothing else is touched
         // before it is held.
         let key = Key::read(&config.key_file)?;
-        let mut store = Store::open(&config.state_dir, &key, SystemEntropy::default())?;
+        let mut store = Store::open(
+            &config.state_dir,
+            config.mark_file.as_deref(),
+            &key,
+            SystemEntropy::default(),
+        )?;
         let loaded = store.load(&clock.stamp())?;
 
         let (commands, events, inbox) = engine::inbox();

@@ -134,6 +134,7 @@ fn config(dir: &TempDir) -> Config {
         state_dir: dir.join("state"),
         runtime_dir: dir.join("run"),
         key_file: dir.join("state/key"),
+        mark_file: None,
         provider_dirs: vec![dir.join("providers.d")],
         socket_group: None,
         log: String::new(),

@@ -73,6 +73,7 @@ pub struct Engine<C, R, I, S> {
     keeper: Keeper<Grant>,
     entries: BTreeMap<Name, Entry>,
     damaged: Vec<Damage>,
+    is_restored: bool,
     accounts: Accounts,
     waiting: BTreeMap<WaiterId, Reply<Arc<Published>>>,
     reporting: BTreeMap<WaiterId, Reply<Ruling>>,
@@ -89,6 +90,11 @@ pub struct Engine<C, R, I, S> {
     last_number: u64,
     stopping: bool,
 }
+
+/// What is said of a store that is older than one that was in its place before.
+const RESTORED: &str = "the store was restored from a backup: what has been asked for since \
+    isn't in it. Refresh tokens may have been replaced since and aren't sent; credentials that \
+    depend on one need a new login";
 
 /// A credential, and how its dance goes.
 #[derive(Debug)]
@@ -119,6 +125,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             keeper: Keeper::default(),
             entries: BTreeMap::new(),
             damaged: loaded.damaged,
+            is_restored: loaded.is_restored,
             accounts: Accounts::default(),
             waiting: BTreeMap::new(),
             reporting: BTreeMap::new(),
@@ -146,6 +153,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         for (name, token, history) in all {
             let terms = engine.terms(&name);
             engine.step(&name, Input::Loaded { token, history, terms, new: false });
+        }
+        if engine.is_restored {
+            warn!("{RESTORED}");
         }
         info!(credentials = engine.entries.len(), damaged = engine.damaged.len(), "loaded");
         engine
@@ -340,7 +350,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             let problem = entry.dance.as_ref().err()?;
             Some(format!("no new token can be asked for {name}: {problem}"))
         });
-        damaged.chain(unusable).collect()
+        let restored = self.is_restored.then(|| RESTORED.to_owned());
+        restored.into_iter().chain(damaged).chain(unusable).collect()
     }
 
     fn damage(&self, name: &Name) -> Option<(&Damage, CredentialId)> {

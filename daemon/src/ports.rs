@@ -14,12 +14,12 @@ use std::{
 use jiff::Timestamp;
 use tokend_core::{
     Allowance, BootId, BootTime, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name,
-    Quota, Stamp, StoreFailure, Token, Usage,
+    Quota, Stamp, StoreFailure, Token, Usage, Verdict,
 };
 use tokend_provider::{AcceptedInputs, Definition, Held, Operation, Outcome, Step};
 use tokio::sync::mpsc;
 
-use crate::credential::{Credential, CredentialId, Grant};
+use crate::credential::{Credential, CredentialId, Fingerprint, Grant};
 
 /// Reads the machine's clocks.
 pub trait Clock {
@@ -194,8 +194,10 @@ pub enum Write {
     Failure {
         /// Which.
         issuance: IssuanceId,
-        /// Whether it counts against a budget.
-        sent: bool,
+        /// How far it came: one of which nothing was sent doesn't count against a budget.
+        fate: Fate,
+        /// Whether the refresh token that it sent is of no use any more.
+        spent: bool,
         /// Why.
         failure: Failure,
         /// When that was known.
@@ -215,8 +217,31 @@ pub struct Reservation {
     pub account: Account,
     /// Why it is wanted.
     pub cause: Cause,
+    /// The refresh token that it sends, if it sends one.
+    pub spends: Option<Fingerprint>,
     /// Now.
     pub at: Stamp,
+}
+
+impl Reservation {
+    /// Returns what takes it back: nothing is sent for it, since the store can't be written.
+    pub fn unsent(&self, failure: &StoreFailure) -> Write {
+        let message = failure.message.clone();
+        let settled = Settled {
+            at: self.at,
+            took: Duration::ZERO,
+            quotas: Vec::new(),
+            free: false,
+            renewed: false,
+        };
+        Write::Failure {
+            issuance: self.issuance,
+            fate: Fate::Unsent,
+            spent: false,
+            failure: Failure { verdict: Verdict::Transient, retry_after: None, message },
+            settled,
+        }
+    }
 }
 
 /// When an issuance was settled.
@@ -230,6 +255,9 @@ pub struct Settled {
     pub quotas: Vec<Quota>,
     /// Whether it doesn't count against a limit, though it brought a token.
     pub free: bool,
+    /// Whether it brought a token, and with it all that came in the place of a refresh
+    /// token.
+    pub renewed: bool,
 }
 
 /// The answer to a write.
@@ -345,6 +373,8 @@ pub struct Loaded {
     /// Rows that can't be opened. They harm no one but themselves, and nothing
     /// is written over them.
     pub damaged: Vec<Damage>,
+    /// Whether the store is older than one that was in its place before.
+    pub is_restored: bool,
 }
 
 /// A credential as it was stored.

@@ -339,6 +339,7 @@ mod tests {
             refresh_at: None,
             taken_up: None,
             refreshes: None,
+            keeps_refresh_token: false,
             session: None,
             payload: Grant {
                 value: secret(),

@@ -11,10 +11,13 @@ mod directory;
 mod envelope;
 mod error;
 mod history;
+mod journal;
 mod key;
 mod ledger;
 mod load;
+mod mark;
 mod privacy;
+mod progress;
 mod quota;
 mod record;
 mod report;
@@ -29,7 +32,7 @@ mod writer;
 mod tests;
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -47,6 +50,7 @@ use self::{
     directory::Directory,
     envelope::Vault,
     error::{WriteError, full},
+    mark::Marks,
     writer::Writer,
 };
 use crate::ports::{Findings, Loaded, Query, Reply, Write};
@@ -58,6 +62,9 @@ pub struct Store<R> {
     vault: Vault,
     random: R,
     path: PathBuf,
+    marks: Marks,
+    /// Whether it is older than one that was in its place before.
+    is_restored: bool,
     _directory: Directory,
 }
 
@@ -86,8 +93,16 @@ impl<R: Random> Store<R> {
 
     /// Opens the store in `directory` and brings its schema up to date.
     ///
-    /// Nothing is written before the lock is held and the key is known to fit.
-    pub fn open(directory: &Path, key: &Key, random: R) -> Result<Self, OpenError> {
+    /// Nothing is written before the lock is held and the key is known to fit. How far it
+    /// has come is marked beside it and in the file `elsewhere`; if it is behind a mark, it
+    /// was restored, and no refresh token in it is sent any more.
+    pub fn open(
+        directory: &Path,
+        elsewhere: Option<&Path>,
+        key: &Key,
+        random: R,
+    ) -> Result<Self, OpenError> {
+        let marks = Marks::new(directory, elsewhere);
         let directory = Directory::claim(directory)?;
         let path = directory.database();
         database::check(&path)?;
@@ -108,13 +123,43 @@ impl<R: Random> Store<R> {
             return Err(OpenError::NoLog { path });
         }
         connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
-        Ok(Self { connection, vault, random, path, _directory: directory })
+        let is_restored = false;
+        let mut store =
+            Self { connection, vault, random, path, marks, is_restored, _directory: directory };
+        store.compare()?;
+        Ok(store)
+    }
+
+    /// Holds the store against the marks that were left outside of it.
+    fn compare(&mut self) -> Result<(), OpenError> {
+        let io = |error| OpenError::io(&self.path, error);
+        let sqlite = |error| OpenError::sqlite(&self.path, error);
+        let marked = self.marks.read(&self.vault).map_err(io)?;
+        let reached = progress::reached(&self.connection).map_err(sqlite)?;
+        let reached = if reached < marked {
+            self.is_restored = true;
+            let transaction = self.connection.transaction().map_err(sqlite)?;
+            let (connection, vault, random) = (&transaction, &self.vault, &mut self.random);
+            Writer { connection, vault, random }
+                .distrust()
+                .map_err(|error| OpenError::restored(&self.path, error))?;
+            let reached = progress::advance(&transaction, marked).map_err(sqlite)?;
+            transaction.commit().map_err(sqlite)?;
+            reached
+        } else {
+            reached
+        };
+        if reached > marked {
+            self.marks.write(&self.vault, reached).map_err(io)?;
+        }
+        Ok(())
     }
 
     /// Reads everything that the daemon starts with.
     pub fn load(&mut self, now: &Stamp) -> Result<Loaded, OpenError> {
-        load::load(&self.connection, &self.vault, now)
-            .map_err(|source| OpenError::sqlite(&self.path, source))
+        let loaded = load::load(&self.connection, &self.vault, now)
+            .map_err(|source| OpenError::sqlite(&self.path, source))?;
+        Ok(Loaded { is_restored: self.is_restored, ..loaded })
     }
 
     /// Does all `writes` in their order in one transaction, and returns when they
@@ -124,9 +169,13 @@ impl<R: Random> Store<R> {
     /// the transaction can't be committed, none is done.
     pub fn write(&mut self, writes: &[Write]) -> Vec<Result<Reply, StoreFailure>> {
         match self.transact(writes) {
-            Ok(results) => {
+            Ok((results, reached)) => {
                 let failure = |error: WriteError| error.into_failure(&self.path);
-                results.into_iter().map(|result| result.map_err(failure)).collect()
+                let results = results.into_iter().map(|result| result.map_err(failure)).collect();
+                match reached.map(|reached| self.marks.write(&self.vault, reached)) {
+                    Some(Err(error)) => self.unmarked(writes, results, &error),
+                    Some(Ok(())) | None => results,
+                }
             }
             Err(error) => {
                 let failure = WriteError::from(error).into_failure(&self.path);
@@ -151,7 +200,33 @@ impl<R: Random> Store<R> {
         Ok(())
     }
 
-    fn transact(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Result<Reply, WriteError>>> {
+    /// Takes reservations back that can't be marked: nothing may be sent for them.
+    fn unmarked(
+        &mut self,
+        writes: &[Write],
+        mut results: Vec<Result<Reply, StoreFailure>>,
+        error: &io::Error,
+    ) -> Vec<Result<Reply, StoreFailure>> {
+        let full = error.kind() == io::ErrorKind::StorageFull;
+        let message = format!("{} can't be written: {error}", mark::MARK);
+        let failure = StoreFailure { full, message };
+        let mut unsent = Vec::new();
+        for (write, result) in writes.iter().zip(&mut results) {
+            if let (Write::Reserve(reservation), Ok(Reply::Reserved(_))) = (write, &*result) {
+                unsent.push(reservation.unsent(&failure));
+                *result = Err(failure.clone());
+            }
+        }
+        // If that fails as well, they count as spent, which is safe.
+        if let Err(error) = self.transact(&unsent) {
+            tracing::warn!(%error, "reservations that nothing is sent for count all the same");
+        }
+        results
+    }
+
+    /// Returns what became of the writes, and how far the store has come if something may be
+    /// sent now.
+    fn transact(&mut self, writes: &[Write]) -> rusqlite::Result<Transacted> {
         let mut transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut results = Vec::with_capacity(writes.len());
@@ -172,7 +247,17 @@ impl<R: Random> Store<R> {
                 Err(error) => results.push(Err(error)),
             }
         }
+        let is_reserved =
+            |result: &Result<Reply, WriteError>| matches!(result, Ok(Reply::Reserved(_)));
+        let reached = if results.iter().any(is_reserved) {
+            Some(progress::advance(&transaction, 0)?)
+        } else {
+            None
+        };
         transaction.commit()?;
-        Ok(results)
+        Ok((results, reached))
     }
 }
+
+/// What became of each write, and how far the store has come if something may be sent now.
+type Transacted = (Vec<Result<Reply, WriteError>>, Option<u64>);

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod deadline;
+mod doubt;
 mod effect;
 mod input;
 mod issuance;
@@ -20,10 +21,11 @@ use jiff::Timestamp;
 
 pub(crate) use self::deadline::Deadline;
 use self::{
-    arrival::Arrival, issuance::settle, rejection::Rejections, request::refusals,
+    arrival::Arrival, doubt::Doubtful, issuance::settle, rejection::Rejections, request::refusals,
     rotation::Rotations,
 };
 pub use self::{
+    doubt::{Doubt, DoubtReason},
     effect::{Cause, Effect, Operation},
     input::{Fate, History, Input, Receipt, Waiter, WaiterId},
     rejection::{Caller, Report, Reports, Ruling},
@@ -31,8 +33,8 @@ pub use self::{
     view::{State, View},
 };
 use crate::{
-    Allowance, BootTime, Demand, IssuanceId, Moment, Policy, Random, Refusal, Setback, Terms,
-    Token, TokenId, Verdict, failure::LONGEST_WAIT, schedule::brief,
+    Allowance, BootTime, Demand, IssuanceId, Moment, Origin, Policy, Random, Refusal, Setback,
+    Terms, Token, TokenId, Verdict, failure::LONGEST_WAIT, schedule::brief,
 };
 
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub(crate) struct Credential<P> {
     activity: Activity<P>,
     /// What the limits allowed last.
     allowance: Allowance,
+    /// Whether the refresh token may be of no use any more.
+    doubt: Option<Doubtful>,
     consecutive_failures: u32,
     store_failures: u32,
     setback: Option<(Setback, Timestamp)>,
@@ -143,6 +147,7 @@ impl<P: Clone> Credential<P> {
             token,
             activity: Activity::Resting(next),
             allowance: Allowance::default(),
+            doubt: history.doubt.map(|doubt| Doubtful::new(doubt, turn.now.boot)),
             consecutive_failures: history.consecutive_failures,
             store_failures: 0,
             setback: None,
@@ -155,7 +160,10 @@ impl<P: Clone> Credential<P> {
         if let Some((failure, at, ago)) = history.last_failure {
             let consecutive = credential.consecutive_failures;
             let wait = failure.wait(consecutive, LONGEST_WAIT, &mut turn.random);
-            credential.activity = if failure.verdict == Verdict::Denied {
+            // Only the refresh token was refused, not the secrets.
+            let is_excused = credential.terms.origin == Origin::Secrets
+                && credential.doubt.is_some_and(|doubtful| doubtful.explains(history.latest));
+            credential.activity = if failure.verdict == Verdict::Denied && !is_excused {
                 Activity::Refused
             } else {
                 Activity::Waiting { retry_at: turn.now.boot.after(wait.saturating_sub(ago)) }
@@ -163,6 +171,11 @@ impl<P: Clone> Credential<P> {
             credential.setback = Some((credential.setback_of(failure), at));
         } else if new {
             credential.start(Cause::Absent, Vec::new(), turn);
+        }
+        if !matches!(credential.activity, Activity::Refused)
+            && let Some(message) = credential.lacks_login(turn.now)
+        {
+            credential.want_login(message, turn);
         }
         credential
     }
@@ -192,28 +205,34 @@ impl<P: Clone> Credential<P> {
                 lifetime,
                 same,
                 refreshable,
+                replaced,
                 session,
                 payload,
                 receipt,
             } => {
                 if let Some(operation) = self.sending(issuance) {
                     let took = receipt.took;
-                    let came = Arrival { sent_at, took, lifetime, same, refreshable, session };
+                    let came =
+                        Arrival { sent_at, took, lifetime, same, refreshable, replaced, session };
                     let token = self.arrived(operation, came, payload, turn);
-                    self.issued(issuance, token, receipt, turn);
+                    self.issued(issuance, operation, token, replaced, receipt, turn);
                 }
             }
             Input::KeptAlive { issuance, sent_at, receipt } => {
                 if self.sending(issuance) == Some(Operation::KeepAlive) {
                     match self.prolonged(sent_at, receipt.took, turn) {
-                        Some(token) => self.issued(issuance, token, receipt, turn),
+                        Some(token) => {
+                            let operation = Operation::KeepAlive;
+                            self.issued(issuance, operation, token, None, receipt, turn);
+                        }
                         None => self.outlived(issuance, receipt, turn),
                     }
                 }
             }
             Input::Failed { issuance, fate, failure, receipt } => {
                 if let Some(operation) = self.sending(issuance) {
-                    settle(issuance, fate, &failure, receipt, turn);
+                    let spent = self.suspect(issuance, operation, fate, &failure, turn);
+                    settle(issuance, fate, spent, &failure, receipt, turn);
                     self.failed(operation, fate, failure, turn);
                 }
             }

@@ -249,6 +249,10 @@ impl<P: Clone> Keeper<P> {
                     Turn { now, random: &mut *random, demand, latency, effects: Vec::new() };
                 if let Some(entry) = self.credentials.get_mut(&name) {
                     entry.credential.proceed(&mut turn);
+                    // It may have turned out that there is nothing to ask with.
+                    if !entry.credential.is_asking() {
+                        queue.done(&name);
+                    }
                 }
                 all.extend(of(&name, turn.effects));
             }

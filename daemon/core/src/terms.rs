@@ -20,6 +20,11 @@ pub struct Terms {
     pub same_token_until: Option<Duration>,
     /// A new token ends the one before after this time; `None` if it doesn't.
     pub ends_old_after: Option<Duration>,
+    /// How long the provider takes a refresh token once more that has been exchanged;
+    /// [`Duration::MAX`] if it replaces none, `None` if that isn't known.
+    pub refresh_grace: Option<Duration>,
+    /// Whether what a login left behind is there, if one is needed.
+    pub is_logged_in: bool,
     /// How often a token is refreshed before it is asked for anew; `None` if the
     /// provider sets no limit.
     pub max_refreshes: Option<u32>,
@@ -83,6 +88,8 @@ impl Default for Terms {
             provider: Arc::from(""),
             same_token_until: None,
             ends_old_after: None,
+            refresh_grace: None,
+            is_logged_in: true,
             max_refreshes: None,
         }
     }

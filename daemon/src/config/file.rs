@@ -15,6 +15,7 @@ pub(super) struct File {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) runtime_dir: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
+    pub(super) mark_file: Option<PathBuf>,
     pub(super) provider_dirs: Option<Vec<PathBuf>>,
     pub(super) socket_group: Option<String>,
     pub(super) log: Option<String>,
@@ -97,6 +98,7 @@ impl File {
             ("state_dir", &self.state_dir),
             ("runtime_dir", &self.runtime_dir),
             ("key_file", &self.key_file),
+            ("mark_file", &self.mark_file),
         ];
         let others = others.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
         match others.chain(dirs).find(|(_, value)| value.is_relative()) {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use tokend_core::{Input, IssuanceId, Name, Random, Receipt};
 use tokend_provider::{Issued, Outcome};
 use tracing::{info, warn};
 
-use super::{Engine, change::Pending, dance, dance::Dance};
+use super::{Engine, Entry, change::Pending, dance, dance::Dance};
 use crate::{
-    credential::Grant,
+    credential::{Grant, REFRESH_TOKEN, refresh_token},
     ports::{self, Clock, Issuer, Store, Written},
 };
 
@@ -72,7 +73,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.arrived(&name, issuance, sent_at, issued, took)
             }
             Outcome::KeptAlive { date } => {
-                let receipt = Receipt { date, took, free: false };
+                let receipt = Receipt { date, took, ..Receipt::default() };
                 Input::KeptAlive { issuance, sent_at, receipt }
             }
             Outcome::Revoked | Outcome::Told(_) => {
@@ -81,7 +82,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             Outcome::Failed(failed) => {
                 self.told.insert(name.clone(), dance::quotas(&failed.quotas));
-                let receipt = Receipt { date: failed.date, took, free: false };
+                let receipt = Receipt { date: failed.date, took, ..Receipt::default() };
                 let failure = dance::failure(failed, self.clock.now().wall);
                 Input::Failed { issuance, fate, failure, receipt }
             }
@@ -107,7 +108,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let idle = dance.and_then(|dance| dance.inputs.lifetimes().idle);
         let told = dance::told(issued.expiry);
         let free = dance.is_some_and(Dance::is_static);
-        let receipt = Receipt { date: issued.date, took, free };
+        let receipt = Receipt { date: issued.date, took, free, renewed: true };
         let payload = dance::grant(issued);
         let came = dance::held(&payload);
         let held = entry.and_then(|entry| entry.slot.published());
@@ -117,9 +118,23 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             lifetime: dance::unused(told, idle, sent_at),
             same: held.is_some_and(|held| dance::is_same(&held.token().payload, &payload)),
             refreshable: dance.is_some_and(|dance| dance.can_refresh(&came)),
+            replaced: entry.and_then(|entry| entry.is_replaced_by(&payload)),
             session: dance.and_then(|dance| dance.session(&came, told, sent_at)),
             payload,
             receipt,
         }
+    }
+}
+
+impl Entry {
+    /// Tells whether what came has another refresh token than the one that was there to
+    /// send; `None` if there was none.
+    fn is_replaced_by(&self, came: &Grant) -> Option<bool> {
+        let published = self.slot.published();
+        let held = published.as_ref().map(|published| &published.token().payload);
+        let sent = refresh_token(&self.credential, held)?;
+        let came = came.secrets.get(REFRESH_TOKEN).or(came.refresh_token.as_ref());
+        // Who doesn't say leaves it as it was (RFC 6749 §6).
+        Some(came.is_some_and(|came| came.expose_secret() != sent.expose_secret()))
     }
 }

@@ -74,6 +74,8 @@ impl Dance {
             provider: host(self.account()).into(),
             same_token_until: lifetimes.same_token_until,
             ends_old_after: lifetimes.ends_old_after,
+            refresh_grace: None,
+            is_logged_in: self.definition.can(Operation::Issue, &self.inputs, None),
             max_refreshes: lifetimes.max_refreshes,
         }
     }

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::{Engine, Entry, Error, change::Pending, dance};
 use crate::{
-    credential::Grant,
+    credential::{Fingerprint, Grant, refresh_token},
     ports::{Clock, Issuer, Job, Reservation, Settled, Store, Write},
     published::{Presentation, Published},
 };
@@ -44,7 +44,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     self.submit(Pending::Discard(name.clone()), Write::Discard(credential));
                 }
             }
-            Effect::Reserve { issuance, cause } => self.reserve(name, issuance, cause),
+            Effect::Reserve { issuance, cause, spends } => {
+                self.reserve(name, issuance, cause, spends);
+            }
             Effect::Send { issuance, operation, reserved_at } => {
                 self.send(name, issuance, operation, reserved_at);
             }
@@ -68,10 +70,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Effect::Acknowledge { waiter, reception } => {
                 self.acknowledge(name, waiter, reception);
             }
-            Effect::Settle { issuance, sent, failure, receipt, quota } => {
+            Effect::Settle { issuance, fate, spent, failure, receipt, quota } => {
                 self.report(name, issuance, &failure);
                 let settled = self.settled(name, receipt, quota);
-                let write = Write::Failure { issuance, sent, failure, settled };
+                let write = Write::Failure { issuance, fate, spent, failure, settled };
                 self.submit(Pending::Settlement { issuance }, write);
             }
         }
@@ -109,8 +111,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
     }
 
-    fn reserve(&mut self, name: &Name, issuance: IssuanceId, cause: Cause) {
-        let Some(Entry { credential, dance, .. }) = self.entries.get(name) else { return };
+    fn reserve(&mut self, name: &Name, issuance: IssuanceId, cause: Cause, spends: bool) {
+        let Some(Entry { credential, dance, slot }) = self.entries.get(name) else { return };
         debug!(credential = %name, %issuance, ?cause, "issuance wanted");
         let dance = match dance {
             Ok(dance) => dance,
@@ -120,9 +122,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 return;
             }
         };
-        let (account, credential) = (self.accounts.get(dance.account()), credential.id);
+        let account = self.accounts.get(dance.account());
+        let published = slot.published();
+        let grant = published.as_ref().map(|published| &published.token().payload);
+        let sent = refresh_token(credential, grant).filter(|_| spends);
+        let (credential, spends) = (credential.id, sent.map(Fingerprint::of));
         let at = self.clock.stamp();
-        let reservation = Reservation { issuance, credential, account, cause, at };
+        let reservation = Reservation { issuance, credential, account, cause, spends, at };
         let pending = Pending::Reservation { name: name.clone(), issuance };
         self.submit(pending, Write::Reserve(reservation));
     }
@@ -162,7 +168,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let at = Stamp { date: receipt.date, ..self.clock.stamp() };
         let told = self.told.get(name).into_iter().flatten().copied();
         let quotas = told.chain(quota).collect();
-        Settled { at, took: receipt.took, quotas, free: receipt.free }
+        let Receipt { took, free, renewed, .. } = receipt;
+        Settled { at, took, quotas, free, renewed }
     }
 
     /// Tells of a failure; one that keeps repeating is told in a lower voice.

@@ -274,6 +274,7 @@ fn stored_with_token(name: &str, provider: &str) -> StoredCredential {
             refresh_at: Some(after(start(), Duration::from_secs(1_800))),
             taken_up: None,
             refreshes: None,
+            keeps_refresh_token: false,
             session: None,
             payload,
         }),
@@ -315,7 +316,7 @@ fn a_caller_who_gives_up_does_not_stop_the_issuance() {
 #[test]
 fn a_stored_token_is_served_at_once_and_refreshed_when_it_is_due() {
     let credentials = vec![stored_with_token("api", "oauth2-client-credentials")];
-    let mut bench = Bench::load(Loaded { credentials, damaged: Vec::new() });
+    let mut bench = Bench::load(Loaded { credentials, ..Loaded::default() });
     assert_eq!(bench.value("api").as_deref(), Some("stored"));
     assert!(bench.writes.0.borrow().is_empty(), "a restart costs no issuance");
     assert!(bench.engine.idle() <= Duration::from_secs(30));
@@ -330,7 +331,7 @@ fn a_stored_token_is_served_at_once_and_refreshed_when_it_is_due() {
 #[test]
 fn a_credential_whose_definition_is_gone_serves_what_it_holds_and_sends_nothing() {
     let credentials = vec![stored_with_token("api", "no-such-provider")];
-    let mut bench = Bench::load(Loaded { credentials, damaged: Vec::new() });
+    let mut bench = Bench::load(Loaded { credentials, ..Loaded::default() });
     assert_eq!(bench.value("api").as_deref(), Some("stored"));
     let problem = "there is no provider definition \"no-such-provider\"";
     let problems = bench.ask(|reply| Command::Problems { reply }).try_recv().unwrap().unwrap();
@@ -348,7 +349,7 @@ fn a_damaged_credential_is_said_to_be_damaged_and_nothing_is_written_over_it() {
     let id = CredentialId([7; 16]);
     let credential = Some((parsed("api"), id));
     let damage = Damage { credential, message: "row 1 was altered".to_owned() };
-    let mut bench = Bench::load(Loaded { credentials: Vec::new(), damaged: vec![damage] });
+    let mut bench = Bench::load(Loaded { damaged: vec![damage], ..Loaded::default() });
     let told = bench.acquire("api").try_recv().unwrap();
     assert!(matches!(told, Err(Error::Damaged { .. })), "{told:?}");
     let told = bench.create("api").try_recv().unwrap();

@@ -81,6 +81,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             credential: CredentialId::draw(&mut self.random),
             account,
             cause: Cause::Forced,
+            // It begins with nothing that is held.
+            spends: None,
             at,
         };
         let begun_at = at.moment.boot;
@@ -131,8 +133,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             took: Duration::ZERO,
             quotas: Vec::new(),
             free: false,
+            renewed: false,
         };
-        self.settle_trial(&trial, false, failure, settled);
+        self.settle_trial(&trial, Fate::Unsent, failure, settled);
         trial.refuse(error);
     }
 
@@ -146,30 +149,30 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Outcome::KeptAlive { .. } | Outcome::Revoked | Outcome::Told(_) => (None, Vec::new()),
         };
         let at = Stamp { date, ..self.clock.stamp() };
-        let (sent, failure, problem) = match outcome {
-            Outcome::Issued(_) => (true, transient("the token was thrown away".to_owned()), None),
+        let (fate, failure, problem) = match outcome {
+            Outcome::Issued(_) => (fate, transient("the token was thrown away".to_owned()), None),
             outcome => {
                 let error = self.not_done("there is no token".to_owned(), outcome);
                 let failure = match &error {
                     Error::NotDone { failure, .. } => failure.clone(),
                     other => transient(other.to_string()),
                 };
-                (fate != Fate::Unsent, failure, Some(error))
+                (fate, failure, Some(error))
             }
         };
         let quotas = quotas.into_iter().chain(failure.quota()).collect();
-        let settled = Settled { at, took, quotas, free: false };
-        self.settle_trial(&trial, sent, failure, settled);
+        let settled = Settled { at, took, quotas, free: false, renewed: false };
+        self.settle_trial(&trial, fate, failure, settled);
         // Whoever looked on may have gone.
         let _ = trial.reply.send(Ok(Tried { findings, problem }));
     }
 
-    fn settle_trial(&mut self, trial: &Trial, sent: bool, mut failure: Failure, settled: Settled) {
+    fn settle_trial(&mut self, trial: &Trial, fate: Fate, mut failure: Failure, settled: Settled) {
         let issuance = trial.issuance;
         let prefix = format!("a trial of {}: ", trial.definition.name());
         failure.message.insert_str(0, &prefix);
-        info!(%issuance, sent, "{}", failure.message);
-        let write = Write::Failure { issuance, sent, failure, settled };
+        info!(%issuance, ?fate, "{}", failure.message);
+        let write = Write::Failure { issuance, fate, spent: false, failure, settled };
         self.submit(Pending::Settlement { issuance }, write);
     }
 }

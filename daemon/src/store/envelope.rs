@@ -108,6 +108,12 @@ impl Vault {
         record.map_err(|flaw| cell.broken(flaw))
     }
 
+    /// Returns what shows that someone with this store's keys wrote `text`.
+    pub(super) fn tag(&self, text: &[u8]) -> [u8; 16] {
+        let tag = hmac::sign(&self.index, text);
+        *tag.as_ref().first_chunk().expect("a SHA-256 tag has 32 bytes")
+    }
+
     /// Returns what stands for an account in the ledger: alike for the same
     /// account, and without the index key nothing can be learnt from it.
     pub(super) fn account(&self, account: &str) -> [u8; 32] {

@@ -114,6 +114,17 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// What was restored can't be noted as such.
+    pub(super) fn restored(path: &Path, error: WriteError) -> Self {
+        match error {
+            WriteError::Sqlite(source) => Self::sqlite(path, source),
+            other => {
+                let reason = other.into_failure(path).message;
+                Self::Damaged { path: path.to_owned(), reason }
+            }
+        }
+    }
+
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
     }

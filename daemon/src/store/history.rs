@@ -32,7 +32,8 @@ pub(super) fn read(
     )?;
     let mut rows = statement.query((credential.0, MOST_FAILURES))?;
     while let Some(row) = rows.next()? {
-        let id = ledger::row(IssuanceId(row.get(0)?), credential);
+        let issuance = IssuanceId(row.get(0)?);
+        let id = ledger::row(issuance, credential);
         let request: Vec<u8> = row.get(1)?;
         let sealed: Option<Vec<u8>> = row.get(2)?;
         let outcome = match open(vault, &id, &request, sealed.as_deref()) {
@@ -45,6 +46,7 @@ pub(super) fn read(
             None => (unknown_fate(), stamp::read(row, 3, None)?),
         };
         history.consecutive_failures += 1;
+        history.latest.get_or_insert(issuance);
         history
             .last_failure
             .get_or_insert_with(|| (failure, at.moment.wall, at.elapsed(now).unwrap_or_default()));

@@ -63,18 +63,22 @@ impl<R: Random> Writer<'_, R> {
                 at.boot_id.0,
                 request,
             ])?;
+        if let Some(fingerprint) = reservation.spends {
+            self.note_sending(reservation, fingerprint)?;
+        }
         retention::prune(self.connection, &key, reservation)?;
         Ok(Reply::Reserved(allowance))
     }
 
-    /// Writes what came of an issuance. It stops counting if `sent` is false.
+    /// Writes what came of an issuance, and returns whose it was. It stops counting if
+    /// `sent` is false.
     pub(super) fn settle(
         &mut self,
         issuance: IssuanceId,
         sent: bool,
         outcome: Outcome,
         settled: &Settled,
-    ) -> Result<(), WriteError> {
+    ) -> Result<CredentialId, WriteError> {
         let (credential, account) = self
             .connection
             .prepare_cached("SELECT credential, account FROM issuances WHERE id = ?")?
@@ -100,7 +104,8 @@ impl<R: Random> Writer<'_, R> {
                 outcome,
                 issuance.0,
             ])?;
-        self.told(issuance, &account, issued, settled)
+        self.told(issuance, &account, issued, settled)?;
+        Ok(credential)
     }
 }
 

@@ -7,7 +7,7 @@ use tokend_core::{Name, Stamp, Token};
 
 use super::{
     envelope::Vault,
-    history,
+    history, journal,
     record::{CredentialRecord, TokenRecord},
     seal::{Broken, Cell, Flaw},
     writer::{CREDENTIAL, TOKEN},
@@ -54,7 +54,7 @@ pub(super) fn load(
         named.insert(name, stored);
     }
 
-    let mut loaded = Loaded { credentials: Vec::new(), damaged: nameless };
+    let mut loaded = Loaded { damaged: nameless, ..Loaded::default() };
     for stored in named.into_values() {
         match stored {
             Ok(stored) => loaded.credentials.push(stored),
@@ -62,6 +62,25 @@ pub(super) fn load(
         }
     }
     Ok(loaded)
+}
+
+/// Reads all credentials that can be opened, with their tokens.
+pub(super) fn pairs(
+    connection: &Connection,
+    vault: &Vault,
+) -> rusqlite::Result<Vec<(Credential, Option<Token<Grant>>)>> {
+    let mut statement = connection.prepare(
+        "SELECT credentials.id, credentials.sealed, tokens.sealed \
+         FROM credentials LEFT JOIN tokens ON tokens.credential = credentials.id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let (id, sealed) = (CredentialId(row.get(0)?), row.get::<_, Vec<u8>>(1)?);
+        let token: Option<Vec<u8>> = row.get(2)?;
+        let credential = open_credential(vault, id, &sealed).ok();
+        let token = token.and_then(|sealed| open_token(vault, id, &sealed).ok());
+        Ok(credential.map(|credential| (credential, token)))
+    })?;
+    rows.filter_map(Result::transpose).collect()
 }
 
 /// Opens the row of a credential.
@@ -86,8 +105,15 @@ fn complete(
         Ok(token) => token,
         Err(broken) => return Ok(Err(broken)),
     };
-    let history = history::read(connection, vault, credential.id, now)?;
-    Ok(history.map(|history| StoredCredential { credential, token, history }))
+    let mut history = match history::read(connection, vault, credential.id, now)? {
+        Ok(history) => history,
+        Err(broken) => return Ok(Err(broken)),
+    };
+    let doubt = journal::doubt(connection, vault, &credential, token.as_ref(), now)?;
+    Ok(doubt.map(|doubt| {
+        history.doubt = doubt;
+        StoredCredential { credential, token, history }
+    }))
 }
 
 fn open_token(

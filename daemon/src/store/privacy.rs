@@ -1,9 +1,9 @@
 //! Tells whether other users could get at a file or a directory.
 
 use std::{
-    fs::{File, Metadata, OpenOptions, Permissions},
+    fs::{DirBuilder, File, Metadata, OpenOptions, Permissions},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -49,6 +49,14 @@ pub(super) fn check(path: &Path, metadata: &Metadata) -> Result<(), Exposed> {
         return Err(Exposed::Mode { path: path(), mode, wanted });
     }
     Ok(())
+}
+
+/// Makes a directory that only its owner can enter, unless there is one.
+pub(super) fn create_directory(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().recursive(true).mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a file that only its owner can open. It must not exist.

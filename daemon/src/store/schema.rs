@@ -70,6 +70,21 @@ CREATE INDEX quotas_by_account ON quotas (account);
 -- Whether it replaced a token that had ended or was about to.
 ALTER TABLE issuances ADD COLUMN planned INTEGER NOT NULL DEFAULT 1 CHECK (planned IN (0, 1));
 ",
+    "
+-- Refresh tokens that have been sent and not replaced.
+CREATE TABLE refreshes (
+    credential BLOB PRIMARY KEY NOT NULL REFERENCES credentials (id) ON DELETE CASCADE,
+    sealed BLOB NOT NULL
+) STRICT;
+
+-- How far the store has come: one row. A mark outside of the database says so as well.
+CREATE TABLE progress (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    count INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO progress VALUES (1, 0);
+",
 ];
 
 /// Makes the tables in an empty database.

@@ -4,6 +4,8 @@ mod budget;
 mod damage;
 mod durability;
 mod history;
+mod journal;
+mod mark;
 mod reading;
 mod refusal;
 mod report;
@@ -24,8 +26,8 @@ use std::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokend_core::{
-    BootId, BootTime, Cause, Failure, IssuanceId, Limit, Moment, Policy, Session, SplitMix, Stamp,
-    Token, TokenId, Verdict, Window,
+    BootId, BootTime, Cause, Failure, Fate, IssuanceId, Limit, Moment, Policy, Session, SplitMix,
+    Stamp, Token, TokenId, Verdict, Window,
 };
 
 use super::*;
@@ -53,7 +55,7 @@ impl Home {
     }
 
     pub(super) fn open(&self) -> Store<SplitMix> {
-        Store::open(self.path(), &key(1), SplitMix::new(2)).unwrap()
+        Store::open(self.path(), None, &key(1), SplitMix::new(2)).unwrap()
     }
 
     /// Opens the database as an attacker or a newer tokend would.
@@ -111,6 +113,7 @@ fn token(id: u8, value: &str) -> Arc<Token<Grant>> {
         refresh_at: None,
         taken_up: None,
         refreshes: Some(3),
+        keeps_refresh_token: false,
         session: Some(Session { idle: Duration::from_secs(900), end: None }),
         payload: Grant {
             value: value.into(),
@@ -140,7 +143,7 @@ pub(super) fn stamp(boot_id: u8, wall: u64, boot: u64) -> Stamp {
 }
 
 fn settled(at: Stamp) -> Settled {
-    Settled { at, took: Duration::from_millis(120), quotas: Vec::new(), free: false }
+    Settled { at, took: Duration::from_millis(120), quotas: Vec::new(), free: false, renewed: true }
 }
 
 fn issuance(number: u64) -> IssuanceId {
@@ -163,6 +166,7 @@ pub(super) fn reserve(number: u64, at: Stamp, limits: &[Limit]) -> Write {
             sharers: 1,
         },
         cause: Cause::Forced,
+        spends: None,
         at,
     })
 }
@@ -178,7 +182,8 @@ fn failed(number: u64, sent: bool, verdict: Verdict, at: Stamp) -> Write {
         retry_after: Some(Duration::from_millis(1_500)),
         message: format!("answer {number}"),
     };
-    Write::Failure { issuance: issuance(number), sent, failure, settled: settled(at) }
+    let (issuance, fate) = (issuance(number), if sent { Fate::Answered } else { Fate::Unsent });
+    Write::Failure { issuance, fate, spent: false, failure, settled: settled(at) }
 }
 
 fn write(store: &mut Store<SplitMix>, write: Write) -> Result<Reply, StoreFailure> {

@@ -249,7 +249,8 @@ mod tests {
         let home = Home::new();
         let fails = Arc::new(AtomicBool::new(true));
         let random = Faulty { random: SplitMix::new(1), fails: Arc::clone(&fails) };
-        let (mut worker, answers) = worker(Store::open(home.path(), &key(1), random).unwrap());
+        let (mut worker, answers) =
+            worker(Store::open(home.path(), None, &key(1), random).unwrap());
         submit(&mut worker, 1..=1);
         let failure = answers.recv().unwrap().result.unwrap_err();
         assert!(failure.message.contains("panicked"), "{failure:?}");

@@ -1,7 +1,7 @@
 //! Does one write inside of a transaction.
 
 use rusqlite::{Connection, OptionalExtension, ffi, params};
-use tokend_core::{Random, Token};
+use tokend_core::{Fate, Random, Token};
 
 use super::{
     envelope::Vault,
@@ -35,12 +35,18 @@ impl<R: Random> Writer<'_, R> {
             Write::Reserve(reservation) => return self.reserve(reservation),
             Write::Token { credential, token, issuance, settled } => {
                 self.token(*credential, token)?;
+                if settled.renewed {
+                    self.note_answer(*credential)?;
+                }
                 self.settle(*issuance, !settled.free, Outcome::Issued, settled)?;
             }
             Write::Rotation { credential, token } => self.token(*credential, token)?,
             Write::Discard(credential) => self.discard(*credential)?,
-            Write::Failure { issuance, sent, failure, settled } => {
-                self.settle(*issuance, *sent, Outcome::Failed(failure.clone()), settled)?;
+            Write::Failure { issuance, fate, spent, failure, settled } => {
+                let counts = *fate != Fate::Unsent;
+                let outcome = Outcome::Failed(failure.clone());
+                let credential = self.settle(*issuance, counts, outcome, settled)?;
+                self.note_failure(credential, *issuance, *fate, *spent)?;
             }
         }
         Ok(Reply::Done)

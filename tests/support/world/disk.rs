@@ -171,7 +171,7 @@ impl Home {
     }
 
     pub(super) fn open(&self, seed: u64) -> Store<SplitMix> {
-        Store::open(self.dir.path(), &self.key(), SplitMix::new(seed)).unwrap()
+        Store::open(self.dir.path(), None, &self.key(), SplitMix::new(seed)).unwrap()
     }
 
     fn key(&self) -> Key {

@@ -9,7 +9,7 @@ use super::{
     issuance::{settle, transient},
 };
 use crate::{
-    BootTime, Circumstances, IssuanceId, Lifetime, Moment, Session, Token, TokenId,
+    BootTime, Circumstances, IssuanceId, Lifetime, Moment, Origin, Session, Token, TokenId,
     schedule::not_at_once, time::before,
 };
 
@@ -32,6 +32,7 @@ pub(super) struct Arrival {
     pub(super) lifetime: Lifetime,
     pub(super) same: bool,
     pub(super) refreshable: bool,
+    pub(super) replaced: Option<bool>,
     pub(super) session: Option<Session>,
 }
 
@@ -44,7 +45,7 @@ impl<P: Clone> Credential<P> {
         payload: P,
         turn: &mut Turn<'_, P>,
     ) -> Token<P> {
-        let Arrival { sent_at, took, lifetime, same, refreshable, session } = came;
+        let Arrival { sent_at, took, lifetime, same, refreshable, replaced, session } = came;
         let expires_at = lifetime.end(sent_at);
         let refreshes = refreshable.then(|| match operation {
             Operation::Issue | Operation::KeepAlive => 0,
@@ -72,6 +73,7 @@ impl<P: Clone> Credential<P> {
             refresh_at,
             taken_up: Some(sending(sent_at, took, turn.now)),
             refreshes,
+            keeps_refresh_token: replaced == Some(false),
             session,
             payload,
         };
@@ -119,19 +121,27 @@ impl<P: Clone> Credential<P> {
     pub(super) fn issued(
         &mut self,
         issuance: IssuanceId,
+        operation: Operation,
         token: Token<P>,
+        replaced: Option<bool>,
         receipt: Receipt,
         turn: &mut Turn<'_, P>,
     ) {
         let life = token.life().unwrap_or(Duration::MAX);
         let remaining = token.remaining(turn.now).unwrap_or(Duration::MAX);
-        if life < LEAST_LIFE || remaining < LEAST_REMAINING {
+        // The refresh token that a login left behind is in the payload, and has no like.
+        let is_precious = self.spends(operation) && self.terms.origin == Origin::Login;
+        if is_ending(&token, turn.now) && !is_precious {
             let (life, least) = (life.as_secs(), LEAST_LIFE.as_secs());
+            let spent = replaced == Some(true);
+            if spent {
+                self.forfeit(issuance, turn);
+            }
             let failure = transient(format!(
                 "the token had as good as expired when it came: it lives for {life} s, and \
                  less than {least} s is too short to be kept at hand"
             ));
-            settle(issuance, Fate::Answered, &failure, receipt, turn);
+            settle(issuance, Fate::Answered, spent, &failure, receipt, turn);
             self.failed(Operation::Issue, Fate::Answered, failure, turn);
             return;
         }
@@ -143,6 +153,12 @@ impl<P: Clone> Credential<P> {
             turn.effects.push(Effect::Persist { issuance, token, receipt });
         }
     }
+}
+
+/// Tells whether a token has as good as expired on its arrival.
+pub(super) fn is_ending<P>(token: &Token<P>, now: Moment) -> bool {
+    token.life().is_some_and(|life| life < LEAST_LIFE)
+        || token.remaining(now).is_some_and(|left| left < LEAST_REMAINING)
 }
 
 /// Returns both clocks as they were when the request was sent: a token's life counts

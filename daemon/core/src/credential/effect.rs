@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Receipt, Reception, Ruling, WaiterId};
+use super::{Fate, Receipt, Reception, Ruling, WaiterId};
 use crate::{BootTime, Failure, IssuanceId, Quota, Refusal, Token};
 
 /// What is to be done for a credential.
@@ -14,6 +14,8 @@ pub enum Effect<P> {
         issuance: IssuanceId,
         /// Why it is wanted.
         cause: Cause,
+        /// Whether it sends the refresh token, which may be of no use then.
+        spends: bool,
     },
     /// Run the provider's dance.
     Send {
@@ -38,9 +40,10 @@ pub enum Effect<P> {
     Settle {
         /// Which.
         issuance: IssuanceId,
-        /// Whether any of it may have reached the provider; if not, it isn't
-        /// counted.
-        sent: bool,
+        /// How far it came: one of which nothing was sent isn't counted.
+        fate: Fate,
+        /// Whether the refresh token that it sent is of no use any more.
+        spent: bool,
         /// Why.
         failure: Failure,
         /// What the ledger notes of the answer.

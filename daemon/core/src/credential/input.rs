@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Report, Rotation};
+use super::{Doubt, Report, Rotation};
 use crate::{
     Allowance, Failure, IssuanceId, Lifetime, Session, StoreFailure, Terms, Token, TokenId,
 };
 
 /// What happened to a credential.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "each is handed on once and not kept")]
 pub enum Input<P> {
     /// It was read from the store, or has just been written to it.
     Loaded {
@@ -70,6 +71,9 @@ pub enum Input<P> {
         same: bool,
         /// Whether it brought something by which to refresh it.
         refreshable: bool,
+        /// Whether another refresh token came in the place of the one that was sent;
+        /// `None` if none was sent.
+        replaced: Option<bool>,
         /// How its life can be prolonged, if it can.
         session: Option<Session>,
         /// The secret and what belongs to it.
@@ -137,6 +141,8 @@ pub struct Receipt {
     pub took: Duration,
     /// Whether it cost the provider nothing: the token is one of the inputs.
     pub free: bool,
+    /// Whether a token came, and with it an end to doubts about a refresh token.
+    pub renewed: bool,
 }
 
 /// A caller who waits for an answer, as the shell numbers them.
@@ -159,4 +165,8 @@ pub struct History {
     pub consecutive_failures: u32,
     /// The last one, if it failed: why, when, and how long ago that was.
     pub last_failure: Option<(Failure, Timestamp, Duration)>,
+    /// The last issuance, if it brought no token.
+    pub latest: Option<IssuanceId>,
+    /// Whether the refresh token that is stored may be of no use any more.
+    pub doubt: Option<Doubt>,
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Activity, Cause, Credential, Effect, Fate, Next, Operation, Receipt, Reception, Ruling, Step,
-    Turn, Waiter, request::refusals,
+    Turn, Waiter, arrival::is_ending, request::refusals,
 };
 use crate::{
     Allowance, Failure, IssuanceId, Moment, Origin, Refusal, Setback, StoreFailure, Token, Verdict,
@@ -24,6 +24,9 @@ impl<P: Clone> Credential<P> {
         let cause = self.cause(cause, turn);
         let (step, reporters) = (Step::Queued, Vec::new());
         self.activity = Activity::Issuing { issuance, cause, step, waiters, reporters };
+        if let Err(message) = self.operation(cause, turn.now) {
+            self.want_login(message, turn);
+        }
     }
 
     /// Tells whether an issuance waits for its turn among those of its provider,
@@ -48,14 +51,18 @@ impl<P: Clone> Credential<P> {
         let Activity::Issuing { cause, .. } = &self.activity else { return };
         // It may have waited for long.
         let now = self.cause(*cause, turn);
-        let operation = self.operation(now, turn.now);
+        let operation = match self.operation(now, turn.now) {
+            Ok(operation) => operation,
+            Err(message) => return self.want_login(message, turn),
+        };
+        let spends = self.spends(operation);
         if let Activity::Issuing { issuance, cause, step: step @ Step::Queued, .. } =
             &mut self.activity
         {
             *step = Step::Reserving(operation, turn.now.boot);
             *cause = now;
             let cause = if operation == Operation::KeepAlive { Cause::KeepAlive } else { now };
-            turn.effects.push(Effect::Reserve { issuance: *issuance, cause });
+            turn.effects.push(Effect::Reserve { issuance: *issuance, cause, spends });
         }
     }
 
@@ -75,22 +82,26 @@ impl<P: Clone> Credential<P> {
         }
     }
 
-    /// Returns how the next token is to be had. One that has been refreshed as
-    /// often as can be is asked for anew.
-    fn operation(&self, cause: Cause, now: Moment) -> Operation {
+    /// Returns how the next token is to be had, or why only a login brings one. One that
+    /// has been refreshed as often as can be is asked for anew.
+    fn operation(&self, cause: Cause, now: Moment) -> Result<Operation, &'static str> {
         let alive = self.usable(now).is_some_and(|token| {
             token.session.is_some_and(|session| session.outlasts(token.expires_at))
         });
         if alive && matches!(cause, Cause::Aging | Cause::MinTtl) {
-            return Operation::KeepAlive;
+            return Ok(Operation::KeepAlive);
+        }
+        if let Some(message) = self.lacks_login(now) {
+            return Err(message);
         }
         let refreshes = self.token.as_ref().and_then(|token| token.refreshes);
         let most = self.terms.max_refreshes.unwrap_or(u32::MAX);
-        if refreshes.is_some_and(|refreshes| refreshes < most) {
+        let is_left = refreshes.is_some_and(|refreshes| refreshes < most);
+        Ok(if is_left && self.is_refresh_harmless(now) {
             Operation::Refresh
         } else {
             Operation::Issue
-        }
+        })
     }
 
     /// Tells whether a refresh has failed often enough, though the provider doesn't say
@@ -140,7 +151,7 @@ impl<P: Clone> Credential<P> {
     ) {
         let denied = failure.verdict == Verdict::Denied;
         if fate == Fate::Lost {
-            self.doubt(turn);
+            self.expect_end(turn);
         }
         let over = match operation {
             Operation::Issue => false,
@@ -150,9 +161,8 @@ impl<P: Clone> Credential<P> {
                 }
                 denied
             }
-            // What it is refreshed with is spent, or may be.
             Operation::Refresh => {
-                if denied || fate == Fate::Lost || self.is_tired(fate, &failure, turn.now) {
+                if self.is_tired(fate, &failure, turn.now) {
                     self.change_token(|token| token.refreshes = None);
                 }
                 denied && self.terms.origin == Origin::Secrets
@@ -190,7 +200,7 @@ impl<P: Clone> Credential<P> {
 
     /// The provider may have issued a token that never came, and ended the one
     /// that is held.
-    fn doubt(&mut self, turn: &mut Turn<'_, P>) {
+    fn expect_end(&mut self, turn: &mut Turn<'_, P>) {
         let Some(overlap) = self.terms.ends_old_after else { return };
         let (now, end) = (turn.now, crate::after(turn.now.wall, overlap));
         let outlives = |token: &Token<P>| token.remaining(now).is_none_or(|left| left > overlap);
@@ -224,7 +234,7 @@ impl<P: Clone> Credential<P> {
         let Activity::Issuing {
             issuance,
             cause,
-            step: Step::Persisting(token, _),
+            step: Step::Persisting(token, Receipt { renewed, .. }),
             waiters,
             reporters,
         } = &mut self.activity
@@ -236,10 +246,16 @@ impl<P: Clone> Credential<P> {
         }
         let (cause, token) = (*cause, Arc::clone(token));
         let is_revoked = self.revoked == Some(token.id);
-        if is_revoked || token.is_expired(turn.now) {
+        if *renewed {
+            self.doubt = None;
+        }
+        if is_revoked || is_ending(&token, turn.now) {
             let end = if is_revoked { "was revoked" } else { "expired" };
             let failure = transient(format!("the token {end} before it could be stored"));
             self.tell_late(&Reception::Superseded, turn);
+            if !is_revoked {
+                self.supersede(id, &token, turn);
+            }
             self.failed(Operation::Issue, Fate::Answered, failure, turn);
             return;
         }
@@ -366,11 +382,11 @@ pub(super) fn transient(message: String) -> Failure {
 pub(super) fn settle<P>(
     issuance: IssuanceId,
     fate: Fate,
+    spent: bool,
     failure: &Failure,
     receipt: Receipt,
     turn: &mut Turn<'_, P>,
 ) {
-    let (sent, quota) = (fate != Fate::Unsent, failure.quota());
-    let failure = failure.clone();
-    turn.effects.push(Effect::Settle { issuance, sent, failure, receipt, quota });
+    let (failure, quota) = (failure.clone(), failure.quota());
+    turn.effects.push(Effect::Settle { issuance, fate, spent, failure, receipt, quota });
 }

@@ -32,7 +32,7 @@ impl<P: Clone> Credential<P> {
             }
             Activity::Unsaved { issuance, token, receipt, .. } if token.id == id => {
                 let failure = transient("the token was revoked before it was stored".to_owned());
-                settle(*issuance, Fate::Answered, &failure, *receipt, turn);
+                settle(*issuance, Fate::Answered, false, &failure, *receipt, turn);
                 self.activity = Activity::Resting(Next::Asked);
             }
             Activity::Waiting { .. } | Activity::Unsaved { .. } | Activity::Refused => {}
@@ -51,7 +51,7 @@ impl<P: Clone> Credential<P> {
         turn: &mut Turn<'_, P>,
     ) {
         let failure = transient("the token was revoked while it was kept alive".to_owned());
-        settle(issuance, Fate::Answered, &failure, receipt, turn);
+        settle(issuance, Fate::Answered, false, &failure, receipt, turn);
         self.failed(Operation::KeepAlive, Fate::Answered, failure, turn);
     }
 }

@@ -1,3 +1,4 @@
+mod doubt;
 mod policy;
 mod report;
 mod revocation;
@@ -95,7 +96,7 @@ impl Bench {
             Effect::Send { operation: Operation::Refresh, .. } => "send refresh".to_owned(),
             Effect::Send { operation: Operation::KeepAlive, .. } => "keep alive".to_owned(),
             Effect::Persist { token, .. } => format!("persist {}", token.payload),
-            Effect::Settle { sent, .. } => format!("settle sent={sent}"),
+            Effect::Settle { fate, .. } => format!("settle sent={}", fate != Fate::Unsent),
             Effect::Publish(token) => format!("publish {}", token.payload),
             Effect::Answer { waiter, answer: Ok(token) } => {
                 format!("{} gets {}", waiter.0, token.payload)
@@ -178,9 +179,10 @@ impl Bench {
             lifetime: Lifetime::For(Duration::from_secs(life)),
             same,
             refreshable,
+            replaced: None,
             session: None,
             payload,
-            receipt: Receipt::default(),
+            receipt: Receipt { renewed: true, ..Receipt::default() },
         });
     }
 
@@ -369,6 +371,7 @@ fn a_token_that_has_expired_on_arrival_is_a_failure() {
             lifetime,
             same,
             refreshable,
+            replaced: None,
             session: None,
             payload,
             receipt,
@@ -391,9 +394,10 @@ fn a_clock_that_is_set_back_while_the_answer_is_on_its_way_prolongs_no_life_and_
         lifetime: Lifetime::For(Duration::from_secs(LIFE)),
         same: false,
         refreshable: false,
+        replaced: None,
         session: None,
         payload: "first",
-        receipt: Receipt { date: None, took: Duration::from_secs(30), free: false },
+        receipt: Receipt { date: None, took: Duration::from_secs(30), free: false, renewed: true },
     });
     bench.input(Input::Persisted(issuance));
     let token = bench.credential.token.as_ref().unwrap();

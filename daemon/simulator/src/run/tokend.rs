@@ -62,7 +62,7 @@ impl<R: Random> Tokend<R> {
         let mut effects = VecDeque::from(effects);
         while let Some((_, effect)) = effects.pop_front() {
             let input = match effect {
-                Effect::Reserve { issuance, cause } => match ledger.reserve(cause, now) {
+                Effect::Reserve { issuance, cause, .. } => match ledger.reserve(cause, now) {
                     Ok(allowance) => Input::Reserved { issuance, allowance },
                     Err(retry_after) => Input::Refused { issuance, retry_after },
                 },
@@ -131,7 +131,8 @@ impl<R: Random> Runner for Tokend<R> {
         ledger: &mut Ledger<'_>,
     ) -> bool {
         let Some(issuance) = self.issuance.take() else { return false };
-        let receipt = Receipt { date: Some(moment(now).wall), took: self.latency, free: false };
+        let receipt =
+            Receipt { date: Some(moment(now).wall), took: self.latency, ..Receipt::default() };
         if answer == Answer::Token {
             let end = sent + millis(self.life);
             self.call_at = self.call_at.map(|_| self.callers.next_unserved(now, end));
@@ -143,6 +144,7 @@ impl<R: Random> Runner for Tokend<R> {
                 lifetime: Lifetime::For(self.life),
                 same: false,
                 refreshable: false,
+                replaced: None,
                 session: None,
                 payload: (),
                 receipt,

@@ -11,7 +11,7 @@ fn a_reservation_that_comes_at_the_end_is_not_sent() {
     bench.done();
     assert!(bench.jobs.0.borrow().is_empty());
     let write = bench.done();
-    assert!(matches!(write, Write::Failure { sent: false, .. }), "{write:?}");
+    assert!(matches!(write, Write::Failure { fate: Fate::Unsent, .. }), "{write:?}");
     assert!(bench.engine.is_quiet());
 }
 

@@ -23,7 +23,7 @@ pub(super) fn acme() -> Definition {
 
 fn bench() -> Bench {
     let credentials = vec![stored_with_token("api", "acme")];
-    Bench::load(Loaded { credentials, damaged: Vec::new() })
+    Bench::load(Loaded { credentials, ..Loaded::default() })
 }
 
 impl Bench {
@@ -111,10 +111,10 @@ fn a_trial_is_reserved_first_with_all_limits_of_the_account() {
     assert_eq!(reservation.account.limits.len(), 1);
     assert_ne!(reservation.credential, CredentialId([7; 16]));
     bench.end_errand(failed("down"));
-    let Write::Failure { issuance, sent, failure, .. } = bench.done() else {
+    let Write::Failure { issuance, fate, failure, .. } = bench.done() else {
         panic!("a settlement was due")
     };
-    assert!(issuance == reservation.issuance && sent);
+    assert!(issuance == reservation.issuance && fate == Fate::Answered);
     assert_eq!(failure.message, "a trial of acme: down");
     let Tried { findings, problem } = tried.try_recv().unwrap().unwrap();
     assert_eq!(problem.unwrap().to_string(), "there is no token: down");
@@ -160,7 +160,7 @@ fn the_end_waits_for_errands_and_begins_none() {
     bench.engine.stop();
     // What is reserved is settled without being sent.
     assert!(matches!(bench.done(), Write::Reserve(_)));
-    assert!(matches!(bench.done(), Write::Failure { sent: false, .. }));
+    assert!(matches!(bench.done(), Write::Failure { fate: Fate::Unsent, .. }));
     assert!(matches!(tried.try_recv().unwrap(), Err(Error::Stopping)));
     assert!(!bench.engine.is_quiet());
     bench.end_errand(Outcome::Revoked);

@@ -173,7 +173,8 @@ fn told(number: u64, quota: Quota, at: Stamp) -> Write {
     let failure =
         Failure { verdict: Verdict::Limited, retry_after: None, message: "too many".to_owned() };
     let settled = Settled { quotas: vec![quota], ..settled(at) };
-    Write::Failure { issuance: issuance(number), sent: true, failure, settled }
+    let (issuance, fate) = (issuance(number), Fate::Answered);
+    Write::Failure { issuance, fate, spent: false, failure, settled }
 }
 
 fn absent(number: u64, at: Stamp) -> Write {

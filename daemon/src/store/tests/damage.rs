@@ -81,7 +81,7 @@ fn an_altered_envelope_is_told_from_a_wrong_key() {
         let forgeries = place.forgeries(&home.raw());
         for forgery in forgeries {
             place.write(&home.raw(), &forgery);
-            let error = Store::open(home.path(), &key(1), SplitMix::new(3)).err().unwrap();
+            let error = Store::open(home.path(), None, &key(1), SplitMix::new(3)).err().unwrap();
             assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
             assert_eq!(place.read(&home.raw()), forgery);
         }

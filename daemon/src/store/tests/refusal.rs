@@ -14,7 +14,7 @@ fn snapshot(home: &Home) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn refused(home: &Home, key: &Key) -> OpenError {
-    Store::open(home.path(), key, SplitMix::new(3)).err().expect("it is refused")
+    Store::open(home.path(), None, key, SplitMix::new(3)).err().expect("it is refused")
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_newer_schema_is_refused_without_writing() {
     home.raw().pragma_update(None, "user_version", 99).unwrap();
     let before = snapshot(&home);
     let error = refused(&home, &key(1));
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 3, .. }), "{error}");
     assert_eq!(snapshot(&home)[&home.database()], before[&home.database()]);
 }
 

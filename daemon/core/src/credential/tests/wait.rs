@@ -104,6 +104,7 @@ fn after_a_restart_the_back_off_goes_on_where_it_was() {
     let history = |verdict| History {
         consecutive_failures: 3,
         last_failure: Some((failure(verdict), at, Duration::from_secs(60))),
+        ..History::default()
     };
     let mut bench = Bench::load(None, history(Verdict::Transient));
     bench.pass(539);
@@ -143,6 +144,7 @@ fn a_crash_during_an_issuance_costs_none_while_the_stored_token_is_fresh() {
     let history = History {
         consecutive_failures: 1,
         last_failure: Some((transient("fate unknown".to_owned()), fresh.now.wall, Duration::ZERO)),
+        ..History::default()
     };
     let mut bench = Bench::load(Some(token), history);
     bench.said();

@@ -179,7 +179,7 @@ proptest! {
             };
             for (_, effect) in effects {
                 match effect {
-                    Effect::Reserve { issuance, cause } => {
+                    Effect::Reserve { issuance, cause, .. } => {
                         // A report about another token costs nothing.
                         let stale = matches!(event, Event::Report { stale: true, .. });
                         prop_assert!(!(stale && cause == Cause::Rejected));

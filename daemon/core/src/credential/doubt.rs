@@ -1,0 +1,169 @@
+//! What is known of a refresh token that has been sent and not replaced.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Activity, Credential, Effect, Fate, Operation, Turn};
+use crate::{BootTime, Failure, IssuanceId, Moment, Origin, Setback, Token, Verdict};
+
+/// A refresh token was sent, and nothing came in its place: who has it may hold one that
+/// the provider has replaced. To send it once more would look like theft and end all that
+/// came of the same login (RFC 9700 §4.14.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubt {
+    /// Why it is in doubt.
+    pub reason: DoubtReason,
+    /// How long ago it was first sent.
+    pub age: Duration,
+    /// The issuance that it was sent with last, if that is known.
+    pub issuance: Option<IssuanceId>,
+}
+
+/// Why a refresh token is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DoubtReason {
+    /// The answer never came.
+    Lost {
+        /// Whether it was sent more than once.
+        again: bool,
+    },
+    /// It is of no use any more: the provider refused it, or gave another that was lost.
+    Spent,
+    /// The store is older than what the provider has seen of it.
+    Restored,
+}
+
+/// A doubt, and when it was noted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doubtful {
+    doubt: Doubt,
+    noted_at: BootTime,
+}
+
+impl Doubtful {
+    pub(super) fn new(doubt: Doubt, noted_at: BootTime) -> Self {
+        Self { doubt, noted_at }
+    }
+
+    fn age(&self, now: Moment) -> Duration {
+        self.doubt.age.saturating_add(self.noted_at.until(now.boot))
+    }
+
+    /// Tells whether the provider takes the token once more without harm, if it does so for
+    /// `grace` after an exchange. A provider that replaces none takes it any time.
+    fn is_harmless(&self, grace: Duration, now: Moment) -> bool {
+        match self.doubt.reason {
+            DoubtReason::Lost { again } => {
+                grace == Duration::MAX || !again && self.age(now) < grace
+            }
+            DoubtReason::Spent | DoubtReason::Restored => false,
+        }
+    }
+
+    /// Tells whether the denial of this issuance was about the refresh token alone.
+    pub(super) fn explains(&self, issuance: Option<IssuanceId>) -> bool {
+        self.doubt.reason == DoubtReason::Spent && self.doubt.issuance == issuance
+    }
+}
+
+impl DoubtReason {
+    fn message(self) -> &'static str {
+        match self {
+            Self::Lost { .. } => {
+                "the answer to the last refresh never came, and to send the refresh token once \
+                 more could end all that came of the login"
+            }
+            Self::Spent => "the refresh token is of no use any more",
+            Self::Restored => {
+                "the store was restored from a backup, and its refresh token may have been \
+                 replaced since"
+            }
+        }
+    }
+}
+
+impl<P: Clone> Credential<P> {
+    /// Tells whether a dance sends the refresh token.
+    pub(super) fn spends(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::Issue => self.terms.origin == Origin::Login,
+            Operation::Refresh => true,
+            Operation::KeepAlive => false,
+        }
+    }
+
+    /// Tells whether the refresh token can be sent without harm.
+    pub(super) fn is_refresh_harmless(&self, now: Moment) -> bool {
+        let never_replaced = self.token.as_ref().is_some_and(|token| token.keeps_refresh_token);
+        let grace = self.terms.refresh_grace.unwrap_or_default();
+        let grace = if never_replaced { Duration::MAX } else { grace };
+        self.doubt.is_none_or(|doubtful| doubtful.is_harmless(grace, now))
+    }
+
+    /// Returns why nothing but a login brings another token, if that is so.
+    pub(super) fn lacks_login(&self, now: Moment) -> Option<&'static str> {
+        if self.terms.origin != Origin::Login {
+            return None;
+        }
+        if !self.terms.is_logged_in {
+            return Some("nobody has logged in yet");
+        }
+        let doubtful = self.doubt.filter(|_| !self.is_refresh_harmless(now))?;
+        Some(doubtful.doubt.reason.message())
+    }
+
+    /// Stops until somebody logs in.
+    pub(super) fn want_login(&mut self, message: &str, turn: &mut Turn<'_, P>) {
+        self.give_up(Setback::LoginNeeded(message.to_owned()), Activity::Refused, turn);
+    }
+
+    /// Notes what a dance that failed says of the refresh token, and returns whether it is
+    /// of no use any more.
+    pub(super) fn suspect(
+        &mut self,
+        issuance: IssuanceId,
+        operation: Operation,
+        fate: Fate,
+        failure: &Failure,
+        turn: &Turn<'_, P>,
+    ) -> bool {
+        if !self.spends(operation) || fate == Fate::Unsent {
+            return false;
+        }
+        let before = self.doubt;
+        let age = before.map_or(Duration::ZERO, |doubtful| doubtful.age(turn.now));
+        let reason = match (failure.verdict, fate) {
+            (Verdict::Denied, _) => DoubtReason::Spent,
+            (_, Fate::Lost) => DoubtReason::Lost { again: before.is_some() },
+            (_, Fate::Answered | Fate::Unsent) => return false,
+        };
+        let doubt = Doubt { reason, age, issuance: Some(issuance) };
+        self.doubt = Some(Doubtful::new(doubt, turn.now.boot));
+        reason == DoubtReason::Spent
+    }
+
+    /// Notes that the refresh token was exchanged, though what came of it isn't there.
+    pub(super) fn forfeit(&mut self, issuance: IssuanceId, turn: &Turn<'_, P>) {
+        let (reason, age) = (DoubtReason::Spent, Duration::ZERO);
+        let doubt = Doubt { reason, age, issuance: Some(issuance) };
+        self.doubt = Some(Doubtful::new(doubt, turn.now.boot));
+    }
+
+    /// A token that is on disk isn't served. What it can be refreshed with has taken the
+    /// place of the one before all the same.
+    pub(super) fn supersede(
+        &mut self,
+        issuance: IssuanceId,
+        token: &Arc<Token<P>>,
+        turn: &mut Turn<'_, P>,
+    ) {
+        if self.terms.origin == Origin::Login || token.refreshes.is_none() {
+            return;
+        }
+        if self.usable(turn.now).is_some() {
+            self.forfeit(issuance, turn);
+        } else {
+            self.token = Some(Arc::clone(token));
+            turn.effects.push(Effect::Publish(Arc::clone(token)));
+        }
+    }
+}
