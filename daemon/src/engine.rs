@@ -284,6 +284,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         is_idle && !self.entries.keys().any(issuing)
     }
 
+    /// Tells whether an answer is awaited with which a refresh token would be lost, or is
+    /// being written.
+    pub fn is_exchanging(&self) -> bool {
+        !self.writing.is_empty() || self.keeper.is_exchanging()
+    }
+
     /// Gives the store and the issuer back, to be ended in their turn.
     pub fn into_parts(self) -> (I, S) {
         (self.issuer, self.store)

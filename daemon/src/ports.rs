@@ -219,6 +219,8 @@ pub struct Reservation {
     pub cause: Cause,
     /// The refresh token that it sends, if it sends one.
     pub spends: Option<Fingerprint>,
+    /// Within this from now on all of it is sent, if it is sent at all.
+    pub within: Duration,
     /// Now.
     pub at: Stamp,
 }

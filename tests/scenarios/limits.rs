@@ -138,7 +138,7 @@ fn refreshes_ahead_of_expiry_leave_what_is_kept_for_need_and_for_operators() {
         let most = match attempt.cause {
             Cause::Aging | Cause::MinTtl => 5,
             Cause::Absent | Cause::Rejected => 6,
-            Cause::Forced | Cause::KeepAlive => 7,
+            Cause::Forced | Cause::Login | Cause::KeepAlive => 7,
         };
         assert!(used <= most, "{:?} after {used} at {reserved_at}", attempt.cause);
     }

@@ -159,7 +159,7 @@ impl Budget<'_> {
     fn quota_wait(&self, told: &Told, cause: Cause, now: &Stamp) -> Duration {
         let (all, spent, left) = self.told_of(told, now);
         let exhausted = told.quota.remaining == 0 || spent >= share(all, cause);
-        if exhausted && cause != Cause::Forced { left } else { Duration::ZERO }
+        if exhausted && !cause.is_wish() { left } else { Duration::ZERO }
     }
 
     /// Counts what has been spent since `at`, beside what the answer of then
@@ -241,7 +241,7 @@ fn share(all: u32, cause: Cause) -> u32 {
     match cause {
         Cause::Aging | Cause::MinTtl => all - reserve(all),
         Cause::Absent | Cause::Rejected => (all - 1).max(1),
-        Cause::Forced | Cause::KeepAlive => all,
+        Cause::Forced | Cause::Login | Cause::KeepAlive => all,
     }
 }
 

@@ -6,6 +6,7 @@ mod doubt;
 mod effect;
 mod input;
 mod issuance;
+mod login;
 mod patience;
 mod rejection;
 mod request;
@@ -28,6 +29,7 @@ pub use self::{
     doubt::{Doubt, DoubtReason},
     effect::{Cause, Effect, Operation},
     input::{Fate, History, Input, Receipt, Waiter, WaiterId},
+    login::Login,
     rejection::{Caller, Report, Reports, Ruling},
     rotation::{Reception, Rotation},
     view::{State, View},
@@ -189,6 +191,7 @@ impl<P: Clone> Credential<P> {
             Input::Forced(waiter) => self.forced(waiter, turn),
             Input::Reported(report) => self.reported(report, turn),
             Input::Rotated(rotation) => self.rotated(rotation, turn),
+            Input::LoggedIn(login) => self.logged_in(login, turn),
             Input::Revoked(id) => self.ended(id, turn),
             Input::Reserved { issuance, allowance } => self.reserved(issuance, allowance, turn),
             Input::Refused { issuance, retry_after } => {

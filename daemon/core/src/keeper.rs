@@ -176,6 +176,11 @@ impl<P: Clone> Keeper<P> {
         wall.into_iter().chain(boot).min()
     }
 
+    /// Tells whether an answer is awaited with which a refresh token would be lost.
+    pub fn is_exchanging(&self) -> bool {
+        self.credentials.values().any(|entry| entry.credential.is_exchanging())
+    }
+
     /// Returns a look at one credential.
     pub fn view(&self, name: &Name, now: Moment) -> Option<View<'_, P>> {
         self.credentials.get(name).map(|entry| entry.credential.view(now))
@@ -303,6 +308,7 @@ fn gone<P>(input: &Input<P>) -> Option<Effect<P>> {
     match input {
         Input::Requested(waiter) => Some(refuse(waiter.id)),
         Input::Forced(waiter) => Some(refuse(*waiter)),
+        Input::LoggedIn(login) => Some(refuse(login.waiter)),
         Input::Reported(report) => {
             Some(Effect::Rule { waiter: report.waiter, ruling: Ruling::Superseded })
         }

@@ -39,8 +39,8 @@ mod window;
 
 pub use budget::{Allowance, Bound, Budget, Limit, Quota, Spent, Told, Usage};
 pub use credential::{
-    Caller, Cause, Doubt, DoubtReason, Effect, Fate, History, Input, Operation, Receipt, Reception,
-    Report, Reports, Rotation, Ruling, State, View, Waiter, WaiterId,
+    Caller, Cause, Doubt, DoubtReason, Effect, Fate, History, Input, Login, Operation, Receipt,
+    Reception, Report, Reports, Rotation, Ruling, State, View, Waiter, WaiterId,
 };
 pub use failure::{Failure, Refusal, Setback, StoreFailure, Verdict};
 pub use id::{IssuanceId, TokenId};

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::{Engine, Entry, Error, change::Pending, dance};
 use crate::{
     credential::{Fingerprint, Grant, refresh_token},
-    ports::{Clock, Issuer, Job, Reservation, Settled, Store, Write},
+    ports::{Clock, Issuer, Job, LONGEST_ISSUANCE, Reservation, Settled, Store, Write},
     published::{Presentation, Published},
 };
 
@@ -127,8 +127,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let grant = published.as_ref().map(|published| &published.token().payload);
         let sent = refresh_token(credential, grant).filter(|_| spends);
         let (credential, spends) = (credential.id, sent.map(Fingerprint::of));
+        let within = LONGEST_ISSUANCE;
         let at = self.clock.stamp();
-        let reservation = Reservation { issuance, credential, account, cause, spends, at };
+        let reservation = Reservation { issuance, credential, account, cause, spends, within, at };
         let pending = Pending::Reservation { name: name.clone(), issuance };
         self.submit(pending, Write::Reserve(reservation));
     }

@@ -10,7 +10,7 @@ use tokio::{
     sync::mpsc,
     time::{Sleep, sleep},
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{Command, Engine};
 use crate::ports::{Clock, Ended, Found, Issuer, Store, Written};
@@ -45,8 +45,13 @@ pub fn inbox() -> (mpsc::Sender<Command>, mpsc::UnboundedSender<Event>, Inbox) {
     (command_sender, event_sender, Inbox { commands, events })
 }
 
+/// So much longer the end waits for an answer with which a refresh token would be lost: the
+/// login that it goes back to couldn't be used any more.
+const GRACE_FOR_LOGINS: Duration = Duration::from_secs(20);
+
 /// Runs the engine until `shutdown` resolves, then until all that is under way
-/// has ended, at most for `grace`. Whoever still waits then is told so.
+/// has ended, at most for `grace`, or for longer if a login would be lost. Whoever still
+/// waits then is told so.
 pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
     mut engine: Engine<C, R, I, S>,
     mut inbox: Inbox,
@@ -55,7 +60,8 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
 ) -> Engine<C, R, I, S> {
     let mut shutdown = pin!(shutdown);
     let mut end: Option<Pin<Box<Sleep>>> = None;
-    while end.is_none() || !engine.is_quiet() {
+    let mut is_prolonged = false;
+    while end.is_none() || !(engine.is_quiet() || is_prolonged && !engine.is_exchanging()) {
         let over = async {
             match &mut end {
                 Some(end) => end.await,
@@ -69,6 +75,12 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
                 end = Some(Box::pin(sleep(grace)));
             }
             () = over => {
+                if !is_prolonged && engine.is_exchanging() {
+                    info!("the end waits for an answer that brings a refresh token");
+                    is_prolonged = true;
+                    end = Some(Box::pin(sleep(GRACE_FOR_LOGINS)));
+                    continue;
+                }
                 warn!("an issuance was still under way; it counts as spent");
                 break;
             }

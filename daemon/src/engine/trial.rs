@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     credential::CredentialId,
-    ports::{self, Clock, ErrandEnded, Issuer, Reservation, Settled, Store, Watcher, Write},
+    ports::{
+        self, Clock, ErrandEnded, Issuer, LONGEST_ISSUANCE, Reservation, Settled, Store, Watcher,
+        Write,
+    },
 };
 
 /// A definition to try, and with what.
@@ -83,6 +86,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             cause: Cause::Forced,
             // It begins with nothing that is held.
             spends: None,
+            within: LONGEST_ISSUANCE,
             at,
         };
         let begun_at = at.moment.boot;

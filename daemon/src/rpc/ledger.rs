@@ -83,6 +83,7 @@ fn cause(cause: Cause) -> issuance::Cause {
         Cause::MinTtl => issuance::Cause::MinTtl,
         Cause::Rejected => issuance::Cause::Rejected,
         Cause::Forced => issuance::Cause::Forced,
+        Cause::Login => issuance::Cause::Login,
         Cause::KeepAlive => issuance::Cause::KeepAlive,
     }
 }

@@ -1,8 +1,10 @@
 //! The ledger: which issuances were reserved, and what came of them.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use tokend_core::{Budget, Cause, IssuanceId, Random, Spent, Stamp};
+use tokend_core::{BootTime, Budget, Cause, IssuanceId, Random, Spent, Stamp};
 
 use super::{
     error::WriteError,
@@ -15,7 +17,7 @@ use super::{
 };
 use crate::{
     credential::CredentialId,
-    ports::{Account, LONGEST_ISSUANCE, Reply, Reservation, Settled},
+    ports::{Account, Reply, Reservation, Settled},
 };
 
 pub(super) const REQUEST: Column = Column { table: "issuances", name: "request" };
@@ -49,8 +51,8 @@ impl<R: Random> Writer<'_, R> {
         self.connection
             .prepare_cached(
                 "INSERT INTO issuances (id, credential, account, counts, planned, reserved_wall_ms, \
-                 reserved_boot_ms, reserved_boot_id, request) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 reserved_boot_ms, reserved_boot_id, request, within_ms) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 reservation.issuance.0,
@@ -62,6 +64,7 @@ impl<R: Random> Writer<'_, R> {
                 boot_ms(at.moment.boot),
                 at.boot_id.0,
                 request,
+                boot_ms(BootTime(reservation.within)),
             ])?;
         if let Some(fingerprint) = reservation.spends {
             self.note_sending(reservation, fingerprint)?;
@@ -142,13 +145,15 @@ pub(super) fn spent(
     let mut statement = connection.prepare_cached(
         "SELECT coalesce(settled_wall_ms, reserved_wall_ms), \
          coalesce(settled_boot_ms, reserved_boot_ms), \
-         coalesce(settled_boot_id, reserved_boot_id), date_ms, settled_wall_ms IS NULL, planned \
+         coalesce(settled_boot_id, reserved_boot_id), date_ms, \
+         CASE WHEN settled_wall_ms IS NULL THEN within_ms ELSE 0 END, planned \
          FROM issuances \
          WHERE account = ? AND counts = 1 ORDER BY number DESC LIMIT ?",
     )?;
     let rows = statement.query_map(params![key, most], |row| {
         let stamp = stamp::read(row, 0, row.get(3)?)?;
-        let at = if row.get(4)? { stamp.after(LONGEST_ISSUANCE) } else { stamp };
+        let within = u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default();
+        let at = stamp.after(Duration::from_millis(within));
         Ok(Spent { at, planned: row.get(5)? })
     })?;
     let mut spent: Vec<Spent> = rows.collect::<Result<_, _>>()?;

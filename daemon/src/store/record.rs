@@ -109,6 +109,7 @@ enum CauseForm {
     MinTtl,
     Rejected,
     Forced,
+    Login,
     KeepAlive,
 }
 

@@ -84,6 +84,9 @@ CREATE TABLE progress (
 ) STRICT;
 
 INSERT INTO progress VALUES (1, 0);
+
+-- So long after its reservation something of it may be sent.
+ALTER TABLE issuances ADD COLUMN within_ms INTEGER NOT NULL DEFAULT 45000;
 ",
 ];
 

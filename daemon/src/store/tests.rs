@@ -33,7 +33,7 @@ use tokend_core::{
 use super::*;
 use crate::{
     credential::{Credential, CredentialId, Grant, Reader, ReaderKind},
-    ports::{Account, Reservation, Settled, StoredCredential},
+    ports::{Account, LONGEST_ISSUANCE, Reservation, Settled, StoredCredential},
 };
 
 /// A state directory with a store in it.
@@ -167,6 +167,7 @@ pub(super) fn reserve(number: u64, at: Stamp, limits: &[Limit]) -> Write {
         },
         cause: Cause::Forced,
         spends: None,
+        within: LONGEST_ISSUANCE,
         at,
     })
 }

@@ -117,6 +117,7 @@ fn cause(cause: Cause) -> &'static str {
         Cause::MinTtl => "min_ttl",
         Cause::Rejected => "rejected",
         Cause::Forced => "forced",
+        Cause::Login => "login",
         Cause::KeepAlive => "keep-alive",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Activity, Credential, Effect, Fate, Operation, Turn};
+use super::{Activity, Credential, Effect, Fate, Operation, Step, Turn};
 use crate::{BootTime, Failure, IssuanceId, Moment, Origin, Setback, Token, Verdict};
 
 /// A refresh token was sent, and nothing came in its place: who has it may hold one that
@@ -88,6 +88,15 @@ impl<P: Clone> Credential<P> {
             Operation::Issue => self.terms.origin == Origin::Login,
             Operation::Refresh => true,
             Operation::KeepAlive => false,
+        }
+    }
+
+    /// Tells whether a refresh token has been sent whose successor would be lost with the
+    /// answer.
+    pub(crate) fn is_exchanging(&self) -> bool {
+        match &self.activity {
+            Activity::Issuing { step: Step::Sending(operation), .. } => self.spends(*operation),
+            _ => false,
         }
     }
 

@@ -106,6 +106,8 @@ pub enum Cause {
     Rejected,
     /// An operator asked for it.
     Forced,
+    /// A person logs in.
+    Login,
     /// The token would end for lack of use. This issues none, and no limit counts
     /// it.
     KeepAlive,
@@ -116,5 +118,10 @@ impl Cause {
     /// about to. The others are unforeseen.
     pub fn is_planned(self) -> bool {
         matches!(self, Self::Absent | Self::Aging | Self::KeepAlive)
+    }
+
+    /// Tells whether a person asked for it, who may spend what is kept back.
+    pub fn is_wish(self) -> bool {
+        matches!(self, Self::Forced | Self::Login)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Doubt, Report, Rotation};
+use super::{Doubt, Login, Report, Rotation};
 use crate::{
     Allowance, Failure, IssuanceId, Lifetime, Session, StoreFailure, Terms, Token, TokenId,
 };
@@ -35,6 +35,8 @@ pub enum Input<P> {
     Reported(Report),
     /// An API handed a caller a newer token.
     Rotated(Rotation<P>),
+    /// A person has logged in.
+    LoggedIn(Login<P>),
     /// The provider has ended this token, as an operator wished.
     Revoked(TokenId),
     /// The ledger holds the issuance: it may be sent.

@@ -48,7 +48,9 @@ impl<P: Clone> Credential<P> {
 
     /// It is the credential's turn.
     pub(crate) fn proceed(&mut self, turn: &mut Turn<'_, P>) {
-        let Activity::Issuing { cause, .. } = &self.activity else { return };
+        let Activity::Issuing { cause, step: Step::Queued, .. } = &self.activity else {
+            return;
+        };
         // It may have waited for long.
         let now = self.cause(*cause, turn);
         let operation = match self.operation(now, turn.now) {

@@ -1,4 +1,5 @@
 mod doubt;
+mod login;
 mod policy;
 mod report;
 mod revocation;

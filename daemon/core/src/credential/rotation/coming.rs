@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{super::Cause, Reception};
+use super::Reception;
 use crate::{
     BootTime, Moment, Refusal, Setback, StoreFailure, Token, TokenId,
     credential::{Activity, Credential, Effect, Next, Ruling, Step, Turn, Waiter, WaiterId},
@@ -99,7 +99,7 @@ impl<P: Clone> Credential<P> {
         };
         turn.effects.extend(superseded(std::mem::take(reporters)));
         let waiting = std::mem::take(waiters);
-        if matches!(step, Step::Queued) && *cause != Cause::Forced {
+        if matches!(step, Step::Queued) && !cause.is_wish() {
             self.activity = Activity::Resting(Next::Due);
         }
         for waiter in waiting {
