@@ -41,6 +41,14 @@ pub const CREDENTIAL_DAMAGED: &str = "CREDENTIAL_DAMAGED";
 pub const CREDENTIAL_REJECTED: &str = "CREDENTIAL_REJECTED";
 /// What a person's login left behind isn't accepted any more.
 pub const LOGIN_NEEDED: &str = "LOGIN_NEEDED";
+/// The provider definition knows no login, or not the one that was asked for.
+pub const LOGIN_UNSUPPORTED: &str = "LOGIN_UNSUPPORTED";
+/// Someone logs in for this credential already.
+pub const LOGIN_UNDER_WAY: &str = "LOGIN_UNDER_WAY";
+/// The person said no at the provider.
+pub const LOGIN_DECLINED: &str = "LOGIN_DECLINED";
+/// The person didn't log in in time.
+pub const LOGIN_EXPIRED: &str = "LOGIN_EXPIRED";
 /// The credential's provider definition is gone, broken, or doesn't take what is
 /// stored.
 pub const DEFINITION_UNUSABLE: &str = "DEFINITION_UNUSABLE";

@@ -3,8 +3,12 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::v1::{
-    CreateCredentialRequest, Placement, RunRemoteOperationResponse, SubmitRotationRequest, Token,
-    TryDefinitionRequest, placement::Target, submit_rotation_request::PreviousToken,
+    CreateCredentialRequest, LoginCredentialRequest, Placement, RunRemoteOperationResponse,
+    SubmitRotationRequest, Token, TryDefinitionRequest,
+    login_credential_request::{Listening, Start, Step},
+    login_credential_response::{EnterCode, OpenUrl},
+    placement::Target,
+    submit_rotation_request::PreviousToken,
 };
 
 const REDACTED: &str = "[redacted]";
@@ -56,6 +60,50 @@ impl Debug for CreateCredentialRequest {
         f.debug_struct("CreateCredentialRequest")
             .field("credential", &self.credential)
             .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl Debug for LoginCredentialRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("LoginCredentialRequest").field("step", &self.step).finish()
+    }
+}
+
+// Skipping the request skips what is nested in it.
+impl Debug for Step {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Start(Start { name, method }) => {
+                f.debug_struct("Start").field("name", name).field("method", method).finish()
+            }
+            Self::Listening(Listening { redirect_uri }) => {
+                f.debug_struct("Listening").field("redirect_uri", redirect_uri).finish()
+            }
+            Self::RedirectUrl(_) => f.debug_tuple("RedirectUrl").field(&REDACTED).finish(),
+        }
+    }
+}
+
+// It holds the state, by which a redirect is known to be of this login.
+impl Debug for OpenUrl {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("OpenUrl")
+            .field("url", &REDACTED)
+            .field("expire_time", &self.expire_time)
+            .finish()
+    }
+}
+
+// Whoever knows the code can log in with it as someone else.
+impl Debug for EnterCode {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("EnterCode")
+            .field("verification_uri", &self.verification_uri)
+            .field("verification_uri_complete", &REDACTED)
+            .field("user_code", &REDACTED)
+            .field("expire_time", &self.expire_time)
+            .field("interval", &self.interval)
             .finish()
     }
 }
@@ -130,7 +178,15 @@ mod tests {
             secrets: [("password".to_owned(), "s3cret".to_owned())].into(),
             ..TryDefinitionRequest::default()
         };
-        let shown = format!("{token:?} {request:?} {rotation:?} {done:?} {trial:?}");
+        let step = Step::RedirectUrl("http://127.0.0.1/?code=s3cret".to_owned());
+        let open = OpenUrl { url: "https://a.example/?state=s3cret".to_owned(), expire_time: None };
+        let enter = EnterCode {
+            verification_uri_complete: "https://a.example/?code=s3cret".to_owned(),
+            user_code: "s3cret".to_owned(),
+            ..EnterCode::default()
+        };
+        let login = format!("{step:?} {open:?} {enter:?}");
+        let shown = format!("{token:?} {request:?} {rotation:?} {done:?} {trial:?} {login}");
         assert!(shown.contains("Authorization") && shown.contains("password"));
         assert!(shown.contains("t-1") && shown.contains("csrf"));
         assert!(!shown.contains("s3cret"), "{shown}");

@@ -4,6 +4,7 @@ mod message;
 
 use std::sync::Arc;
 
+use futures_util::stream::Empty;
 use secrecy::SecretString;
 use tokend_core::Policy;
 use tokend_proto::{
@@ -11,13 +12,14 @@ use tokend_proto::{
     v1::{
         CreateCredentialRequest, Credential, DeleteCredentialRequest, GetCredentialRequest,
         GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
-        ListIssuancesResponse, RefreshCredentialRequest, RevokeAccessRequest, RevokeTokenRequest,
+        ListIssuancesResponse, LoginCredentialRequest, LoginCredentialResponse,
+        RefreshCredentialRequest, RevokeAccessRequest, RevokeTokenRequest,
         RunRemoteOperationRequest, RunRemoteOperationResponse, UpdateCredentialRequest, credential,
         credential_service_server::CredentialService,
     },
 };
 use tokend_provider::{Inputs, Library, Limit};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 pub(super) use self::message::message;
 use super::{
@@ -52,6 +54,15 @@ impl Credentials {
 
 #[tonic::async_trait]
 impl CredentialService for Credentials {
+    type LoginCredentialStream = Empty<Result<LoginCredentialResponse, Status>>;
+
+    async fn login_credential(
+        &self,
+        _: Request<Streaming<LoginCredentialRequest>>,
+    ) -> Result<Response<Self::LoginCredentialStream>, Status> {
+        Err(Status::unimplemented("logins aren't there yet"))
+    }
+
     async fn create_credential(
         &self,
         request: Request<CreateCredentialRequest>,

@@ -101,4 +101,4 @@ fn is_for_others(daemon: &Daemon, caller: &Caller) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

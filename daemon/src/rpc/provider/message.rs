@@ -19,6 +19,7 @@ pub(super) fn provider(definition: &Definition) -> Provider {
         inputs: definition.inputs().iter().map(input).collect(),
         definition: String::new(),
         operations: definition.remotes().iter().map(operation).collect(),
+        logins: Vec::new(),
     }
 }
 

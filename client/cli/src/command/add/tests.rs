@@ -1,6 +1,6 @@
 //! `add` against operators' services of the test's own.
 
-mod fake;
+pub(in crate::command) mod fake;
 
 use clap::Parser as _;
 use tokio::net::UnixListener;

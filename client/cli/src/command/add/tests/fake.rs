@@ -2,6 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures_util::{
+    StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -15,28 +20,49 @@ use tokend_proto::{
         ExplainDefinitionRequest, ExplainDefinitionResponse, GetCredentialRequest,
         GetDefinitionSchemaRequest, GetDefinitionSchemaResponse, GetProviderRequest,
         GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
-        ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse, Provider,
-        ProviderInput, RefreshCredentialRequest, ReportRejectionRequest, ReportRejectionResponse,
-        RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
-        RunRemoteOperationResponse, SubmitRotationRequest, SubmitRotationResponse,
-        TryDefinitionRequest, TryDefinitionResponse, UpdateCredentialRequest,
+        ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse, LoginCredentialRequest,
+        LoginCredentialResponse, LoginMethod, Provider, ProviderInput, RefreshCredentialRequest,
+        ReportRejectionRequest, ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
+        RunRemoteOperationRequest, RunRemoteOperationResponse, SubmitRotationRequest,
+        SubmitRotationResponse, TryDefinitionRequest, TryDefinitionResponse,
+        UpdateCredentialRequest,
         credential_service_server::{CredentialService, CredentialServiceServer},
         provider_service_server::{ProviderService, ProviderServiceServer},
         token_service_server::{TokenService, TokenServiceServer},
     },
 };
-use tokio::net::UnixListener;
-use tonic::{Code, Request, Response, Status, body::Body};
+use tokio::{net::UnixListener, sync::mpsc};
+use tonic::{Code, Request, Response, Status, Streaming, body::Body};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Service as _, service_fn};
 
 type Answer<T> = Result<Response<T>, Status>;
 
+/// The daemon's side of one login.
+pub(in crate::command) type Login =
+    Arc<dyn Fn(Said, Saying) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// What the command says during a login.
+pub(in crate::command) type Said = Streaming<LoginCredentialRequest>;
+
+/// What the daemon says during a login.
+pub(in crate::command) type Saying = mpsc::Sender<Result<LoginCredentialResponse, Status>>;
+
 /// A daemon that knows one provider and keeps what it is asked to create.
 #[derive(Clone, Default)]
-pub(super) struct Fake {
-    pub(super) created: Arc<Mutex<Vec<CreateCredentialRequest>>>,
-    pub(super) rejects: bool,
+pub(in crate::command) struct Fake {
+    pub(in crate::command) created: Arc<Mutex<Vec<CreateCredentialRequest>>>,
+    pub(in crate::command) rejects: bool,
+    pub(in crate::command) needs_login: bool,
+    /// The provider's optional inputs, and whether each is a secret.
+    pub(in crate::command) optional: Vec<(&'static str, bool)>,
+    pub(in crate::command) login: Option<Login>,
+}
+
+/// Returns a status with a reason, as the daemon sends them.
+pub(in crate::command) fn refusal(code: Code, reason: &str, message: &str) -> Status {
+    let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, []);
+    Status::with_error_details(code, message, details)
 }
 
 #[tonic::async_trait]
@@ -44,15 +70,20 @@ impl ProviderService for Fake {
     type TryDefinitionStream = futures_util::stream::Empty<Result<TryDefinitionResponse, Status>>;
 
     async fn get_provider(&self, request: Request<GetProviderRequest>) -> Answer<Provider> {
-        let input = |name: &str, secret| ProviderInput {
+        let input = |name: &str, secret, required| ProviderInput {
             name: name.to_owned(),
             secret,
-            required: true,
+            required,
             ..ProviderInput::default()
         };
+        let needed = [("client_id", false), ("client_secret", true)];
+        let needed = needed.into_iter().map(|(name, secret)| input(name, secret, true));
+        let optional = self.optional.iter().map(|(name, secret)| input(name, *secret, false));
+        let logins = self.needs_login.then_some(LoginMethod::AuthorizationCode.into());
         Ok(Response::new(Provider {
             name: request.into_inner().name,
-            inputs: vec![input("client_id", false), input("client_secret", true)],
+            inputs: needed.chain(optional).collect(),
+            logins: logins.into_iter().collect(),
             ..Provider::default()
         }))
     }
@@ -97,10 +128,12 @@ impl ProviderService for Fake {
 impl TokenService for Fake {
     async fn acquire_token(&self, _: Request<AcquireTokenRequest>) -> Answer<AcquireTokenResponse> {
         if self.rejects {
-            let details =
-                ErrorDetails::with_error_info(reason::CREDENTIAL_REJECTED, ERROR_DOMAIN, []);
             let message = "the provider says: invalid_client";
-            return Err(Status::with_error_details(Code::FailedPrecondition, message, details));
+            return Err(refusal(Code::FailedPrecondition, reason::CREDENTIAL_REJECTED, message));
+        }
+        if self.needs_login {
+            let message = "nobody has logged in yet";
+            return Err(refusal(Code::FailedPrecondition, reason::LOGIN_NEEDED, message));
         }
         Ok(Response::new(AcquireTokenResponse {
             token: Some(v1::Token::default()),
@@ -126,6 +159,21 @@ impl TokenService for Fake {
 
 #[tonic::async_trait]
 impl CredentialService for Fake {
+    type LoginCredentialStream = BoxStream<'static, Result<LoginCredentialResponse, Status>>;
+
+    async fn login_credential(
+        &self,
+        request: Request<Streaming<LoginCredentialRequest>>,
+    ) -> Answer<Self::LoginCredentialStream> {
+        let login = self.login.clone().ok_or_else(|| Status::unimplemented(""))?;
+        let (saying, answers) = mpsc::channel(8);
+        tokio::spawn(login(request.into_inner(), saying));
+        let answers = stream::unfold(answers, async |mut answers| {
+            answers.recv().await.map(|answer| (answer, answers))
+        });
+        Ok(Response::new(answers.boxed()))
+    }
+
     async fn create_credential(
         &self,
         request: Request<CreateCredentialRequest>,
@@ -186,7 +234,7 @@ impl CredentialService for Fake {
 }
 
 /// Serves one connection, in a task that ends with the test's runtime.
-pub(super) fn serve(fake: Fake, listener: UnixListener) {
+pub(in crate::command) fn serve(fake: Fake, listener: UnixListener) {
     let service = service_fn(move |request: http::Request<_>| {
         let fake = fake.clone();
         async move {
