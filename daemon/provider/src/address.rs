@@ -35,6 +35,20 @@ pub(crate) fn parse(text: &str) -> Result<Url, AddressError> {
     Ok(url)
 }
 
+/// Parses the URL of a page that a person opens, which can have a fragment.
+pub(crate) fn page(text: &str) -> Result<Url, AddressError> {
+    let (base, fragment) = match text.split_once('#') {
+        Some((base, fragment)) => (base, Some(fragment)),
+        None => (text, None),
+    };
+    if fragment.is_some_and(|it| it.contains(|c: char| c.is_whitespace() || c.is_control())) {
+        return Err(AddressError::Whitespace);
+    }
+    let mut url = parse(base)?;
+    url.set_fragment(fragment);
+    Ok(url)
+}
+
 fn check(url: &Url) -> Result<(), AddressError> {
     match url.scheme() {
         "https" => {}

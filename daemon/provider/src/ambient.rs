@@ -1,7 +1,10 @@
 //! What surrounds a dance: the time, and chance. Both are passed in.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ring::hmac;
+use zeroize::Zeroizing;
 
 use crate::escape;
 
@@ -24,10 +27,21 @@ impl Ambient {
     /// Draws 16 bytes for the request of this number: the same for the same label,
     /// others for any other.
     pub(crate) fn draw(&self, request: usize, label: &str) -> [u8; 16] {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.entropy);
-        let drawn = hmac::sign(&key, format!("{request} {label}").as_bytes());
         let mut bytes = [0; 16];
-        bytes.copy_from_slice(&drawn.as_ref()[..16]);
+        bytes.copy_from_slice(&self.derive(&format!("{request} {label}"))[..16]);
+        bytes
+    }
+
+    /// Draws 256 bits for a whole login, as 43 characters that need no escape in a URL:
+    /// the form that RFC 7636 §4.1 has for code verifiers.
+    pub(crate) fn unguessable(&self, label: &str) -> Zeroizing<String> {
+        Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(self.derive(label)))
+    }
+
+    fn derive(&self, label: &str) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.entropy);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hmac::sign(&key, label.as_bytes()).as_ref());
         bytes
     }
 
@@ -65,6 +79,16 @@ mod tests {
         assert_ne!(ambient.uuid(0).replace('-', ""), ambient.nonce(0));
         let other = Ambient { entropy: [8; 32], ..ambient.clone() };
         assert_ne!(ambient.nonce(0), other.nonce(0));
+    }
+
+    #[test]
+    fn what_nobody_may_guess_fits_a_code_verifier_and_differs_by_what_it_is_for() {
+        let ambient = Ambient { now: Timestamp::UNIX_EPOCH, entropy: [7; 32] };
+        let state = ambient.unguessable("state");
+        assert_eq!(state.len(), 43);
+        assert!(state.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)));
+        assert_eq!(state, ambient.unguessable("state"));
+        assert_ne!(state, ambient.unguessable("code_verifier"));
     }
 
     #[test]

@@ -15,11 +15,14 @@ use crate::expression::{Names, Scope};
 use crate::input::{AcceptedInputs, Input, declaration};
 use crate::lifetime::Lifetime;
 use crate::limit::LimitRule;
+use crate::login::Login;
 use crate::message::Message;
 use crate::output::Output;
 use crate::placement::{Placement, PlacementError, Presentation};
+use crate::recipe::Recipe;
 use crate::rejection::Rejection;
 use crate::remote::Remote;
+use crate::renewal::Operation;
 use crate::rotation::{self, Rotation};
 use crate::signature::Signatures;
 use crate::template::Template;
@@ -47,6 +50,7 @@ pub struct Definition {
     pub(crate) allow_hosts: Vec<Template>,
     pub(crate) signatures: Signatures,
     pub(crate) recipes: Recipes,
+    pub(crate) login: Option<Login>,
     pub(crate) remotes: Vec<Remote>,
     pub(crate) output: Output,
     pub(crate) message: Message,
@@ -161,14 +165,21 @@ fn compile(name: &str, source: Source, text: &str) -> Result<Definition, Located
         return Err(Fault::DefinitionName(name.to_owned()).anywhere());
     }
     let mut file: File = toml::from_str(text)?;
-    let inputs = declaration::declare(&file)?;
+    let mut inputs = declaration::declare(&file)?;
     oauth2::expand(&mut file)?;
+    if file.login.is_some() {
+        declaration::leave_behind(&mut inputs, true);
+    }
     let names = declaration::names(&inputs, &file);
     let public = names.public();
     let signs = file.sign.iter().map(|(name, sign)| Ok((declaration::valid(name)?, sign)));
     let signs = signs.collect::<Result<Vec<_>, Located>>()?;
     let signatures = Signatures::compile(signs, &recipes::signing(&file, &names))?;
     let recipes = Recipes::compile(&file, &names)?;
+    if recipes.of(Operation::Issue).iter().any(Recipe::uses_refresh_token) {
+        declaration::leave_behind(&mut inputs, false);
+    }
+    let login = recipes::login(&file, &names)?;
     let remotes = recipes::remotes(&file, &names)?;
     Ok(Definition {
         name: name.to_owned(),
@@ -181,6 +192,7 @@ fn compile(name: &str, source: Source, text: &str) -> Result<Definition, Located
         allow_hosts: host::compile(&file.http.allow_hosts, &public)?,
         signatures,
         recipes,
+        login,
         remotes,
         output: recipes::output(&file, &names)?,
         message: Message::compile(&file.error, &names.judgement())?,

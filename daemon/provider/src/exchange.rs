@@ -6,25 +6,34 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use minijinja::Value;
+use secrecy::ExposeSecret;
 
+use self::login::Course;
 use self::reading::Refusal;
 use crate::ambient::Ambient;
 use crate::answer::Answer;
 use crate::definition::Definition;
 use crate::expression::context;
 use crate::input::AcceptedInputs;
+use crate::input::declaration::REFRESH_TOKEN;
+use crate::login::Stage;
 use crate::mask::Mask;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Issued, Outcome, Verdict};
 use crate::program::{Ended, Program};
 use crate::purpose::Purpose;
 use crate::recipe::{Recipe, Work};
-use crate::renewal::{Held, Operation};
+use crate::renewal::{Held, Holding, Operation};
 use crate::request::{Request, RequestError};
 use crate::signature::SignatureError;
 
+pub use self::login::{Authorization, Poll};
+pub use self::redirect::RedirectError;
+
 mod exec;
+mod login;
 mod masking;
 mod reading;
+mod redirect;
 mod transcript;
 
 /// A token dance in progress. It waits for the answer to the request that came
@@ -37,7 +46,7 @@ pub struct Exchange {
     way: usize,
     /// Which step of it waits for an answer.
     step: usize,
-    held: Option<Held>,
+    holding: Holding,
     /// Whether what is held is still good if the answer doesn't bring it anew.
     keeps: bool,
     /// When the last request was made, and chance.
@@ -45,6 +54,9 @@ pub struct Exchange {
     /// The answers so far, by the names of their steps.
     steps: BTreeMap<String, Value>,
     mask: Mask,
+    /// How many requests earlier stages of a login have drawn for.
+    drawn: usize,
+    login: Option<Box<Course>>,
 }
 
 /// What is to be done next.
@@ -54,6 +66,11 @@ pub enum Step {
     Send(Box<Exchange>, Request),
     /// Run the program, then tell the exchange how it ended.
     Run(Box<Exchange>, Program),
+    /// Have a person open the page, then hand the exchange what the browser was led back
+    /// with.
+    Ask(Box<Exchange>, Authorization),
+    /// Show the person the prompt, if there is one; wait, then have the exchange ask.
+    Poll(Box<Exchange>, Poll),
     /// The dance has ended.
     Done(Outcome),
 }
@@ -111,11 +128,13 @@ impl Exchange {
             purpose,
             way,
             step: 0,
-            held: held.cloned(),
+            holding: definition.holding(inputs, held),
             keeps,
             ambient,
             steps: BTreeMap::new(),
             mask: masking::conceal(inputs, held),
+            drawn: 0,
+            login: None,
         };
         match &exchange.recipe().work {
             Work::Local => exchange.local().map(Step::Done),
@@ -133,8 +152,12 @@ impl Exchange {
     /// Takes the answer to the request that was sent; `now` is the time by the clock
     /// that [`Ambient::now`] was read from.
     pub fn answer(mut self, answer: &Answer, now: Timestamp) -> Step {
+        if let Some(typed) = self.typed(answer) {
+            return self.poll_on(typed, now);
+        }
         let (document, context) = match self.judge(answer) {
             Ok(read) => read,
+            Err(refusal) if self.outlasts(&refusal) => return self.unanswered(now),
             Err(refusal) => return Step::Done(self.failed(answer, refusal)),
         };
         self.remember(answer, &document);
@@ -145,20 +168,26 @@ impl Exchange {
                 self.ambient.now = started_at;
                 // The output can name the last step as well.
                 let context = context::after(context, &self.steps);
-                Step::Done(self.finish(answer, context))
+                match self.purpose {
+                    Purpose::Login(Stage::Opening) => self.proceed(answer, now),
+                    Purpose::Login(Stage::Device) => self.prompt(answer, &context),
+                    _ => Step::Done(self.finish(answer, context)),
+                }
             }
-            Err(problem) => {
-                let verdict = match problem {
-                    // It would lead there each time, and the first requests would go out
-                    // each time.
-                    RequestError::OutOfReach { .. } => Verdict::Denied,
-                    // What a later request needs, the answers so far haven't brought.
-                    _ => Verdict::Transient,
-                };
-                let refusal = Refusal::new(verdict, problem.to_string());
-                Step::Done(self.failed(answer, refusal))
-            }
+            Err(problem) => Step::Done(self.stuck(answer, &problem)),
         }
+    }
+
+    /// Ends a dance whose next request can't be made.
+    fn stuck(&self, answer: &Answer, problem: &RequestError) -> Outcome {
+        let verdict = match problem {
+            // It would lead there each time, and the first requests would go out
+            // each time.
+            RequestError::OutOfReach { .. } => Verdict::Denied,
+            // What a later request needs, the answers so far haven't brought.
+            _ => Verdict::Transient,
+        };
+        self.failed(answer, Refusal::new(verdict, problem.to_string()))
     }
 
     /// Takes the end of the program that was run.
@@ -184,15 +213,17 @@ impl Exchange {
 
     /// The values of the request of this number, without signatures.
     fn base(&self, number: usize) -> Value {
-        let base = context::at(self.inputs.context(), &self.ambient, number);
+        let base = context::at(self.inputs.context(), &self.ambient, self.drawn + number);
         let base = context::after(base, &self.steps);
-        match (&self.purpose, &self.held) {
-            (Purpose::Operation(Operation::Issue), held) => context::issue(base, held.as_ref()),
-            (Purpose::Operation(_), None) => base,
-            (Purpose::Operation(_), Some(held)) => context::renewal(base, held),
-            (Purpose::Remote { arguments, .. }, held) => {
-                let base = context::called(base, arguments);
-                held.as_ref().map_or(base.clone(), |held| context::renewal(base, held))
+        match (&self.purpose, &self.login) {
+            (Purpose::Operation(Operation::Issue), _) => {
+                context::issue(base, self.holding.refresh_token.as_ref())
+            }
+            (Purpose::Operation(_), _) => self.holding.context(base),
+            (Purpose::Login(_), Some(login)) => context::login(base, &login.known),
+            (Purpose::Login(_), None) => base,
+            (Purpose::Remote { arguments, .. }, _) => {
+                self.holding.context(context::called(base, arguments))
             }
         }
     }
@@ -221,16 +252,34 @@ impl Exchange {
     fn local(&self) -> Result<Outcome, RequestError> {
         let output = self.output();
         let context = self.sign(output.signs(), self.base(0))?;
-        let context = context::answer(context, Value::UNDEFINED, self.held.as_ref());
+        let context = context::answer(context, Value::UNDEFINED, self.held());
         let default = self.inputs.life();
         let issued = output.read(&context, self.kept(), self.ambient.now, None, default);
         let issued = issued.map_err(|error| RequestError::Local(error.to_string()))?;
         self.present(&issued).map_err(|error| RequestError::Local(error.to_string()))?;
-        Ok(Outcome::Issued(issued))
+        Ok(Outcome::Issued(self.settle(issued)))
+    }
+
+    /// Puts the refresh token where it lives: where a token can be had only by it, it is
+    /// the secret of that name.
+    fn settle(&self, mut issued: Issued) -> Issued {
+        if !self.definition.needs_login(&self.inputs) {
+            return issued;
+        }
+        let Some(token) = issued.refresh_token.take() else { return issued };
+        let before = self.inputs.secrets().get(REFRESH_TOKEN);
+        if before.is_none_or(|before| before.expose_secret() != token.expose_secret()) {
+            issued.secrets.entry(REFRESH_TOKEN.to_owned()).or_insert(token);
+        }
+        issued
+    }
+
+    fn held(&self) -> Option<&Held> {
+        self.holding.held.as_ref()
     }
 
     fn kept(&self) -> Option<&Held> {
-        self.held.as_ref().filter(|_| self.keeps)
+        self.held().filter(|_| self.keeps)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::escape;
 use crate::expression::{Expression, context};
 use crate::host::Reach;
 use crate::input::{Input, InputError, Kind, fill, typed};
+use crate::login::Stage;
 use crate::recipe::{Recipe, Step, Work};
 use crate::renewal::Operation;
 use crate::request::Request;
@@ -23,7 +24,8 @@ use crate::template::Template;
 /// What is sent for one purpose, one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// What it is for: `issue`, `refresh`, `keepalive`, `revoke` or `remote NAME`.
+    /// What it is for: `issue`, `refresh`, `keepalive`, `revoke`, `remote NAME`, or at a
+    /// login `login`, `login page`, `login exchange`, `login device` or `login poll`.
     pub purpose: String,
     /// The condition under which this way is gone, if there is one.
     pub when: Option<String>,
@@ -72,6 +74,7 @@ impl Definition {
                 explained.push(self.explain_one(&operation.to_string(), recipe, &base));
             }
         }
+        explained.extend(self.explain_login(&base));
         for remote in self.remotes() {
             let purpose = format!("remote {}", remote.name());
             let arguments = remote.arguments().iter();
@@ -84,6 +87,36 @@ impl Definition {
             }
         }
         Ok(explained)
+    }
+
+    /// Tells how a person logs in, in the order in which it goes.
+    fn explain_login(&self, base: &Value) -> Vec<Explanation> {
+        let Some(login) = &self.login else { return Vec::new() };
+        let stage = |stage: Stage| match stage {
+            Stage::Opening => "login",
+            Stage::Exchange => "login exchange",
+            Stage::Device => "login device",
+            Stage::Poll => "login poll",
+        };
+        let all = login.all().map(|(at, recipe)| (at, self.explain_one(stage(at), recipe, base)));
+        let (exchange, mut explained): (Vec<_>, Vec<_>) =
+            all.partition(|(at, _)| *at == Stage::Exchange);
+        if let Some(page) = &login.page {
+            let context = context::at(base.clone(), &Ambient::rehearsal(), 0);
+            let context = context::signed(context, self.signatures.named());
+            let context = context::explanation(context);
+            let request = match page.url(&context, &Reach::default()) {
+                Ok(url) => {
+                    let url = plain(url.as_str(), &stand_ins(page.templates(), &context));
+                    format!("a person opens {url}")
+                }
+                Err(problem) => format!("# can't be made of these inputs: {problem}"),
+            };
+            let purpose = "login page".to_owned();
+            let when = page.when.as_ref().map(|when| when.text().to_owned());
+            explained.push((Stage::Exchange, Explanation { purpose, when, requests: vec![request] }));
+        }
+        explained.into_iter().chain(exchange).map(|(_, explanation)| explanation).collect()
     }
 
     fn explain_one(&self, purpose: &str, recipe: &Recipe, base: &Value) -> Explanation {
@@ -111,15 +144,14 @@ impl Definition {
         let context = context::explanation(context);
         let when = step.when.as_ref().map(|when| format!("# if {when}\n")).unwrap_or_default();
         match step.call.render(&context, &Reach::default()) {
-            Ok(request) => format!("{when}{}", print(&request, &stand_ins(step, &context))),
+            Ok(request) => format!("{when}{}", print(&request, &stand_ins(step.call.templates(), &context))),
             Err(problem) => format!("{when}# can't be made of these inputs: {problem}"),
         }
     }
 }
 
 /// What stands for what isn't known: the texts with `<` in them that expressions give.
-fn stand_ins(step: &Step, context: &Value) -> BTreeSet<String> {
-    let templates = step.call.templates();
+fn stand_ins(templates: Vec<&Template>, context: &Value) -> BTreeSet<String> {
     let expressions = templates.into_iter().flat_map(Template::expressions);
     let values = expressions.filter_map(|expression: &Expression| {
         let value = expression.find(context).ok()??;
@@ -128,20 +160,23 @@ fn stand_ins(step: &Step, context: &Value) -> BTreeSet<String> {
     values.filter(|value| value.contains('<')).collect()
 }
 
-fn print(request: &Request, stand_ins: &BTreeSet<String>) -> String {
-    let plain = |text: &str| {
-        let mut text = text.replace("https://told.invalid", "https://<told by an answer>");
-        // The longer ones first: they can have others in them.
-        let mut stand_ins: Vec<&String> = stand_ins.iter().collect();
-        stand_ins.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        for value in stand_ins {
-            let escaped = escape::xml(value).unwrap_or_default();
-            for spelling in [escape::percent(value), escape::form(value), escaped] {
-                text = text.replace(&spelling, value);
-            }
+/// Writes what isn't known as it is in the definition, without escapes.
+fn plain(text: &str, stand_ins: &BTreeSet<String>) -> String {
+    let mut text = text.replace("https://told.invalid", "https://<told by an answer>");
+    // The longer ones first: they can have others in them.
+    let mut stand_ins: Vec<&String> = stand_ins.iter().collect();
+    stand_ins.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    for value in stand_ins {
+        let escaped = escape::xml(value).unwrap_or_default();
+        for spelling in [escape::percent(value), escape::form(value), escaped] {
+            text = text.replace(&spelling, value);
         }
-        text
-    };
+    }
+    text
+}
+
+fn print(request: &Request, stand_ins: &BTreeSet<String>) -> String {
+    let plain = |text: &str| plain(text, stand_ins);
     let Request { method, url, headers, body } = request;
     let mut text = plain(&format!("{method} {url}\n"));
     for (name, value) in headers {

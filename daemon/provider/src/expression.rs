@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::definition::error::{Fault, Located};
 use crate::definition::file::Text;
 
-pub(crate) use self::scope::{Names, Scope};
+pub(crate) use self::scope::{DEVICE, Names, PAGE, REDIRECTED, Scope};
 
 pub(crate) mod context;
 mod filter;
@@ -31,10 +31,36 @@ const LONGEST: usize = 1000;
 const HELD: [&str; 3] = ["token", "refresh_token", "extra"];
 
 /// The roots of what isn't there before a dance is under way.
-const TO_COME: [&str; 4] = ["token", "refresh_token", "extra", "steps"];
+const TO_COME: [&str; 12] = [
+    "token",
+    "refresh_token",
+    "extra",
+    "steps",
+    "redirect_uri",
+    "state",
+    "code_challenge",
+    "code_verifier",
+    "code",
+    "redirect",
+    "device_code",
+    "user_code",
+];
 
 /// The roots of what isn't for everyone to see.
-const SECRET: [&str; 7] = ["secret", "sign", "token", "refresh_token", "extra", "held", "steps"];
+const SECRET: [&str; 12] = [
+    "secret",
+    "sign",
+    "token",
+    "refresh_token",
+    "extra",
+    "held",
+    "steps",
+    "state",
+    "code_verifier",
+    "code",
+    "redirect",
+    "device_code",
+];
 
 /// The roots of what differs each time.
 const PASSING: [&str; 5] = ["now", "now_ms", "uuid", "nonce", "sign"];
@@ -155,7 +181,8 @@ impl Expression {
 
     /// Whether something goes into the value that is nothing but a secret.
     pub(crate) fn is_secret(&self) -> bool {
-        self.mentions(&["secret", "sign", "token", "refresh_token"])
+        let login = ["code_verifier", "code", "device_code"];
+        self.mentions(&["secret", "sign", "token", "refresh_token"]) || self.mentions(&login)
     }
 
     /// Whether it uses what isn't there before a dance is under way.

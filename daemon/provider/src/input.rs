@@ -197,6 +197,9 @@ pub enum InputError {
     /// No request can be made of these inputs.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// Nobody could log in with these inputs.
+    #[error("login: {0}")]
+    Login(RequestError),
     /// No request can be made of these inputs that renews a token.
     #[error("{operation}: {reason}")]
     Renewal {
@@ -242,6 +245,11 @@ impl AcceptedInputs {
     /// What the tokens do that answers don't say.
     pub fn lifetimes(&self) -> &Lifetimes {
         &self.lifetimes
+    }
+
+    /// The variables with their types, for expressions.
+    pub(crate) fn typed(&self) -> &Value {
+        &self.typed
     }
 
     pub(crate) fn reach(&self) -> &Reach {

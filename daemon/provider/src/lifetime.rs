@@ -30,6 +30,10 @@ pub struct Lifetimes {
     /// How many refreshes a refresh token serves before a new login is needed; at
     /// least 1.
     pub max_refreshes: Option<u32>,
+    /// For so long a refresh token that has been exchanged for another can be sent once
+    /// more without harm; [`Duration::MAX`] if it is never exchanged for another. `None`:
+    /// to send it again may end the login.
+    pub refresh_grace: Option<Duration>,
 }
 
 /// The compiled `[lifetime]`.
@@ -42,6 +46,7 @@ pub(crate) struct Lifetime {
     min_interval: Option<Span>,
     max_live: Option<NonZeroU32>,
     max_refreshes: Option<NonZeroU32>,
+    refresh_grace: Option<Span>,
 }
 
 /// What `[lifetime]` says with these inputs.
@@ -75,6 +80,7 @@ impl Lifetime {
             min_interval: span("min_interval", &file.min_interval)?,
             max_live: count("max_live", &file.max_live)?,
             max_refreshes: count("max_refreshes", &file.max_refreshes)?,
+            refresh_grace: span(REFRESH_GRACE, &file.refresh_grace)?,
         })
     }
 
@@ -109,6 +115,11 @@ impl Lifetime {
             ends_old_after: finite(&self.ends_old_after)?,
             idle,
             max_refreshes: self.max_refreshes.map(NonZeroU32::get),
+            refresh_grace: match render(&self.refresh_grace)? {
+                Some(Expiry::After(grace)) => Some(grace),
+                Some(_) => Some(Duration::MAX),
+                None => None,
+            },
         };
         Ok(Lives { default, lifetimes, limits })
     }
@@ -116,6 +127,11 @@ impl Lifetime {
 
 /// The word for a life without an end.
 const NEVER: &str = "never";
+
+/// The word for a refresh token that is never replaced.
+const ALWAYS: &str = "always";
+
+const REFRESH_GRACE: &str = "refresh_grace";
 
 /// A duration, which a variable can tell.
 #[derive(Debug)]
@@ -138,6 +154,7 @@ impl Span {
     fn is_fit(key: &str, text: &str) -> bool {
         match key {
             "default" => text == NEVER || date::parse_duration(text).is_some(),
+            REFRESH_GRACE => text == ALWAYS || date::parse_delay(text).is_some(),
             "ends_old_after" | "same_token_until" => date::parse_delay(text).is_some(),
             _ => date::parse_duration(text).is_some(),
         }
@@ -176,13 +193,14 @@ mod tests {
     fn what_answers_do_not_say_is_said_by_the_definition() {
         let text = format!(
             "{PLAIN}[lifetime]\nsame_token_until = '30m'\nends_old_after = '0s'\nidle = '20m'\n\
-             max_refreshes = 3"
+             max_refreshes = 3\nrefresh_grace = '10m'"
         );
         let expected = Lifetimes {
             same_token_until: Some(Duration::from_secs(1800)),
             ends_old_after: Some(Duration::ZERO),
             idle: Some(Duration::from_secs(1200)),
             max_refreshes: Some(3),
+            refresh_grace: Some(Duration::from_secs(600)),
         };
         let lifetimes = |text: &str| {
             let definition = definition(text);
@@ -190,6 +208,8 @@ mod tests {
         };
         assert_eq!(lifetimes(&text), expected);
         assert_eq!(lifetimes(PLAIN), Lifetimes::default());
+        let always = lifetimes(&format!("{PLAIN}[lifetime]\nrefresh_grace = 'always'"));
+        assert_eq!(always.refresh_grace, Some(Duration::MAX));
     }
 
     #[test]

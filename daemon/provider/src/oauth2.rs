@@ -14,6 +14,7 @@ mod assertion;
 mod client;
 mod discovery;
 mod grant;
+mod login;
 
 /// Expands `[oauth2]`, if there is one, into `[issue]`, `[refresh]`, `[revoke]`,
 /// `[sign]` and `[output]`.
@@ -33,9 +34,14 @@ fn expand_into(file: &mut File, oauth2: &Spanned<OAuth2>) -> Result<(), Located>
     if file.issue.is_some() || file.exec.is_some() {
         return Err(Fault::TwoForms.at(oauth2.span()));
     }
-    let standard = Standard::new(oauth2);
+    let mut standard = Standard::new(oauth2);
+    standard.logs_in = standard.grants(file)?.iter().any(|(grant, _)| grant.is_login());
     standard.check(file)?;
     complete(&mut file.output, oauth2);
+    if standard.logs_in && oauth2.get_ref().refresh.as_ref().is_some_and(|it| !it.get_ref()) {
+        // Each token takes a login.
+        file.output.refresh_token = None;
+    }
     for (name, sign) in standard.signs(file)? {
         file.sign.insert(standard.own(name), sign);
     }
@@ -43,6 +49,7 @@ fn expand_into(file: &mut File, oauth2: &Spanned<OAuth2>) -> Result<(), Located>
     if file.error.message.is_none() {
         file.error.message = standard.issuer_message();
     }
+    standard.log_in(file)?;
     let issue = standard.issue(file)?;
     let refresh = standard.refresh(file)?;
     match &file.refresh {
@@ -75,11 +82,13 @@ fn complete(output: &mut Output, oauth2: &Spanned<OAuth2>) {
 struct Standard<'a> {
     table: &'a Spanned<OAuth2>,
     oauth2: &'a OAuth2,
+    /// Whether people log in by some of the grants.
+    logs_in: bool,
 }
 
 impl<'a> Standard<'a> {
     fn new(table: &'a Spanned<OAuth2>) -> Self {
-        Self { table, oauth2: table.get_ref() }
+        Self { table, oauth2: table.get_ref(), logs_in: false }
     }
 
     fn check(&self, file: &File) -> Result<(), Located> {
@@ -99,7 +108,9 @@ impl<'a> Standard<'a> {
         {
             return Err(Fault::RefreshingGrant.at(refresh.span()));
         }
+        self.check_login(&grants)?;
         if let Some(url) = refresh_url
+            && !grants.iter().any(|grant| grant.is_login())
             && !refresh.as_ref().is_some_and(|refresh| *refresh.get_ref())
         {
             let fault = Fault::GoesWith { key: "refresh_url", with: "refresh = true" };
@@ -145,29 +156,47 @@ impl<'a> Standard<'a> {
 
     /// The requests for a token, one for each way of client authentication.
     fn issue(&self, file: &File) -> Result<Vec<Request>, Located> {
+        let mut requests = Vec::new();
+        for (grant, when) in self.grants(file)? {
+            let (rest, endpoint) = if grant.is_login() {
+                (self.rest(&[("resource", &self.oauth2.resource)]), self.refresh_endpoint())
+            } else {
+                let asked = [
+                    ("scope", &self.oauth2.scope),
+                    ("audience", &self.oauth2.audience),
+                    ("resource", &self.oauth2.resource),
+                ];
+                (self.rest(&asked), self.token_endpoint())
+            };
+            let of_grant = self.requests_for(&self.grant(grant), &rest, &endpoint, file)?;
+            requests.extend(of_grant.into_iter().map(|request| self.under(when.as_ref(), request)));
+        }
+        Ok(requests)
+    }
+
+    /// More parameters of a request: these, and what the definition says.
+    fn rest(&self, asked: &[(&str, &Option<Text>)]) -> Fields {
         let mut rest = Fields::new();
-        for (name, text) in [
-            ("scope", &self.oauth2.scope),
-            ("audience", &self.oauth2.audience),
-            ("resource", &self.oauth2.resource),
-        ] {
+        for (name, text) in asked {
             if let Some(text) = text {
                 add(&mut rest, name, text);
             }
         }
         let parameters = self.oauth2.parameters.iter();
         rest.extend(parameters.map(|(name, node)| (name.clone(), node.clone())));
-        let mut requests = Vec::new();
-        for (grant, when) in self.grants(file)? {
-            let of_grant =
-                self.requests_for(&self.grant(grant), &rest, &self.token_endpoint(), file)?;
-            requests.extend(of_grant.into_iter().map(|request| self.under(when.as_ref(), request)));
+        rest
+    }
+
+    fn refresh_endpoint(&self) -> Endpoint {
+        match &self.oauth2.refresh_url {
+            Some(url) => Endpoint::Known(url.clone()),
+            None => self.token_endpoint(),
         }
-        Ok(requests)
     }
 
     /// The requests that go on from a refresh token (RFC 6749 §6), if there are to
     /// be any. The scope is left out, which asks for the one that was granted.
+    /// What a login leaves behind, `[issue]` goes on from.
     fn refresh(&self, file: &File) -> Result<Vec<Request>, Located> {
         if !self.oauth2.refresh.as_ref().is_some_and(|refresh| *refresh.get_ref()) {
             return Ok(Vec::new());
@@ -175,11 +204,9 @@ impl<'a> Standard<'a> {
         let mut fields = Fields::new();
         add(&mut fields, "grant_type", &self.own("refresh_token"));
         add(&mut fields, "refresh_token", &self.own("{{ refresh_token }}"));
-        let endpoint = match &self.oauth2.refresh_url {
-            Some(url) => Endpoint::Known(url.clone()),
-            None => self.token_endpoint(),
-        };
-        self.requests_for(&fields, &Fields::new(), &endpoint, file)
+        let requests =
+            self.requests_for(&fields, &Fields::new(), &self.refresh_endpoint(), file)?;
+        self.under_grants(file, |grant| !grant.is_login(), requests)
     }
 
     /// The requests that revoke what is held (RFC 7009): the refresh token, with
@@ -191,19 +218,38 @@ impl<'a> Standard<'a> {
             (None, false) => return Ok(Vec::new()),
         };
         let mut requests = Vec::new();
-        let mut tokens =
-            vec![("{{ refresh_token }}", "refresh_token"), ("{{ token }}", "access_token")];
-        // A refresh token that the user gave is the user's to end.
-        if self.grants(file)?.iter().any(|(grant, _)| *grant == Grant::RefreshToken) {
-            tokens.remove(0);
-        }
+        let tokens = [("{{ refresh_token }}", "refresh_token"), ("{{ token }}", "access_token")];
         for (token, hint) in tokens {
             let mut fields = Fields::new();
             add(&mut fields, "token", &self.own(token));
             add(&mut fields, "token_type_hint", &self.own(hint));
-            requests.extend(self.requests_for(&fields, &Fields::new(), &endpoint, file)?);
+            let of_token = self.requests_for(&fields, &Fields::new(), &endpoint, file)?;
+            // A refresh token that the user gave is the user's to end.
+            let ends = |grant| hint != "refresh_token" || grant != Grant::RefreshToken;
+            requests.extend(self.under_grants(file, ends, of_token)?);
         }
         Ok(requests)
+    }
+
+    /// Leaves requests to some of the grants: under their conditions, if there are others.
+    fn under_grants(
+        &self,
+        file: &File,
+        is_meant: impl Fn(Grant) -> bool,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Request>, Located> {
+        let grants = self.grants(file)?;
+        let all = grants.len();
+        let meant: Vec<_> = grants.into_iter().filter(|(grant, _)| is_meant(*grant)).collect();
+        if meant.is_empty() {
+            return Ok(Vec::new());
+        }
+        if meant.len() == all {
+            return Ok(requests);
+        }
+        let conditions: Vec<String> = meant.into_iter().filter_map(|(_, when)| when).collect();
+        let when = format!("({})", conditions.join(" or "));
+        Ok(requests.into_iter().map(|request| self.under(Some(&when), request)).collect())
     }
 
     /// Makes one request for each way of client authentication that an input can
@@ -215,11 +261,25 @@ impl<'a> Standard<'a> {
         endpoint: &Endpoint,
         file: &File,
     ) -> Result<Vec<Request>, Located> {
-        let requests = self.ways(file)?.into_iter().map(|(way, when)| {
-            let mut request = self.request(way, fields, rest, endpoint)?;
-            request.when = when;
+        let requests = self.each_way(fields, rest, endpoint, file)?.into_iter();
+        let requests = requests.map(|(way, request)| {
             let needs_metadata = self.needs_metadata(endpoint, way);
-            Ok(if needs_metadata { self.discovered(request) } else { request })
+            if needs_metadata { self.discovered(request) } else { request }
+        });
+        Ok(requests.collect())
+    }
+
+    /// The same where the metadata are known already.
+    fn each_way(
+        &self,
+        fields: &Fields,
+        rest: &Fields,
+        endpoint: &Endpoint,
+        file: &File,
+    ) -> Result<Vec<(Way, Request)>, Located> {
+        let requests = self.ways(file)?.into_iter().map(|(way, when)| {
+            let request = self.request(way, fields, rest, endpoint)?;
+            Ok((way, Request { when, ..request }))
         });
         requests.collect()
     }
@@ -233,12 +293,7 @@ impl<'a> Standard<'a> {
     ) -> Result<Request, Located> {
         let mut fields = fields.clone();
         let basic = self.authenticate(way, &mut fields)?;
-        for (name, node) in rest {
-            match node.get_ref() {
-                Node::Text(text) if text.is_empty() => drop(fields.shift_remove(name)),
-                _ => drop(fields.insert(name.clone(), node.clone())),
-            }
-        }
+        login::merge(&mut fields, rest);
         let headers = self.oauth2.headers.clone();
         let url = Some(self.url(endpoint));
         let request = Request { url, headers, basic, ..Request::default() };

@@ -5,10 +5,13 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::expiry::Expiry;
+use crate::input::AcceptedInputs;
+use crate::input::declaration::REFRESH_TOKEN;
 use crate::quota::Quota;
+use crate::renewal::Held;
 
 /// How a token dance ended.
 #[derive(Debug)]
@@ -67,13 +70,25 @@ pub struct Failure {
     pub date: Option<Timestamp>,
     /// How many tokens are left, by the answer's headers; at most eight.
     pub quotas: Vec<Quota>,
+    /// How a login ended, if the person ended it.
+    pub login: Option<LoginEnd>,
+}
+
+/// How a person ended a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginEnd {
+    /// They declined.
+    Declined,
+    /// They didn't type the code in time.
+    Expired,
 }
 
 impl Failure {
     /// One of which no answer tells more.
     pub fn new(verdict: Verdict, message: &str) -> Self {
         let message = message.to_owned();
-        Self { verdict, retry_after: None, message, date: None, quotas: Vec::new() }
+        let (retry_after, date, login) = (None, None, None);
+        Self { verdict, retry_after, message, date, quotas: Vec::new(), login }
     }
 }
 
@@ -95,6 +110,18 @@ pub enum RetryAfter {
     After(Duration),
     /// At this time, by the provider's clock, whose skew isn't known.
     At(Timestamp),
+}
+
+impl Issued {
+    /// Tells whether the refresh token that the dance began with has been replaced: the one
+    /// before must not be sent any more.
+    pub fn rotates(&self, inputs: &AcceptedInputs, held: Option<&Held>) -> bool {
+        let before = held.and_then(|held| held.refresh_token.as_ref());
+        let before = before.or_else(|| inputs.secrets().get(REFRESH_TOKEN));
+        let after = self.secrets.get(REFRESH_TOKEN).or(self.refresh_token.as_ref());
+        let pair = before.zip(after);
+        pair.is_some_and(|(before, after)| before.expose_secret() != after.expose_secret())
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use toml::Spanned;
+
 use crate::definition::error::{Fault, Located};
 use crate::definition::file;
 use crate::expression::{self, Expression, Names, Scope};
@@ -91,6 +93,18 @@ impl Recipe {
             (None, _) => None,
         };
         Ok(Self { when, work, output })
+    }
+
+    /// Compiles requests that come before others, and returns the names that are known
+    /// after them.
+    pub(crate) fn opening(
+        steps: &Spanned<Vec<Spanned<file::Request>>>,
+        names: &Names,
+        compiler: Compiler<'_>,
+    ) -> Result<(Self, Names), Located> {
+        let mut names = names.clone();
+        let work = Work::Steps(step::chain(steps, &mut names, compiler)?);
+        Ok((Self { when: None, work, output: None }, names))
     }
 
     /// Makes a recipe that runs a program.

@@ -86,11 +86,8 @@ impl Definition {
         fits.map_err(|error| RequestError::Argument(error.to_string()))?;
         let arguments = typed(&remote.arguments, &arguments);
         let base = context::called(inputs.context(), &arguments);
-        let context = match held {
-            Some(held) => context::renewal(base, held),
-            None => base,
-        };
-        let way = Recipe::for_held(&remote.ways, &context, held)?;
+        let holding = self.holding(inputs, held);
+        let way = Recipe::for_held(&remote.ways, &holding.context(base), &holding)?;
         let way = way.ok_or(RequestError::NothingHeldFor { name: name.to_owned() })?;
         Ok((way, arguments))
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use minijinja::Value;
 use secrecy::SecretString;
 
 use crate::definition::Definition;
 use crate::expression::context;
 use crate::input::AcceptedInputs;
+use crate::input::declaration::REFRESH_TOKEN;
 use crate::purpose::Purpose;
 use crate::recipe::{Recipe, Work};
 use crate::request::RequestError;
@@ -46,15 +48,35 @@ impl Definition {
 
     /// Tells whether a token can be asked for only with what a person's login left
     /// behind, a refresh token: if that is refused, a person has to log in again.
+    /// The refresh token is the secret `refresh_token` then.
     pub fn needs_login(&self, inputs: &AcceptedInputs) -> bool {
-        let way = self.open(Operation::Issue, inputs, None);
-        way.is_ok_and(|(way, _)| self.recipes.of(Operation::Issue)[way].uses_refresh_token())
+        let issue = self.recipes.of(Operation::Issue);
+        let way = Recipe::choose(issue, &self.issue_context(inputs, None));
+        way.is_ok_and(|way| issue[way].uses_refresh_token())
+    }
+
+    /// The refresh token that a dance can go on from: the one that is held, else, where a
+    /// login left it behind, the secret. An older store holds one beside the token.
+    pub(crate) fn refresh_token<'a>(
+        &self,
+        inputs: &'a AcceptedInputs,
+        held: Option<&'a Held>,
+    ) -> Option<&'a SecretString> {
+        let own = held.and_then(|held| held.refresh_token.as_ref());
+        let left = || inputs.secrets().get(REFRESH_TOKEN).filter(|_| self.needs_login(inputs));
+        own.or_else(left)
+    }
+
+    fn issue_context(&self, inputs: &AcceptedInputs, held: Option<&Held>) -> Value {
+        let own = held.and_then(|held| held.refresh_token.as_ref());
+        context::issue(inputs.context(), own.or_else(|| inputs.secrets().get(REFRESH_TOKEN)))
     }
 
     /// Tells whether the token is one of the inputs: asking again brings no other.
     pub fn is_static(&self, inputs: &AcceptedInputs) -> bool {
-        let Ok((way, _)) = self.open(Operation::Issue, inputs, None) else { return false };
-        let recipe = &self.recipes.of(Operation::Issue)[way];
+        let issue = self.recipes.of(Operation::Issue);
+        let Ok(way) = Recipe::choose(issue, &self.issue_context(inputs, None)) else { return false };
+        let recipe = &issue[way];
         let output = recipe.output.as_ref().unwrap_or(&self.output);
         matches!(recipe.work, Work::Local) && !output.is_passing()
     }
@@ -63,6 +85,7 @@ impl Definition {
     pub(crate) fn ways(&self, purpose: &Purpose) -> &[Recipe] {
         match purpose {
             Purpose::Operation(operation) => self.recipes.of(*operation),
+            Purpose::Login(stage) => self.login.as_ref().map_or(&[], |login| login.ways(*stage)),
             Purpose::Remote { name, .. } => {
                 self.remote(name).map_or(&[], |remote| remote.ways.as_slice())
             }
@@ -79,26 +102,58 @@ impl Definition {
     ) -> Result<(usize, bool), RequestError> {
         let recipes = self.recipes.of(operation);
         if operation == Operation::Issue {
-            let context = context::issue(inputs.context(), held);
-            let way = Recipe::choose(recipes, &context)?;
+            let way = Recipe::choose(recipes, &self.issue_context(inputs, held))?;
             // Whoever sends a refresh token keeps it unless a new one comes
             // (RFC 6749 §6).
-            return Ok((way, recipes[way].uses_refresh_token()));
+            let keeps = recipes[way].uses_refresh_token();
+            if keeps && self.refresh_token(inputs, held).is_none() {
+                return Err(RequestError::LoginNeeded);
+            }
+            return Ok((way, keeps));
         }
-        let held = held.ok_or(RequestError::NothingHeld { operation })?;
-        let context = context::renewal(inputs.context(), held);
-        let way = Recipe::for_held(recipes, &context, Some(held))?;
+        if held.is_none() && operation != Operation::Revoke {
+            return Err(RequestError::NothingHeld { operation });
+        }
+        let holding = self.holding(inputs, held);
+        let way = Recipe::for_held(recipes, &holding.context(inputs.context()), &holding)?;
+        // Without a token there can be the end of a login only.
+        let way = way.filter(|way| held.is_some() || recipes[*way].uses_refresh_token());
         Ok((way.ok_or(RequestError::NothingHeld { operation })?, true))
     }
 }
 
-impl Held {
+/// What a dance can go on from: what is held, and the refresh token wherever it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Holding {
+    pub(crate) held: Option<Held>,
+    pub(crate) refresh_token: Option<SecretString>,
+}
+
+impl Definition {
+    /// What a dance can go on from.
+    pub(crate) fn holding(&self, inputs: &AcceptedInputs, held: Option<&Held>) -> Holding {
+        let refresh_token = self.refresh_token(inputs, held).cloned();
+        let held = held.cloned();
+        let held = held.map(|held| Held { refresh_token: refresh_token.clone(), ..held });
+        Holding { held, refresh_token }
+    }
+}
+
+impl Holding {
     /// Tells whether what an expression calls by this name is held.
     pub(crate) fn has(&self, name: &str) -> bool {
-        match name.split('.').collect::<Vec<_>>().as_slice() {
-            ["refresh_token", ..] => self.refresh_token.is_some(),
-            ["extra", name, ..] => self.extras.contains_key(*name),
-            _ => true,
+        match (name.split('.').collect::<Vec<_>>().as_slice(), &self.held) {
+            (["refresh_token", ..], _) => self.refresh_token.is_some(),
+            (["extra", name, ..], Some(held)) => held.extras.contains_key(*name),
+            (_, held) => held.is_some(),
+        }
+    }
+
+    /// The values of a request that goes on from it.
+    pub(crate) fn context(&self, request: Value) -> Value {
+        match &self.held {
+            Some(held) => context::renewal(request, held),
+            None => context::issue(request, self.refresh_token.as_ref()),
         }
     }
 }

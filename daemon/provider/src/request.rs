@@ -44,6 +44,21 @@ pub enum RequestError {
         /// What it would be for.
         operation: Operation,
     },
+    /// A token can be had only with what a login leaves behind, and there is none.
+    #[error("there is no refresh token: a person has to log in")]
+    LoginNeeded,
+    /// The definition has no login of this kind with these inputs.
+    #[error("people can't log in like this: the definition says nothing of it for these inputs")]
+    NoLogin,
+    /// Where a login leads back to isn't a place for that.
+    #[error("the redirect URI {0}")]
+    RedirectUri(AddressError),
+    /// What is listened at isn't where the login leads back to.
+    #[error("the login leads back to {registered}, and nowhere else")]
+    OtherRedirectUri {
+        /// The URI of the definition.
+        registered: String,
+    },
     /// The definition has no such operation on the far side.
     #[error("there is no operation `{name}`{}", Suggestion::among(.name, .known.iter().map(String::as_str)))]
     NoOperation {

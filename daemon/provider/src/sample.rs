@@ -69,6 +69,7 @@ pub(crate) fn start_from(
     match Exchange::start(definition, inputs, operation, held, ambient()) {
         Ok(Step::Send(exchange, request)) => (*exchange, request),
         Ok(Step::Run(_, program)) => panic!("runs {program:?}"),
+        Ok(Step::Ask(..) | Step::Poll(..)) => panic!("asks a person"),
         Ok(Step::Done(outcome)) => panic!("ended before it started: {outcome:?}"),
         Err(error) => panic!("{error}"),
     }
@@ -82,8 +83,7 @@ pub(crate) fn run(
 ) -> Outcome {
     match start(definition, inputs).0.answer(answer, now()) {
         Step::Done(outcome) => outcome,
-        Step::Send(_, request) => panic!("goes on with {request:?}"),
-        Step::Run(_, program) => panic!("goes on with {program:?}"),
+        other => panic!("goes on with {other:?}"),
     }
 }
 

@@ -107,6 +107,7 @@ impl Course<'_> {
                 Step::Run(exchange, program) => {
                     return self.execute(*exchange, &program, clock, progress).await;
                 }
+                Step::Ask(..) | Step::Poll(..) => return failed("a login can't be done here"),
                 Step::Done(outcome) => return outcome,
             };
             let transport = self.inputs.transport();
@@ -176,7 +177,7 @@ impl Course<'_> {
                 });
                 match exchange.ended(&ended) {
                     Step::Done(outcome) => outcome,
-                    Step::Send(..) | Step::Run(..) => failed("the program asked for more"),
+                    _ => failed("the program asked for more"),
                 }
             }
             Err(problem) => {

@@ -68,6 +68,8 @@ pub(crate) enum Fault {
     TwoForms,
     #[error("a definition needs [oauth2] or [issue]: how to ask for a token")]
     NoForm,
+    #[error("programs have no [login]: write [issue] beside it")]
+    LoginOfProgram,
     #[error("[oauth2] refreshes already: take out `refresh = true` or [refresh]")]
     TwoRefreshes,
     #[error("the grant `refresh_token` refreshes with each request: take out `refresh = true`")]

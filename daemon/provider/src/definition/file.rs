@@ -15,6 +15,7 @@ pub(crate) use self::api::{BodyRule, HeaderRule, Present, Rejected, Rotated};
 pub(crate) use self::http::Http;
 pub(crate) use self::input::{Kind, Secret, Variable};
 pub(crate) use self::limit::{Lifetime, Limit, Period};
+pub(crate) use self::login::{Device, Login, Poll};
 pub(crate) use self::oauth2::{Assertion, Encoding, OAuth2};
 pub(crate) use self::request::{Basic, Format, Graphql, Request};
 use self::shape::Named;
@@ -27,6 +28,7 @@ mod api;
 mod http;
 mod input;
 mod limit;
+mod login;
 mod oauth2;
 mod request;
 mod shape;
@@ -80,6 +82,9 @@ pub(crate) struct File {
     /// `when` holds is sent.
     #[schemars(with = "Option<Requests>")]
     pub(crate) issue: Option<Spanned<Requests>>,
+    /// How a person lets tokend in.
+    #[schemars(with = "Option<Login>")]
+    pub(crate) login: Option<Spanned<Login>>,
     /// How to exchange what is held for a new token.
     #[schemars(with = "Option<Requests>")]
     pub(crate) refresh: Option<Spanned<Requests>>,

@@ -9,8 +9,9 @@ use toml::Spanned;
 use super::error::{Fault, Located};
 use super::file::{self, Exec, File, Requests};
 use crate::expression::{Names, Scope};
-use crate::input::declaration;
+use crate::input::declaration::{self, REFRESH_TOKEN};
 use crate::limit;
+use crate::login::{self, Login};
 use crate::output::Output;
 use crate::recipe::{Compiler, Recipe};
 use crate::remote::Remote;
@@ -119,14 +120,37 @@ pub(super) fn output(file: &File, names: &Names) -> Result<Output, Located> {
 pub(super) fn signing(file: &File, names: &Names) -> Names {
     let own = [&file.issue, &file.refresh, &file.keepalive, &file.revoke].into_iter().flatten();
     let requests = own.chain(file.remote.values().map(|remote| &remote.request));
+    let login = file.login.as_ref().map(Spanned::get_ref);
+    let requests = requests.chain(login.into_iter().flat_map(login::requests));
     let requests = requests.flat_map(Requests::iter);
-    let steps = requests.flat_map(|(_, request)| step_names(request)).collect();
+    let opening = login.and_then(|login| login.steps.as_ref()).into_iter();
+    let opening = opening.flat_map(Spanned::get_ref).filter_map(name);
+    let steps = requests.flat_map(|(_, request)| step_names(request)).chain(opening).collect();
     Names { steps, ..names.clone() }
 }
 
 fn step_names(request: &file::Request) -> Vec<String> {
-    let steps = request.steps.iter().flat_map(Spanned::get_ref);
-    steps.filter_map(|step| Some(step.get_ref().name.as_ref()?.get_ref().clone())).collect()
+    request.steps.iter().flat_map(Spanned::get_ref).filter_map(name).collect()
+}
+
+fn name(step: &Spanned<file::Request>) -> Option<String> {
+    Some(step.get_ref().name.as_ref()?.get_ref().clone())
+}
+
+/// Compiles `[login]`, if there is one.
+pub(super) fn login(file: &File, names: &Names) -> Result<Option<Login>, Located> {
+    if let (Some(login), Some(_)) = (&file.login, &file.exec) {
+        return Err(Fault::LoginOfProgram.at(login.span()));
+    }
+    let output = |own: &file::Output, names: &Names| Output::compile(own, &file.output, names);
+    let scope = Names::request;
+    let compiler = Compiler { names, scope, verdicts: &file.verdict, output: &output };
+    Login::compile(file, names, compiler, &|requests, names| {
+        if Requests::iter(requests).next().is_none() {
+            return Err(Fault::MissingKey("url".to_owned()).at(requests.span()));
+        }
+        recipes(requests, file, names, Names::request)
+    })
 }
 
 fn recipes(
@@ -137,7 +161,9 @@ fn recipes(
 ) -> Result<Vec<Recipe>, Located> {
     let output = |own: &file::Output, names: &Names| Output::compile(own, &file.output, names);
     let compiler = Compiler { names, scope, verdicts: &file.verdict, output: &output };
-    let holds = declaration::holds_refresh_token(file);
+    let holds = declaration::holds_refresh_token(file)
+        || file.login.is_some()
+        || names.secrets.iter().any(|name| name == REFRESH_TOKEN);
     let is_url = |variable: &file::Variable| matches!(variable.kind, file::Kind::Url);
     let has_reach = !file.hosts.is_empty()
         || !file.http.allow_hosts.is_empty()

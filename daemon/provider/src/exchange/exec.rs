@@ -52,9 +52,10 @@ impl Exchange {
         };
         let operation = match &self.purpose {
             Purpose::Operation(operation) => operation.to_string(),
+            Purpose::Login(_) => unreachable!("no program runs in a login"),
             Purpose::Remote { name, .. } => name.clone(),
         };
-        let held = self.held.as_ref().map(|held| HeldInput {
+        let held = self.held().map(|held| HeldInput {
             token: held.value.expose_secret(),
             refresh_token: held.refresh_token.as_ref().map(ExposeSecret::expose_secret),
             extras: exposed(&held.extras),
@@ -82,7 +83,7 @@ impl Exchange {
         };
         let document = Document::read(&answer, None);
         let reply = context::reply(answer.status, &answer.headers, document.value());
-        let context = context::answer(self.base(0), reply, self.held.as_ref());
+        let context = context::answer(self.base(0), reply, self.held());
         self.hide_failure(&document, &context);
         let verdict = match ended.code {
             Some(0) => return self.finish(&answer, context),

@@ -89,7 +89,7 @@ impl Exchange {
             answers.insert(name.clone(), reply.clone());
         }
         let base = context::after(self.base(self.step), &answers);
-        let context = context::answer(base, reply, self.held.as_ref());
+        let context = context::answer(base, reply, self.held());
         for secret in self.output().secrets(&context) {
             hide_text(&mut mask, secret.expose_secret());
         }

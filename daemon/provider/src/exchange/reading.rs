@@ -43,7 +43,7 @@ impl Exchange {
         let step = &steps[self.step];
         let document = Document::read(answer, step.format);
         let reply = context::reply(answer.status, &answer.headers, document.value());
-        let context = context::answer(self.base(self.step), reply, self.held.as_ref());
+        let context = context::answer(self.base(self.step), reply, self.held());
         let judged = step.verdicts.judge(&document, &context);
         match judged.map_err(|error| self.broken(answer, &error))? {
             None => {
@@ -79,7 +79,7 @@ impl Exchange {
                 Ok(result) => Outcome::Told(result),
                 Err(error) => self.failed(answer, self.broken(answer, &error)),
             },
-            Purpose::Operation(Operation::Issue | Operation::Refresh) => {
+            Purpose::Operation(Operation::Issue | Operation::Refresh) | Purpose::Login(_) => {
                 match self.issued(answer, context) {
                     Ok(issued) => {
                         let quotas = self.quotas(answer);
@@ -97,12 +97,12 @@ impl Exchange {
         let date = answer.date();
         let retry_after = retry_after.or_else(|| verdict::retry_after(answer, date));
         let quotas = self.quotas(answer);
-        Outcome::Failed(Failure { verdict, retry_after, message, date, quotas })
+        Outcome::Failed(Failure { verdict, retry_after, message, date, quotas, login: None })
     }
 
     fn quotas(&self, answer: &Answer) -> Vec<quota::Quota> {
         match self.purpose {
-            Purpose::Operation(Operation::Issue | Operation::Refresh) => {
+            Purpose::Operation(Operation::Issue | Operation::Refresh) | Purpose::Login(_) => {
                 quota::read(&answer.headers, answer.date().unwrap_or(self.ambient.now))
             }
             // Who uses a token asks the API, whose quotas count other things.
@@ -119,7 +119,7 @@ impl Exchange {
         let issued = issued.map_err(|error| self.broken(answer, &error))?;
         // A token that can't be presented must not replace one that can.
         self.present(&issued).map_err(|error| self.broken(answer, &error))?;
-        Ok(issued)
+        Ok(self.settle(issued))
     }
 
     /// Checks that what was issued can be presented.
@@ -131,7 +131,7 @@ impl Exchange {
     }
 
     /// What is wrong with an answer. These errors quote the definition, never the answer.
-    fn broken(&self, answer: &Answer, error: &dyn std::error::Error) -> Refusal {
+    pub(super) fn broken(&self, answer: &Answer, error: &dyn std::error::Error) -> Refusal {
         let whose = match self.recipe().work {
             Work::Exec { .. } => "what the program printed".to_owned(),
             Work::Steps(_) | Work::Local => format!("status {}", answer.status.as_u16()),

@@ -51,9 +51,14 @@ pub(crate) fn called(request: Value, arguments: &Value) -> Value {
     context! { arg => arguments, ..request }
 }
 
-/// With the `refresh_token` that is held, if one is.
-pub(crate) fn issue(request: Value, held: Option<&Held>) -> Value {
-    let refresh_token = held.and_then(|held| held.refresh_token.as_ref());
+/// With what is known at a stage of a login.
+pub(crate) fn login(request: Value, known: &BTreeMap<&'static str, Value>) -> Value {
+    let known = Value::from_pairs(known.iter().map(|(name, value)| (*name, value.clone())));
+    merge_maps([request, known])
+}
+
+/// With the `refresh_token`, if there is one.
+pub(crate) fn issue(request: Value, refresh_token: Option<&SecretString>) -> Value {
     match refresh_token {
         Some(token) => context! { refresh_token => token.expose_secret(), ..request },
         None => request,
@@ -62,7 +67,7 @@ pub(crate) fn issue(request: Value, held: Option<&Held>) -> Value {
 
 /// With all that is held.
 pub(crate) fn renewal(request: Value, held: &Held) -> Value {
-    presentation(issue(request, Some(held)), &held.value, &held.extras)
+    presentation(issue(request, held.refresh_token.as_ref()), &held.value, &held.extras)
 }
 
 /// Those of a request in which nothing is sent: whatever is made of what isn't

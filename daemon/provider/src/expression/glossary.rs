@@ -1,10 +1,9 @@
 //! What the names and the filters of expressions are, for the reference.
 
-use super::Names;
-use super::Scope;
+use super::{self as expression, Names, Scope};
 
 /// What each name is.
-pub(crate) const NAMES: [(&str, &str); 17] = [
+pub(crate) const NAMES: [(&str, &str); 25] = [
     ("var", "The variables, by name: `var.X`. Typed by their kind: a number, a boolean or a text."),
     ("secret", "The secrets, by name: `secret.X`."),
     ("sign", "The signatures and JWTs of `[sign]`, by name: `sign.X`."),
@@ -13,7 +12,7 @@ pub(crate) const NAMES: [(&str, &str); 17] = [
     ("now", "The time at which the request is made, in whole seconds since 1970."),
     ("now_ms", "The same in milliseconds."),
     ("uuid", "A random UUID, another for each request."),
-    ("nonce", "32 random hexadecimal digits, others for each request."),
+    ("nonce", "32 random hexadecimal digits, others for each request but the same in a login."),
     ("status", "The answer's status, a number."),
     ("headers", "The answer's headers, by name in any case: `headers['x-token']`."),
     ("cookies", "The cookies that the answer sets, by name: `cookies.SID`."),
@@ -21,6 +20,14 @@ pub(crate) const NAMES: [(&str, &str); 17] = [
     ("held", "What was held before: `held.token`, `held.refresh_token`, `held.extra.X`."),
     ("token", "The token; in `[output]` the one that was found in the answer."),
     ("refresh_token", "The refresh token that is held, if one is."),
+    ("redirect_uri", "Where the page of a login leads back to, with the port that is listened at."),
+    ("state", "What the page of a login has to send back: 43 random characters."),
+    ("code_verifier", "What the code of a login is bound to (RFC 7636): 43 random characters."),
+    ("code_challenge", "The SHA-256 of `code_verifier` in base64url."),
+    ("code", "The code that a login brought."),
+    ("redirect", "What else it brought, by the parameters' names: `redirect.realmId`."),
+    ("device_code", "What to ask with whether a person has typed the code."),
+    ("user_code", "The code that a person types."),
     ("extra", "The `extras` that came with the token, by name: `extra.X`."),
 ];
 
@@ -118,11 +125,12 @@ pub(crate) const FILTERS: [(&str, &str); 77] = [
 ];
 
 /// Which names can be used where.
-pub(crate) fn places() -> [(&'static str, Vec<&'static str>); 10] {
+pub(crate) fn places() -> [(&'static str, Vec<&'static str>); 14] {
     let one = || vec!["X".to_owned()];
     let names =
         Names { variables: one(), secrets: one(), extras: one(), signs: one(), ..Names::default() };
     let chain = Names { steps: one(), ..names.clone() };
+    let at = |login| Names { login, ..chain.clone() };
     let remote = Names { arguments: one(), ..chain.clone() };
     let place = |place, scope: Scope| (place, scope.roots().collect());
     [
@@ -135,6 +143,10 @@ pub(crate) fn places() -> [(&'static str, Vec<&'static str>); 10] {
         ("`[sign.X]`", chain.unsigned()),
         ("`[issue]`, `[oauth2]` (`when` without `sign`)", chain.issue()),
         ("`[refresh]`, `[keepalive]`, `[revoke]` (`when` without `sign`)", chain.renewal()),
+        ("`url`, `query` and `steps` of `[login]`", at(expression::PAGE).request()),
+        ("`[login.device.request]` (`when` without `sign`)", chain.request()),
+        ("`[login.exchange]` (`when` without `sign`)", at(expression::REDIRECTED).request()),
+        ("`[login.poll.request]` (`when` without `sign`)", at(expression::DEVICE).request()),
         ("`[remote.X.request]` (`when` without `sign`)", remote.renewal()),
         ("`token` of `[output]`", chain.answer()),
         ("`[verdict]`, `[error]`, `result` of `[remote.X]`", chain.judgement()),

@@ -19,7 +19,19 @@ pub(crate) struct Names {
     /// differ from place to place.
     pub(crate) steps: Vec<String>,
     pub(crate) arguments: Vec<String>,
+    /// What is known at a stage of a login.
+    pub(crate) login: &'static [&'static str],
 }
+
+/// What is known before a person logs in on a page.
+pub(crate) const PAGE: &[&str] = &["redirect_uri", "state", "code_challenge", "code_verifier"];
+
+/// What is known once the person has been led back.
+pub(crate) const REDIRECTED: &[&str] =
+    &["redirect_uri", "state", "code_challenge", "code_verifier", "code", "redirect"];
+
+/// What is known once there is a code that the person types elsewhere.
+pub(crate) const DEVICE: &[&str] = &["device_code", "user_code"];
 
 /// The names that an expression may use: roots, some with declared names below.
 #[derive(Debug)]
@@ -56,6 +68,7 @@ impl Names {
         if !self.arguments.is_empty() {
             scope.roots.insert("arg", Some(self.arguments.clone()));
         }
+        scope.roots.extend(self.login.iter().map(|name| (*name, None)));
         scope
     }
 

@@ -10,6 +10,7 @@ use crate::definition::error::{Fault, Located};
 use crate::definition::file::{self, File, Requests, Text};
 use crate::expression::Names;
 use crate::input::Kind;
+use crate::login;
 
 /// Reads `[variables]`, then `[secrets]`, each in the order of the file.
 pub(crate) fn declare(file: &File) -> Result<Vec<Input>, Located> {
@@ -45,6 +46,27 @@ pub(crate) fn variables(variables: &IndexMap<Text, file::Variable>) -> Result<Ve
     inputs.collect()
 }
 
+/// The secret that a login leaves behind: the refresh token.
+pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
+
+/// Declares what a login leaves behind. Nobody has to give that where people can log in.
+pub(crate) fn leave_behind(inputs: &mut Vec<Input>, can_log_in: bool) {
+    match inputs.iter_mut().find(|input| input.name == REFRESH_TOKEN) {
+        Some(own) if own.secret => own.required &= !can_log_in,
+        // A variable of this name is the author's own affair.
+        Some(_) => {}
+        None => inputs.push(Input {
+            name: REFRESH_TOKEN.to_owned(),
+            description: "What a login leaves behind".to_owned(),
+            kind: Kind::Text,
+            secret: true,
+            required: false,
+            default: None,
+            choices: Vec::new(),
+        }),
+    }
+}
+
 /// Whether some answer brings a refresh token.
 pub(crate) fn holds_refresh_token(file: &File) -> bool {
     let has = |output: &file::Output| output.refresh_token.is_some();
@@ -54,7 +76,8 @@ pub(crate) fn holds_refresh_token(file: &File) -> bool {
 /// What requests say of their own outputs.
 fn outputs(file: &File) -> impl Iterator<Item = &file::Output> {
     let requests = [&file.issue, &file.refresh].into_iter().flatten();
-    requests.flat_map(Requests::iter).filter_map(|(_, request)| request.output.as_ref())
+    let login = file.login.iter().flat_map(|login| login::requests(login.get_ref()));
+    requests.chain(login).flat_map(Requests::iter).filter_map(|(_, request)| request.output.as_ref())
 }
 
 /// The names that expressions may use.

@@ -7,6 +7,7 @@ use super::{AcceptedInputs, InputError};
 use crate::ambient::Ambient;
 use crate::definition::Definition;
 use crate::expression::context;
+use crate::login::{LoginMethod, Stage};
 use crate::recipe::{Recipe, Step, Work};
 use crate::renewal::Operation;
 use crate::request::RequestError;
@@ -46,7 +47,36 @@ impl Definition {
                 .try_for_each(rehearse)
                 .map_err(|reason| InputError::Renewal { operation, reason })?;
         }
+        self.rehearse_login(accepted, &rehearsal).map_err(InputError::Login)?;
         Ok(asked)
+    }
+
+    /// Makes the page's URL and all requests of a login.
+    fn rehearse_login(
+        &self,
+        accepted: &AcceptedInputs,
+        rehearsal: &Value,
+    ) -> Result<(), RequestError> {
+        let Some(login) = &self.login else { return Ok(()) };
+        let methods = self.logins(accepted);
+        if let Some(page) = &login.page
+            && methods.contains(&LoginMethod::AuthorizationCode)
+        {
+            page.redirect(&context::public(accepted.typed()))?;
+            page.url(rehearsal, accepted.reach())?;
+        }
+        for (stage, recipe) in login.all() {
+            let method = match stage {
+                Stage::Opening => None,
+                Stage::Exchange => Some(LoginMethod::AuthorizationCode),
+                Stage::Device | Stage::Poll => Some(LoginMethod::DeviceCode),
+            };
+            let is_meant = method.map_or(!methods.is_empty(), |method| methods.contains(&method));
+            if is_meant && recipe.applies(rehearsal)? {
+                recipe.rehearse(rehearsal, accepted.reach())?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes all signatures that requests of these inputs have, to see whether the keys

@@ -112,10 +112,11 @@ impl Standard<'_> {
                 add(fields, "client_assertion", &self.own(format!("{{{{ sign.{name} }}}}")));
             }
             Way::TlsClientAuth => add(fields, &id, &client_id),
-            // A public client says its id, if it has one.
+            // A public client says its id, if it has one; where people log in, it does
+            // (RFC 6749 §4.1.3).
             Way::None => {
-                if let Some(client_id) = &self.oauth2.client_id {
-                    add(fields, &id, client_id);
+                if self.oauth2.client_id.is_some() || self.logs_in {
+                    add(fields, &id, &client_id);
                 }
             }
         }

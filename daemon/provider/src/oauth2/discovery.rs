@@ -57,12 +57,29 @@ impl Standard<'_> {
     }
 
     /// Puts the requests for the metadata before one that needs them.
+    pub(super) fn discovered(&self, request: Request) -> Request {
+        let Some(steps) = self.discovery() else { return request };
+        let when = request.when.clone();
+        let last = Request { when: None, ..request };
+        Request { when, steps: Some(self.chain(steps.into_iter().chain([last]))), ..Request::default() }
+    }
+
+    /// Requests as the steps of another.
+    pub(super) fn chain(
+        &self,
+        steps: impl IntoIterator<Item = Request>,
+    ) -> Spanned<Vec<Spanned<Request>>> {
+        let span = self.oauth2.issuer.as_ref().map_or(0..0, Spanned::span);
+        let steps = steps.into_iter().map(|step| Spanned::new(span.clone(), step)).collect();
+        Spanned::new(span, steps)
+    }
+
+    /// The requests for the metadata.
     ///
     /// The issuer in the metadata must be the one that was asked (RFC 8414 §3.3),
     /// but for a slash at its end.
-    pub(super) fn discovered(&self, request: Request) -> Request {
-        let Some(issuer) = &self.oauth2.issuer else { return request };
-        let issuer = expression(issuer);
+    pub(super) fn discovery(&self) -> Option<[Request; 2]> {
+        let issuer = expression(self.oauth2.issuer.as_ref()?);
         let same =
             format!("status == 200 and (body.issuer or '') | trim('/') == ({issuer}) | trim('/')");
         // Who has no metadata in one place may have them in the other. Some have a page
@@ -83,11 +100,7 @@ impl Standard<'_> {
             when: Some(self.own("steps.openid.status != 200 or not steps.openid.body")),
             ..step("metadata", "authorization_server_metadata", same)
         };
-        let when = request.when.clone();
-        let span = self.oauth2.issuer.as_ref().map_or(0..0, Spanned::span);
-        let steps = [openid, metadata, Request { when: None, ..request }];
-        let steps = steps.map(|step| Spanned::new(span.clone(), step)).into();
-        Request { when, steps: Some(Spanned::new(span, steps)), ..Request::default() }
+        Some([openid, metadata])
     }
 }
 

@@ -18,30 +18,41 @@ pub(super) enum Grant {
     JwtBearer,
     /// RFC 8693.
     TokenExchange,
+    /// RFC 6749 §4.1: a person logs in on a page.
+    AuthorizationCode,
+    /// RFC 8628: a person types a code elsewhere.
+    DeviceCode,
 }
 
 /// The type of a token to exchange, if nothing is said (RFC 8693 §3).
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 impl Grant {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("client_credentials", Self::ClientCredentials),
         ("password", Self::Password),
         ("refresh_token", Self::RefreshToken),
         ("jwt_bearer", Self::JwtBearer),
         ("token_exchange", Self::TokenExchange),
+        ("authorization_code", Self::AuthorizationCode),
+        ("device_code", Self::DeviceCode),
     ];
 
     fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, grant)| *grant)
     }
 
-    /// What is sent as `grant_type`.
+    /// Whether a person logs in.
+    pub(super) fn is_login(self) -> bool {
+        matches!(self, Self::AuthorizationCode | Self::DeviceCode)
+    }
+
+    /// What is sent as `grant_type` to get the next token.
     fn grant_type(self) -> &'static str {
         match self {
             Self::ClientCredentials => "client_credentials",
             Self::Password => "password",
-            Self::RefreshToken => "refresh_token",
+            Self::RefreshToken | Self::AuthorizationCode | Self::DeviceCode => "refresh_token",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
@@ -85,11 +96,10 @@ impl Standard<'_> {
                 add(&mut fields, "username", &or(&self.oauth2.username, "{{ var.username }}"));
                 add(&mut fields, "password", &or(&self.oauth2.password, "{{ secret.password }}"));
             }
-            // The first one is the user's, each one after that may have come in its
-            // place.
-            Grant::RefreshToken => {
-                let token = self.own("{{ refresh_token or secret.refresh_token }}");
-                add(&mut fields, "refresh_token", &token);
+            // The first one is the user's or a login's, each one after that may have come
+            // in its place.
+            Grant::RefreshToken | Grant::AuthorizationCode | Grant::DeviceCode => {
+                add(&mut fields, "refresh_token", &self.own("{{ refresh_token }}"));
             }
             Grant::JwtBearer => add(&mut fields, "assertion", &self.own("{{ sign.assertion }}")),
             Grant::TokenExchange => {

@@ -6,7 +6,7 @@ use url::Url;
 use super::{Recipe, Step, Work};
 use crate::expression::Expression;
 use crate::host::Reach;
-use crate::renewal::Held;
+use crate::renewal::Holding;
 use crate::request::RequestError;
 use crate::template::Template;
 
@@ -27,10 +27,10 @@ impl Recipe {
     pub(crate) fn for_held(
         recipes: &[Self],
         context: &Value,
-        held: Option<&Held>,
+        holding: &Holding,
     ) -> Result<Option<usize>, RequestError> {
         for (index, recipe) in recipes.iter().enumerate() {
-            let has_all = recipe.needs().all(|name| held.is_some_and(|held| held.has(name)));
+            let has_all = recipe.needs().all(|name| holding.has(name));
             if has_all && recipe.applies(context)? {
                 return Ok(Some(index));
             }

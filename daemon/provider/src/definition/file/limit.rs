@@ -66,4 +66,8 @@ pub(crate) struct Lifetime {
     /// How many refreshes a refresh token is good for before a new login.
     #[schemars(with = "Option<i64>")]
     pub(crate) max_refreshes: Option<Spanned<i64>>,
+    /// For so long a refresh token that has been exchanged for another can be sent once
+    /// more without harm: a duration, or `always` if it is never exchanged for another.
+    #[schemars(with = "Option<String>")]
+    pub(crate) refresh_grace: Option<Text>,
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::shape::Any;
-use super::{Fields, Text};
+use super::{Fields, Node, Text};
 
 /// Standard OAuth 2.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -22,15 +22,37 @@ pub(crate) struct OAuth2 {
     #[schemars(with = "Option<String>")]
     pub(crate) issuer: Option<Text>,
     /// How the token is asked for: `client_credentials` (RFC 6749 §4.4), `password`
-    /// (§4.3), `refresh_token` (§6: what the user gives is a refresh token), `jwt_bearer`
-    /// (RFC 7523 §2.1: a JWT that tokend signs) or `token_exchange` (RFC 8693); or
-    /// `{{ var.NAME }}` of a variable whose `choices` are some of these.
+    /// (§4.3), `authorization_code` (§4.1: a person logs in on a page), `device_code`
+    /// (RFC 8628: a person types a code elsewhere), `refresh_token` (RFC 6749 §6: what the
+    /// user gives is a refresh token), `jwt_bearer` (RFC 7523 §2.1: a JWT that tokend
+    /// signs) or `token_exchange` (RFC 8693); or `{{ var.NAME }}` of a variable whose
+    /// `choices` are some of these. Of the two by which people log in the other is offered
+    /// as well if there is a URL for it, or an `issuer`.
     #[schemars(with = "String")]
     pub(crate) grant: Text,
     /// Text: what is sent as `grant_type`, if it isn't what the standard says; an
-    /// empty one isn't sent.
+    /// empty one isn't sent. Where people log in, it is that of the requests that go on
+    /// from a login.
     #[schemars(with = "Option<String>")]
     pub(crate) grant_type: Option<Text>,
+    /// Text: the page on which a person logs in (RFC 6749 §3.1).
+    #[schemars(with = "Option<String>")]
+    pub(crate) authorization_url: Option<Text>,
+    /// Texts: more parameters of that page; one of the same name replaces one of the
+    /// standard's, and an empty one takes it out.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Any>")]
+    pub(crate) authorization_parameters: Fields,
+    /// Text: where to ask for a code that a person types elsewhere (RFC 8628 §3.1).
+    #[schemars(with = "Option<String>")]
+    pub(crate) device_authorization_url: Option<Text>,
+    /// As in `[login]`.
+    #[schemars(with = "Option<String>")]
+    pub(crate) redirect_uri: Option<Text>,
+    /// How the code is bound to the login (RFC 7636): `true` or `"S256"` (if left out),
+    /// `"plain"`, or `false` for not at all; or one `{{ .. }}` that is true or false.
+    #[schemars(with = "Option<Any>")]
+    pub(crate) pkce: Option<Spanned<Node>>,
     /// How the client says who it is: `basic` (if left out), `post`, `json`, `query`,
     /// `private_key_jwt`, `client_secret_jwt`, `tls_client_auth` or `none`; or one
     /// `{{ .. }}` that gives one of these.
@@ -83,7 +105,8 @@ pub(crate) struct OAuth2 {
     pub(crate) assertion: Option<Assertion>,
     /// The assertion of `private_key_jwt` and `client_secret_jwt`.
     pub(crate) client_assertion: Option<Assertion>,
-    /// `true`: an answer's refresh token is good for the next token.
+    /// `true`: an answer's refresh token is good for the next token. So it is where people
+    /// log in; `false` there: each token takes a login.
     #[schemars(with = "Option<bool>")]
     pub(crate) refresh: Option<Spanned<bool>>,
     /// Text: where to refresh, if not at `token_url`.
