@@ -89,6 +89,8 @@ impl Credential {
     pub fn with_secrets(&self, secrets: &BTreeMap<String, SecretString>, now: Timestamp) -> Self {
         let mut all = self.secrets.clone();
         all.extend(secrets.iter().map(|(name, secret)| (name.clone(), secret.clone())));
+        // An empty one is none.
+        all.retain(|_, secret| !secret.expose_secret().is_empty());
         Self {
             secrets: all,
             revision: self.revision.saturating_add(1),

@@ -14,6 +14,7 @@ mod effect;
 mod errand;
 mod error;
 mod ledger;
+mod login;
 mod rejection;
 mod rotation;
 mod run;
@@ -42,6 +43,7 @@ pub use self::{
     dance::limit,
     error::Error,
     ledger::{AccountBudget, Issuance},
+    login::{LoginPlan, NewLogin},
     rejection::LONGEST_REPORT,
     rotation::Rotated,
     run::{Event, Inbox, inbox, run},
@@ -196,6 +198,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Command::Remote { name, operation, arguments, author, reply } => {
                 self.run_remote(&name, operation, arguments, author, reply);
             }
+            Command::PlanLogin { name, method, reply } => {
+                let _ = reply.send(self.plan_login(&name, method));
+            }
+            Command::LogIn { new, author, reply } => self.log_in(new, author, reply),
             Command::Try { candidate, author, reply } => {
                 self.try_out(candidate, author, reply);
             }

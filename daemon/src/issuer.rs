@@ -5,6 +5,7 @@ mod address;
 mod client;
 mod dance;
 mod identity;
+mod login;
 mod pem;
 mod program;
 mod resolver;

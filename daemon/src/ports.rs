@@ -12,12 +12,14 @@ use std::{
 };
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokend_core::{
     Allowance, BootId, BootTime, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name,
     Quota, Stamp, StoreFailure, Token, Usage, Verdict,
 };
-use tokend_provider::{AcceptedInputs, Definition, Held, Operation, Outcome, Step};
+use tokend_provider::{AcceptedInputs, Definition, DevicePrompt, Held, Operation, Outcome, Step};
 use tokio::sync::mpsc;
+use url::Url;
 
 use crate::credential::{Credential, CredentialId, Fingerprint, Grant};
 
@@ -97,14 +99,59 @@ pub struct Errand {
     pub id: ErrandId,
     /// The credential that it is about, if it is about one.
     pub credential: Option<Name>,
-    /// When it was begun. Nothing is sent after [`LONGEST_ISSUANCE`] from here.
+    /// When it was begun.
     pub begun_at: BootTime,
+    /// Nothing is sent after this from there.
+    pub within: Duration,
     /// What it begins with.
     pub first: Step,
     /// What goes into it.
     pub inputs: Arc<AcceptedInputs>,
     /// Who looks on, if someone does.
     pub watcher: Option<Watcher>,
+    /// Who is asked, if it takes a person.
+    pub person: Option<Person>,
+}
+
+/// A person who logs in.
+#[derive(Debug)]
+pub struct Person {
+    /// Where they are told what to do. Once it is closed they have gone.
+    pub told: mpsc::UnboundedSender<Progress>,
+    /// What their browser was led back with.
+    pub redirects: mpsc::Receiver<SecretString>,
+}
+
+/// What a person who logs in is told.
+#[derive(Debug)]
+pub enum Progress {
+    /// To open a page.
+    Open {
+        /// The page.
+        url: Url,
+        /// Until when that makes sense.
+        until: Timestamp,
+    },
+    /// To type a code somewhere.
+    Enter {
+        /// The code, and where.
+        prompt: DevicePrompt,
+        /// How often it is asked whether that is done.
+        interval: Duration,
+        /// Until when the code is good.
+        until: Timestamp,
+    },
+    /// That a redirect isn't of this login, and why.
+    Rejected(String),
+    /// That they are done, and the token is being asked for.
+    Exchanging,
+}
+
+impl Person {
+    /// Tells them something. Returns whether they are still there.
+    pub fn tell(&self, progress: Progress) -> bool {
+        self.told.send(progress).is_ok()
+    }
 }
 
 /// Tells errands apart.
@@ -128,6 +175,8 @@ pub enum Spoken {
 pub struct ErrandEnded {
     /// The errand.
     pub id: ErrandId,
+    /// When its last request was sent.
+    pub sent_at: Timestamp,
     /// How long it took.
     pub took: Duration,
     /// How far it came, if it came to nothing.

@@ -5,6 +5,7 @@ mod admin;
 mod credential;
 mod health;
 mod ledger;
+mod login;
 mod peer;
 mod principal;
 mod provider;

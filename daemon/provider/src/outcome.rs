@@ -31,6 +31,14 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+impl Outcome {
+    /// Tells whether it failed and may have been done all the same: see
+    /// [`Failure::is_unsure`].
+    pub fn is_unsure(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.is_unsure)
+    }
+}
+
 /// What a provider issued.
 #[derive(Debug)]
 pub struct Issued {
@@ -70,6 +78,10 @@ pub struct Failure {
     pub date: Option<Timestamp>,
     /// How many tokens are left, by the answer's headers; at most eight.
     pub quotas: Vec<Quota>,
+    /// Whether the provider may have done all the same what it was asked for: a gateway
+    /// answered in its place, its success can't be read, or an earlier request of the
+    /// dance went through. What was sent may be spent then.
+    pub is_unsure: bool,
     /// How a login ended, if the person ended it.
     pub login: Option<LoginEnd>,
 }
@@ -88,7 +100,8 @@ impl Failure {
     pub fn new(verdict: Verdict, message: &str) -> Self {
         let message = message.to_owned();
         let (retry_after, date, login) = (None, None, None);
-        Self { verdict, retry_after, message, date, quotas: Vec::new(), login }
+        let (quotas, is_unsure) = (Vec::new(), false);
+        Self { verdict, retry_after, message, date, quotas, is_unsure, login }
     }
 }
 

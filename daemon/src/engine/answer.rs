@@ -51,6 +51,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             Pending::Discard(name) => self.discarded(&name, written.result.map(drop)),
             Pending::Trial(trial) => self.trial_reserved(*trial, written.result),
+            Pending::Login(login) => self.login_reserved(*login, written.result),
             Pending::Settlement { issuance } => {
                 if let Err(failure) = written.result {
                     // It stays unsettled and so counts as spent, which is safe.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::{
-    Author, Change, Engine, Error, NewCredential, Reply, Snapshot, dance, secret::Replacement,
-    trial::Trial,
+    Author, Change, Engine, Error, NewCredential, Reply, Snapshot, dance, login::Login,
+    secret::Replacement, trial::Trial,
 };
 use crate::{
     credential::{Credential, CredentialId, Reader},
@@ -24,6 +24,7 @@ pub(super) enum Pending {
     Settlement { issuance: IssuanceId },
     Discard(Name),
     Trial(Box<Trial>),
+    Login(Box<Login>),
     Change(PendingChange, Author),
 }
 

@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tokend_core::{Caller, Name, Policy, Ruling};
-use tokend_provider::Limit;
+use tokend_provider::{Limit, LoginMethod};
 use tokio::sync::oneshot;
 
-use super::{AccountBudget, Candidate, Error, Issuance, Rotated, Snapshot, Tried};
+use super::{
+    AccountBudget, Candidate, Error, Issuance, LoginPlan, NewLogin, Rotated, Snapshot, Tried,
+};
 use crate::{credential::Reader, ports::Number, published::Published};
 
 /// Where the answer to a command goes.
@@ -73,6 +75,24 @@ pub enum Command {
         author: Author,
         /// The answer, which can hold secrets.
         reply: Reply<serde_json::Value>,
+    },
+    /// How a person logs in.
+    PlanLogin {
+        /// With which credential.
+        name: Name,
+        /// How, if that is said.
+        method: Option<LoginMethod>,
+        /// The answer.
+        reply: Reply<LoginPlan>,
+    },
+    /// A login.
+    LogIn {
+        /// Which.
+        new: NewLogin,
+        /// Who wants it.
+        author: Author,
+        /// The answer, once a token is served.
+        reply: Reply<Arc<Published>>,
     },
     /// A trial of a definition.
     Try {
@@ -244,7 +264,12 @@ pub struct NewCredential {
 impl Command {
     pub(super) fn refuse(self, error: Error) {
         match self {
-            Self::Acquire { reply, .. } | Self::Refresh { reply, .. } => {
+            Self::PlanLogin { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Acquire { reply, .. }
+            | Self::Refresh { reply, .. }
+            | Self::LogIn { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::Change(change, _) => change.refuse(error),

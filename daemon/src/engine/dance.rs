@@ -74,7 +74,7 @@ impl Dance {
             provider: host(self.account()).into(),
             same_token_until: lifetimes.same_token_until,
             ends_old_after: lifetimes.ends_old_after,
-            refresh_grace: None,
+            refresh_grace: lifetimes.refresh_grace,
             is_logged_in: self.definition.can(Operation::Issue, &self.inputs, None),
             max_refreshes: lifetimes.max_refreshes,
         }

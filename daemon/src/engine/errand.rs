@@ -1,6 +1,6 @@
 //! Errands for operators: what is done on the far side that keeps no token fresh.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokend_core::{Input, Name, Random, Refusal, StoreFailure, TokenId};
 use tokend_provider::{AcceptedInputs, Ambient, Exchange, Held, Operation, Outcome, Step};
@@ -10,11 +10,12 @@ use super::{
     Author, Engine, Entry, Error, Reply, Snapshot,
     change::Pending,
     dance::{self, Dance},
+    login::Login,
     trial::Trial,
 };
 use crate::{
     credential::Grant,
-    ports::{self, Clock, ErrandEnded, ErrandId, Issuer, Store, Watcher},
+    ports::{self, Clock, ErrandEnded, ErrandId, Issuer, LONGEST_ISSUANCE, Person, Store, Watcher},
 };
 
 /// How many errands may be under way at once.
@@ -29,15 +30,19 @@ pub(super) enum Errand {
     Remote { name: Name, operation: String, reply: Reply<serde_json::Value> },
     /// A definition is being tried.
     Trial(Trial),
+    /// Somebody logs in.
+    Login(Login),
 }
 
 /// How an errand begins.
 pub(super) struct Start {
     pub(super) credential: Option<Name>,
     pub(super) begun_at: tokend_core::BootTime,
+    pub(super) within: Duration,
     pub(super) first: Step,
     pub(super) inputs: Arc<AcceptedInputs>,
     pub(super) watcher: Option<Watcher>,
+    pub(super) person: Option<Person>,
 }
 
 impl Errand {
@@ -47,6 +52,7 @@ impl Errand {
             Self::Revocation { reply, .. } => drop(reply.send(Err(error))),
             Self::Remote { reply, .. } => drop(reply.send(Err(error))),
             Self::Trial(trial) => trial.refuse(error),
+            Self::Login(login) => login.refuse(error),
         }
     }
 }
@@ -68,7 +74,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     fn revocation(&mut self, name: &Name) -> Result<(TokenId, Start), Error> {
         let revokes = |errand: &Errand| match errand {
             Errand::Revocation { name: other, .. } => other == name,
-            Errand::Remote { .. } | Errand::Trial(_) => false,
+            Errand::Remote { .. } | Errand::Trial(_) | Errand::Login(_) => false,
         };
         if self.errands.values().any(revokes) {
             return Err(Error::RevocationUnderWay(name.clone()));
@@ -124,12 +130,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Checks that one more errand may begin.
     pub(super) fn check_room(&self) -> Result<(), Error> {
-        let is_trial = |pending: &&Pending| matches!(pending, Pending::Trial(_));
-        let to_begin = self.writing.values().filter(is_trial).count();
+        let begins = |pending: &&Pending| matches!(pending, Pending::Trial(_) | Pending::Login(_));
+        let to_begin = self.writing.values().filter(begins).count();
         if self.errands.len() + to_begin < MOST { Ok(()) } else { Err(Error::TooManyErrands) }
     }
 
-    fn danced(&self, name: &Name) -> Result<Dance, Error> {
+    pub(super) fn danced(&self, name: &Name) -> Result<Dance, Error> {
         let entry = self.entries.get(name).ok_or_else(|| self.missing(name))?;
         entry
             .dance
@@ -152,14 +158,24 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     fn start_of(&self, name: &Name, first: Step, inputs: Arc<AcceptedInputs>) -> Start {
         let begun_at = self.clock.now().boot;
-        Start { credential: Some(name.clone()), begun_at, first, inputs, watcher: None }
+        let (credential, within) = (Some(name.clone()), LONGEST_ISSUANCE);
+        Start { credential, begun_at, within, first, inputs, watcher: None, person: None }
     }
 
     pub(super) fn begin(&mut self, errand: Errand, start: Start) {
         let id = ErrandId(self.number());
         self.errands.insert(id, errand);
-        let Start { credential, begun_at, first, inputs, watcher } = start;
-        self.issuer.run(ports::Errand { id, credential, begun_at, first, inputs, watcher });
+        let Start { credential, begun_at, within, first, inputs, watcher, person } = start;
+        self.issuer.run(ports::Errand {
+            id,
+            credential,
+            begun_at,
+            within,
+            first,
+            inputs,
+            watcher,
+            person,
+        });
     }
 
     /// Takes in how an errand ended.
@@ -181,6 +197,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(answer);
             }
             Some(Errand::Trial(trial)) => self.tried(trial, ended),
+            Some(Errand::Login(login)) => self.login_ended(login, ended),
             None => {}
         }
     }

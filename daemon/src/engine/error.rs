@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokend_core::{Failure, Name, Refusal, StoreFailure};
-use tokend_provider::{InputError, RequestError, RotationError};
+use tokend_provider::{InputError, LoginMethod, RequestError, RotationError};
 
 /// Why the engine doesn't do what it is asked.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,37 @@ pub enum Error {
         /// Why.
         failure: Failure,
     },
+    /// Nobody can log in, or not like this.
+    #[error(
+        "nobody can log in for {name} {}", how(.provider, *.other)
+    )]
+    NoLogin {
+        /// The credential.
+        name: Name,
+        /// Its provider definition.
+        provider: String,
+        /// How people can log in instead, if they can.
+        other: Option<LoginMethod>,
+    },
+    /// Somebody logs in already.
+    #[error("somebody logs in for {0} already: wait for that, or cancel it")]
+    LoginUnderWay(Name),
+    /// The person said no.
+    #[error("{message}; nothing has changed for {name}")]
+    LoginDeclined {
+        /// The credential.
+        name: Name,
+        /// What the provider said.
+        message: String,
+    },
+    /// The person took too long.
+    #[error("{message}; nothing has changed for {name}")]
+    LoginExpired {
+        /// The credential.
+        name: Name,
+        /// What was too late.
+        message: String,
+    },
     /// There is no token that could be revoked.
     #[error("no token of {0} is held")]
     NoToken(Name),
@@ -109,6 +140,14 @@ pub enum Error {
     /// The daemon is about to end.
     #[error("tokend is shutting down")]
     Stopping,
+}
+
+fn how(provider: &str, other: Option<LoginMethod>) -> String {
+    match other {
+        None => format!("since the provider definition {provider} has no login"),
+        Some(LoginMethod::AuthorizationCode) => "with a code: leave out --device".to_owned(),
+        Some(LoginMethod::DeviceCode) => "in a browser here: give --device".to_owned(),
+    }
 }
 
 fn until(end: Option<Timestamp>) -> String {

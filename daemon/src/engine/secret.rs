@@ -44,6 +44,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             info!(credential = %name, secrets = names.join(" "), "secrets replaced by the provider");
             entry.credential = Arc::new(entry.credential.with_secrets(&secrets, at));
             entry.dance = Dance::of(&self.definitions, &entry.credential);
+            self.settle([name.clone()]);
         }
         if defers {
             self.go_on_changing(name);

@@ -1,7 +1,7 @@
 //! Trials of provider definitions: one issuance, counted like any other, whose token
 //! is thrown away.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokend_core::{Cause, Failure, Fate, IssuanceId, Random, Refusal, Stamp, Verdict};
 use tokend_provider::{AcceptedInputs, Definition, Exchange, Inputs, Operation, Outcome};
@@ -122,7 +122,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         match Exchange::start(definition, &inputs, Operation::Issue, None, ambient) {
             Ok(first) => {
                 let (begun_at, watcher) = (trial.begun_at, Some(trial.watcher.clone()));
-                let start = Start { credential: None, begun_at, first, inputs, watcher };
+                let (credential, within, person) = (None, LONGEST_ISSUANCE, None);
+                let start = Start { credential, begun_at, within, first, inputs, watcher, person };
                 self.begin(Errand::Trial(trial), start);
             }
             Err(problem) => self.unsent(trial, problem.into()),
@@ -132,13 +133,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Gives a trial up of which nothing has been sent.
     fn unsent(&mut self, trial: Trial, error: Error) {
         let failure = transient(error.to_string());
-        let settled = Settled {
-            at: self.clock.stamp(),
-            took: Duration::ZERO,
-            quotas: Vec::new(),
-            free: false,
-            renewed: false,
-        };
+        let settled = self.settled_now();
         self.settle_trial(&trial, Fate::Unsent, failure, settled);
         trial.refuse(error);
     }

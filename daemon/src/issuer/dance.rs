@@ -1,6 +1,6 @@
 //! One dance over HTTP, from its first request to its end.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
@@ -15,9 +15,11 @@ use url::Url;
 use super::{
     address::{self, RefusedAddress},
     client::Clients,
-    program, transfer,
+    login, program, transfer,
 };
-use crate::ports::{Clock, Errand, ErrandEnded, Issuance, Job, LONGEST_ISSUANCE, Spoken, Watcher};
+use crate::ports::{
+    Clock, Errand, ErrandEnded, Issuance, Job, LONGEST_ISSUANCE, Person, Spoken, Watcher,
+};
 
 /// Runs the dance of an issuance to its end, whatever happens in it.
 pub(super) async fn issue(job: Job, clients: &Arc<Clients>, clock: &impl Clock) -> Issuance {
@@ -26,6 +28,7 @@ pub(super) async fn issue(job: Job, clients: &Arc<Clients>, clock: &impl Clock) 
         credential: Some(&name),
         issuance: Some(issuance),
         begun_at: reserved_at,
+        within: LONGEST_ISSUANCE,
         inputs: &inputs,
         watcher: None,
     };
@@ -34,29 +37,34 @@ pub(super) async fn issue(job: Job, clients: &Arc<Clients>, clock: &impl Clock) 
         let started = Exchange::start(&definition, &inputs, operation, held.as_ref(), ambient);
         started.unwrap_or_else(|problem| Step::Done(denied(&problem.to_string())))
     };
-    let Run { sent_at, fate, took, outcome } = course.run(first, clients, clock).await;
+    let Run { sent_at, fate, took, outcome } = course.run(first, None, clients, clock).await;
     Issuance { name, issuance, sent_at, took, fate, outcome }
 }
 
 /// Runs an errand to its end, whatever happens in it.
 pub(super) async fn run(errand: Errand, clients: &Arc<Clients>, clock: &impl Clock) -> ErrandEnded {
-    let Errand { id, credential, begun_at, first, inputs, watcher } = errand;
+    let Errand { id, credential, begun_at, within, first, inputs, watcher, person } = errand;
     let course = Course {
         credential: credential.as_ref(),
         issuance: None,
         begun_at,
+        within,
         inputs: &inputs,
         watcher: watcher.as_ref(),
     };
-    let Run { fate, took, outcome, .. } = course.run(|| first, clients, clock).await;
-    ErrandEnded { id, took, fate, outcome }
+    let Run { sent_at, fate, took, outcome } = course.run(|| first, person, clients, clock).await;
+    ErrandEnded { id, sent_at, took, fate, outcome }
 }
+
+/// What is said of a dance that takes a person where there is none.
+const NOBODY: &str = "nobody is there to log in";
 
 /// What goes with a dance all along.
 struct Course<'a> {
     credential: Option<&'a Name>,
     issuance: Option<IssuanceId>,
     begun_at: BootTime,
+    within: Duration,
     inputs: &'a Arc<AcceptedInputs>,
     watcher: Option<&'a Watcher>,
 }
@@ -65,7 +73,7 @@ struct Course<'a> {
 struct Run {
     sent_at: Timestamp,
     fate: Fate,
-    took: std::time::Duration,
+    took: Duration,
     outcome: Outcome,
 }
 
@@ -78,25 +86,30 @@ impl Course<'_> {
     async fn run(
         &self,
         first: impl FnOnce() -> Step,
+        person: Option<Person>,
         clients: &Arc<Clients>,
         clock: &impl Clock,
     ) -> Run {
         let started = clock.now();
         let mut progress = Progress { sent_at: started.wall, fate: Fate::Unsent };
-        let dance = async { self.dance(first(), clients, clock, &mut progress).await };
+        let dance = async { self.dance(first(), person, clients, clock, &mut progress).await };
         let dance = AssertUnwindSafe(dance).catch_unwind();
-        let outcome = match timeout(LONGEST_ISSUANCE, dance).await {
+        let outcome = match timeout(self.within, dance).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => failed("tokend failed at the dance; see its log"),
             Err(_) => failed("the dance took too long"),
         };
-        let Progress { sent_at, fate } = progress;
+        let Progress { sent_at, mut fate } = progress;
+        if fate == Fate::Answered && outcome.is_unsure() {
+            fate = Fate::Lost;
+        }
         Run { sent_at, fate, took: started.boot.until(clock.now().boot), outcome }
     }
 
     async fn dance(
         &self,
         mut step: Step,
+        mut person: Option<Person>,
         clients: &Arc<Clients>,
         clock: &impl Clock,
         progress: &mut Progress,
@@ -107,7 +120,16 @@ impl Course<'_> {
                 Step::Run(exchange, program) => {
                     return self.execute(*exchange, &program, clock, progress).await;
                 }
-                Step::Ask(..) | Step::Poll(..) => return failed("a login can't be done here"),
+                Step::Ask(exchange, page) => {
+                    let Some(person) = &mut person else { return failed(NOBODY) };
+                    step = login::visit(exchange, page, person, clock).await;
+                    continue;
+                }
+                Step::Poll(exchange, poll) => {
+                    let Some(person) = &mut person else { return failed(NOBODY) };
+                    step = login::wait(exchange, poll, person, clock).await;
+                    continue;
+                }
                 Step::Done(outcome) => return outcome,
             };
             let transport = self.inputs.transport();
@@ -121,7 +143,7 @@ impl Course<'_> {
             debug!(credential = self.credential.map(display), issuance = self.issuance.map(display),
                 method = %request.method, host = request.url.host_str(), "sending");
             let now = clock.now();
-            if self.begun_at.until(now.boot) > LONGEST_ISSUANCE {
+            if self.begun_at.until(now.boot) > self.within {
                 return failed("the machine slept before the request was sent");
             }
             self.tell(|| Spoken::Request(exchange.show_request(&request)));
@@ -132,6 +154,9 @@ impl Course<'_> {
                     progress.fate = Fate::Answered;
                     self.tell(|| Spoken::Answer(exchange.show_answer(&answer)));
                     step = exchange.answer(&answer, clock.now().wall);
+                }
+                Err(_) if exchange.is_polling() => {
+                    step = exchange.unanswered(clock.now().wall);
                 }
                 Err(problem) => {
                     progress.fate = if problem.was_sent() { Fate::Lost } else { before };
@@ -150,7 +175,7 @@ impl Course<'_> {
         progress: &mut Progress,
     ) -> Outcome {
         let now = clock.now();
-        if self.begun_at.until(now.boot) > LONGEST_ISSUANCE {
+        if self.begun_at.until(now.boot) > self.within {
             return failed("the machine slept before the program was run");
         }
         let path = program.command.first();
@@ -177,7 +202,9 @@ impl Course<'_> {
                 });
                 match exchange.ended(&ended) {
                     Step::Done(outcome) => outcome,
-                    _ => failed("the program asked for more"),
+                    Step::Send(..) | Step::Run(..) | Step::Ask(..) | Step::Poll(..) => {
+                        failed("the program asked for more")
+                    }
                 }
             }
             Err(problem) => {

@@ -4,7 +4,6 @@ mod message;
 
 use std::sync::Arc;
 
-use futures_util::stream::Empty;
 use secrecy::SecretString;
 use tokend_core::Policy;
 use tokend_proto::{
@@ -12,9 +11,9 @@ use tokend_proto::{
     v1::{
         CreateCredentialRequest, Credential, DeleteCredentialRequest, GetCredentialRequest,
         GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
-        ListIssuancesResponse, LoginCredentialRequest, LoginCredentialResponse,
-        RefreshCredentialRequest, RevokeAccessRequest, RevokeTokenRequest,
-        RunRemoteOperationRequest, RunRemoteOperationResponse, UpdateCredentialRequest, credential,
+        ListIssuancesResponse, LoginCredentialRequest, RefreshCredentialRequest,
+        RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
+        RunRemoteOperationResponse, UpdateCredentialRequest, credential,
         credential_service_server::CredentialService,
     },
 };
@@ -25,7 +24,7 @@ pub(super) use self::message::message;
 use super::{
     Context, apart,
     ledger::{self, Page},
-    principal, status,
+    login, principal, status,
     token::{parse_name, peer},
 };
 use crate::{
@@ -54,13 +53,14 @@ impl Credentials {
 
 #[tonic::async_trait]
 impl CredentialService for Credentials {
-    type LoginCredentialStream = Empty<Result<LoginCredentialResponse, Status>>;
+    type LoginCredentialStream = login::Report;
 
     async fn login_credential(
         &self,
-        _: Request<Streaming<LoginCredentialRequest>>,
+        request: Request<Streaming<LoginCredentialRequest>>,
     ) -> Result<Response<Self::LoginCredentialStream>, Status> {
-        Err(Status::unimplemented("logins aren't there yet"))
+        let author = peer(&request)?.author();
+        Ok(Response::new(login::lead(self.0.clone(), request.into_inner(), author)))
     }
 
     async fn create_credential(

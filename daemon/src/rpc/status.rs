@@ -54,6 +54,10 @@ pub(super) fn of(error: &Error) -> Status {
         Error::ReaderNotFound { .. } => (Code::NotFound, reason::READER_NOT_FOUND, None),
         Error::Request(problem) => unfit(problem),
         Error::NotDone { failure, .. } => not_done(failure),
+        Error::NoLogin { .. } => (Code::FailedPrecondition, reason::LOGIN_UNSUPPORTED, None),
+        Error::LoginUnderWay(_) => (Code::Aborted, reason::LOGIN_UNDER_WAY, None),
+        Error::LoginDeclined { .. } => (Code::Aborted, reason::LOGIN_DECLINED, None),
+        Error::LoginExpired { .. } => (Code::DeadlineExceeded, reason::LOGIN_EXPIRED, None),
         Error::NoToken(_) => (Code::FailedPrecondition, reason::NO_TOKEN, None),
         Error::Irrevocable { .. } => {
             (Code::FailedPrecondition, reason::REVOCATION_UNSUPPORTED, None)

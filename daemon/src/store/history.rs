@@ -1,7 +1,7 @@
 //! Tells from the ledger how a credential's latest issuances went.
 
 use rusqlite::Connection;
-use tokend_core::{Failure, History, IssuanceId, Stamp, Verdict};
+use tokend_core::{Cause, Failure, History, IssuanceId, Stamp, Verdict};
 
 use super::{
     envelope::Vault,
@@ -36,10 +36,14 @@ pub(super) fn read(
         let id = ledger::row(issuance, credential);
         let request: Vec<u8> = row.get(1)?;
         let sealed: Option<Vec<u8>> = row.get(2)?;
-        let outcome = match open(vault, &id, &request, sealed.as_deref()) {
-            Ok(outcome) => outcome,
+        let (cause, outcome) = match open(vault, &id, &request, sealed.as_deref()) {
+            Ok(row) => row,
             Err(broken) => return Ok(Err(broken)),
         };
+        // That a person has been interrupted says nothing of what the credential can do.
+        if cause == Cause::Login && !matches!(outcome, Some(Outcome::Issued)) {
+            continue;
+        }
         let (failure, at) = match outcome {
             Some(Outcome::Issued) => break,
             Some(Outcome::Failed(failure)) => (failure, stamp::read(row, 6, None)?),
@@ -59,13 +63,13 @@ fn open(
     row: &[u8; 32],
     request: &[u8],
     outcome: Option<&[u8]>,
-) -> Result<Option<Outcome>, Broken> {
-    let _: RequestRecord = vault.open_record(Cell { column: REQUEST, row }, request)?;
+) -> Result<(Cause, Option<Outcome>), Broken> {
+    let RequestRecord { cause } = vault.open_record(Cell { column: REQUEST, row }, request)?;
     let Some(outcome) = outcome else {
-        return Ok(None);
+        return Ok((cause, None));
     };
     let record: OutcomeRecord = vault.open_record(Cell { column: OUTCOME, row }, outcome)?;
-    Ok(Some(record.outcome))
+    Ok((cause, Some(record.outcome)))
 }
 
 fn unknown_fate() -> Failure {

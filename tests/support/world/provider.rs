@@ -173,6 +173,9 @@ impl World {
             Ok(Step::Run(..)) => {
                 self.end_at_once(name, issuance, failed("no programs here"));
             }
+            Ok(Step::Ask(..) | Step::Poll(..)) => {
+                self.end_at_once(name, issuance, failed("nobody is here"));
+            }
             Ok(Step::Done(outcome)) => self.end_at_once(name, issuance, outcome),
             Err(problem) => {
                 let outcome = failure(Verdict::Denied, &problem.to_string());
@@ -236,6 +239,8 @@ impl World {
             What::Answer { status, headers, body } => {
                 match exchange.answer(&answer(status, &headers, body), self.now().wall) {
                     Step::Run(..) => (Fate::Answered, failed("no programs here")),
+                    Step::Ask(..) | Step::Poll(..) => (Fate::Answered, failed("nobody is here")),
+                    Step::Done(outcome) if outcome.is_unsure() => (Fate::Lost, outcome),
                     Step::Done(outcome) => (Fate::Answered, outcome),
                     Step::Send(exchange, request) => {
                         let fate = Fate::Answered;

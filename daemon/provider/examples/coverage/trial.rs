@@ -194,6 +194,7 @@ impl Trial {
                 }
                 Step::Done(outcome) => return Ok((sent, outcome)),
                 Step::Run(..) => return Err("a program was run".to_owned()),
+                Step::Ask(..) | Step::Poll(..) => return Err("a person was asked".to_owned()),
             }
         }
     }

@@ -107,7 +107,7 @@ impl Exchange {
             Work::Exec { verdicts, .. } => verdicts.retry_after(&answer, &context, None),
             Work::Steps(_) | Work::Local => None,
         };
-        self.failed(&answer, Refusal { verdict, message, retry_after })
+        self.failed(&answer, Refusal::new(verdict, message).until(retry_after))
     }
 }
 

@@ -285,6 +285,11 @@ impl Exchange {
         Step::Poll(Box::new(self), poll)
     }
 
+    /// Tells whether it is asked time and again whether a person has typed the code.
+    pub fn is_polling(&self) -> bool {
+        self.polling().is_some()
+    }
+
     fn polling(&self) -> Option<&Polling> {
         self.login.as_ref()?.polling.as_ref()
     }

@@ -20,11 +20,22 @@ pub(super) struct Refusal {
     pub(super) message: String,
     /// When the definition says to ask again; by the header, if it doesn't.
     pub(super) retry_after: Option<RetryAfter>,
+    /// Whether the answer is a success that can't be read.
+    is_illegible: bool,
 }
+
+/// Statuses by which a gateway says that it has no answer of the server behind it
+/// (RFC 9110 §15.6.3, §15.6.5, and those that a large one adds).
+const GATEWAY: [u16; 7] = [502, 504, 520, 521, 522, 523, 524];
 
 impl Refusal {
     pub(super) fn new(verdict: Verdict, message: String) -> Self {
-        Self { verdict, message, retry_after: None }
+        Self { verdict, message, retry_after: None, is_illegible: false }
+    }
+
+    /// One for which the answer says when to ask again.
+    pub(super) fn until(self, retry_after: Option<RetryAfter>) -> Self {
+        Self { retry_after, ..self }
     }
 }
 
@@ -55,7 +66,7 @@ impl Exchange {
                 self.hide_failure(&document, &context);
                 let message = definition.message.describe(answer, &document, &context, &self.mask);
                 let retry_after = step.verdicts.retry_after(answer, &context, answer.date());
-                Err(Refusal { verdict, message, retry_after })
+                Err(Refusal::new(verdict, message).until(retry_after))
             }
         }
     }
@@ -93,11 +104,14 @@ impl Exchange {
 
     /// Ends the dance without success.
     pub(super) fn failed(&self, answer: &Answer, refusal: Refusal) -> Outcome {
-        let Refusal { verdict, message, retry_after } = refusal;
+        let Refusal { verdict, message, retry_after, is_illegible } = refusal;
         let date = answer.date();
         let retry_after = retry_after.or_else(|| verdict::retry_after(answer, date));
         let quotas = self.quotas(answer);
-        Outcome::Failed(Failure { verdict, retry_after, message, date, quotas, login: None })
+        let is_gateways = GATEWAY.contains(&answer.status.as_u16());
+        let is_unsure = is_illegible || is_gateways || self.step > 0;
+        let login = None;
+        Outcome::Failed(Failure { verdict, retry_after, message, date, quotas, is_unsure, login })
     }
 
     fn quotas(&self, answer: &Answer) -> Vec<quota::Quota> {
@@ -136,6 +150,8 @@ impl Exchange {
             Work::Exec { .. } => "what the program printed".to_owned(),
             Work::Steps(_) | Work::Local => format!("status {}", answer.status.as_u16()),
         };
-        Refusal::new(Verdict::Transient, mask::cut(&format!("{whose}: {error}")))
+        let message = mask::cut(&format!("{whose}: {error}"));
+        let is_illegible = answer.status.is_success();
+        Refusal { is_illegible, ..Refusal::new(Verdict::Transient, message) }
     }
 }

@@ -266,3 +266,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_answer_that_may_not_be_the_providers_last_word_is_told_from_one_that_is() {
+    for (status, body, unsure) in [
+        (400, r#"{"error":"invalid_request"}"#, false),
+        (401, "", false),
+        (429, "", false),
+        (500, "", false),
+        (503, "", false),
+        (502, "", true),
+        (504, "", true),
+        (522, "", true),
+        (200, "<html>", true),
+        (200, "{}", true),
+    ] {
+        let Outcome::Failed(failure) = outcome("", &answer(status, &[], body)) else {
+            panic!("{status} {body} isn't a token")
+        };
+        assert_eq!(failure.is_unsure, unsure, "{status} {body}");
+    }
+}

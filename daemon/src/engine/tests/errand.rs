@@ -44,7 +44,8 @@ impl Bench {
     fn end_errand(&mut self, outcome: Outcome) {
         let errand = self.errands.0.borrow_mut().remove(0);
         let (took, fate) = (Duration::from_millis(50), Fate::Answered);
-        self.engine.returned(ErrandEnded { id: errand.id, took, fate, outcome });
+        let sent_at = self.clock.now().wall;
+        self.engine.returned(ErrandEnded { id: errand.id, sent_at, took, fate, outcome });
     }
 }
 
