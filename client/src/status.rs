@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io, os::unix::fs::MetadataExt as _, path::Pa
 use nix::unistd::{Gid, Group};
 use tokend_proto::{ERROR_DOMAIN, reason};
 use tonic::{Code, Status, TimeoutExpired};
-use tonic_types::StatusExt as _;
+use tonic_types::{ErrorInfo, StatusExt as _};
 
 use crate::{Error, channel::Unreachable};
 
@@ -16,7 +16,9 @@ impl From<Status> for Error {
         if let Some(Unreachable { path, source }) = cause(&status) {
             return unreachable(path, source);
         }
-        if status.code() == Code::DeadlineExceeded || cause::<TimeoutExpired>(&status).is_some() {
+        // The daemon tells when a person was too late by a reason.
+        let is_late = status.code() == Code::DeadlineExceeded && info(&status).is_none();
+        if is_late || cause::<TimeoutExpired>(&status).is_some() {
             return Error::TimedOut;
         }
         // A status that the daemon sent has no source.
@@ -30,8 +32,7 @@ impl From<Status> for Error {
 fn answered(status: &Status) -> Error {
     let code = status.code();
     let message = status.message().to_owned();
-    let info = status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN);
-    let Some(reason) = info.map(|info| info.reason) else {
+    let Some(reason) = info(status).map(|info| info.reason) else {
         return Error::Refused { code, reason: None, message };
     };
     let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
@@ -63,6 +64,10 @@ fn answered(status: &Status) -> Error {
         reason::MIN_TTL_UNSATISFIABLE => Error::MinTtlUnsatisfiable { message },
         _ => Error::Refused { code, reason: Some(reason), message },
     }
+}
+
+fn info(status: &Status) -> Option<ErrorInfo> {
+    status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN)
 }
 
 fn cause<T: StdError + 'static>(status: &Status) -> Option<&T> {

@@ -2,6 +2,7 @@
 
 mod add;
 mod inputs;
+mod login;
 mod providers;
 mod remote;
 mod terms;
@@ -15,6 +16,7 @@ use crate::{exit, span};
 pub(crate) use crate::arguments::{
     add::Add,
     inputs::Inputs,
+    login::Login,
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
     remote::Remote,
     terms::{Policy, Set},
@@ -38,6 +40,9 @@ pub(crate) enum Command {
         given by flags;\n`tokend-cli providers show NAME` lists them. The credential stays stored if \
         its first token fails;\nthe exit status then tells why.")]
     Add(Add),
+    /// Log in at a credential's provider, in a browser or by a code
+    #[command(after_help = login::HELP)]
+    Login(Login),
     /// Change how a credential's tokens are kept
     #[command(after_help = "What isn't named stays as it is, and so does the token that is held. \
         The limits are those of the\ncredential's own, beside the provider definition's; the \

@@ -7,6 +7,7 @@ mod first_steps;
 mod get;
 mod issuances;
 mod list;
+mod login;
 mod providers;
 mod readers;
 mod refresh;
@@ -26,7 +27,7 @@ use tokend_client::Client;
 
 use crate::{
     arguments::Command, caller::Caller, clock, daemon::Daemon, exit::Exit, failure::Failure,
-    output::Output,
+    login::Desk, output::Output,
 };
 
 /// Runs a command, and says what to end with.
@@ -42,6 +43,10 @@ pub(crate) async fn run(
     match command {
         Command::Get(get) => get::run(&get, output).await?,
         Command::Add(add) => add::run(&Daemon::find()?, add, caller, output).await?,
+        Command::Login(login) => {
+            let desk = Desk::of_this_process(caller).map_err(|problem| problem.of(&login.name))?;
+            login::run(&Daemon::find()?, &login, desk, output).await?;
+        }
         Command::Set(set) => set::run(&Daemon::find()?, set, output).await?,
         Command::Grant(readers) => readers::grant(&Daemon::find()?, readers, output).await?,
         Command::RevokeAccess(readers) => {

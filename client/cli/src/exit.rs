@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Unavailable = 4,
     PersonNeeded = 5,
     BudgetSpent = 6,
+    /// As shells have it for what SIGINT ends.
+    Cancelled = 130,
 }
 
 /// The table of the statuses, for `--help`.
@@ -28,11 +30,13 @@ Exit status:
   3  no such credential, or not permitted to read it
   4  not available: the daemon isn't running or its socket isn't permitted, or
      the provider is down
-  5  a person must act: the provider refused the credential, a login has run
-     out, or what is stored is damaged
+  5  a person must act: the provider refused the credential, a login is needed,
+     was declined or took too long, or what is stored is damaged
   6  the limits on issuances allow no new token now
+  130  cancelled while a login was waited for
 
 Environment:
+  BROWSER              what opens URLs for `login`; by default xdg-open
   TOKEND_SOCKET        the callers' socket, a path or a unix:// URI
   TOKEND_ADMIN_SOCKET  the operators' socket; by default admin.sock beside it
   NO_COLOR             no colours, if set";
@@ -65,6 +69,14 @@ impl From<&Error> for Exit {
             | Error::Unavailable { .. }
             | Error::StoreFull { .. }
             | Error::Refused { code: Code::Unavailable, .. } => Self::Unavailable,
+            Error::Refused { reason: Some(reason), .. } if reason == reason::LOGIN_UNSUPPORTED => {
+                Self::Usage
+            }
+            Error::Refused { reason: Some(reason), .. }
+                if reason == reason::LOGIN_DECLINED || reason == reason::LOGIN_EXPIRED =>
+            {
+                Self::PersonNeeded
+            }
             Error::CredentialRejected { .. }
             | Error::LoginNeeded { .. }
             | Error::CredentialDamaged { .. }
@@ -86,6 +98,10 @@ mod tests {
         let refused = |code| Error::Refused { code, reason: None, message: String::new() };
         let not_found =
             |reason: &str| Error::NotFound { reason: reason.to_owned(), message: String::new() };
+        let login = |code, reason: &str| {
+            let (reason, message) = (Some(reason.to_owned()), String::new());
+            Error::Refused { code, reason, message }
+        };
         let unavailable =
             Error::Unavailable { reason: message(), message: message(), retry_after: None };
         for (error, exit) in [
@@ -105,6 +121,10 @@ mod tests {
             (Error::LoginNeeded { message: message() }, 5),
             (Error::CredentialDamaged { message: message() }, 5),
             (refused(Code::FailedPrecondition), 5),
+            (login(Code::FailedPrecondition, reason::LOGIN_UNSUPPORTED), 2),
+            (login(Code::Aborted, reason::LOGIN_UNDER_WAY), 1),
+            (login(Code::Aborted, reason::LOGIN_DECLINED), 5),
+            (login(Code::DeadlineExceeded, reason::LOGIN_EXPIRED), 5),
             (Error::BudgetExhausted { message: message(), retry_after: None }, 6),
             (refused(Code::AlreadyExists), 1),
             (Error::BadAnswer("x"), 1),

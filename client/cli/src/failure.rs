@@ -1,5 +1,6 @@
 //! Why a command failed: its message, the remedy and the exit status.
 
+mod login;
 mod remedy;
 
 use std::{
@@ -14,7 +15,7 @@ use tonic::Status;
 use crate::{
     caller::Caller,
     exit::Exit,
-    input,
+    input, login as here,
     output::{is_unsafe, printable},
     secret,
 };
@@ -28,6 +29,12 @@ pub(crate) enum Failure {
     /// The credential is stored, and that is as far as it got.
     #[error("{credential} is stored, but has no token yet: {}", chain(error))]
     FirstToken { error: Error, credential: String },
+    /// The daemon ended a login.
+    #[error("{}", chain(error))]
+    Login { error: Error, credential: String },
+    /// A login ended on this side.
+    #[error("{}", chain(problem))]
+    LoginHere { problem: here::Problem, credential: String },
     /// The flags don't fit the provider definition.
     #[error(transparent)]
     Input(#[from] input::Problem),
@@ -69,10 +76,22 @@ impl Failure {
         move |error| Self::Daemon { error, credential: Some(credential.to_owned()) }
     }
 
+    /// Says which credential a failed login was for.
+    pub(crate) fn login(credential: &str) -> impl FnOnce(Error) -> Self {
+        move |error| Self::Login { error, credential: credential.to_owned() }
+    }
+
     /// Returns the exit status.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Daemon { error, .. } | Self::FirstToken { error, .. } => error.into(),
+            Self::Daemon { error, .. }
+            | Self::FirstToken { error, .. }
+            | Self::Login { error, .. } => error.into(),
+            Self::LoginHere { problem, .. } => match problem {
+                here::Problem::Cancelled { .. } => Exit::Cancelled,
+                here::Problem::NothingPasted => Exit::PersonNeeded,
+                _ => Exit::Failed,
+            },
             Self::Input(_)
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
@@ -115,6 +134,8 @@ impl Failure {
         match self {
             Self::Daemon { error, credential } => remedy::of(error, credential.as_deref(), caller),
             Self::FirstToken { error, credential } => remedy::of(error, Some(credential), caller),
+            Self::Login { error, credential } => login::of(error, credential, caller),
+            Self::LoginHere { problem, credential } => problem.remedy(credential),
             Self::Input(problem) => problem.remedy(),
             Self::Secret(problem) => problem.remedy(),
             Self::NotAReader(text) if !text.contains(':') => {

@@ -11,6 +11,7 @@ mod exit;
 mod failure;
 mod input;
 mod json;
+mod login;
 mod moment;
 mod output;
 mod secret;

@@ -32,6 +32,10 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::MIN_TTL_UNSATISFIABLE, Code::OutOfRange, "MinTtlUnsatisfiable", false),
         (reason::CREDENTIAL_EXISTS, Code::AlreadyExists, "Refused", false),
         (reason::ETAG_MISMATCH, Code::Aborted, "Refused", false),
+        (reason::LOGIN_UNSUPPORTED, Code::FailedPrecondition, "Refused", false),
+        (reason::LOGIN_UNDER_WAY, Code::Aborted, "Refused", false),
+        (reason::LOGIN_DECLINED, Code::Aborted, "Refused", false),
+        (reason::LOGIN_EXPIRED, Code::DeadlineExceeded, "Refused", false),
         ("OF_A_LATER_VERSION", Code::Unavailable, "Refused", true),
     ];
     for (reason, code, variant, transient) in table {
