@@ -155,6 +155,7 @@ pub(crate) fn provider(provider: &Provider) -> Value {
         "source": provider.source,
         "inputs": provider.inputs.iter().map(input).collect::<Vec<_>>(),
         "operations": provider.operations.iter().map(operation).collect::<Vec<_>>(),
+        "logins": provider.logins().map(|method| method.as_str_name()).collect::<Vec<_>>(),
     });
     if !provider.definition.is_empty() {
         value["definition"] = provider.definition.as_str().into();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 use tokend_proto::v1::{
-    GetProviderRequest, ListProvidersRequest, Provider, ProviderInput, RemoteOperation,
+    GetProviderRequest, ListProvidersRequest, LoginMethod, Provider, ProviderInput, RemoteOperation,
 };
 
 use crate::{
@@ -58,7 +58,12 @@ fn write(output: &mut Output<impl Write>, provider: &Provider) -> io::Result<()>
     if !provider.documentation.is_empty() {
         writeln!(output, "documentation: {}", printable(&provider.documentation))?;
     }
-    writeln!(output, "source: {}\n", printable(&provider.source))?;
+    writeln!(output, "source: {}", printable(&provider.source))?;
+    let logins: Vec<_> = provider.logins().filter_map(way).collect();
+    if !logins.is_empty() {
+        writeln!(output, "login: {}", logins.join(", or "))?;
+    }
+    writeln!(output)?;
     if !provider.inputs.is_empty() {
         let rows = provider.inputs.iter().map(row).collect();
         table::write(output, ["INPUT", "NEEDED", "DESCRIPTION"], rows)?;
@@ -74,6 +79,15 @@ fn write(output: &mut Output<impl Write>, provider: &Provider) -> io::Result<()>
     writeln!(output, "  tokend-cli add NAME --provider {name}")?;
     writeln!(output, "the definition itself:")?;
     writeln!(output, "  tokend-cli providers show {name} --definition")
+}
+
+/// Returns how a person logs in; `None` of a way of a later version.
+fn way(method: LoginMethod) -> Option<&'static str> {
+    match method {
+        LoginMethod::AuthorizationCode => Some("in a browser"),
+        LoginMethod::DeviceCode => Some("by a code, on any device (--device)"),
+        LoginMethod::Unspecified => None,
+    }
 }
 
 fn row(input: &ProviderInput) -> [Cell; 3] {
