@@ -1,6 +1,7 @@
 //! The command line.
 
 mod add;
+mod import;
 mod inputs;
 mod login;
 mod providers;
@@ -14,7 +15,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{exit, span};
 
 pub(crate) use crate::arguments::{
-    add::Add,
+    add::{Add, Terms},
+    import::{Import, Source},
     inputs::Inputs,
     login::Login,
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
@@ -40,6 +42,9 @@ pub(crate) enum Command {
         given by flags;\n`tokend-cli providers show NAME` lists them. The credential stays stored if \
         its first token fails;\nthe exit status then tells why.")]
     Add(Add),
+    /// Store a new credential out of what another program keeps
+    #[command(after_help = import::HELP)]
+    Import(Import),
     /// Log in at a credential's provider, in a browser or by a code
     #[command(after_help = login::HELP)]
     Login(Login),

@@ -5,6 +5,7 @@ mod add;
 mod budget;
 mod first_steps;
 mod get;
+mod import;
 mod issuances;
 mod list;
 mod login;
@@ -43,6 +44,9 @@ pub(crate) async fn run(
     match command {
         Command::Get(get) => get::run(&get, output).await?,
         Command::Add(add) => add::run(&Daemon::find()?, add, caller, output).await?,
+        Command::Import(import) => {
+            import::run(&Daemon::find()?, import, caller, output).await?;
+        }
         Command::Login(login) => {
             let desk = Desk::of_this_process(caller).map_err(|problem| problem.of(&login.name))?;
             login::run(&Daemon::find()?, &login, desk, output).await?;

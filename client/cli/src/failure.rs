@@ -15,7 +15,7 @@ use tonic::Status;
 use crate::{
     caller::Caller,
     exit::Exit,
-    input, login as here,
+    import, input, login as here,
     output::{is_unsafe, printable},
     secret,
 };
@@ -38,6 +38,9 @@ pub(crate) enum Failure {
     /// The flags don't fit the provider definition.
     #[error(transparent)]
     Input(#[from] input::Problem),
+    /// What another program keeps can't be imported.
+    #[error("{}", chain(problem))]
+    Import { problem: import::Problem, credential: String },
     /// A secret can't be read from where it should come from.
     #[error(transparent)]
     Secret(#[from] secret::Problem),
@@ -92,11 +95,13 @@ impl Failure {
                 here::Problem::NothingPasted => Exit::PersonNeeded,
                 _ => Exit::Failed,
             },
+            Self::Import { problem, .. } if problem.is_usage() => Exit::Usage,
             Self::Input(_)
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
             | Self::NoOperation { .. } => Exit::Usage,
-            Self::Secret(_)
+            Self::Import { .. }
+            | Self::Secret(_)
             | Self::NoHeader(_)
             | Self::Superseded(_)
             | Self::Definition { .. }
@@ -137,6 +142,7 @@ impl Failure {
             Self::Login { error, credential } => login::of(error, credential, caller),
             Self::LoginHere { problem, credential } => problem.remedy(credential),
             Self::Input(problem) => problem.remedy(),
+            Self::Import { problem, credential } => problem.remedy(credential),
             Self::Secret(problem) => problem.remedy(),
             Self::NotAReader(text) if !text.contains(':') => {
                 Some(format!("user:{text} or group:{text}"))

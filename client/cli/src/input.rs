@@ -134,6 +134,16 @@ fn fit<'a>(
 }
 
 impl Flag {
+    /// Returns the name of the input that it gives, if it names one.
+    pub(crate) fn input(&self) -> Option<&str> {
+        match self {
+            Self::Var(text) | Self::Argument(text) | Self::Secret { text, .. } => {
+                text.split_once('=').map(|(name, _)| name)
+            }
+            Self::SecretStdin(name) => Some(name),
+        }
+    }
+
     fn split(self) -> Result<(String, Origin), Problem> {
         let (flag, value, text) = match &self {
             Self::Var(text) => ("--var", "VALUE", text),

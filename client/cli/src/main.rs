@@ -9,6 +9,7 @@ mod command;
 mod daemon;
 mod exit;
 mod failure;
+mod import;
 mod input;
 mod json;
 mod login;

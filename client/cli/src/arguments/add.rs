@@ -13,7 +13,13 @@ pub(crate) struct Add {
     pub(crate) provider: String,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+}
 
+/// Who may read the tokens, and how they are kept.
+#[derive(Debug, Args)]
+pub(crate) struct Terms {
     /// Let a user or group read the tokens: user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
     #[arg(long = "reader", short, value_name = "READER")]
     pub(crate) readers: Vec<String>,

@@ -53,7 +53,7 @@ fn takes_each_flag_that_gives_an_input_with_its_place() {
             ("s".to_owned(), None),
         ]
     );
-    assert_eq!(add.readers, ["user:x", "group:y"]);
+    assert_eq!(add.terms.readers, ["user:x", "group:y"]);
 }
 
 #[test]
@@ -106,7 +106,10 @@ fn reads_how_tokens_are_to_be_kept() {
     let Ok(Command::Add(add)) = parse("add a -p p --refresh on-demand --limit 1/h") else {
         panic!("not read as add");
     };
-    assert_eq!((add.refresh, add.limits), (Some(Policy::OnDemand), vec!["1/h".to_owned()]));
+    assert_eq!(
+        (add.terms.refresh, add.terms.limits),
+        (Some(Policy::OnDemand), vec!["1/h".to_owned()])
+    );
     let Ok(Command::Set(set)) = parse("set a --limit 50/12h --limit 24/day@Europe/Berlin") else {
         panic!("not read as set");
     };
@@ -126,4 +129,24 @@ fn providers_can_be_shown_without_saying_so() {
     };
     let Some(ProvidersCommand::Show(shown)) = providers.command else { panic!("not shown") };
     assert!(shown.name == "list" && shown.form.json);
+}
+
+#[test]
+fn a_login_has_one_way_and_an_import_one_source() {
+    for line in [
+        "login",
+        "login a --device --paste",
+        "login a --paste --no-browser",
+        "login a http://127.0.0.1/?code=s3cret",
+        "import a",
+        "import a --env .env",
+        "import a --refresh-token",
+        "import a -p p --env .env --google key.json",
+        "import a --google key.json --map A=b",
+    ] {
+        assert_eq!(parse(line).map(drop), Err(2), "{line}");
+    }
+    for line in ["import a --google -", "import a -p p --refresh-token -", "login a --no-browser"] {
+        assert!(parse(line).is_ok(), "{line}");
+    }
 }

@@ -1,17 +1,20 @@
-//! `add`: stores a credential and waits for its first token.
+//! `add`: stores a credential and waits for its first token, unless someone has to log in.
 
 use std::{io::Write, os::unix::fs::MetadataExt as _, time::Duration};
 
 use tokend_client::{Error, Token};
 use tokend_proto::v1::{
-    AcquireTokenRequest, CreateCredentialRequest, Credential, GetProviderRequest,
+    AcquireTokenRequest, CreateCredentialRequest, Credential, GetProviderRequest, Provider,
     credential::RefreshPolicy,
 };
 
 use crate::{
-    arguments::Add,
+    arguments::{Add, Terms},
     caller::Caller,
-    command::{readers, values},
+    command::{
+        readers,
+        values::{self, Values},
+    },
     daemon::{Daemon, answer, answer_within},
     failure::Failure,
     output::Output,
@@ -28,17 +31,38 @@ pub(super) async fn run(
     caller: &Caller,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    readers::check(&add.readers)?;
-    let Add { name, provider, inputs, readers, refresh, limits } = add;
+    let Add { name, provider, inputs, terms } = add;
+    readers::check(&terms.readers)?;
     let flags = inputs.take_flags();
     let request = GetProviderRequest { name: provider };
     let provider = answer(daemon.providers().get_provider(request)).await?;
-
     let values = values::gather(&provider, flags)?;
-    let shared = readers.is_empty() && is_for_others(daemon, caller);
+    store(daemon, New { name, provider, values, terms }).await?.tell(daemon, caller, output).await
+}
+
+/// A credential that isn't stored yet.
+pub(super) struct New {
+    pub(super) name: String,
+    pub(super) provider: Provider,
+    pub(super) values: Values,
+    pub(super) terms: Terms,
+}
+
+/// A credential that is stored.
+pub(super) struct Added {
+    pub(super) credential: Credential,
+    /// Whether a person can log in for it.
+    logs_in: bool,
+    is_shared: bool,
+}
+
+/// Stores a credential.
+pub(super) async fn store(daemon: &Daemon, new: New) -> Result<Added, Failure> {
+    let New { name, provider, values, terms: Terms { readers, refresh, limits } } = new;
+    let is_shared = !readers.is_empty();
     let credential = Credential {
         name: name.clone(),
-        provider: provider.name.clone(),
+        provider: provider.name,
         variables: values.variables,
         readers,
         refresh_policy: refresh.map_or_else(RefreshPolicy::default, Into::into).into(),
@@ -46,20 +70,41 @@ pub(super) async fn run(
         ..Credential::default()
     };
     let request = CreateCredentialRequest { credential: Some(credential), secrets: values.secrets };
-    answer(daemon.credentials().create_credential(request)).await.map_err(Failure::about(&name))?;
-    writeln!(output, "added {name} ({})", provider.name)?;
-    first_token(daemon, &name, output).await?;
-    writeln!(output, "print a token: tokend-cli get {name}")?;
-    if shared {
-        let user = match &caller.sudo {
-            Some((user, _)) => user,
-            None if caller.uid != 0 => &caller.user,
-            None => "NAME",
-        };
-        writeln!(output, "only root and tokend's own user may read it yet; to let others:")?;
-        writeln!(output, "  tokend-cli grant {name} user:{user}")?;
+    let created = answer(daemon.credentials().create_credential(request)).await;
+    let credential = created.map_err(Failure::about(&name))?;
+    Ok(Added { credential, logs_in: !provider.logins.is_empty(), is_shared })
+}
+
+impl Added {
+    /// Says that it is stored, how its first token is, and what can be done next.
+    pub(super) async fn tell(
+        &self,
+        daemon: &Daemon,
+        caller: &Caller,
+        output: &mut Output<impl Write>,
+    ) -> Result<(), Failure> {
+        let Credential { name, provider, .. } = &self.credential;
+        writeln!(output, "added {name} ({provider})")?;
+        match first_token(daemon, name, output).await {
+            Err(Failure::FirstToken { error: Error::LoginNeeded { .. }, .. }) if self.logs_in => {
+                writeln!(output, "next: tokend-cli login {name}")?;
+            }
+            other => {
+                other?;
+                writeln!(output, "print a token: tokend-cli get {name}")?;
+            }
+        }
+        if !self.is_shared && is_for_others(daemon, caller) {
+            let user = match &caller.sudo {
+                Some((user, _)) => user,
+                None if caller.uid != 0 => &caller.user,
+                None => "NAME",
+            };
+            writeln!(output, "only root and tokend's own user may read it yet; to let others:")?;
+            writeln!(output, "  tokend-cli grant {name} user:{user}")?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Waits for the issuance that creating the credential has started. To refresh

@@ -20,7 +20,8 @@ pub(super) struct Values {
 }
 
 impl Values {
-    fn put(&mut self, input: &ProviderInput, value: &SecretString) {
+    /// Adds the value of an input.
+    pub(super) fn put(&mut self, input: &ProviderInput, value: &SecretString) {
         let values = if input.secret { &mut self.secrets } else { &mut self.variables };
         values.insert(input.name.clone(), value.expose_secret().to_owned());
     }

@@ -89,6 +89,14 @@ async fn a_first_token_that_is_refused_leaves_the_credential_stored() {
 }
 
 #[tokio::test]
+async fn who_has_to_log_in_is_told_how() {
+    let fake = Fake { needs_login: true, ..Fake::default() };
+    let (done, shown) = run_add(&fake, &[&COMPLETE[..], &["--reader", "user:bob"]].concat()).await;
+    done.unwrap();
+    assert_eq!(shown, "added a (acme)\nnext: tokend-cli login a\n");
+}
+
+#[tokio::test]
 async fn nothing_is_stored_if_a_flag_or_a_secret_is_wrong() {
     for flags in [
         vec!["--var", "client_secret=s3cret"],
