@@ -17,6 +17,7 @@ mod redacted;
 /// Version 1 of the contract.
 #[allow(
     clippy::allow_attributes_without_reason,
+    clippy::large_enum_variant,
     clippy::pedantic,
     missing_docs,
     rustdoc::invalid_html_tags,
