@@ -102,6 +102,15 @@ impl Login {
 }
 
 impl Definition {
+    /// How people can log in, whatever the inputs. Empty if there is no such thing as a
+    /// login.
+    pub fn login_methods(&self) -> impl Iterator<Item = LoginMethod> {
+        let page = self.login.as_ref().and_then(|login| login.page.as_ref());
+        let device = self.login.as_ref().and_then(|login| login.device.as_ref());
+        let page = page.map(|_| LoginMethod::AuthorizationCode);
+        page.into_iter().chain(device.map(|_| LoginMethod::DeviceCode))
+    }
+
     /// How a person can log in with these inputs, the preferred way first. Empty if there
     /// is no such thing as a login.
     pub fn logins(&self, inputs: &AcceptedInputs) -> Vec<LoginMethod> {

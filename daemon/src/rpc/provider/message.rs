@@ -1,11 +1,12 @@
 //! Definitions and what comes of them as the contract shows them.
 
 use tokend_proto::v1::{
+    self,
     DefinitionProblem, Explanation, Provider, ProviderInput, RemoteOperation,
     TryDefinitionResponse,
     try_definition_response::{Event, Finding},
 };
-use tokend_provider::{Definition, DefinitionError, Input, Remote};
+use tokend_provider::{Definition, DefinitionError, Input, LoginMethod, Remote};
 
 use crate::ports::Spoken;
 
@@ -19,7 +20,14 @@ pub(super) fn provider(definition: &Definition) -> Provider {
         inputs: definition.inputs().iter().map(input).collect(),
         definition: String::new(),
         operations: definition.remotes().iter().map(operation).collect(),
-        logins: Vec::new(),
+        logins: definition.login_methods().map(|method| login(method).into()).collect(),
+    }
+}
+
+fn login(method: LoginMethod) -> v1::LoginMethod {
+    match method {
+        LoginMethod::AuthorizationCode => v1::LoginMethod::AuthorizationCode,
+        LoginMethod::DeviceCode => v1::LoginMethod::DeviceCode,
     }
 }
 
