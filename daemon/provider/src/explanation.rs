@@ -114,7 +114,8 @@ impl Definition {
             };
             let purpose = "login page".to_owned();
             let when = page.when.as_ref().map(|when| when.text().to_owned());
-            explained.push((Stage::Exchange, Explanation { purpose, when, requests: vec![request] }));
+            explained
+                .push((Stage::Exchange, Explanation { purpose, when, requests: vec![request] }));
         }
         explained.into_iter().chain(exchange).map(|(_, explanation)| explanation).collect()
     }
@@ -144,7 +145,9 @@ impl Definition {
         let context = context::explanation(context);
         let when = step.when.as_ref().map(|when| format!("# if {when}\n")).unwrap_or_default();
         match step.call.render(&context, &Reach::default()) {
-            Ok(request) => format!("{when}{}", print(&request, &stand_ins(step.call.templates(), &context))),
+            Ok(request) => {
+                format!("{when}{}", print(&request, &stand_ins(step.call.templates(), &context)))
+            }
             Err(problem) => format!("{when}# can't be made of these inputs: {problem}"),
         }
     }

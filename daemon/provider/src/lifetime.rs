@@ -31,8 +31,8 @@ pub struct Lifetimes {
     /// least 1.
     pub max_refreshes: Option<u32>,
     /// For so long a refresh token that has been exchanged for another can be sent once
-    /// more without harm; [`Duration::MAX`] if it is never exchanged for another. `None`:
-    /// to send it again may end the login.
+    /// more without harm; [`Duration::MAX`] if that never does harm. `None`: to send it
+    /// again may end the login.
     pub refresh_grace: Option<Duration>,
 }
 
@@ -128,7 +128,7 @@ impl Lifetime {
 /// The word for a life without an end.
 const NEVER: &str = "never";
 
-/// The word for a refresh token that is never replaced.
+/// The word for a refresh token that can be sent any number of times.
 const ALWAYS: &str = "always";
 
 const REFRESH_GRACE: &str = "refresh_grace";

@@ -75,7 +75,9 @@ impl Definition {
     /// Tells whether the token is one of the inputs: asking again brings no other.
     pub fn is_static(&self, inputs: &AcceptedInputs) -> bool {
         let issue = self.recipes.of(Operation::Issue);
-        let Ok(way) = Recipe::choose(issue, &self.issue_context(inputs, None)) else { return false };
+        let Ok(way) = Recipe::choose(issue, &self.issue_context(inputs, None)) else {
+            return false;
+        };
         let recipe = &issue[way];
         let output = recipe.output.as_ref().unwrap_or(&self.output);
         matches!(recipe.work, Work::Local) && !output.is_passing()

@@ -208,10 +208,6 @@ fn a_renewal_is_checked() {
         "[oauth2] refreshes already: take out `refresh = true` or [refresh]",
     );
     check(
-        &oauth2.replace("client_credentials", "refresh_token"),
-        "secret `refresh_token` is not declared, expected `s`",
-    );
-    check(
         &format!("{}refresh = true", oauth2.replace("client_credentials", "refresh_token")),
         "the grant `refresh_token` refreshes with each request: take out `refresh = true`",
     );

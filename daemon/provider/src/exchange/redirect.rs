@@ -101,7 +101,8 @@ impl Exchange {
         match state {
             Some(state) if !same(state, expected) => return Err(RedirectError::OtherLogin),
             None if page.returns_state => {
-                let is_any = parameters.contains_key(&page.code) || parameters.contains_key("error");
+                let is_any =
+                    parameters.contains_key(&page.code) || parameters.contains_key("error");
                 return Err(if is_any { RedirectError::OtherLogin } else { RedirectError::NoCode });
             }
             _ => {}

@@ -77,7 +77,10 @@ pub(crate) fn holds_refresh_token(file: &File) -> bool {
 fn outputs(file: &File) -> impl Iterator<Item = &file::Output> {
     let requests = [&file.issue, &file.refresh].into_iter().flatten();
     let login = file.login.iter().flat_map(|login| login::requests(login.get_ref()));
-    requests.chain(login).flat_map(Requests::iter).filter_map(|(_, request)| request.output.as_ref())
+    requests
+        .chain(login)
+        .flat_map(Requests::iter)
+        .filter_map(|(_, request)| request.output.as_ref())
 }
 
 /// The names that expressions may use.

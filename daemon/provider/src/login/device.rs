@@ -36,6 +36,9 @@ const LIFE: Duration = Duration::from_mins(10);
 /// A person who hasn't typed the code in so long won't.
 const LONGEST_LIFE: Duration = Duration::from_hours(1);
 
+/// The error of RFC 8628 §3.5, and Microsoft's.
+const DECLINED: &str = "body.error in ['access_denied', 'authorization_declined']";
+
 /// What is longer, nobody types.
 const LONGEST_USER_CODE: usize = 64;
 
@@ -143,7 +146,7 @@ impl Device {
             poll: requests(&poll.request, &known)?,
             pending: or(&poll.pending, "body.error == 'authorization_pending'", &rules)?,
             slow_down: or(&poll.slow_down, "body.error == 'slow_down'", &rules)?,
-            declined: or(&poll.declined, "body.error == 'access_denied'", &rules)?,
+            declined: or(&poll.declined, DECLINED, &rules)?,
             expired: or(&poll.expired, "body.error == 'expired_token'", &rules)?,
         }))
     }

@@ -105,7 +105,8 @@ impl Page {
         let text = text.map_or_else(|| REDIRECT_URI.to_owned(), |text| text.to_string());
         let mut uri = address::parse(&text).map_err(RequestError::RedirectUri)?;
         let is_loopback = is_loopback(&uri);
-        let any_port = is_loopback && matches!(uri.port(), None | Some(0)) && uri.scheme() == "http";
+        let any_port =
+            is_loopback && matches!(uri.port(), None | Some(0)) && uri.scheme() == "http";
         if any_port {
             // A port that is the scheme's own counts as none.
             let _ = uri.set_port(None);

@@ -61,7 +61,11 @@ impl Standard<'_> {
         let Some(steps) = self.discovery() else { return request };
         let when = request.when.clone();
         let last = Request { when: None, ..request };
-        Request { when, steps: Some(self.chain(steps.into_iter().chain([last]))), ..Request::default() }
+        Request {
+            when,
+            steps: Some(self.chain(steps.into_iter().chain([last]))),
+            ..Request::default()
+        }
     }
 
     /// Requests as the steps of another.

@@ -25,7 +25,8 @@ impl Standard<'_> {
     pub(super) fn check_login(&self, grants: &[Grant]) -> Result<(), Located> {
         let has = |grant| grants.contains(&grant);
         let span = |text: &Option<Text>| text.as_ref().map(Spanned::span);
-        let (page, device) = (&self.oauth2.authorization_url, &self.oauth2.device_authorization_url);
+        let (page, device) =
+            (&self.oauth2.authorization_url, &self.oauth2.device_authorization_url);
         let first = self.oauth2.authorization_parameters.values().next().map(Spanned::span);
         let with = "grant = \"authorization_code\"";
         for (key, place) in [
@@ -112,7 +113,9 @@ impl Standard<'_> {
         file: &File,
     ) -> Result<(), Located> {
         let (pkce, challenge) = match self.pkce()? {
-            Pkce::S256 => (Some("{{ code_verifier }}".to_owned()), "{{ code_challenge }}".to_owned()),
+            Pkce::S256 => {
+                (Some("{{ code_verifier }}".to_owned()), "{{ code_challenge }}".to_owned())
+            }
             Pkce::Plain => {
                 let verifier = "{{ code_verifier }}".to_owned();
                 (Some(verifier.clone()), verifier)
@@ -168,7 +171,6 @@ impl Standard<'_> {
     ) -> Result<(), Located> {
         if login.device.is_none() {
             let mut fields = Fields::new();
-            add(&mut fields, self.client_id_parameter(), &self.client_id());
             self.ask(&mut fields);
             let requests = self.each_way(&fields, &Fields::new(), endpoint, file)?;
             let requests = requests.into_iter().map(|(_, request)| request).collect();

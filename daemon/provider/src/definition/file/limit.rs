@@ -67,7 +67,7 @@ pub(crate) struct Lifetime {
     #[schemars(with = "Option<i64>")]
     pub(crate) max_refreshes: Option<Spanned<i64>>,
     /// For so long a refresh token that has been exchanged for another can be sent once
-    /// more without harm: a duration, or `always` if it is never exchanged for another.
+    /// more without harm: a duration, or `always` if that never does harm.
     #[schemars(with = "Option<String>")]
     pub(crate) refresh_grace: Option<Text>,
 }

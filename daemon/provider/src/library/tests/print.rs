@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 
 use crate::sample::answer;
 use crate::{
-    AcceptedInputs, Answer, Definition, Expiry, Issued, Outcome, Request, RetryAfter, Target,
+    AcceptedInputs, Answer, Definition, Expiry, Issued, Outcome, Poll, Request, RetryAfter, Target,
     Verdict,
 };
 
@@ -68,6 +68,15 @@ pub(super) fn outcome(
         }
     }
     open(&text)
+}
+
+/// Writes what is shown to a person, and how long to wait.
+pub(super) fn poll(poll: &Poll) -> String {
+    let wait = format!("wait {} s", poll.after.as_secs());
+    match &poll.prompt {
+        Some(prompt) => format!("show {} at {}, {wait}", prompt.user_code, prompt.verification_uri),
+        None => wait,
+    }
 }
 
 fn print_issued(

@@ -5,11 +5,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::print;
 use crate::sample::{ambient, now};
-use crate::{Definition, Exchange, Held, Inputs, Library, Operation, Step};
+use crate::{Definition, Exchange, Held, Inputs, Library, LoginMethod, Operation, Step};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +27,10 @@ struct Recorded {
 #[serde(deny_unknown_fields)]
 struct Exchanged {
     name: String,
-    /// `issue` if left out, `refresh`, `keepalive`, `revoke` or `remote NAME`.
+    /// `issue` if left out, `refresh`, `keepalive`, `revoke`, `remote NAME`, `login` or
+    /// `login device`. A page is a step, `open URL`, whose answer is what it leads back
+    /// with; so is what is shown with a code, `show CODE at URL, wait 5 s`, whose answer
+    /// is empty. `STATE`, `CHALLENGE` and `VERIFIER` stand for what is drawn.
     #[serde(default)]
     operation: Option<String>,
     #[serde(default)]
@@ -125,6 +130,8 @@ fn check(definition: &Arc<Definition>, recorded: &Exchanged) -> Result<(), Strin
         "refresh" => Operation::Refresh,
         "keepalive" => Operation::KeepAlive,
         "revoke" => Operation::Revoke,
+        "login" => return log_in(definition, &accepted, LoginMethod::AuthorizationCode, recorded),
+        "login device" => return log_in(definition, &accepted, LoginMethod::DeviceCode, recorded),
         remote => {
             let name = remote.strip_prefix("remote ").ok_or("an unknown operation")?;
             let arguments = recorded.arguments.clone();
@@ -138,6 +145,23 @@ fn check(definition: &Arc<Definition>, recorded: &Exchanged) -> Result<(), Strin
     run(definition, &accepted, step.map_err(|error| error.to_string())?, recorded)
 }
 
+fn log_in(
+    definition: &Arc<Definition>,
+    accepted: &Arc<crate::AcceptedInputs>,
+    method: LoginMethod,
+    recorded: &Exchanged,
+) -> Result<(), String> {
+    let redirect = definition.redirect(accepted).ok().map(|redirect| {
+        let mut uri = redirect.uri;
+        if redirect.any_port {
+            uri.set_port(Some(4711)).expect("loopback has ports");
+        }
+        uri
+    });
+    let step = Exchange::login(definition, accepted, method, redirect.as_ref(), ambient());
+    run(definition, accepted, step.map_err(|error| error.to_string())?, recorded)
+}
+
 fn run(
     definition: &Definition,
     accepted: &crate::AcceptedInputs,
@@ -147,15 +171,29 @@ fn run(
     let single = recorded.request.as_deref().zip(recorded.answer.as_deref());
     let several = recorded.step.iter().map(|it| (it.request.as_str(), it.answer.as_str()));
     for (number, (expected, answer)) in single.into_iter().chain(several).enumerate() {
-        let (exchange, request) = match step {
-            Step::Send(exchange, request) => (exchange, request),
+        let compare = |is: &str| same(&format!("request {number}"), &named(is), expected);
+        let answer = drawn()
+            .into_iter()
+            .fold(answer.to_owned(), |text, (name, drawn)| text.replace(name, &drawn));
+        step = match step {
+            Step::Send(exchange, request) => {
+                compare(&print::request(&request))?;
+                exchange.answer(&print::parse_answer(&answer)?, now())
+            }
+            Step::Ask(exchange, page) => {
+                compare(&format!("open {}", page.url))?;
+                let led_back = exchange.redirected(answer.trim(), now());
+                led_back.map_err(|(_, error)| error.to_string())?
+            }
+            Step::Poll(exchange, poll) => {
+                compare(&print::poll(&poll))?;
+                exchange.poll(now())
+            }
             Step::Run(_, program) => return Err(format!("runs {program:?}")),
             Step::Done(outcome) => {
                 return Err(format!("ended before request {number}: {outcome:?}"));
             }
         };
-        same(&format!("request {number}"), &print::request(&request), expected)?;
-        step = exchange.answer(&print::parse_answer(answer)?, now());
     }
     match step {
         Step::Done(outcome) => {
@@ -164,8 +202,23 @@ fn run(
         Step::Send(_, request) => {
             Err(format!("goes on with one more request:\n{}", print::request(&request)))
         }
-        Step::Run(_, program) => Err(format!("runs {program:?}")),
+        other => Err(format!("goes on with {other:?}")),
     }
+}
+
+/// What a login draws, by the names that stand for it.
+fn drawn() -> [(&'static str, String); 3] {
+    let verifier = ambient().unguessable("code_verifier");
+    let challenge = ring::digest::digest(&ring::digest::SHA256, verifier.as_bytes());
+    [
+        ("STATE", ambient().unguessable("state").to_string()),
+        ("CHALLENGE", BASE64_URL_SAFE_NO_PAD.encode(challenge)),
+        ("VERIFIER", verifier.to_string()),
+    ]
+}
+
+fn named(text: &str) -> String {
+    drawn().into_iter().fold(text.to_owned(), |text, (name, drawn)| text.replace(&drawn, name))
 }
 
 fn same(what: &str, is: &str, expected: &str) -> Result<(), String> {
