@@ -14,8 +14,8 @@ use crate::date::{self, Format};
 use crate::expiry::{self, Life, Unit};
 use crate::expression::Expression;
 use crate::{
-    AcceptedInputs, Ambient, Answer, Definition, Exchange, Inputs, Operation, Source, Step, quota,
-    verdict, xml as tree, zone,
+    AcceptedInputs, Ambient, Answer, Definition, Exchange, Inputs, LoginMethod, Operation, Outcome,
+    Source, Step, quota, verdict, xml as tree, zone,
 };
 
 /// Reads from an answer in all the ways that there are.
@@ -42,6 +42,28 @@ static FIXED: LazyLock<(Arc<Definition>, Arc<AcceptedInputs>)> = LazyLock::new(|
     let source = Source::File("fuzz.toml".into());
     let definition = Definition::parse("fuzz", source, DEFINITION).expect("the above is valid");
     let secrets = [("password".to_owned(), "hunter2".into())].into();
+    let inputs = definition.accept(Inputs { secrets, ..Inputs::default() });
+    (Arc::new(definition), Arc::new(inputs.expect("all inputs are given")))
+});
+
+/// Lets people in on a page whose issuer names itself.
+const LOGIN: &str = r#"
+title = "Fuzz"
+[secrets.client_secret]
+description = "The client's secret"
+[oauth2]
+authorization_url = "https://auth.acme.example/authorize"
+token_url = "https://auth.acme.example/token"
+grant = "authorization_code"
+client_id = "fuzz"
+[login]
+issuer = "'https://auth.acme.example'"
+"#;
+
+static LOGIN_FIXED: LazyLock<(Arc<Definition>, Arc<AcceptedInputs>)> = LazyLock::new(|| {
+    let source = Source::File("fuzz.toml".into());
+    let definition = Definition::parse("fuzz", source, LOGIN).expect("the above is valid");
+    let secrets = [("client_secret".to_owned(), "hunter2".into())].into();
     let inputs = definition.accept(Inputs { secrets, ..Inputs::default() });
     (Arc::new(definition), Arc::new(inputs.expect("all inputs are given")))
 });
@@ -75,6 +97,31 @@ pub fn answer(bytes: &[u8]) {
         unreachable!("a login is one request");
     };
     assert!(!format!("{outcome:?}").contains("hunter2"));
+}
+
+/// Takes what a browser was led back with. `STATE` stands for what the page has to send
+/// back, without which nothing goes on.
+pub fn redirect(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (definition, inputs) = &*LOGIN_FIXED;
+    let ambient = Ambient { now: now(), entropy: [7; 32] };
+    let state = ambient.unguessable("state");
+    let method = LoginMethod::AuthorizationCode;
+    let step = Exchange::login(definition, inputs, method, None, ambient);
+    let Ok(Step::Ask(exchange, _)) = step else { unreachable!("a login starts with a page") };
+    let led_back = text.replace("STATE", &state);
+    match exchange.redirected(&led_back, now()) {
+        Ok(Step::Send(exchange, request)) => {
+            assert!(led_back.contains(state.as_str()));
+            assert!(!exchange.show_request(&request).contains("hunter2"));
+        }
+        Ok(Step::Done(Outcome::Failed(failure))) => {
+            assert!(failure.message.chars().count() <= 200);
+            assert!(!failure.message.contains(char::is_control));
+        }
+        Ok(step) => unreachable!("a redirect leads to the exchange: {step:?}"),
+        Err((_, error)) => assert!(!error.to_string().is_empty()),
+    }
 }
 
 /// Reads a date and a life. The first line is a pattern, the rest the text.
