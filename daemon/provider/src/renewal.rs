@@ -51,7 +51,7 @@ impl Definition {
     /// The refresh token is the secret `refresh_token` then.
     pub fn needs_login(&self, inputs: &AcceptedInputs) -> bool {
         let issue = self.recipes.of(Operation::Issue);
-        let way = Recipe::choose(issue, &self.issue_context(inputs, None));
+        let way = Recipe::choose(issue, &issue_context(inputs, None));
         way.is_ok_and(|way| issue[way].uses_refresh_token())
     }
 
@@ -67,15 +67,10 @@ impl Definition {
         own.or_else(left)
     }
 
-    fn issue_context(&self, inputs: &AcceptedInputs, held: Option<&Held>) -> Value {
-        let own = held.and_then(|held| held.refresh_token.as_ref());
-        context::issue(inputs.context(), own.or_else(|| inputs.secrets().get(REFRESH_TOKEN)))
-    }
-
     /// Tells whether the token is one of the inputs: asking again brings no other.
     pub fn is_static(&self, inputs: &AcceptedInputs) -> bool {
         let issue = self.recipes.of(Operation::Issue);
-        let Ok(way) = Recipe::choose(issue, &self.issue_context(inputs, None)) else {
+        let Ok(way) = Recipe::choose(issue, &issue_context(inputs, None)) else {
             return false;
         };
         let recipe = &issue[way];
@@ -104,7 +99,7 @@ impl Definition {
     ) -> Result<(usize, bool), RequestError> {
         let recipes = self.recipes.of(operation);
         if operation == Operation::Issue {
-            let way = Recipe::choose(recipes, &self.issue_context(inputs, held))?;
+            let way = Recipe::choose(recipes, &issue_context(inputs, held))?;
             // Whoever sends a refresh token keeps it unless a new one comes
             // (RFC 6749 §6).
             let keeps = recipes[way].uses_refresh_token();
@@ -122,6 +117,12 @@ impl Definition {
         let way = way.filter(|way| held.is_some() || recipes[*way].uses_refresh_token());
         Ok((way.ok_or(RequestError::NothingHeld { operation })?, true))
     }
+}
+
+/// The values by which a way to ask for a token is chosen.
+fn issue_context(inputs: &AcceptedInputs, held: Option<&Held>) -> Value {
+    let own = held.and_then(|held| held.refresh_token.as_ref());
+    context::issue(inputs.context(), own.or_else(|| inputs.secrets().get(REFRESH_TOKEN)))
 }
 
 /// What a dance can go on from: what is held, and the refresh token wherever it is.

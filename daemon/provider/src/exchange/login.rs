@@ -19,7 +19,7 @@ use super::{Exchange, Step, masking};
 use crate::ambient::Ambient;
 use crate::answer::{Answer, Document};
 use crate::definition::Definition;
-use crate::expression::context;
+use crate::expression::{Expression, context};
 use crate::input::AcceptedInputs;
 use crate::login::device::{Codes, Device, LONGEST_INTERVAL, SLOWER, Typed};
 use crate::login::page::Page;
@@ -29,6 +29,7 @@ use crate::purpose::Purpose;
 use crate::recipe::Recipe;
 use crate::renewal::Holding;
 use crate::request::{Request, RequestError};
+use crate::template::Template;
 
 /// The page that a person is to open. Its query names the login, so `Debug` shows the
 /// host only.
@@ -156,16 +157,11 @@ impl Exchange {
     /// Takes it that a question whether the code has been typed got no answer: the next one
     /// waits twice as long (RFC 8628 §3.5). Any other request can't do without.
     pub fn unanswered(self, now: Timestamp) -> Step {
-        match self.polling() {
-            Some(polling) => {
-                let interval = (polling.interval * 2).min(LONGEST_INTERVAL);
-                self.wait(interval, now)
-            }
-            None => {
-                let failure = Failure::new(Verdict::Transient, "no answer came");
-                Step::Done(Outcome::Failed(failure))
-            }
-        }
+        let Some(polling) = self.polling() else {
+            return Step::Done(Outcome::Failed(Failure::new(Verdict::Transient, "no answer came")));
+        };
+        let interval = (polling.interval * 2).min(LONGEST_INTERVAL);
+        self.wait(interval, now)
     }
 
     /// Goes on once what comes first is done.
@@ -198,8 +194,8 @@ impl Exchange {
     fn sign_page(&self) -> Result<Value, RequestError> {
         let base = self.base(self.length());
         let signs: Vec<String> = self.page().map_or_else(Vec::new, |page| {
-            let expressions = page.templates().into_iter().flat_map(|it| it.expressions());
-            expressions.flat_map(|it| it.signs()).map(str::to_owned).collect()
+            let expressions = page.templates().into_iter().flat_map(Template::expressions);
+            expressions.flat_map(Expression::signs).map(str::to_owned).collect()
         });
         self.sign(signs.iter().map(String::as_str), base)
     }

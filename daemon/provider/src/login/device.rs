@@ -28,13 +28,13 @@ pub(crate) const SLOWER: Duration = Duration::from_secs(5);
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whoever waits for longer has a person wonder whether anything happens at all.
-pub(crate) const LONGEST_INTERVAL: Duration = Duration::from_mins(5);
+pub(crate) const LONGEST_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// How long a code can be typed, if nothing is said, which the standard forbids.
-const LIFE: Duration = Duration::from_mins(10);
+const LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// A person who hasn't typed the code in so long won't.
-const LONGEST_LIFE: Duration = Duration::from_hours(1);
+const LONGEST_LIFE: Duration = Duration::from_secs(60 * 60);
 
 /// The error of RFC 8628 §3.5, and Microsoft's.
 const DECLINED: &str = "body.error in ['access_denied', 'authorization_declined']";
@@ -46,6 +46,7 @@ const LONGEST_USER_CODE: usize = 64;
 const LONGEST_DEVICE_CODE: usize = 16 * 1024;
 
 /// The compiled `[login.device]` and `[login.poll]`.
+#[expect(clippy::struct_field_names, reason = "`device_code` is the standard's word")]
 #[derive(Debug)]
 pub(crate) struct Device {
     pub(crate) when: Option<Expression>,

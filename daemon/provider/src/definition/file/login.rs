@@ -61,6 +61,7 @@ pub(crate) struct Login {
 
 /// How to ask for a code that a person types elsewhere (RFC 8628 §3.1). What is read
 /// from the answer are expressions; where the standard puts it if left out.
+#[expect(clippy::struct_field_names, reason = "`device_code` is the standard's word")]
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Device {
