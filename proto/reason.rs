@@ -19,6 +19,8 @@ pub const ROTATION_UNSUPPORTED: &str = "ROTATION_UNSUPPORTED";
 pub const TOKEN_SUPERSEDED: &str = "TOKEN_SUPERSEDED";
 /// This user hands over newer tokens faster than they are written.
 pub const TOO_MANY_ROTATIONS: &str = "TOO_MANY_ROTATIONS";
+/// A user has as many streams of tokens as may be.
+pub const TOO_MANY_WATCHES: &str = "TOO_MANY_WATCHES";
 /// A variable or a secret is missing, unknown or malformed.
 pub const INVALID_INPUT: &str = "INVALID_INPUT";
 /// A reader is malformed, or no such user or group exists.

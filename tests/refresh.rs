@@ -239,7 +239,7 @@ fn what_only_a_person_can_repeat_is_asked_for_once_and_then_waits_for_that_perso
     }
     assert_eq!(provider.requests().len(), 1);
     let status = text(&place.run(["status"]).stdout);
-    assert!(status.contains("log in at the provider again"), "{status}");
+    assert!(status.contains("run `tokend-cli login api`"), "{status}");
 }
 
 #[test]

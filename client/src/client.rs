@@ -10,18 +10,22 @@ use std::{
 };
 
 use tokend_proto::v1::{
-    AcquireTokenRequest, AcquireTokenResponse, token_service_client::TokenServiceClient,
+    AcquireTokenRequest, AcquireTokenResponse, WatchTokensRequest,
+    token_service_client::TokenServiceClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
 
 pub use crate::client::options::TokenOptions;
-use crate::{Error, Rejection, Rotation, Ruling, Submission, Token, channel, socket};
+use crate::{Error, Rejection, Rotation, Ruling, Submission, Token, Watch, channel, socket};
 
 /// Outlasts the ten seconds that a report waits for an issuance.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A newer token is written to the disk at once, or not at all for now.
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A stream is opened at once, or not at all.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The longest timeout that the daemon is told of.
 const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
@@ -178,6 +182,36 @@ impl Client {
         let mut service = self.service();
         let answer = within(SUBMISSION_TIMEOUT, service.submit_rotation(request)).await;
         Submission::read(answer)
+    }
+
+    /// Tells of the tokens of these credentials, first how things are and then whatever
+    /// changes; without names, of all that this user may read, also those that come later.
+    ///
+    /// ```no_run
+    /// # async fn run(client: tokend_client::Client) -> Result<(), tokend_client::Error> {
+    /// let mut watch = client.watch(["causely", "toggle"]).await?;
+    /// while let Some(update) = watch.next().await {
+    ///     let update = update?;
+    ///     match update.token() {
+    ///         Ok(token) => println!("{}: {:?} left", update.name(), token.remaining()),
+    ///         Err(error) => println!("{}: {error}", update.name()),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// See [`Error`]. That there is no such credential, or none that this user may read,
+    /// is told by the [updates](crate::Update).
+    pub async fn watch(
+        &self,
+        names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Watch, Error> {
+        let names = names.into_iter().map(Into::into).collect();
+        let mut service = self.service();
+        let call = service.watch_tokens(WatchTokensRequest { names });
+        within(OPENING_TIMEOUT, call).await.map(Watch::new)
     }
 
     async fn acquire(

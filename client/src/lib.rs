@@ -42,7 +42,8 @@
 //!
 //! If the API refuses a token all the same, [`Client::report_rejection`] asks for
 //! another and shows the loop around it. If the API's answers bring newer tokens,
-//! [`Client::submit_rotation`] hands them to everyone else.
+//! [`Client::submit_rotation`] hands them to everyone else. [`Client::watch`] tells of
+//! tokens as they change.
 //!
 //! Which socket is used is said in [`socket`]. Values of tokens are wiped when
 //! they are dropped; the buffers of the gRPC library, through which they came,
@@ -56,6 +57,7 @@ mod rotation;
 pub mod socket;
 mod status;
 mod token;
+mod watch;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
@@ -66,4 +68,5 @@ pub use crate::{
     rejection::{BodyRule, HeaderRule, Rejection, RejectionRules, Ruling},
     rotation::{Rotation, RotationRule, RotationSource, Submission},
     token::{Placement, Target, Token},
+    watch::{Update, Watch},
 };

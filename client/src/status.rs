@@ -1,6 +1,8 @@
 //! From a call's gRPC status to the error that it stands for.
 
-use std::{error::Error as StdError, io, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    error::Error as StdError, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration,
+};
 
 use nix::unistd::{Gid, Group};
 use tokend_proto::{ERROR_DOMAIN, reason};
@@ -36,6 +38,16 @@ fn answered(status: &Status) -> Error {
         return Error::Refused { code, reason: None, message };
     };
     let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    told(code, reason, message, retry_after)
+}
+
+/// Returns the error that tokend's reason stands for.
+pub(crate) fn told(
+    code: Code,
+    reason: String,
+    message: String,
+    retry_after: Option<Duration>,
+) -> Error {
     match reason.as_str() {
         reason::INVALID_NAME
         | reason::INVALID_MIN_TTL
@@ -56,6 +68,7 @@ fn answered(status: &Status) -> Error {
         | reason::STORE_UNAVAILABLE
         | reason::TOO_MANY_ROTATIONS
         | reason::TOO_MANY_OPERATIONS
+        | reason::TOO_MANY_WATCHES
         | reason::SHUTTING_DOWN => Error::Unavailable { reason, message, retry_after },
         reason::STORE_FULL => Error::StoreFull { message, retry_after },
         reason::CREDENTIAL_REJECTED => Error::CredentialRejected { message },

@@ -32,6 +32,8 @@ pub struct Credential {
     pub secrets: BTreeMap<String, SecretString>,
     /// Who may read its tokens besides root and the daemon's own user.
     pub readers: Vec<Reader>,
+    /// Who may submit newer tokens, and read as well.
+    pub submitters: Vec<Reader>,
     /// When its tokens are refreshed ahead of their end.
     pub policy: Policy,
     /// Limits on issuances beside those of the definition.
@@ -44,7 +46,7 @@ pub struct Credential {
     pub updated_at: Timestamp,
 }
 
-/// A user or a group who may read a credential's tokens.
+/// A user or a group who may do something with a credential's tokens.
 ///
 /// The number decides: it was looked up when access was granted. A name that is
 /// given to someone else later doesn't take the access along.
@@ -65,6 +67,24 @@ pub enum ReaderKind {
     User,
     /// A group, as primary or supplementary group of a process.
     Group,
+}
+
+/// Who may do what with a credential's tokens, besides root and the daemon's own user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Who may read them.
+    pub readers: Vec<Reader>,
+    /// Who may submit newer ones, and read them as well.
+    pub submitters: Vec<Reader>,
+}
+
+/// What someone is let do with a credential's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Read them.
+    Reader,
+    /// Read them, and submit newer ones.
+    Submitter,
 }
 
 /// What a provider issued: the secret part of a token.
@@ -97,6 +117,11 @@ impl Credential {
             updated_at: now,
             ..self.clone()
         }
+    }
+
+    /// Returns who may do what with its tokens.
+    pub fn access(&self) -> Access {
+        Access { readers: self.readers.clone(), submitters: self.submitters.clone() }
     }
 
     /// Returns what changes with every change of the stored credential, and with

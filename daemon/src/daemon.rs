@@ -175,6 +175,11 @@ impl Daemon {
         info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
         let context =
             Context { slots, engine: commands, definitions, clock: Arc::new(clock), about };
+        let watchers = context.slots.watchers();
+        let spreading = tokio::spawn({
+            let watchers = Arc::clone(&watchers);
+            async move { watchers.spread().await }
+        });
         let (stop, stopping) = watch::channel(false);
         let serving = listeners.into_iter().map(|listener| {
             let services = Services::new(&context, listener.door);
@@ -197,7 +202,9 @@ impl Daemon {
                 info!("shutting down");
                 systemd::notify(&[NotifyState::Stopping]);
                 stop.send_replace(true);
+                watchers.close();
             });
+        spreading.abort();
         for socket in sockets {
             if let Err(error) = std::fs::remove_file(&socket) {
                 warn!(socket = %socket.display(), "can't remove the socket: {error}");

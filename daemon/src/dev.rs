@@ -154,6 +154,7 @@ async fn add_credentials(commands: &mpsc::Sender<Command>, url: &str) -> Result<
             variables: [("url".to_owned(), url.to_owned())].into(),
             secrets: [(secret.to_owned(), SecretString::from(value))].into(),
             readers: Vec::new(),
+            submitters: Vec::new(),
             policy: Policy::Always,
             limits: Vec::new(),
         };

@@ -307,7 +307,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if let Err(problem) = &dance {
             warn!(credential = %name, "no issuance is possible: {problem}");
         }
-        let slot = Arc::new(Slot::new(name.clone(), credential.readers.clone()));
+        let slot = Arc::new(Slot::new(name.clone(), credential.access(), self.slots.watchers()));
         let entry = Entry { credential, dance, slot: Arc::clone(&slot) };
         self.entries.insert(name.clone(), entry);
         self.join_account(&name);

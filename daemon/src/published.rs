@@ -2,13 +2,14 @@
 //! and without the engine.
 
 mod usage;
+mod watchers;
 
 use std::{
     collections::BTreeMap,
     fmt::{Debug, Formatter},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -18,7 +19,7 @@ use bytes::{BufMut, Bytes};
 use jiff::Timestamp;
 use prost::Message;
 use secrecy::ExposeSecret;
-use tokend_core::{Callers, Demand, Moment, Name, Token, TokenId};
+use tokend_core::{Callers, Demand, Moment, Name, Setback, Token, TokenId};
 use tokend_proto::v1;
 use tokend_provider::{
     BodyRule, HeaderRule, Placement, Rejection, Rotation, RotationSource, Target,
@@ -27,30 +28,49 @@ use tokio::sync::watch;
 use zeroize::{Zeroize, Zeroizing};
 
 use self::usage::Usage;
-use crate::credential::{Grant, Reader};
+pub use self::watchers::{TooManyWatches, Watched, Watcher, Watchers};
+use crate::credential::{Access, Grant};
 
 /// All slots by name. The map is replaced when a credential comes or goes, never
 /// on a refresh.
 #[derive(Debug, Default)]
-pub struct Slots(ArcSwap<BTreeMap<Name, Arc<Slot>>>);
+pub struct Slots {
+    all: ArcSwap<BTreeMap<Name, Arc<Slot>>>,
+    watchers: Arc<Watchers>,
+}
 
 /// What callers see of one credential. The engine writes it, every connection
 /// reads it.
 #[derive(Debug)]
 pub struct Slot {
     name: Name,
-    readers: ArcSwap<Vec<Reader>>,
+    access: ArcSwap<Access>,
     published: ArcSwapOption<Published>,
+    setback: ArcSwapOption<Setback>,
     failing: AtomicBool,
     changes: watch::Sender<()>,
+    watchers: Arc<Watchers>,
     usage: Usage,
 }
 
 /// A token that is on disk and may be served, with its message prepared.
 pub struct Published {
     token: Arc<Token<Grant>>,
-    /// Field 1 of `AcquireTokenResponse`, with its tag and length.
+    /// Field 1 of `AcquireTokenResponse` and of `WatchTokensResponse`, with its tag and
+    /// length.
     encoded: Bytes,
+    edition: Edition,
+}
+
+/// Tells apart what was published since the daemon started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edition(u64);
+
+impl Edition {
+    fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// What callers do with a token.
@@ -72,59 +92,72 @@ pub struct Presentation {
 
 impl Callers for Slots {
     fn demand(&self, name: &Name) -> Demand {
-        self.0.load().get(name.as_str()).map(|slot| slot.usage.demand()).unwrap_or_default()
+        self.all.load().get(name.as_str()).map(|slot| slot.usage.demand()).unwrap_or_default()
     }
 }
 
 impl Slots {
     /// Returns the slot of a credential.
     pub fn get(&self, name: &str) -> Option<Arc<Slot>> {
-        self.0.load().get(name).cloned()
+        self.all.load().get(name).cloned()
+    }
+
+    /// Returns the names of all credentials.
+    pub fn names(&self) -> Vec<Name> {
+        self.all.load().keys().cloned().collect()
+    }
+
+    /// Returns who watches them.
+    pub fn watchers(&self) -> Arc<Watchers> {
+        Arc::clone(&self.watchers)
     }
 
     /// Adds a slot, in place of the one with the same name if there is one.
     pub(crate) fn insert(&self, slot: &Arc<Slot>) {
-        self.0.rcu(|slots| {
+        self.all.rcu(|slots| {
             let mut slots = BTreeMap::clone(slots);
             slots.insert(slot.name.clone(), Arc::clone(slot));
             slots
         });
+        self.watchers.announce(&slot.name);
     }
 
     /// Replaces all slots, at the start.
     pub(crate) fn fill(&self, slots: impl Iterator<Item = Arc<Slot>>) {
-        self.0.store(Arc::new(slots.map(|slot| (slot.name.clone(), slot)).collect()));
+        self.all.store(Arc::new(slots.map(|slot| (slot.name.clone(), slot)).collect()));
     }
 
     /// Takes a slot away. Whoever watches it is told.
     pub(crate) fn remove(&self, name: &Name) {
         let removed = self.get(name.as_str());
-        self.0.rcu(|slots| {
+        self.all.rcu(|slots| {
             let mut slots = BTreeMap::clone(slots);
             slots.remove(name);
             slots
         });
         if let Some(slot) = removed {
-            slot.changes.send_replace(());
+            slot.announce();
         }
     }
 }
 
 impl Slot {
-    pub(crate) fn new(name: Name, readers: Vec<Reader>) -> Self {
+    pub(crate) fn new(name: Name, access: Access, watchers: Arc<Watchers>) -> Self {
         Self {
             name,
-            readers: ArcSwap::from_pointee(readers),
+            access: ArcSwap::from_pointee(access),
             published: ArcSwapOption::empty(),
+            setback: ArcSwapOption::empty(),
             failing: AtomicBool::new(false),
             changes: watch::Sender::new(()),
+            watchers,
             usage: Usage::new(),
         }
     }
 
-    /// Returns the users and groups who may read it.
-    pub fn readers(&self) -> Arc<Vec<Reader>> {
-        self.readers.load_full()
+    /// Returns who may do what with its tokens.
+    pub fn access(&self) -> Arc<Access> {
+        self.access.load_full()
     }
 
     /// Returns the latest token, if it satisfies the caller, and notes the use.
@@ -162,31 +195,59 @@ impl Slot {
         self.usage.last_use()
     }
 
-    pub(crate) fn published(&self) -> Option<Arc<Published>> {
+    /// Returns the latest token, whether it has expired or not.
+    pub fn published(&self) -> Option<Arc<Published>> {
         self.published.load_full()
     }
 
-    pub(crate) fn publish(&self, published: Published) {
+    /// Returns what went wrong last, until a success.
+    pub fn setback(&self) -> Option<Arc<Setback>> {
+        self.setback.load_full()
+    }
+
+    /// Notes that someone uses its tokens.
+    pub fn note_use(&self, now: Moment) {
+        self.usage.note(None, now);
+    }
+
+    pub(crate) fn publish(&self, mut published: Published) {
         self.usage.turn();
+        if let Some(before) = &*self.published.load()
+            && before.encoded == published.encoded
+        {
+            published.edition = before.edition;
+        }
         self.published.store(Some(Arc::new(published)));
-        self.changes.send_replace(());
+        self.announce();
     }
 
     /// Takes the token away; no caller is served it any more.
     pub(crate) fn withdraw(&self) {
         self.published.store(None);
-        self.changes.send_replace(());
+        self.announce();
     }
 
-    pub(crate) fn set_readers(&self, readers: Vec<Reader>) {
-        self.readers.store(Arc::new(readers));
-        self.changes.send_replace(());
+    pub(crate) fn set_access(&self, access: Access) {
+        self.access.store(Arc::new(access));
+        self.announce();
+    }
+
+    pub(crate) fn set_setback(&self, setback: Option<&Setback>) {
+        if self.setback.load().as_deref() != setback {
+            self.setback.store(setback.cloned().map(Arc::new));
+            self.announce();
+        }
     }
 
     pub(crate) fn set_failing(&self, failing: bool) {
         if self.failing.swap(failing, Ordering::Relaxed) != failing {
             self.changes.send_replace(());
         }
+    }
+
+    fn announce(&self) {
+        self.changes.send_replace(());
+        self.watchers.announce(&self.name);
     }
 }
 
@@ -200,7 +261,23 @@ impl Published {
         message.value.zeroize();
         message.extras.values_mut().for_each(Zeroize::zeroize);
         message.placements.iter_mut().for_each(|placement| placement.value.zeroize());
-        Self { token, encoded: Bytes::from_owner(Wiped(encoded)) }
+        let encoded = Bytes::from_owner(Wiped(encoded));
+        Self { token, encoded, edition: Edition::next() }
+    }
+
+    /// Tells it apart from all else that was published and looks otherwise.
+    pub fn edition(&self) -> Edition {
+        self.edition
+    }
+
+    /// Returns field 1 of `AcquireTokenResponse` and of `WatchTokensResponse`.
+    pub fn encoded(&self) -> &[u8] {
+        &self.encoded
+    }
+
+    /// Returns the life that is left to the token at `now`, as the contract writes it.
+    pub fn remaining(&self, now: Moment) -> Option<prost_types::Duration> {
+        self.token.remaining(now).and_then(|left| left.try_into().ok())
     }
 
     /// Returns the token.
@@ -226,12 +303,7 @@ impl Published {
 
     /// The part of the answer that changes from call to call.
     fn tail(&self, now: Moment) -> v1::AcquireTokenResponse {
-        let remaining = self.token.remaining(now);
-        v1::AcquireTokenResponse {
-            token: None,
-            unchanged: false,
-            remaining: remaining.and_then(|left| left.try_into().ok()),
-        }
+        v1::AcquireTokenResponse { token: None, unchanged: false, remaining: self.remaining(now) }
     }
 }
 
@@ -388,7 +460,7 @@ mod tests {
 
     #[test]
     fn debug_output_holds_no_secret() {
-        let slot = Slot::new("api".parse().unwrap(), Vec::new());
+        let slot = Slot::new("api".parse().unwrap(), Access::default(), Arc::default());
         slot.publish(published());
         let shown = format!("{slot:?} {:?}", published());
         assert!(shown.contains("Published") && !shown.contains(SECRET), "{shown}");

@@ -14,6 +14,7 @@ mod rotation;
 mod serve;
 mod status;
 mod token;
+mod watch;
 
 use std::{collections::BTreeMap, convert::Infallible, future, sync::Arc};
 

@@ -54,9 +54,9 @@ pub(crate) enum Command {
         strictest holds.")]
     Set(Set),
     /// Let users or groups read a credential's tokens
-    Grant(Readers),
+    Grant(Grant),
     /// Take users' or groups' access to a credential away
-    RevokeAccess(Readers),
+    RevokeAccess(RevokeAccess),
     /// Say whether a user may read a credential's tokens, and why
     #[command(after_help = "Exit status: 0 if the user may, 3 if not.")]
     Access {
@@ -182,6 +182,24 @@ pub(crate) struct Readers {
     /// user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
     #[arg(required = true, value_name = "READER")]
     pub(crate) readers: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Grant {
+    #[command(flatten)]
+    pub(crate) readers: Readers,
+    /// Let them submit newer tokens as well, which an API's answers have brought
+    #[arg(long)]
+    pub(crate) submit: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeAccess {
+    #[command(flatten)]
+    pub(crate) readers: Readers,
+    /// Take the right to submit newer tokens away, and no more than that
+    #[arg(long)]
+    pub(crate) submit: bool,
 }
 
 #[derive(Debug, Args)]

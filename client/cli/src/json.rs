@@ -106,6 +106,7 @@ pub(crate) fn credential(credential: &Credential) -> Value {
         "variables": credential.variables,
         "secret_names": credential.secret_names,
         "readers": credential.readers,
+        "submitters": credential.submitters,
         "create_time": time(credential.create_time),
         "update_time": time(credential.update_time),
         "last_use_time": time(credential.last_use_time),
@@ -189,6 +190,7 @@ pub(crate) fn access(access: &ExplainAccessResponse) -> Value {
         "identity": access.identity,
         "socket_reachable": access.socket_reachable,
         "remedies": access.remedies,
+        "may_submit": access.may_submit,
     })
 }
 

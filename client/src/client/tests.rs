@@ -168,6 +168,28 @@ async fn connects_again_when_the_daemon_is_back() {
     client.token("a").await.unwrap();
 }
 
+#[tokio::test]
+async fn a_watch_tells_of_each_name_and_ends_with_what_has_ended_it() {
+    let (_directory, path) = place();
+    let server = Server::start(&Fake::default(), &path);
+    let client = Client::at(&path);
+    let mut watch = client.watch(["a", "denied"]).await.unwrap();
+    let first = watch.next().await.unwrap().unwrap();
+    let token = first.token().unwrap();
+    assert_eq!((first.name(), token.id()), ("a", ID));
+    assert_eq!(token.remaining(), Some(Duration::from_secs(60)));
+    let second = watch.next().await.unwrap().unwrap();
+    assert_eq!(second.name(), "denied");
+    assert!(matches!(second.into_token(), Err(Error::NotPermitted { .. })));
+    let end = watch.next().await.unwrap().unwrap_err();
+    assert!(end.is_transient(), "{end:?}");
+    assert!(watch.next().await.is_none());
+
+    server.stop();
+    let lost = client.watch(["a"]).await.unwrap_err();
+    assert!(lost.is_transient(), "{lost:?}");
+}
+
 #[test]
 fn is_made_outside_a_runtime() {
     let (_directory, path) = place();

@@ -8,7 +8,7 @@ use super::{
     secret::Replacement, trial::Trial,
 };
 use crate::{
-    credential::{Credential, CredentialId, Reader},
+    credential::{Access, Credential, CredentialId, Reader, Role},
     ports::{Clock, Issuer, Store, Write},
 };
 use tokend_core::{History, Input, IssuanceId, Name, Policy, Random, StoreFailure, TokenId};
@@ -61,13 +61,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Change::Grant { name, etag, readers, reply } => {
+            Change::Grant { name, etag, readers, role, reply } => {
                 let changed = self.current(&name, etag.as_deref()).map(|credential| {
-                    let mut all = credential.readers.clone();
-                    all.extend(readers);
-                    (credential, all)
+                    let access = with(&credential, readers, role);
+                    (credential, access)
                 });
-                self.update_readers(changed, author, reply);
+                self.update_access(changed, author, reply);
             }
             Change::Keep { name, etag, policy, limits, reply } => {
                 match self.kept(&name, etag.as_deref(), policy, limits) {
@@ -82,12 +81,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     Err(error) => drop(reply.send(Err(error))),
                 }
             }
-            Change::Revoke { name, etag, readers, reply } => {
+            Change::Revoke { name, etag, readers, role, reply } => {
                 let changed = self.current(&name, etag.as_deref()).and_then(|credential| {
-                    let rest = without(&credential, &readers)?;
+                    let rest = without(&credential, &readers, role)?;
                     Ok((credential, rest))
                 });
-                self.update_readers(changed, author, reply);
+                self.update_access(changed, author, reply);
             }
         }
     }
@@ -102,8 +101,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let name = pending.name().clone();
         if result.is_ok() {
             let Author { uid, pid } = author;
-            let readers = pending.readers();
-            info!(credential = %name, uid, pid, readers, "credential {}", pending.verb());
+            let (readers, submitters) = (pending.readers(), pending.submitters());
+            info!(
+                credential = %name, uid, pid, readers, submitters, "credential {}", pending.verb()
+            );
         }
         match (pending, result) {
             (PendingChange::Create { credential, reply }, Ok(())) => {
@@ -116,7 +117,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             (PendingChange::Update { credential, reply }, Ok(())) => {
                 if let Some(entry) = self.entries.get_mut(&name) {
-                    entry.slot.set_readers(credential.readers.clone());
+                    entry.slot.set_access(credential.access());
                     entry.credential = credential;
                 }
                 let _ = reply.send(self.snapshot(&name));
@@ -157,7 +158,16 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn create(&mut self, new: NewCredential) -> Result<Arc<Credential>, Error> {
-        let NewCredential { name, provider, variables, secrets, readers, policy, limits } = new;
+        let NewCredential {
+            name,
+            provider,
+            variables,
+            secrets,
+            readers,
+            submitters,
+            policy,
+            limits,
+        } = new;
         if self.entries.contains_key(&name) {
             return Err(Error::Exists(name));
         }
@@ -172,6 +182,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             variables,
             secrets,
             readers: distinct(readers),
+            submitters: distinct(submitters),
             policy,
             limits,
             revision: 1,
@@ -217,21 +228,22 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }))
     }
 
-    fn update_readers(
+    fn update_access(
         &mut self,
-        changed: Result<(Arc<Credential>, Vec<Reader>), Error>,
+        changed: Result<(Arc<Credential>, Access), Error>,
         author: Author,
         reply: Reply<Snapshot>,
     ) {
         match changed {
-            Ok((credential, readers)) => {
-                let readers = distinct(readers);
-                if readers == credential.readers {
+            Ok((credential, access)) => {
+                if access == credential.access() {
                     let _ = reply.send(self.snapshot(&credential.name));
                     return;
                 }
+                let Access { readers, submitters } = access;
                 let credential = Arc::new(Credential {
                     readers,
+                    submitters,
                     revision: credential.revision + 1,
                     updated_at: self.clock.now().wall,
                     ..Credential::clone(&credential)
@@ -262,19 +274,25 @@ impl PendingChange {
     fn verb(&self) -> &'static str {
         match self {
             Self::Create { .. } => "created",
-            Self::Update { .. } => "given other readers",
+            Self::Update { .. } => "given other readers or submitters",
             Self::Keep { .. } => "given another policy or other limits",
             Self::Remove { .. } => "removed",
         }
     }
 
     fn readers(&self) -> Option<String> {
+        self.opened().map(|credential| listed(&credential.readers))
+    }
+
+    fn submitters(&self) -> Option<String> {
+        let submitters = self.opened().map(|credential| listed(&credential.submitters));
+        submitters.filter(|submitters| !submitters.is_empty())
+    }
+
+    /// Returns the credential, if this says who may do what with its tokens.
+    fn opened(&self) -> Option<&Credential> {
         match self {
-            Self::Create { credential, .. } | Self::Update { credential, .. } => {
-                let readers: Vec<String> =
-                    credential.readers.iter().map(ToString::to_string).collect();
-                Some(readers.join(" "))
-            }
+            Self::Create { credential, .. } | Self::Update { credential, .. } => Some(credential),
             Self::Keep { .. } | Self::Remove { .. } => None,
         }
     }
@@ -296,14 +314,41 @@ fn distinct(mut readers: Vec<Reader>) -> Vec<Reader> {
     readers
 }
 
-fn without(credential: &Credential, readers: &[Reader]) -> Result<Vec<Reader>, Error> {
-    let has = |reader: &Reader| credential.readers.iter().any(|r| r.is_same(reader));
-    if let Some(stranger) = readers.iter().find(|reader| !has(reader)) {
-        return Err(Error::ReaderNotFound {
-            name: credential.name.clone(),
-            reader: stranger.to_string(),
+fn listed(readers: &[Reader]) -> String {
+    let readers: Vec<String> = readers.iter().map(ToString::to_string).collect();
+    readers.join(" ")
+}
+
+fn with(credential: &Credential, readers: Vec<Reader>, role: Role) -> Access {
+    let mut access = credential.access();
+    let list = match role {
+        Role::Reader => &mut access.readers,
+        Role::Submitter => &mut access.submitters,
+    };
+    list.extend(readers);
+    *list = distinct(std::mem::take(list));
+    access
+}
+
+/// Takes access away. Who submits may read, so who is to read no more doesn't stay
+/// among the submitters either.
+fn without(credential: &Credential, readers: &[Reader], role: Role) -> Result<Access, Error> {
+    let mut access = credential.access();
+    let is_among = |list: &[Reader], reader: &Reader| list.iter().any(|r| r.is_same(reader));
+    let has_role = |reader: &Reader| {
+        is_among(&access.submitters, reader)
+            || role == Role::Reader && is_among(&access.readers, reader)
+    };
+    if let Some(stranger) = readers.iter().find(|reader| !has_role(reader)) {
+        let (name, reader) = (credential.name.clone(), stranger.to_string());
+        return Err(match role {
+            Role::Reader => Error::ReaderNotFound { name, reader },
+            Role::Submitter => Error::SubmitterNotFound { name, reader },
         });
     }
-    let stays = |reader: &&Reader| !readers.iter().any(|r| r.is_same(reader));
-    Ok(credential.readers.iter().filter(stays).cloned().collect())
+    access.submitters.retain(|reader| !is_among(readers, reader));
+    if role == Role::Reader {
+        access.readers.retain(|reader| !is_among(readers, reader));
+    }
+    Ok(access)
 }

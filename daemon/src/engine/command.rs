@@ -10,7 +10,11 @@ use tokio::sync::oneshot;
 use super::{
     AccountBudget, Candidate, Error, Issuance, LoginPlan, NewLogin, Rotated, Snapshot, Tried,
 };
-use crate::{credential::Reader, ports::Number, published::Published};
+use crate::{
+    credential::{Reader, Role},
+    ports::Number,
+    published::Published,
+};
 
 /// Where the answer to a command goes.
 pub type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -205,7 +209,7 @@ pub enum Change {
         /// The answer.
         reply: Reply<()>,
     },
-    /// More readers.
+    /// More readers or submitters.
     Grant {
         /// Of which credential.
         name: Name,
@@ -213,6 +217,8 @@ pub enum Change {
         etag: Option<String>,
         /// Who.
         readers: Vec<Reader>,
+        /// As what.
+        role: Role,
         /// The answer.
         reply: Reply<Snapshot>,
     },
@@ -229,7 +235,7 @@ pub enum Change {
         /// The answer.
         reply: Reply<Snapshot>,
     },
-    /// Fewer readers.
+    /// Fewer readers or submitters. Who may read no more may not submit either.
     Revoke {
         /// Of which credential.
         name: Name,
@@ -237,6 +243,8 @@ pub enum Change {
         etag: Option<String>,
         /// Who.
         readers: Vec<Reader>,
+        /// As what.
+        role: Role,
         /// The answer.
         reply: Reply<Snapshot>,
     },
@@ -255,6 +263,8 @@ pub struct NewCredential {
     pub secrets: BTreeMap<String, SecretString>,
     /// Who may read its tokens.
     pub readers: Vec<Reader>,
+    /// Who may submit newer tokens, and read as well.
+    pub submitters: Vec<Reader>,
     /// When its tokens are refreshed ahead of their end.
     pub policy: Policy,
     /// Limits on issuances beside those of the definition.

@@ -62,6 +62,14 @@ pub enum Error {
         /// Who isn't there.
         reader: String,
     },
+    /// The right to submit can't be taken away from someone who hasn't got it.
+    #[error("{reader} isn't among the submitters of {name}")]
+    SubmitterNotFound {
+        /// The credential.
+        name: Name,
+        /// Who isn't there.
+        reader: String,
+    },
     /// An errand can't be begun.
     #[error(transparent)]
     Request(#[from] RequestError),

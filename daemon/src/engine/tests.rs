@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
-    credential::{CredentialId, Reader, ReaderKind},
+    credential::{CredentialId, Reader, ReaderKind, Role},
     ports::{self, Damage, Job, Query, StoredCredential, Written},
 };
 
@@ -130,6 +130,7 @@ impl Bench {
             variables: stored.variables,
             secrets: stored.secrets,
             readers: Vec::new(),
+            submitters: Vec::new(),
             policy: stored.policy,
             limits: stored.limits,
         };
@@ -138,7 +139,12 @@ impl Bench {
 
     fn grant(&mut self, name: &str, uid: u32, etag: Option<String>) -> Answer<Snapshot> {
         let (name, readers) = (parsed(name), vec![user(uid)]);
-        self.ask(|reply| Command::Change(Change::Grant { name, etag, readers, reply }, AUTHOR))
+        self.ask(|reply| {
+            Command::Change(
+                Change::Grant { name, etag, readers, role: Role::Reader, reply },
+                AUTHOR,
+            )
+        })
     }
 
     fn acquire(&mut self, name: &str) -> Answer<Arc<Published>> {
@@ -249,6 +255,7 @@ fn credential(name: &str) -> Credential {
             .into(),
         secrets: [("client_secret".to_owned(), SecretString::from("hunter2"))].into(),
         readers: Vec::new(),
+        submitters: Vec::new(),
         policy: Policy::Always,
         limits: Vec::new(),
         revision: 1,

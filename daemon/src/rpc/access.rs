@@ -1,9 +1,9 @@
-//! Who may read a credential's tokens.
+//! Who may read a credential's tokens, and who may submit newer ones.
 
 use std::fmt::{Display, Formatter};
 
 use super::Peer;
-use crate::credential::{Reader, ReaderKind};
+use crate::credential::{Access, Reader, ReaderKind};
 
 /// The number that the kernel shows for users and groups that have none in this
 /// user namespace: it can be anyone, so it is no one.
@@ -16,12 +16,30 @@ pub(super) enum Rule<'a> {
     Root,
     /// So does the user that tokend runs as.
     Own,
-    /// The credential's readers say so.
+    /// The credential's readers or submitters say so.
     Reader(&'a Reader),
 }
 
-/// Returns the rule that lets `peer` read what `readers` may read, if one does.
-pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, readers: &'a [Reader]) -> Option<Rule<'a>> {
+/// Returns the rule that lets `peer` read the tokens of a credential, if one does.
+pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, access: &'a Access) -> Option<Rule<'a>> {
+    let Access { readers, submitters } = access;
+    admit(peer, own_uid, readers.iter().chain(submitters))
+}
+
+/// Returns the rule that lets `peer` submit newer tokens, if one does.
+pub(super) fn decide_submission<'a>(
+    peer: &Peer,
+    own_uid: u32,
+    access: &'a Access,
+) -> Option<Rule<'a>> {
+    admit(peer, own_uid, access.submitters.iter())
+}
+
+fn admit<'a>(
+    peer: &Peer,
+    own_uid: u32,
+    mut readers: impl Iterator<Item = &'a Reader>,
+) -> Option<Rule<'a>> {
     if peer.uid == 0 {
         return Some(Rule::Root);
     }
@@ -35,12 +53,12 @@ pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, readers: &'a [Reader]) -> Op
                 ReaderKind::Group => reader.id == peer.gid || peer.groups.contains(&reader.id),
             }
     };
-    readers.iter().find(matches).map(Rule::Reader)
+    readers.find(matches).map(Rule::Reader)
 }
 
 /// Tells whether `peer` may do what operators do.
 pub(super) fn is_operator(peer: &Peer, own_uid: u32) -> bool {
-    decide(peer, own_uid, &[]).is_some()
+    decide(peer, own_uid, &Access::default()).is_some()
 }
 
 impl Display for Rule<'_> {
@@ -84,16 +102,34 @@ mod tests {
             (peer(50, 1_001, &[]), &both, None),
             (peer(1_001, 1_000, &[]), &both, None),
         ] {
-            assert_eq!(decide(&peer, OWN, readers), expected, "{peer:?} {readers:?}");
+            let access = Access { readers: readers.to_vec(), submitters: Vec::new() };
+            assert_eq!(decide(&peer, OWN, &access), expected, "{peer:?} {readers:?}");
         }
     }
 
     #[test]
     fn the_overflow_number_matches_no_one() {
-        let readers = [reader(ReaderKind::User, OVERFLOW), reader(ReaderKind::Group, OVERFLOW)];
+        let readers = vec![reader(ReaderKind::User, OVERFLOW), reader(ReaderKind::Group, OVERFLOW)];
+        let readers = Access { submitters: readers.clone(), readers };
         let nobody = peer(OVERFLOW, OVERFLOW, &[OVERFLOW]);
         assert_eq!(decide(&nobody, OWN, &readers), None);
         assert_eq!(decide(&nobody, OVERFLOW, &readers), None, "even where tokend is nobody");
+    }
+
+    #[test]
+    fn submitters_read_and_readers_do_not_submit() {
+        let (ann, ci) = (reader(ReaderKind::User, 1_000), reader(ReaderKind::Group, 50));
+        let access = Access { readers: vec![ann.clone()], submitters: vec![ci.clone()] };
+        for (peer, reads, submits) in [
+            (peer(0, 0, &[]), true, true),
+            (peer(OWN, OWN, &[]), true, true),
+            (peer(1_000, 1_000, &[]), true, false),
+            (peer(1_001, 1_001, &[50]), true, true),
+            (peer(1_001, 1_001, &[]), false, false),
+        ] {
+            assert_eq!(decide(&peer, OWN, &access).is_some(), reads, "{peer:?}");
+            assert_eq!(decide_submission(&peer, OWN, &access).is_some(), submits, "{peer:?}");
+        }
     }
 
     #[test]

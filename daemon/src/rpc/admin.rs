@@ -84,7 +84,9 @@ fn explain(
 ) -> Result<ExplainAccessResponse, principal::PrincipalError> {
     let principal::Account { name: user, peer } = principal::account(user)?;
     let credential = &snapshot.credential;
-    let rule = access::decide(&peer, own_uid, &credential.readers);
+    let access = credential.access();
+    let rule = access::decide(&peer, own_uid, &access);
+    let submits = access::decide_submission(&peer, own_uid, &access).is_some();
     let mut remedies = Vec::new();
     if rule.is_none() {
         remedies.push(format!("tokend-cli grant {} user:{user}", credential.name));
@@ -102,6 +104,7 @@ fn explain(
         rule: rule.map_or_else(|| "no rule".to_owned(), |rule| rule.to_string()),
         identity,
         socket_reachable: barrier.is_none(),
+        may_submit: submits,
         remedies,
     })
 }

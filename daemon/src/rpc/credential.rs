@@ -28,7 +28,7 @@ use super::{
     token::{parse_name, peer},
 };
 use crate::{
-    credential::Reader,
+    credential::{Reader, Role},
     engine::{Author, Change, Command, Error, NewCredential, Snapshot},
 };
 
@@ -71,13 +71,14 @@ impl CredentialService for Credentials {
         let CreateCredentialRequest { credential, secrets } = request.into_inner();
         let credential = credential.unwrap_or_default();
         let policy = policy(credential.refresh_policy)?;
-        let Credential { name, provider, variables, readers, limits, .. } = credential;
+        let Credential { name, provider, variables, readers, submitters, limits, .. } = credential;
         let new = NewCredential {
             name: parse_name(&name)?,
             provider,
             variables,
             secrets: secrets.into_iter().map(|(k, v)| (k, SecretString::from(v))).collect(),
             readers: look_up(readers).await?,
+            submitters: look_up(submitters).await?,
             policy,
             limits: parse_limits(&limits)?,
         };
@@ -190,11 +191,11 @@ impl CredentialService for Credentials {
         request: Request<GrantAccessRequest>,
     ) -> Result<Response<Credential>, Status> {
         let author = peer(&request)?.author();
-        let GrantAccessRequest { name, readers, etag } = request.into_inner();
-        let parsed = parse_name(&name)?;
+        let GrantAccessRequest { name, readers, etag, role } = request.into_inner();
+        let (name, role) = (parse_name(&name)?, self::role(role)?);
         let (etag, readers) = (given(etag), look_up(readers).await?);
         let change =
-            |reply| Command::Change(Change::Grant { name: parsed, etag, readers, reply }, author);
+            |reply| Command::Change(Change::Grant { name, etag, readers, role, reply }, author);
         let snapshot = self.0.ask(change).await?;
         Ok(shown(&snapshot))
     }
@@ -204,11 +205,11 @@ impl CredentialService for Credentials {
         request: Request<RevokeAccessRequest>,
     ) -> Result<Response<Credential>, Status> {
         let author = peer(&request)?.author();
-        let RevokeAccessRequest { name, readers, etag } = request.into_inner();
-        let parsed = parse_name(&name)?;
+        let RevokeAccessRequest { name, readers, etag, role } = request.into_inner();
+        let (name, role) = (parse_name(&name)?, self::role(role)?);
         let (etag, readers) = (given(etag), look_up(readers).await?);
         let change =
-            |reply| Command::Change(Change::Revoke { name: parsed, etag, readers, reply }, author);
+            |reply| Command::Change(Change::Revoke { name, etag, readers, role, reply }, author);
         let snapshot = self.0.ask(change).await?;
         Ok(shown(&snapshot))
     }
@@ -257,6 +258,14 @@ fn policy(number: i32) -> Result<Policy, Status> {
         Ok(credential::RefreshPolicy::Used) => Ok(Policy::Used),
         Ok(credential::RefreshPolicy::OnDemand) => Ok(Policy::OnDemand),
         Err(_) => Err(invalid(format!("{number} is no refresh policy"))),
+    }
+}
+
+fn role(number: i32) -> Result<Role, Status> {
+    match credential::Role::try_from(number) {
+        Ok(credential::Role::Unspecified | credential::Role::Reader) => Ok(Role::Reader),
+        Ok(credential::Role::Submitter) => Ok(Role::Submitter),
+        Err(_) => Err(invalid(format!("{number} is no role"))),
     }
 }
 

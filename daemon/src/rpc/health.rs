@@ -39,7 +39,7 @@ impl Health {
         }
         let context = &self.context;
         let readable =
-            |slot: &Arc<Slot>| access::decide(peer, context.about.uid, &slot.readers()).is_some();
+            |slot: &Arc<Slot>| access::decide(peer, context.about.uid, &slot.access()).is_some();
         // A credential's name has no dot, a service's has one.
         match context.slots.get(service).filter(readable) {
             Some(slot) if slot.is_healthy(context.clock.now()) => {

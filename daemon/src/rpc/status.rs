@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokend_core::{Failure, Refusal, StoreFailure, Verdict};
+use tokend_core::{Failure, Name, Refusal, StoreFailure, Verdict};
 use tokend_proto::{ERROR_DOMAIN, reason};
 use tokend_provider::{RequestError, RotationError};
 use tonic::{Code, Status};
@@ -33,6 +33,20 @@ pub(super) fn not_permitted() -> Status {
     new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
 }
 
+/// What a caller learns who may read a credential's tokens and submits a newer one.
+pub(super) fn not_a_submitter(name: &Name, uid: u32) -> Status {
+    let message = format!(
+        "you may read {name}, but not submit newer tokens; an operator can permit it: \
+         `tokend-cli grant {name} uid:{uid} --submit`"
+    );
+    new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
+}
+
+/// Returns a status' reason.
+pub(super) fn reason(status: &Status) -> String {
+    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+}
+
 /// Translates an error of the engine.
 pub(super) fn of(error: &Error) -> Status {
     let (code, reason, retry_after) = match error {
@@ -51,7 +65,9 @@ pub(super) fn of(error: &Error) -> Status {
             (Code::ResourceExhausted, reason::TOO_MANY_ROTATIONS, Some(*retry_after))
         }
         Error::EtagMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
-        Error::ReaderNotFound { .. } => (Code::NotFound, reason::READER_NOT_FOUND, None),
+        Error::ReaderNotFound { .. } | Error::SubmitterNotFound { .. } => {
+            (Code::NotFound, reason::READER_NOT_FOUND, None)
+        }
         Error::Request(problem) => unfit(problem),
         Error::NotDone { failure, .. } => not_done(failure),
         Error::NoLogin { .. } => (Code::FailedPrecondition, reason::LOGIN_UNSUPPORTED, None),

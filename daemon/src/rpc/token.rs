@@ -3,7 +3,7 @@
 //! It is written by hand, where tonic would generate it, because its answer is
 //! prepared once for each generation of a token and not encoded at each call.
 
-use std::{convert::Infallible, sync::Arc, task, time::Duration};
+use std::{convert::Infallible, future, sync::Arc, task, time::Duration};
 
 use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
@@ -13,7 +13,7 @@ use tokend_proto::{
     reason,
     v1::{
         AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
-        SubmitRotationRequest, SubmitRotationResponse,
+        SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest,
     },
 };
 use tonic::{
@@ -26,8 +26,12 @@ use tonic_prost::{ProstCodec, ProstDecoder};
 use tower_service::Service;
 use tracing::info;
 
-use super::{Context, Peer, access, rejection, rotation, status};
+use super::{
+    Context, Peer, access, rejection, rotation, status,
+    watch::{self, UpdateCodec, Updates},
+};
 use crate::{
+    credential::Access,
     engine::{Command, LONGEST_REPORT},
     published::Published,
 };
@@ -48,9 +52,10 @@ impl Tokens {
         let min_ttl = min_ttl.map(min_ttl_of).transpose()?;
         let now = context.clock.now();
         let slot = context.slots.get(&name);
-        let permitted = |readers: &[_]| access::decide(&peer, context.about.uid, readers).is_some();
+        let permitted =
+            |access: &Access| access::decide(&peer, context.about.uid, access).is_some();
         match slot {
-            Some(slot) if permitted(&slot.readers()) => {
+            Some(slot) if permitted(&slot.access()) => {
                 if let Some(published) = slot.acquire(min_ttl, now) {
                     return Ok(Prepared::new(published, now, &if_none_match));
                 }
@@ -104,15 +109,25 @@ impl Tokens {
             return Err(denied(&peer, &name));
         }
         let parsed = parse_name(&name)?;
+        if !self.may_submit(&peer, &name) {
+            info!(uid = peer.uid, pid = peer.pid, credential = %name, "caller isn't a submitter");
+            return Err(status::not_a_submitter(&parsed, peer.uid));
+        }
         let rotation = rotation::read(submission, peer.uid)?;
         let rotated = context.ask(|reply| Command::Rotate { name: parsed, rotation, reply });
         Ok(Response::new(rotation::answer(rotated.await?)))
     }
 
+    fn may_submit(&self, peer: &Peer, name: &str) -> bool {
+        let own_uid = self.0.about.uid;
+        let access = self.0.slots.get(name).map(|slot| slot.access()).unwrap_or_default();
+        access::decide_submission(peer, own_uid, &access).is_some()
+    }
+
     fn may_read(&self, peer: &Peer, name: &str) -> bool {
         let own_uid = self.0.about.uid;
         let slot = self.0.slots.get(name);
-        slot.is_some_and(|slot| access::decide(peer, own_uid, &slot.readers()).is_some())
+        slot.is_some_and(|slot| access::decide(peer, own_uid, &slot.access()).is_some())
     }
 }
 
@@ -172,6 +187,9 @@ impl Service<http::Request<Incoming>> for Tokens {
                     let codec = ProstCodec::default();
                     Grpc::new(codec).unary(ReportRejection(service), request).await
                 }
+                "/tokend.v1.TokenService/WatchTokens" => {
+                    Grpc::new(UpdateCodec).server_streaming(WatchTokens(service), request).await
+                }
                 "/tokend.v1.TokenService/SubmitRotation" => {
                     let codec = ProstCodec::default();
                     Grpc::new(codec).unary(SubmitRotation(service), request).await
@@ -196,6 +214,22 @@ impl Service<Request<AcquireTokenRequest>> for AcquireToken {
     fn call(&mut self, request: Request<AcquireTokenRequest>) -> Self::Future {
         let service = self.0.clone();
         Box::pin(async move { service.acquire(request).await.map(Response::new) })
+    }
+}
+
+struct WatchTokens(Tokens);
+
+impl Service<Request<WatchTokensRequest>> for WatchTokens {
+    type Response = Response<Updates>;
+    type Error = Status;
+    type Future = future::Ready<Result<Response<Updates>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
+        task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<WatchTokensRequest>) -> Self::Future {
+        future::ready(watch::open(self.0.0.clone(), request))
     }
 }
 

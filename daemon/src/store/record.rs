@@ -24,6 +24,8 @@ pub(super) struct CredentialRecord {
     variables: BTreeMap<String, String>,
     secrets: BTreeMap<String, Secret>,
     readers: Vec<ReaderRecord>,
+    #[serde(default)]
+    submitters: Vec<ReaderRecord>,
     #[serde(default, with = "PolicyForm")]
     policy: Policy,
     #[serde(default)]
@@ -217,6 +219,7 @@ impl From<&Credential> for CredentialRecord {
             variables: credential.variables.clone(),
             secrets: seal_all(&credential.secrets),
             readers: credential.readers.iter().map(reader).collect(),
+            submitters: credential.submitters.iter().map(reader).collect(),
             policy: credential.policy,
             limits: credential.limits.iter().map(ToString::to_string).collect(),
             revision: credential.revision,
@@ -238,6 +241,7 @@ impl CredentialRecord {
             variables: self.variables,
             secrets: open_all(self.secrets),
             readers: self.readers.into_iter().map(reader).collect(),
+            submitters: self.submitters.into_iter().map(reader).collect(),
             policy: self.policy,
             limits: self.limits.iter().map(|limit| limit.parse()).collect::<Result<_, _>>()?,
             revision: self.revision,

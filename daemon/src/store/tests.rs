@@ -97,6 +97,7 @@ pub(super) fn credential(id: u8, name: &str) -> Arc<Credential> {
             Reader { kind: ReaderKind::User, id: 1_000, name: Some("ann".into()) },
             Reader { kind: ReaderKind::Group, id: 7, name: None },
         ],
+        submitters: vec![Reader { kind: ReaderKind::User, id: 1_001, name: None }],
         policy: Policy::Used,
         limits: vec!["24/day@Europe/Berlin".parse().unwrap()],
         revision: u64::MAX,

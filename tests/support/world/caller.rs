@@ -163,6 +163,7 @@ pub fn credential(name: &str) -> NewCredential {
         variables: variables.map(text).into(),
         secrets: [("client_secret".to_owned(), SecretString::from("hunter2"))].into(),
         readers: Vec::new(),
+        submitters: Vec::new(),
         policy: Policy::Always,
         limits: Vec::new(),
     }

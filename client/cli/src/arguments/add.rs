@@ -23,6 +23,9 @@ pub(crate) struct Terms {
     /// Let a user or group read the tokens: user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
     #[arg(long = "reader", short, value_name = "READER")]
     pub(crate) readers: Vec<String>,
+    /// Let a user or group submit newer tokens, and read them
+    #[arg(long = "submitter", value_name = "READER")]
+    pub(crate) submitters: Vec<String>,
     /// When to refresh tokens ahead of their end: always, the default; while someone has asked
     /// within a day; or never
     #[arg(long, value_name = WHEN, hide_possible_values = true)]

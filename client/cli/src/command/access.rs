@@ -50,6 +50,16 @@ fn write(
     writeln!(output, "identity: {}", printable(&access.identity.join(", ")))?;
     let reachable = if access.socket_reachable { "yes" } else { "no" };
     writeln!(output, "socket within reach: {reachable}")?;
+    if access.allowed {
+        match access.may_submit {
+            true => writeln!(output, "may submit newer tokens: yes")?,
+            false => writeln!(
+                output,
+                "may submit newer tokens: no; to let {user}: \
+                 tokend-cli grant {name} user:{user} --submit"
+            )?,
+        }
+    }
     for remedy in &access.remedies {
         writeln!(output, "to let {user} in: {}", printable(remedy))?;
     }
@@ -68,6 +78,7 @@ mod tests {
             identity: vec!["uid:1000 (bob)".to_owned(), "gid:1000 (bob)".to_owned()],
             socket_reachable: true,
             remedies: vec!["tokend-cli grant a user:bob".to_owned()],
+            may_submit: false,
         };
         let mut output = Output::of_a_test(Vec::new(), false);
         write(&mut output, "a", "bob", &access).unwrap();

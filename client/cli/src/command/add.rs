@@ -33,6 +33,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let Add { name, provider, inputs, terms } = add;
     readers::check(&terms.readers)?;
+    readers::check(&terms.submitters)?;
     let flags = inputs.take_flags();
     let request = GetProviderRequest { name: provider };
     let provider = answer(daemon.providers().get_provider(request)).await?;
@@ -58,13 +59,14 @@ pub(super) struct Added {
 
 /// Stores a credential.
 pub(super) async fn store(daemon: &Daemon, new: New) -> Result<Added, Failure> {
-    let New { name, provider, values, terms: Terms { readers, refresh, limits } } = new;
-    let is_shared = !readers.is_empty();
+    let New { name, provider, values, terms: Terms { readers, submitters, refresh, limits } } = new;
+    let is_shared = !readers.is_empty() || !submitters.is_empty();
     let credential = Credential {
         name: name.clone(),
         provider: provider.name,
         variables: values.variables,
         readers,
+        submitters,
         refresh_policy: refresh.map_or_else(RefreshPolicy::default, Into::into).into(),
         limits,
         ..Credential::default()

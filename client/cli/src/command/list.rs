@@ -7,6 +7,7 @@ use tokend_proto::v1::{Credential, ListCredentialsRequest};
 
 use crate::{
     arguments::Form,
+    command::readers,
     daemon::{Daemon, answer},
     failure::Failure,
     json,
@@ -33,7 +34,7 @@ pub(super) async fn run(
             (&credential.name).into(),
             (&credential.provider).into(),
             state::cell(credential),
-            credential.readers.join(", ").into(),
+            readers::all(credential).join(", ").into(),
         ]
     };
     let rows = credentials.iter().map(row).collect();

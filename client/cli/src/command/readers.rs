@@ -1,11 +1,11 @@
-//! `grant` and `revoke-access`: who may read a credential's tokens.
+//! `grant` and `revoke-access`: who may read a credential's tokens, and submit newer ones.
 
 use std::io::{self, Write};
 
-use tokend_proto::v1::{Credential, GrantAccessRequest, RevokeAccessRequest};
+use tokend_proto::v1::{Credential, GrantAccessRequest, RevokeAccessRequest, credential::Role};
 
 use crate::{
-    arguments::Readers,
+    arguments::{Grant, Readers, RevokeAccess},
     daemon::{Daemon, answer},
     failure::Failure,
     output::{Output, printable},
@@ -13,24 +13,37 @@ use crate::{
 
 pub(super) async fn grant(
     daemon: &Daemon,
-    Readers { name, readers }: Readers,
+    Grant { readers: Readers { name, readers }, submit }: Grant,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     check(&readers)?;
-    let request = GrantAccessRequest { name: name.clone(), readers, etag: String::new() };
+    let (etag, role) = (String::new(), role(submit));
+    let request = GrantAccessRequest { name: name.clone(), readers, etag, role };
     let call = answer(daemon.credentials().grant_access(request)).await;
     Ok(write(output, &call.map_err(Failure::about(&name))?)?)
 }
 
 pub(super) async fn revoke(
     daemon: &Daemon,
-    Readers { name, readers }: Readers,
+    RevokeAccess { readers: Readers { name, readers }, submit }: RevokeAccess,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     check(&readers)?;
-    let request = RevokeAccessRequest { name: name.clone(), readers, etag: String::new() };
+    let (etag, role) = (String::new(), role(submit));
+    let request = RevokeAccessRequest { name: name.clone(), readers, etag, role };
     let call = answer(daemon.credentials().revoke_access(request)).await;
     Ok(write(output, &call.map_err(Failure::about(&name))?)?)
+}
+
+fn role(submit: bool) -> i32 {
+    if submit { Role::Submitter } else { Role::Reader }.into()
+}
+
+/// Returns who may read a credential's tokens: who may submit newer ones may as well.
+pub(super) fn all(credential: &Credential) -> Vec<String> {
+    let mut all = credential.readers.clone();
+    all.extend(credential.submitters.iter().filter(|s| !credential.readers.contains(s)).cloned());
+    all
 }
 
 /// Checks that each reader says of which kind it is.
@@ -44,10 +57,15 @@ pub(super) fn check(readers: &[String]) -> Result<(), Failure> {
 
 fn write(output: &mut Output<impl Write>, credential: &Credential) -> io::Result<()> {
     let name = printable(&credential.name);
-    if credential.readers.is_empty() {
+    let (readers, submitters) = (all(credential), &credential.submitters);
+    if readers.is_empty() {
         return writeln!(output, "{name} can be read by root and tokend's own user only");
     }
-    writeln!(output, "{name} can be read by {}", printable(&credential.readers.join(", ")))
+    writeln!(output, "{name} can be read by {}", printable(&readers.join(", ")))?;
+    if !submitters.is_empty() {
+        writeln!(output, "newer tokens can be submitted by {}", printable(&submitters.join(", ")))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -77,9 +95,14 @@ mod tests {
         write(&mut output, &credential).unwrap();
         credential.readers = vec!["user:x".to_owned(), "gid:7".to_owned()];
         write(&mut output, &credential).unwrap();
+        credential.submitters = vec!["gid:7".to_owned(), "user:y".to_owned()];
+        write(&mut output, &credential).unwrap();
         assert_eq!(
             String::from_utf8(output.into_writer()).unwrap(),
-            "a can be read by root and tokend's own user only\na can be read by user:x, gid:7\n"
+            "a can be read by root and tokend's own user only\n\
+             a can be read by user:x, gid:7\n\
+             a can be read by user:x, gid:7, user:y\n\
+             newer tokens can be submitted by gid:7, user:y\n"
         );
     }
 }

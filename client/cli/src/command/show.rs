@@ -52,6 +52,9 @@ fn write(
     }
     row("secrets", credential.secret_names.join(", ").into());
     row("readers", credential.readers.join(", ").into());
+    if !credential.submitters.is_empty() {
+        row("submitters", credential.submitters.join(", ").into());
+    }
     row("policy", state::policy(credential).into());
     row("limits", credential.limits.join(", ").into());
     row("created", time(credential.create_time.as_ref(), now));

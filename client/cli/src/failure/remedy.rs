@@ -48,9 +48,7 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
             "mend it at the provider, then `tokend-cli refresh {name}`\n\
              if what is stored is wrong: `tokend-cli remove {name}`, then add it again"
         ),
-        Error::LoginNeeded { .. } => format!(
-            "log in again, then `tokend-cli remove {name}` and add it again with what the login gave"
-        ),
+        Error::LoginNeeded { .. } => format!("log in again: `tokend-cli login {name}`"),
         Error::CredentialDamaged { .. } => format!(
             "restore the store from a backup, or `tokend-cli remove {name}` and add it again"
         ),

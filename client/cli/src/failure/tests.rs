@@ -157,10 +157,7 @@ fn what_the_daemon_says_no_to() {
         (
             Error::LoginNeeded { message: message.clone() },
             Exit::PersonNeeded,
-            Some(
-                "hint: log in again, then `tokend-cli remove causely` and add it again with \
-                 what the login gave",
-            ),
+            Some("hint: log in again: `tokend-cli login causely`"),
         ),
         (
             Error::Refused {

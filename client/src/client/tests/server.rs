@@ -1,11 +1,14 @@
 //! A daemon of the test's own on a real socket.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::Path,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{Context, Poll},
 };
 
+use futures_core::Stream;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -15,9 +18,11 @@ use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
         AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
-        SubmitRotationRequest, SubmitRotationResponse, Token as Message,
+        SubmitRotationRequest, SubmitRotationResponse, Token as Message, WatchTokensRequest,
+        WatchTokensResponse,
         report_rejection_response::Outcome,
         token_service_server::{TokenService, TokenServiceServer},
+        watch_tokens_response::{Absence, State},
     },
 };
 use tokio::{net::UnixListener, task::AbortHandle};
@@ -40,6 +45,22 @@ pub(super) struct Fake {
 
 #[tonic::async_trait]
 impl TokenService for Fake {
+    type WatchTokensStream = Streamed;
+
+    /// Tells of each name what `AcquireToken` would, and ends as a daemon does.
+    async fn watch_tokens(
+        &self,
+        request: Request<WatchTokensRequest>,
+    ) -> Result<Response<Self::WatchTokensStream>, Status> {
+        let mut updates: Vec<_> = request.into_inner().names.into_iter().map(update).collect();
+        updates.push(Err(Status::with_error_details(
+            Code::Unavailable,
+            "tokend is shutting down",
+            ErrorDetails::with_error_info(reason::SHUTTING_DOWN, ERROR_DOMAIN, []),
+        )));
+        Ok(Response::new(Streamed(updates.into())))
+    }
+
     async fn acquire_token(
         &self,
         request: Request<AcquireTokenRequest>,
@@ -91,6 +112,34 @@ impl TokenService for Fake {
             ..ReportRejectionResponse::default()
         }))
     }
+}
+
+/// What a stream has left to tell.
+pub(super) struct Streamed(VecDeque<Result<WatchTokensResponse, Status>>);
+
+impl Stream for Streamed {
+    type Item = Result<WatchTokensResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.pop_front())
+    }
+}
+
+fn update(name: String) -> Result<WatchTokensResponse, Status> {
+    let state = match name.as_str() {
+        "denied" => State::Absence(Absence {
+            code: Code::PermissionDenied.into(),
+            reason: reason::CALLER_NOT_PERMITTED.to_owned(),
+            message: "no such credential, or not yours".to_owned(),
+        }),
+        name => State::Token(Message {
+            value: format!("value of {name}"),
+            token_id: ID.to_owned(),
+            ..Message::default()
+        }),
+    };
+    let remaining = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+    Ok(WatchTokensResponse { name, state: Some(state), remaining })
 }
 
 pub(super) struct Server {

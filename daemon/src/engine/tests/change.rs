@@ -33,7 +33,7 @@ fn changes_to_one_credential_are_made_one_after_the_other() {
     bench.done();
     let third = third.try_recv().unwrap().unwrap();
     assert_eq!(third.credential.readers, [user(1), user(3)]);
-    assert_eq!(*bench.slots.get("api").unwrap().readers(), [user(1), user(3)]);
+    assert_eq!(bench.slots.get("api").unwrap().access().readers, [user(1), user(3)]);
 }
 
 #[test]
@@ -67,7 +67,10 @@ fn granting_again_changes_nothing_and_a_stranger_cannot_be_revoked() {
     assert_eq!(again.try_recv().unwrap().unwrap().credential.revision, 2);
     let revoke = |reply| {
         let (name, readers) = (parsed("api"), vec![user(9)]);
-        Command::Change(Change::Revoke { name, etag: None, readers, reply }, AUTHOR)
+        Command::Change(
+            Change::Revoke { name, etag: None, readers, role: Role::Reader, reply },
+            AUTHOR,
+        )
     };
     let mut revoked = bench.ask(revoke);
     assert!(matches!(revoked.try_recv().unwrap(), Err(Error::ReaderNotFound { .. })));

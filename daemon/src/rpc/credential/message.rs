@@ -22,6 +22,7 @@ pub(crate) fn message(snapshot: &Snapshot) -> Credential {
         variables: stored.variables.clone(),
         secret_names: stored.secrets.keys().cloned().collect(),
         readers: stored.readers.iter().map(ToString::to_string).collect(),
+        submitters: stored.submitters.iter().map(ToString::to_string).collect(),
         create_time: Some(timestamp(stored.created_at)),
         update_time: Some(timestamp(stored.updated_at)),
         state: state(snapshot.state).into(),
@@ -83,9 +84,7 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> IssuanceFai
             "check the secrets and the account at the provider; then run `tokend-cli refresh {name}`, \
              or remove the credential and add it again"
         ),
-        Refusal::LoginNeeded { .. } => format!(
-            "log in at the provider again; then remove {name} and add it with the new refresh token"
-        ),
+        Refusal::LoginNeeded { .. } => format!("run `tokend-cli login {name}`"),
         Refusal::Impossible { .. } => format!(
             "mend the definition of {} and restart tokend, or remove the credential and add it \
              again",

@@ -17,7 +17,7 @@ fn what_was_written_is_read_again_to_the_last_digit() {
         (found.id, &found.name, &found.provider),
         (wanted.id, &wanted.name, &wanted.provider)
     );
-    assert_eq!((&found.variables, &found.readers), (&wanted.variables, &wanted.readers));
+    assert_eq!((&found.variables, found.access()), (&wanted.variables, wanted.access()));
     assert_eq!(exposed(&found.secrets), exposed(&wanted.secrets));
     assert_eq!(found.revision, wanted.revision);
     assert_eq!((found.created_at, found.updated_at), (wanted.created_at, wanted.updated_at));

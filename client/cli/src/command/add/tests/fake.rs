@@ -25,7 +25,7 @@ use tokend_proto::{
         ReportRejectionRequest, ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
         RunRemoteOperationRequest, RunRemoteOperationResponse, SubmitRotationRequest,
         SubmitRotationResponse, TryDefinitionRequest, TryDefinitionResponse,
-        UpdateCredentialRequest,
+        UpdateCredentialRequest, WatchTokensRequest, WatchTokensResponse,
         credential_service_server::{CredentialService, CredentialServiceServer},
         provider_service_server::{ProviderService, ProviderServiceServer},
         token_service_server::{TokenService, TokenServiceServer},
@@ -126,6 +126,15 @@ impl ProviderService for Fake {
 
 #[tonic::async_trait]
 impl TokenService for Fake {
+    type WatchTokensStream = futures_util::stream::Empty<Result<WatchTokensResponse, Status>>;
+
+    async fn watch_tokens(
+        &self,
+        _: Request<WatchTokensRequest>,
+    ) -> Answer<Self::WatchTokensStream> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn acquire_token(&self, _: Request<AcquireTokenRequest>) -> Answer<AcquireTokenResponse> {
         if self.rejects {
             let message = "the provider says: invalid_client";

@@ -1,0 +1,307 @@
+//! Watchers, with slots that the tests write to.
+
+use std::{collections::BTreeMap, future::Future, pin::pin, sync::Mutex, task};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokend_core::{BootId, Failure, Token, TokenId, Verdict, after};
+use tokend_proto::v1;
+use tokend_provider::Library;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::{
+    credential::{Grant, Reader, ReaderKind},
+    ports::Clock,
+    published::{Presentation, Slots},
+    rpc::About,
+};
+
+const OWN: u32 = 990;
+const ANN: u32 = 1_000;
+
+/// A clock that stands until it is set.
+#[derive(Debug, Clone)]
+struct StillClock(Arc<Mutex<Duration>>);
+
+impl Clock for StillClock {
+    fn now(&self) -> Moment {
+        let since = *self.0.lock().unwrap();
+        Moment { wall: after(start(), since), boot: BootTime(since) }
+    }
+
+    fn boot_id(&self) -> BootId {
+        BootId([0; 16])
+    }
+}
+
+fn start() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+struct Bench {
+    context: Context,
+    clock: StillClock,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let clock = StillClock(Arc::default());
+        let about = About {
+            uid: OWN,
+            started_at: start(),
+            state_dir: "/s".into(),
+            socket: "/r".into(),
+            problems: Vec::new(),
+        };
+        let context = Context {
+            slots: Arc::new(Slots::default()),
+            engine: mpsc::channel(1).0,
+            definitions: Arc::new(Library::default()),
+            clock: Arc::new(clock.clone()),
+            about: Arc::new(about),
+        };
+        Self { context, clock }
+    }
+
+    fn pass(&self, seconds: u64) {
+        *self.clock.0.lock().unwrap() += Duration::from_secs(seconds);
+    }
+
+    /// Makes a credential that Ann may read.
+    fn make(&self, name: &str) -> Arc<Slot> {
+        let access = access_of(&[ANN]);
+        let slot = Slot::new(name.parse().unwrap(), access, self.context.slots.watchers());
+        let slot = Arc::new(slot);
+        self.context.slots.insert(&slot);
+        slot
+    }
+
+    fn watch(&self, uid: u32, names: &[&str]) -> Result<Watch, Status> {
+        let peer = Peer { uid, gid: uid, groups: Vec::new(), pid: None };
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Watch::new(self.context.clone(), Arc::new(peer), &names)
+    }
+
+    /// Returns all that a watcher is told by now, as text.
+    fn told(&self, watch: &mut Watch) -> Vec<String> {
+        let mut context = task::Context::from_waker(task::Waker::noop());
+        let watchers = self.context.slots.watchers();
+        assert!(pin!(watchers.spread()).poll(&mut context).is_pending());
+        let mut told = Vec::new();
+        while let task::Poll::Ready(Some(update)) = pin!(watch.next()).poll(&mut context) {
+            told.push(text(update));
+        }
+        told
+    }
+}
+
+fn access_of(readers: &[u32]) -> crate::credential::Access {
+    let reader = |id: &u32| Reader { kind: ReaderKind::User, id: *id, name: None };
+    crate::credential::Access {
+        readers: readers.iter().map(reader).collect(),
+        ..Default::default()
+    }
+}
+
+/// A token that lives for an hour from the start.
+fn token(value: &str) -> Published {
+    let secret = || SecretString::from(value);
+    let payload = Grant {
+        value: secret(),
+        token_type: None,
+        refresh_token: None,
+        secrets: BTreeMap::new(),
+        extras: BTreeMap::new(),
+    };
+    let token = Token {
+        id: TokenId([value.as_bytes()[0]; 16]),
+        issued_at: start(),
+        expires_at: Some(after(start(), Duration::from_secs(3_600))),
+        refresh_at: None,
+        taken_up: None,
+        refreshes: None,
+        session: None,
+        payload,
+    };
+    Published::new(Arc::new(token), Presentation::default())
+}
+
+fn text(update: Update) -> String {
+    let Update { name, content, now } = update;
+    match content {
+        Ok(token) => {
+            let message = v1::AcquireTokenResponse::decode(token.encoded()).unwrap();
+            let left = token.remaining(now).map_or(0, |left| left.seconds);
+            format!("{name}={} {left}s", message.token.unwrap().value)
+        }
+        Err(status) => format!("{name}: {:?} {}", status.code(), status::reason(&status)),
+    }
+}
+
+#[tokio::test]
+async fn the_first_message_of_each_name_comes_at_once_and_others_when_something_changes() {
+    let bench = Bench::new();
+    let (a, b) = (bench.make("a"), bench.make("b"));
+    a.publish(token("1"));
+    let mut watch = bench.watch(ANN, &["a", "b"]).unwrap();
+    assert_eq!(bench.told(&mut watch), ["a=1 3600s", "b: Unavailable NO_TOKEN"]);
+    assert!(bench.told(&mut watch).is_empty());
+
+    bench.pass(60);
+    b.publish(token("2"));
+    assert_eq!(bench.told(&mut watch), ["b=2 3540s"]);
+    b.withdraw();
+    assert_eq!(bench.told(&mut watch), ["b: Unavailable NO_TOKEN"]);
+}
+
+#[tokio::test]
+async fn what_is_delivered_again_and_looks_the_same_is_no_news() {
+    let bench = Bench::new();
+    let a = bench.make("a");
+    a.publish(token("1"));
+    let mut watch = bench.watch(ANN, &["a"]).unwrap();
+    assert_eq!(bench.told(&mut watch).len(), 1);
+    a.publish(token("1"));
+    a.set_failing(true);
+    a.set_setback(Some(&Setback::Budget));
+    a.set_access(access_of(&[ANN, 7]));
+    assert!(bench.told(&mut watch).is_empty());
+}
+
+#[tokio::test]
+async fn who_reads_slowly_is_told_the_latest_only() {
+    let bench = Bench::new();
+    let a = bench.make("a");
+    let mut watch = bench.watch(ANN, &["a"]).unwrap();
+    bench.told(&mut watch);
+    for value in ["1", "2", "3"] {
+        a.publish(token(value));
+    }
+    assert_eq!(bench.told(&mut watch), ["a=3 3600s"]);
+}
+
+#[tokio::test]
+async fn revoked_access_shows_at_once_and_granted_access_too() {
+    let bench = Bench::new();
+    let a = bench.make("a");
+    a.publish(token("1"));
+    let mut watch = bench.watch(ANN, &["a"]).unwrap();
+    bench.told(&mut watch);
+    a.set_access(access_of(&[]));
+    a.publish(token("2"));
+    let denied = ["a: PermissionDenied CALLER_NOT_PERMITTED"];
+    assert_eq!(bench.told(&mut watch), denied);
+    a.publish(token("3"));
+    assert!(bench.told(&mut watch).is_empty());
+    a.set_access(access_of(&[ANN]));
+    assert_eq!(bench.told(&mut watch), ["a=3 3600s"]);
+    bench.context.slots.remove(&"a".parse().unwrap());
+    assert_eq!(bench.told(&mut watch), denied);
+    bench.make("a").publish(token("4"));
+    assert_eq!(bench.told(&mut watch), ["a=4 3600s"]);
+}
+
+#[tokio::test]
+async fn the_forbidden_and_the_absent_look_alike() {
+    let bench = Bench::new();
+    bench.make("a").set_access(access_of(&[]));
+    let told = |uid| bench.told(&mut bench.watch(uid, &["a", "b"]).unwrap());
+    let denied = |name| format!("{name}: PermissionDenied CALLER_NOT_PERMITTED");
+    assert_eq!(told(ANN), [denied("a"), denied("b")]);
+    assert_eq!(told(OWN), ["a: Unavailable NO_TOKEN", "b: NotFound CREDENTIAL_NOT_FOUND"]);
+}
+
+#[tokio::test]
+async fn without_names_all_that_may_be_read_is_told_also_what_comes_later() {
+    let bench = Bench::new();
+    let (a, b) = (bench.make("a"), bench.make("b"));
+    b.set_access(access_of(&[]));
+    a.publish(token("1"));
+    let mut watch = bench.watch(ANN, &[]).unwrap();
+    assert_eq!(bench.told(&mut watch), ["a=1 3600s"]);
+    b.publish(token("2"));
+    assert!(bench.told(&mut watch).is_empty(), "nothing is heard of what may not be read");
+    bench.make("c");
+    assert_eq!(bench.told(&mut watch), ["c: Unavailable NO_TOKEN"]);
+    bench.context.slots.remove(&"a".parse().unwrap());
+    assert_eq!(bench.told(&mut watch), ["a: PermissionDenied CALLER_NOT_PERMITTED"]);
+    bench.context.slots.remove(&"b".parse().unwrap());
+    assert!(bench.told(&mut watch).is_empty());
+}
+
+#[tokio::test]
+async fn the_end_of_a_token_without_a_successor_is_told_once_with_the_cause() {
+    let bench = Bench::new();
+    let (a, b) = (bench.make("a"), bench.make("b"));
+    for slot in [&a, &b] {
+        slot.publish(token("1"));
+    }
+    let failure = |verdict| {
+        Setback::Issuance(Failure { verdict, retry_after: None, message: "no".to_owned() })
+    };
+    b.set_setback(Some(&failure(Verdict::Transient)));
+    let mut watch = bench.watch(ANN, &["a", "b"]).unwrap();
+    assert_eq!(bench.told(&mut watch).len(), 2);
+    bench.pass(3_600);
+    watch.look_for_ends();
+    let told = ["a: Unavailable NO_TOKEN", "b: Unavailable PROVIDER_UNAVAILABLE"];
+    assert_eq!(bench.told(&mut watch), told);
+    watch.look_for_ends();
+    b.set_setback(Some(&failure(Verdict::Transient)));
+    assert!(bench.told(&mut watch).is_empty());
+    b.set_setback(Some(&failure(Verdict::Denied)));
+    assert_eq!(bench.told(&mut watch), ["b: FailedPrecondition CREDENTIAL_REJECTED"]);
+}
+
+#[tokio::test]
+async fn a_watched_token_counts_as_used_now_and_then() {
+    let bench = Bench::new();
+    let a = bench.make("a");
+    a.publish(token("1"));
+    let mut watch = bench.watch(ANN, &["a"]).unwrap();
+    assert_eq!(a.last_use(), None);
+    bench.told(&mut watch);
+    assert_eq!(a.last_use(), Some(start()));
+    bench.pass(3_599);
+    bench.told(&mut watch);
+    assert_eq!(a.last_use(), Some(start()));
+    bench.pass(1);
+    bench.told(&mut watch);
+    assert_eq!(a.last_use(), Some(bench.clock.now().wall));
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_daemon_and_too_many_are_refused() {
+    let bench = Bench::new();
+    let mut watch = bench.watch(ANN, &[]).unwrap();
+    let held: Vec<_> = (1..64).map(|_| bench.watch(ANN, &[]).unwrap()).collect();
+    let refused = bench.watch(ANN, &["a"]).err().unwrap();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(status::reason(&refused), reason::TOO_MANY_WATCHES);
+    assert!(bench.watch(OWN, &[]).is_ok(), "operators can have more");
+    drop(held);
+    assert!(bench.watch(ANN, &[]).is_ok());
+
+    let names: Vec<String> = (0..=1_000).map(|n| format!("n{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(bench.watch(ANN, &names).err().unwrap().code(), Code::InvalidArgument);
+    assert!(bench.watch(ANN, &["No Name"]).is_err());
+
+    bench.context.slots.watchers().close();
+    assert!(watch.next().await.is_none());
+}
+
+#[test]
+fn the_prepared_token_is_part_of_the_message_of_the_contract() {
+    let bench = Bench::new();
+    let now = bench.clock.now();
+    let published = Arc::new(token("1"));
+    let mut message = bytes::BytesMut::new();
+    let tail = tail(&published, "a".to_owned(), now);
+    message.extend_from_slice(published.encoded());
+    tail.encode(&mut message).unwrap();
+    let read = WatchTokensResponse::decode(message).unwrap();
+    assert_eq!((read.name.as_str(), read.remaining.unwrap().seconds), ("a", 3_600));
+    assert!(matches!(read.state, Some(State::Token(token)) if token.value == "1"));
+}
