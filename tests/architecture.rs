@@ -64,11 +64,13 @@ fn sql_is_in_the_store_and_http_clients_are_in_the_issuer() {
 /// The rooms of the shell, and the rooms each may know of.
 #[test]
 fn rooms_do_not_import_each_other_sideways() {
-    let shared = ["credential", "ports", "published"];
+    let shared = ["credential", "ports", "program", "published"];
     for (room, also) in [
         ("engine", &[][..]),
         ("store", &[]),
         ("issuer", &[]),
+        ("hook", &[]),
+        ("program", &[]),
         // The services speak to the engine in its own words.
         ("rpc", &["engine"]),
         ("published", &[]),

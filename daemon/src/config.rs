@@ -30,6 +30,8 @@ pub struct Config {
     pub socket_group: Option<String>,
     /// What is logged, as `tracing_subscriber::EnvFilter` takes it.
     pub log: String,
+    /// The program that tells people that a login is needed, with its arguments.
+    pub on_login_needed: Option<Vec<String>>,
 }
 
 /// The surroundings that defaults come from.
@@ -130,7 +132,7 @@ impl Config {
             (None, Err(_)) => File::default(),
         };
         let File { state_dir, runtime_dir, key_file, mark_file, .. } = file;
-        let File { provider_dirs, socket_group, log, .. } = file;
+        let File { provider_dirs, socket_group, log, on_login_needed, .. } = file;
         // Whoever put the state directory somewhere says where the mark goes.
         let usual = || {
             let cache = here.place(Place::Cache).ok().filter(|_| state_dir.is_none())?;
@@ -158,6 +160,7 @@ impl Config {
             provider_dirs,
             socket_group: socket_group.or_else(|| system.then(|| CLIENTS_GROUP.to_owned())),
             log: log.unwrap_or_else(|| "info".to_owned()),
+            on_login_needed,
         })
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     definitions::{Definitions, Unreadable},
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
+    hook::{self, Hook},
     issuer::HttpIssuer,
     ports::Clock,
     published::Slots,
@@ -49,6 +50,7 @@ pub struct Daemon {
     clock: SystemClock,
     about: Arc<About>,
     listeners: Vec<Listener>,
+    hook: Option<Hook>,
     /// Socket files that are ours to remove.
     sockets: Vec<PathBuf>,
 }
@@ -105,7 +107,7 @@ impl Daemon {
             return Err(StartError::Nobody(uid));
         }
         let clock = SystemClock::new()?;
-        let Definitions { usable, problems } = Definitions::read(&config.provider_dirs)?;
+        let Definitions { usable, mut problems } = Definitions::read(&config.provider_dirs)?;
         let definitions = Arc::new(usable);
 
         // The store's lock keeps a second daemon away; nothing else is touched
@@ -136,7 +138,7 @@ impl Daemon {
         .map_err(system("the issuer's thread"))?;
 
         let slots = Arc::new(Slots::default());
-        let engine = Engine::new(
+        let mut engine = Engine::new(
             clock,
             SystemEntropy::default(),
             issuer,
@@ -145,6 +147,15 @@ impl Daemon {
             Arc::clone(&slots),
             loaded,
         );
+        if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
+            warn!("{problem}");
+            problems.push(problem);
+        }
+        let hook = config.on_login_needed.clone().map(Hook::spawn).transpose();
+        let hook = hook.map_err(system("the hook's thread"))?;
+        if let Some(hook) = &hook {
+            engine.tell_logins(hook.notices());
+        }
         let Sockets { listeners, made, callers } = Sockets::open(config, inherited)?;
         let about = Arc::new(About {
             uid,
@@ -154,7 +165,18 @@ impl Daemon {
             problems,
         });
         let sockets = made;
-        Ok(Self { engine, inbox, commands, slots, definitions, clock, about, listeners, sockets })
+        Ok(Self {
+            engine,
+            inbox,
+            commands,
+            slots,
+            definitions,
+            clock,
+            about,
+            listeners,
+            hook,
+            sockets,
+        })
     }
 
     /// Returns where commands for the engine go.
@@ -169,8 +191,18 @@ impl Daemon {
 
     /// Serves until `shutdown` resolves, then ends within five seconds.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { engine, inbox, commands, slots, definitions, clock, about, listeners, sockets } =
-            self;
+        let Self {
+            engine,
+            inbox,
+            commands,
+            slots,
+            definitions,
+            clock,
+            about,
+            listeners,
+            hook,
+            sockets,
+        } = self;
         let uid = about.uid;
         info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
         let context =
@@ -212,6 +244,9 @@ impl Daemon {
         }
         let (issuer, store) = engine.into_parts();
         issuer.finish();
+        if let Some(hook) = hook {
+            hook.finish();
+        }
         match store.finish() {
             Ok(()) => info!("shut down"),
             Err(problem) => error!("the store wasn't closed in order: {problem}"),

@@ -138,6 +138,7 @@ fn config(dir: &TempDir) -> Config {
         provider_dirs: vec![dir.join("providers.d")],
         socket_group: None,
         log: String::new(),
+        on_login_needed: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod errand;
 mod error;
 mod ledger;
 mod login;
+mod notice;
 mod rejection;
 mod rotation;
 mod run;
@@ -35,7 +36,7 @@ use tokend_provider::Library;
 use tracing::{debug, info, warn};
 
 use self::{
-    account::Accounts, change::Pending, dance::Dance, errand::Errand, ledger::Look,
+    account::Accounts, change::Pending, dance::Dance, errand::Errand, ledger::Look, notice::Logins,
     rotation::Submitter,
 };
 pub use self::{
@@ -84,6 +85,7 @@ pub struct Engine<C, R, I, S> {
     errands: BTreeMap<ErrandId, Errand>,
     /// Who waits for revoked tokens to be gone from the disk.
     discarding: BTreeMap<Name, Reply<Snapshot>>,
+    logins: Logins,
     /// What answers told of limits, until it is written with their issuances.
     told: BTreeMap<Name, Vec<Quota>>,
     writing: BTreeMap<Ticket, Pending>,
@@ -135,6 +137,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             looking: BTreeMap::new(),
             errands: BTreeMap::new(),
             discarding: BTreeMap::new(),
+            logins: Logins::default(),
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
             deferred: BTreeMap::new(),
@@ -319,6 +322,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let sharers = self.leave_account(name);
         self.entries.remove(name);
         self.slots.remove(name);
+        self.logins.forget(name);
         sharers
     }
 

@@ -7,7 +7,6 @@ mod dance;
 mod identity;
 mod login;
 mod pem;
-mod program;
 mod resolver;
 mod transfer;
 mod trust;

@@ -194,6 +194,18 @@ pub enum Ended {
     Errand(ErrandEnded),
 }
 
+/// A credential for which a person has to log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginNeeded {
+    /// Its name.
+    pub name: Name,
+    /// Why.
+    pub message: String,
+}
+
+/// Where it is heard that a login is needed.
+pub type Notices = mpsc::Sender<LoginNeeded>;
+
 /// Keeps credentials, tokens and the ledger.
 pub trait Store {
     /// Starts a write. It ends in one [`Written`] with the same ticket; an `Ok`

@@ -19,6 +19,7 @@ pub(super) struct File {
     pub(super) provider_dirs: Option<Vec<PathBuf>>,
     pub(super) socket_group: Option<String>,
     pub(super) log: Option<String>,
+    pub(super) on_login_needed: Option<Vec<String>>,
 }
 
 /// The configuration can't be had.
@@ -49,6 +50,15 @@ pub enum ConfigError {
         key: &'static str,
         /// Its value.
         value: PathBuf,
+    },
+    /// A hook names no program.
+    #[error("{}: {key} names no program; write it with its arguments, as in \
+             [\"notify-send\", \"tokend\", \"a login is needed\"]", path.display())]
+    NoProgram {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
     },
     /// There is no home directory.
     #[error("there is no home directory: set HOME or {variable}, or name a file with --config")]
@@ -93,6 +103,11 @@ impl File {
     }
 
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let program = self.on_login_needed.as_ref().map(|command| command.first());
+        if program.is_some_and(|program| program.is_none_or(String::is_empty)) {
+            let path = path.to_owned();
+            return Err(ConfigError::NoProgram { path, key: "on_login_needed" });
+        }
         let dirs = self.provider_dirs.iter().flatten().map(|dir| ("provider_dirs", dir));
         let others = [
             ("state_dir", &self.state_dir),
@@ -137,6 +152,14 @@ mod tests {
         let error = error_of("state_dir = 'x'");
         assert_eq!(error, r#"tokend.toml: state_dir is "x"; give an absolute path"#);
         assert!(error_of("provider_dirs = ['/a', 'b']").contains("provider_dirs"));
+    }
+
+    #[test]
+    fn a_hook_names_a_program() {
+        for text in ["on_login_needed = []", "on_login_needed = ['', 'x']"] {
+            let error = error_of(text);
+            assert!(error.starts_with("tokend.toml: on_login_needed names no program"), "{error}");
+        }
     }
 
     #[test]

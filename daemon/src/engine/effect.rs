@@ -185,11 +185,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
     }
 
-    pub(super) fn show_health(&self, name: &Name) {
+    pub(super) fn show_health(&mut self, name: &Name) {
         if let Some(entry) = self.entries.get(name) {
             let view = self.keeper.view(name, self.clock.now());
             let setback = view.as_ref().and_then(|view| view.setback).map(|(setback, _)| setback);
             entry.slot.set_setback(setback);
+            self.logins.note(name, setback);
             let failing = view.is_some_and(|view| view.setback.is_some() && view.overdue);
             entry.slot.set_failing(failing);
         }

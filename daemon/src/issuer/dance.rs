@@ -15,10 +15,13 @@ use url::Url;
 use super::{
     address::{self, RefusedAddress},
     client::Clients,
-    login, program, transfer,
+    login, transfer,
 };
-use crate::ports::{
-    Clock, Errand, ErrandEnded, Issuance, Job, LONGEST_ISSUANCE, Person, Spoken, Watcher,
+use crate::{
+    ports::{
+        Clock, Errand, ErrandEnded, Issuance, Job, LONGEST_ISSUANCE, Person, Spoken, Watcher,
+    },
+    program,
 };
 
 /// Runs the dance of an issuance to its end, whatever happens in it.

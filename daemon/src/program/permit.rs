@@ -20,7 +20,7 @@ const STICKY: u32 = 0o1000;
 
 /// A program that isn't run.
 #[derive(Debug, thiserror::Error)]
-pub(in super::super) enum PermitError {
+pub(crate) enum PermitError {
     #[error("{} isn't an absolute path, so no program", .0.display())]
     Relative(PathBuf),
     #[error("can't find {}: {source}", .path.display())]

@@ -1,10 +1,12 @@
-//! Runs the programs that dances call, within bounds.
+//! Runs programs that others have written, within bounds.
 
 mod group;
 mod permit;
 
 use std::{
+    collections::BTreeMap,
     env,
+    ffi::OsString,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     process::Stdio,
@@ -34,9 +36,12 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How many bytes of a program's complaints are kept: enough for its first words.
 const MAX_ERRORS: usize = 4 * 1_024;
 
+/// A program's environment.
+pub(crate) type Surroundings = BTreeMap<&'static str, OsString>;
+
 /// A program that didn't get to its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ProgramError {
+pub(crate) enum ProgramError {
     /// It isn't to be run.
     #[error(transparent)]
     NotPermitted(#[from] PermitError),
@@ -56,19 +61,36 @@ pub(super) enum ProgramError {
 
 impl ProgramError {
     /// Tells whether the program has run, and may have reached the provider.
-    pub(super) fn was_started(&self) -> bool {
+    pub(crate) fn was_started(&self) -> bool {
         !matches!(self, Self::NotPermitted(_) | Self::NotStarted { .. })
     }
+}
+
+/// Checks whether a program would be run.
+pub(crate) fn check(path: &Path) -> Result<(), ProgramError> {
+    permit(path)?;
+    Ok(())
+}
+
+/// Runs a program of a dance. Nothing of the daemon's surroundings is its business.
+pub(crate) async fn run(program: &Program) -> Result<Ended, ProgramError> {
+    let home = env::var_os("HOME").map(|home| ("HOME", home));
+    let others = [("PATH", "/usr/bin:/bin"), ("LANG", "C.UTF-8")];
+    let others = others.map(|(name, value)| (name, value.into()));
+    run_within(program, &home.into_iter().chain(others).collect()).await
 }
 
 /// Runs a program until it has ended and nobody holds its output any more. What it has
 /// left behind in its process group is killed if it holds the output for longer than
 /// [`GRACE`]; all are killed if they take too long or aren't waited for any more.
-pub(super) async fn run(program: &Program) -> Result<Ended, ProgramError> {
+pub(crate) async fn run_within(
+    program: &Program,
+    surroundings: &Surroundings,
+) -> Result<Ended, ProgramError> {
     let mut words = program.command.iter();
     let path = PathBuf::from(words.next().map_or("", String::as_str));
     let file = permit(&path)?;
-    let mut child = match prepare(&file, &path, words.as_slice()).spawn() {
+    let mut child = match prepare(&file, &path, words.as_slice(), surroundings).spawn() {
         Ok(child) => child,
         Err(source) => return Err(ProgramError::NotStarted { path, source }),
     };
@@ -89,13 +111,11 @@ pub(super) async fn run(program: &Program) -> Result<Ended, ProgramError> {
     ended
 }
 
-/// Nothing of the daemon's surroundings is the program's business.
-fn prepare(file: &Path, name: &Path, arguments: &[String]) -> Command {
+fn prepare(file: &Path, name: &Path, arguments: &[String], surroundings: &Surroundings) -> Command {
     let mut command = Command::new(file);
     // Some find out by their name what they are to do.
     command.arg0(name).args(arguments).current_dir("/").process_group(0).kill_on_drop(true);
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
-    command.envs(env::var_os("HOME").map(|home| ("HOME", home)));
+    command.env_clear().envs(surroundings);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
