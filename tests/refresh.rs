@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use secrecy::ExposeSecret;
 use support::{
@@ -224,7 +224,12 @@ fn what_only_a_person_can_repeat_is_asked_for_once_and_then_waits_for_that_perso
     let place = Place::new();
     let provider = Provider::scripted(|_, _| Reply::json(400, r#"{"error":"invalid_grant"}"#));
     with_refresh_tokens(&place, "grant = \"refresh_token\"", &provider);
-    let _daemon = place.start();
+    // Each run of the hook waits there until it is heard.
+    let pipe = place.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let hook = format!(r#"echo "$TOKEND_COMMAND" > {}"#, pipe.display());
+    place.configure(&format!("on_login_needed = ['/bin/sh', '-c', '{hook}']"));
+    let mut daemon = place.start();
     let secret = place.path().join("secret");
     std::fs::write(&secret, SECRET).unwrap();
     let secret = format!("client_secret={}", secret.display());
@@ -240,6 +245,15 @@ fn what_only_a_person_can_repeat_is_asked_for_once_and_then_waits_for_that_perso
     assert_eq!(provider.requests().len(), 1);
     let status = text(&place.run(["status"]).stdout);
     assert!(status.contains("run `tokend-cli login api`"), "{status}");
+    daemon.wait_for_log("a login is needed: run `tokend-cli login api`: ");
+
+    // Someone is told: once, and once more by a daemon that finds it so when it starts.
+    assert_eq!(std::fs::read_to_string(&pipe).unwrap(), "tokend-cli login api\n");
+    daemon.wait_for_log("on_login_needed was run");
+    let log = daemon.end().log;
+    assert!(!log.contains("on_login_needed"), "{log}");
+    let _daemon = place.start();
+    assert_eq!(std::fs::read_to_string(&pipe).unwrap(), "tokend-cli login api\n");
 }
 
 #[test]

@@ -18,6 +18,9 @@ def install(work):
 
 def run(report, near, work, env):
     """Relays what the client says."""
+    with report.check("add takes a token that slides, for a definition of ours"):
+        add = ("add", "sliding", "--provider=sliding", "--secret-stdin=token")
+        near.cli(*add, secret="the-first-of-them")
     ended = subprocess.run(
         [work / "venv/bin/python", "-B", SOURCE / "client.py", near.socket, near.admin_socket],
         input=near.get("long"),

@@ -62,6 +62,19 @@ class Reflected:
         )
         return call(request(**fields), timeout=TIMEOUT)
 
+    def stream(self, method, **fields):
+        """Calls a method that answers with a stream."""
+        method = self._service.methods_by_name[method]
+        request, response = map(
+            message_factory.GetMessageClass, (method.input_type, method.output_type)
+        )
+        call = self._channel.unary_stream(
+            f"/{self._service.full_name}/{method.name}",
+            request_serializer=request.SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        return call(request(**fields), timeout=TIMEOUT)
+
 
 def refusal(call):
     """Returns the error that a call ends with."""
@@ -155,6 +168,39 @@ def check_tokens(report, channel, expected):
         equal((info.domain, info.reason), ("tokend", "CREDENTIAL_NOT_FOUND"), "domain and reason")
 
 
+def check_watch(report, channel):
+    """Checks that a stream tells of a token that another caller hands over."""
+    service = Reflected(channel, TOKENS)
+    with report.check("a stream tells at once how things are with each name"):
+        updates = service.stream("WatchTokens", names=["sliding", "nobody-knows-me"])
+        first = {update.name: update for update in (next(updates), next(updates))}
+        held = first["sliding"].token
+        require(held.token_id and not first["sliding"].HasField("absence"), "the token")
+        absence = first["nobody-knows-me"].absence
+        seen = (absence.code, absence.reason)
+        expected = (grpc.StatusCode.NOT_FOUND.value[0], "CREDENTIAL_NOT_FOUND")
+        equal(seen, expected, "code and reason of what isn't there")
+
+    with report.check("a token that one caller submits is what the stream tells next"):
+        newer = "newer-" + held.token_id
+        submitted = service.call(
+            "SubmitRotation", name="sliding", token_id=held.token_id, value=newer
+        )
+        equal(submitted.outcome, 1, "ACCEPTED")
+        update = next(updates)
+        equal((update.name, update.token.value), ("sliding", newer), "the update")
+        equal(update.token.token_id, submitted.token_id, "its id")
+        updates.cancel()
+
+    with report.check("a token that was replaced before has no successor any more"):
+        error = refusal(
+            lambda: service.call(
+                "SubmitRotation", name="sliding", token_id=held.token_id, value="late"
+            )
+        )
+        equal(error.code(), grpc.StatusCode.ABORTED, "the code")
+
+
 def main():
     """Runs all checks."""
     report = Report()
@@ -163,6 +209,7 @@ def main():
         check_reflection(report, callers, operators)
         check_health(report, callers)
         check_tokens(report, callers, expected)
+        check_watch(report, callers)
     return 1 if report.failed else 0
 
 
