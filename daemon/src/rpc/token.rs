@@ -229,7 +229,7 @@ impl Service<Request<WatchTokensRequest>> for WatchTokens {
     }
 
     fn call(&mut self, request: Request<WatchTokensRequest>) -> Self::Future {
-        future::ready(watch::open(self.0.0.clone(), request))
+        future::ready(watch::open(self.0.0.clone(), &request))
     }
 }
 

@@ -54,9 +54,9 @@ pub(super) type Updates = BoxStream<'static, Result<Update, Status>>;
 /// Opens a stream.
 pub(super) fn open(
     context: Context,
-    request: Request<WatchTokensRequest>,
+    request: &Request<WatchTokensRequest>,
 ) -> Result<Response<Updates>, Status> {
-    let peer = peer(&request)?;
+    let peer = peer(request)?;
     let watch = Watch::new(context, peer, &request.get_ref().names)?;
     let updates = stream::unfold(Some(watch), |watch| async {
         let mut watch = watch?;
@@ -118,10 +118,10 @@ impl Watch {
         }
         let names: BTreeSet<Name> =
             names.iter().map(|name| parse_name(name)).collect::<Result<_, _>>()?;
-        let watched = if names.is_empty() { Watched::All } else { Watched::Named(names.clone()) };
+        let subject = if names.is_empty() { Watched::All } else { Watched::Named(names.clone()) };
         let operator = access::is_operator(&peer, context.about.uid);
         let user = Some(peer.uid).filter(|_| !operator);
-        let watcher = context.slots.watchers().watch(watched, user).map_err(|error| {
+        let watcher = context.slots.watchers().watch(subject, user).map_err(|error| {
             info!(uid = peer.uid, pid = peer.pid, "{error}");
             let code = Code::ResourceExhausted;
             status::new(code, reason::TOO_MANY_WATCHES, error.to_string())

@@ -51,13 +51,11 @@ fn write(
     let reachable = if access.socket_reachable { "yes" } else { "no" };
     writeln!(output, "socket within reach: {reachable}")?;
     if access.allowed {
-        match access.may_submit {
-            true => writeln!(output, "may submit newer tokens: yes")?,
-            false => writeln!(
-                output,
-                "may submit newer tokens: no; to let {user}: \
-                 tokend-cli grant {name} user:{user} --submit"
-            )?,
+        if access.may_submit {
+            writeln!(output, "may submit newer tokens: yes")?;
+        } else {
+            let command = format!("tokend-cli grant {name} user:{user} --submit");
+            writeln!(output, "may submit newer tokens: no; to let {user}: {command}")?;
         }
     }
     for remedy in &access.remedies {

@@ -121,6 +121,7 @@ fn token(value: &str) -> Published {
         refresh_at: None,
         taken_up: None,
         refreshes: None,
+        keeps_refresh_token: false,
         session: None,
         payload,
     };
