@@ -1,4 +1,4 @@
-//! Opaque identifiers of issuances and tokens.
+//! Opaque identifiers of issuances, tokens and revocations.
 
 use std::fmt::{Debug, Display, Formatter};
 
@@ -41,4 +41,9 @@ opaque_id! {
 opaque_id! {
     /// One generation of a credential's token. It tells nothing about the value.
     TokenId
+}
+
+opaque_id! {
+    /// A token that is being ended at its provider.
+    RevocationId
 }

@@ -31,6 +31,7 @@ mod id;
 mod keeper;
 mod name;
 mod random;
+mod revocation;
 mod schedule;
 mod terms;
 mod time;
@@ -43,10 +44,11 @@ pub use credential::{
     Reception, Report, Reports, Rotation, Ruling, State, View, Waiter, WaiterId,
 };
 pub use failure::{Failure, Refusal, Setback, StoreFailure, Verdict};
-pub use id::{IssuanceId, TokenId};
+pub use id::{IssuanceId, RevocationId, TokenId};
 pub use keeper::Keeper;
 pub use name::{InvalidName, Name};
 pub use random::{Random, SplitMix};
+pub use revocation::{Revocation, Sequel};
 pub use schedule::Circumstances;
 pub use terms::{Callers, Demand, Origin, Policy, Terms};
 pub use time::{BootId, BootTime, Moment, Stamp, after, before};

@@ -67,6 +67,15 @@ impl Definition {
         own.or_else(left)
     }
 
+    /// Tells whether to revoke what is held ends a person's login: it ends the refresh
+    /// token without which no other token can be asked for.
+    pub fn ends_login(&self, inputs: &AcceptedInputs, held: Option<&Held>) -> bool {
+        let way = self.open(Operation::Revoke, inputs, held);
+        self.needs_login(inputs)
+            && way
+                .is_ok_and(|(way, _)| self.recipes.of(Operation::Revoke)[way].uses_refresh_token())
+    }
+
     /// Tells whether the token is one of the inputs: asking again brings no other.
     pub fn is_static(&self, inputs: &AcceptedInputs) -> bool {
         let issue = self.recipes.of(Operation::Issue);

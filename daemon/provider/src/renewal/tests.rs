@@ -294,3 +294,23 @@ fn a_broken_renewal_is_found_when_the_inputs_are_given() {
         assert!(given(text).is_ok(), "{text}");
     }
 }
+
+#[test]
+fn to_end_the_refresh_token_that_an_issuance_needs_ends_a_login() {
+    let definition = |grant: &str| {
+        format!(
+            "title = 'Acme'\n[secrets.password]\ndescription = 'The password'\noptional = true\n\
+             [issue]\nurl = 'https://auth.acme.example/token'\nform = {{ grant = '{grant}' }}\n\
+             [output]\ntoken = 'body.token'\nrefresh_token = 'body.refresh'\n\
+             [[revoke]]\nurl = 'https://auth.acme.example/revoke'\n\
+             form = {{ token = '{{{{ refresh_token }}}}' }}\n\
+             [[revoke]]\nurl = 'https://auth.acme.example/revoke'\n\
+             form = {{ token = '{{{{ token }}}}' }}\n"
+        )
+    };
+    let (login, inputs) = dance(&definition("{{ refresh_token }}"), &[]);
+    assert!(login.ends_login(&inputs, Some(&held(Some("r0")))));
+    assert!(!login.ends_login(&inputs, Some(&held(None))), "the session only");
+    let (own, inputs) = dance(&definition("{{ secret.password or 'none' }}"), &[]);
+    assert!(!own.ends_login(&inputs, Some(&held(Some("r0")))), "another can be had");
+}
