@@ -76,8 +76,11 @@ pub const PROVIDER_REFUSED: &str = "PROVIDER_REFUSED";
 pub const NO_TOKEN: &str = "NO_TOKEN";
 /// The provider definition says no way to revoke the token that is held.
 pub const REVOCATION_UNSUPPORTED: &str = "REVOCATION_UNSUPPORTED";
-/// The token is being revoked already.
-pub const REVOCATION_UNDER_WAY: &str = "REVOCATION_UNDER_WAY";
+/// The token is served to no one any more, and its provider hasn't ended it yet; tokend
+/// goes on trying.
+pub const REVOCATION_PENDING: &str = "REVOCATION_PENDING";
+/// No such revocation is pending.
+pub const REVOCATION_NOT_FOUND: &str = "REVOCATION_NOT_FOUND";
 /// As many operations are under way at providers as may be.
 pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
 /// A text isn't a provider definition.

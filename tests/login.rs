@@ -146,8 +146,12 @@ fn get(url: &Url) -> String {
     let address = (url.host_str().unwrap(), url.port().unwrap());
     let mut stream = TcpStream::connect(address).unwrap();
     let target = &url[url::Position::BeforePath..];
-    write!(stream, "GET {target} HTTP/1.1\r\nhost: {}:{}\r\nconnection: close\r\n\r\n", address.0, address.1)
-        .unwrap();
+    write!(
+        stream,
+        "GET {target} HTTP/1.1\r\nhost: {}:{}\r\nconnection: close\r\n\r\n",
+        address.0, address.1
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

@@ -1,5 +1,5 @@
-//! What operators do beside keeping tokens: revoke them, run operations at the provider,
-//! and write provider definitions.
+//! What operators do beside keeping tokens: run operations at the provider, and write
+//! provider definitions.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
 
@@ -102,69 +102,6 @@ fn assert_no_secret(texts: &[&[u8]]) {
             assert!(shown.is_none(), "{secret}:\n{}", text(shown.unwrap()));
         }
     }
-}
-
-#[test]
-fn a_revoked_token_is_served_to_no_one_and_is_gone_after_a_restart() {
-    let provider = provider(|_| Reply::json(200, "{}"));
-    let place = place();
-    let daemon = place.start();
-    add(&place, &provider);
-    let unasked = place.run(["revoke", "api"]);
-    let message = "tokend-cli: revoking the token of api needs a confirmation, and there is no \
-                   terminal to ask on\nhint: tokend-cli revoke api --yes\n";
-    assert_output(&unasked, 2, "", message);
-    let done = "revoked the token of api\n\
-                the next is asked for when someone asks, or by: tokend-cli refresh api\n";
-    assert_output(&place.run(["revoke", "api", "--yes"]), 0, done, "");
-    let requests = provider.requests();
-    assert_eq!((requests.len(), requests[1].path.as_str()), (2, "/revoke"));
-    assert_eq!(requests[1].body, format!("token={STEM}1"));
-    assert_eq!(told(&place, &["show", "api"])["state"], "EMPTY");
-
-    let none = place.run(["revoke", "api", "--yes"]);
-    let message = "tokend-cli: no token of api is held\nhint: `tokend-cli get api` gets one\n";
-    assert_output(&none, 5, "", message);
-
-    // Who asks gets another, and it alone is on the disk.
-    assert_output(&place.run(["get", "api"]), 0, &format!("{STEM}2\n"), "");
-    assert_eq!(provider.requests().len(), 3);
-    assert!(place.run(["revoke", "api", "--yes"]).status.success());
-    daemon.kill();
-    drop(provider);
-    let _daemon = place.start();
-    // The last issuance of a limit is an operator's.
-    let served = place.run(["get", "api"]);
-    assert_eq!((served.status.code(), text(&served.stdout)), (Some(6), String::new()));
-}
-
-#[test]
-fn a_token_that_the_provider_does_not_revoke_is_served_on() {
-    let provider = provider(|_| Reply::json(500, r#"{"error": "try later"}"#));
-    let place = place();
-    let _daemon = place.start();
-    add(&place, &provider);
-    let failed = place.run(["revoke", "api", "--yes"]);
-    let stderr = text(&failed.stderr);
-    assert_eq!(failed.status.code(), Some(4), "{stderr}");
-    let message = "the token of api isn't revoked and is served on: ";
-    assert!(stderr.contains(message) && stderr.contains("try later"), "{stderr}");
-    assert_output(&place.run(["get", "api"]), 0, &format!("{STEM}1\n"), "");
-}
-
-#[test]
-fn a_token_without_a_way_to_revoke_it_is_said_to_live_on() {
-    let (place, provider) = (Place::new(), Provider::issuing());
-    let _daemon = place.start();
-    assert!(place.add("api", provider.url(), SECRET).status.success());
-    let refused = place.run(["revoke", "api", "--yes"]);
-    let stderr = text(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(5), "{stderr}");
-    for part in ["has no [revoke]", "goes on living until its end, 2", "tokend-cli remove api"] {
-        assert!(stderr.contains(part), "{part}: {stderr}");
-    }
-    assert_eq!(provider.requests().len(), 1);
-    assert_output(&place.run(["get", "api"]), 0, "token-1-c0ffee\n", "");
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub(crate) fn told(
         | reason::CREDENTIAL_REMOVED
         | reason::PROVIDER_NOT_FOUND
         | reason::READER_NOT_FOUND
+        | reason::REVOCATION_NOT_FOUND
         | reason::USER_NOT_FOUND => Error::NotFound { reason, message },
         reason::ISSUANCE_BUDGET_EXHAUSTED => Error::BudgetExhausted { message, retry_after },
         reason::PROVIDER_UNAVAILABLE
@@ -69,6 +70,7 @@ pub(crate) fn told(
         | reason::TOO_MANY_ROTATIONS
         | reason::TOO_MANY_OPERATIONS
         | reason::TOO_MANY_WATCHES
+        | reason::REVOCATION_PENDING
         | reason::SHUTTING_DOWN => Error::Unavailable { reason, message, retry_after },
         reason::STORE_FULL => Error::StoreFull { message, retry_after },
         reason::CREDENTIAL_REJECTED => Error::CredentialRejected { message },

@@ -32,6 +32,8 @@ pub struct Config {
     pub log: String,
     /// The program that tells people that a login is needed, with its arguments.
     pub on_login_needed: Option<Vec<String>>,
+    /// Whether tokens are ended at their providers when the daemon ends.
+    pub revoke_on_shutdown: bool,
 }
 
 /// The surroundings that defaults come from.
@@ -132,7 +134,8 @@ impl Config {
             (None, Err(_)) => File::default(),
         };
         let File { state_dir, runtime_dir, key_file, mark_file, .. } = file;
-        let File { provider_dirs, socket_group, log, on_login_needed, .. } = file;
+        let File { provider_dirs, socket_group, log, on_login_needed, revoke_on_shutdown, .. } =
+            file;
         // Whoever put the state directory somewhere says where the mark goes.
         let usual = || {
             let cache = here.place(Place::Cache).ok().filter(|_| state_dir.is_none())?;
@@ -161,6 +164,7 @@ impl Config {
             socket_group: socket_group.or_else(|| system.then(|| CLIENTS_GROUP.to_owned())),
             log: log.unwrap_or_else(|| "info".to_owned()),
             on_login_needed,
+            revoke_on_shutdown: revoke_on_shutdown.unwrap_or_default(),
         })
     }
 }
@@ -289,11 +293,16 @@ mod tests {
     fn a_file_overrides_the_defaults() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tokend.toml");
-        std::fs::write(&path, "state_dir = '/a'\nruntime_dir = '/b'\nlog = 'debug'\n").unwrap();
+        std::fs::write(
+            &path,
+            "state_dir = '/a'\nruntime_dir = '/b'\nlog = 'debug'\nrevoke_on_shutdown = true\n",
+        )
+        .unwrap();
         let config = Config::load(Some(&path), &here(1_000, &[], false)).unwrap();
         assert_eq!(config.state_dir, Path::new("/a"));
         assert_eq!(config.key_file, Path::new("/a/key"));
         assert_eq!(config.log, "debug");
+        assert!(config.revoke_on_shutdown);
         assert!(config.provider_dirs.is_empty());
     }
 }

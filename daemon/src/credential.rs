@@ -119,6 +119,16 @@ impl Credential {
         }
     }
 
+    /// Returns it without what a person's login left behind among its secrets.
+    #[must_use]
+    pub fn without_login(&self, now: Timestamp) -> Self {
+        let mut rest = self.clone();
+        rest.secrets.remove(REFRESH_TOKEN);
+        rest.revision = rest.revision.saturating_add(1);
+        rest.updated_at = now;
+        rest
+    }
+
     /// Returns who may do what with its tokens.
     pub fn access(&self) -> Access {
         Access { readers: self.readers.clone(), submitters: self.submitters.clone() }

@@ -146,7 +146,8 @@ impl Daemon {
             Arc::clone(&definitions),
             Arc::clone(&slots),
             loaded,
-        );
+        )
+        .revoking_at_the_end(config.revoke_on_shutdown);
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             warn!("{problem}");
             problems.push(problem);

@@ -137,6 +137,7 @@ fn config(dir: &TempDir) -> Config {
         mark_file: None,
         provider_dirs: vec![dir.join("providers.d")],
         socket_group: None,
+        revoke_on_shutdown: false,
         log: String::new(),
         on_login_needed: None,
     }

@@ -17,6 +17,7 @@ mod ledger;
 mod login;
 mod notice;
 mod rejection;
+mod revocation;
 mod rotation;
 mod run;
 mod secret;
@@ -36,7 +37,13 @@ use tokend_provider::Library;
 use tracing::{debug, info, warn};
 
 use self::{
-    account::Accounts, change::Pending, dance::Dance, errand::Errand, ledger::Look, notice::Logins,
+    account::Accounts,
+    change::Pending,
+    dance::Dance,
+    errand::Errand,
+    ledger::Look,
+    notice::Logins,
+    revocation::{Revocations, Sent},
     rotation::Submitter,
 };
 pub use self::{
@@ -46,6 +53,7 @@ pub use self::{
     ledger::{AccountBudget, Issuance},
     login::{LoginPlan, NewLogin},
     rejection::LONGEST_REPORT,
+    revocation::PendingRevocation,
     rotation::Rotated,
     run::{Event, Inbox, inbox, run},
     snapshot::{Reported, Snapshot},
@@ -83,9 +91,13 @@ pub struct Engine<C, R, I, S> {
     submitting: BTreeMap<WaiterId, Submitter>,
     looking: BTreeMap<Ticket, Look>,
     errands: BTreeMap<ErrandId, Errand>,
-    /// Who waits for revoked tokens to be gone from the disk.
-    discarding: BTreeMap<Name, Reply<Snapshot>>,
     logins: Logins,
+    /// Tokens that are to be ended on the far side.
+    revocations: Revocations,
+    /// Issuances that are under way.
+    sent: Sent,
+    /// Who waits for dropped tokens to be gone from the disk.
+    discarding: BTreeMap<Name, Vec<Reply<Snapshot>>>,
     /// What answers told of limits, until it is written with their issuances.
     told: BTreeMap<Name, Vec<Quota>>,
     writing: BTreeMap<Ticket, Pending>,
@@ -136,6 +148,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             submitting: BTreeMap::new(),
             looking: BTreeMap::new(),
             errands: BTreeMap::new(),
+            revocations: Revocations::default(),
+            sent: Sent::default(),
             discarding: BTreeMap::new(),
             logins: Logins::default(),
             told: BTreeMap::new(),
@@ -148,9 +162,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             let name = damage.credential.as_ref().map(|(name, _)| name.as_str());
             warn!(credential = name, "stored row can't be opened: {}", damage.message);
         }
+        engine.resume_revocations(loaded.revocations, loaded.unreadable);
         let mut all = Vec::new();
         for StoredCredential { credential, token, history } in loaded.credentials {
             let name = credential.name.clone();
+            let token = token.filter(|token| !engine.revocations.has(credential.id, token.id));
             engine.take_up(Arc::new(credential));
             all.push((name, token, history));
         }
@@ -197,7 +213,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 }
             }
             Command::Change(change, author) => self.change(change, author),
-            Command::Revoke { name, author, reply } => self.revoke(&name, author, reply),
+            Command::Revoke { name, local: true, author, reply } => {
+                self.drop_token(&name, author, reply);
+            }
+            Command::Revoke { name, local: false, author, reply } => {
+                self.change(Change::End { name, reply }, author);
+            }
+            Command::Revocations { reply } => {
+                let _ = reply.send(Ok(self.pending_revocations()));
+            }
+            Command::DropRevocation { id, author, reply } => {
+                self.drop_revocation(id, author, reply);
+            }
             Command::Remote { name, operation, arguments, author, reply } => {
                 self.run_remote(&name, operation, arguments, author, reply);
             }
@@ -228,6 +255,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Does what is due.
     pub fn wake(&mut self) {
+        self.begin_revocations();
         if self.stopping {
             return;
         }
@@ -238,8 +266,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Returns how long nothing is due; at most half a minute.
     pub fn idle(&self) -> Duration {
-        let idle = if self.stopping { None } else { self.keeper.idle(self.clock.now()) };
-        idle.unwrap_or(LONGEST_IDLE).min(LONGEST_IDLE)
+        let now = self.clock.now();
+        let idle = if self.stopping { None } else { self.keeper.idle(now) };
+        let revocations = self.idle_of_revocations(now.boot);
+        idle.into_iter().chain(revocations).fold(LONGEST_IDLE, Duration::min)
     }
 
     /// Begins nothing new from here on. What is under way goes on: an answer of
@@ -255,6 +285,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 change.refuse(Error::Stopping);
             }
         }
+        self.revoke_at_the_end();
     }
 
     /// Tells whether `stop` has been called.
@@ -276,7 +307,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         for (_, errand) in std::mem::take(&mut self.errands) {
             errand.refuse(Error::Stopping);
         }
-        for (_, reply) in std::mem::take(&mut self.discarding) {
+        self.dismiss_revocations();
+        for reply in std::mem::take(&mut self.discarding).into_values().flatten() {
             let _ = reply.send(Err(Error::Stopping));
         }
     }
@@ -362,12 +394,17 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     fn problems(&self) -> Vec<String> {
         let damaged = self.damaged.iter().map(ToString::to_string);
+        let unreadable = self.revocations.unreadable().map(|(id, problem)| {
+            format!(
+                "a token may live on at its provider, since revocation {id} is damaged: {problem}"
+            )
+        });
         let unusable = self.entries.iter().filter_map(|(name, entry)| {
             let problem = entry.dance.as_ref().err()?;
             Some(format!("no new token can be asked for {name}: {problem}"))
         });
         let restored = self.is_restored.then(|| RESTORED.to_owned());
-        restored.into_iter().chain(damaged).chain(unusable).collect()
+        restored.into_iter().chain(damaged).chain(unreadable).chain(unusable).collect()
     }
 
     fn damage(&self, name: &Name) -> Option<(&Damage, CredentialId)> {

@@ -5,6 +5,8 @@
 //! the engine puts the answers back into it, so that a simulation can stand where
 //! SQLite, HTTP and the machine's clock stand.
 
+mod revocation;
+
 use std::{
     fmt::{Display, Formatter},
     sync::Arc,
@@ -15,12 +17,13 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokend_core::{
     Allowance, BootId, BootTime, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name,
-    Quota, Stamp, StoreFailure, Token, Usage, Verdict,
+    Quota, RevocationId, Stamp, StoreFailure, Token, TokenId, Usage, Verdict,
 };
 use tokend_provider::{AcceptedInputs, Definition, DevicePrompt, Held, Operation, Outcome, Step};
 use tokio::sync::mpsc;
 use url::Url;
 
+pub use self::revocation::{Leaving, Revocation};
 use crate::credential::{Credential, CredentialId, Fingerprint, Grant};
 
 /// Reads the machine's clocks.
@@ -251,6 +254,23 @@ pub enum Write {
     },
     /// Removes a credential's token.
     Discard(CredentialId),
+    /// Stores a token that is to be ended at its provider, and takes it from where it was
+    /// served from.
+    Revoke {
+        /// What is to be ended.
+        revocation: Arc<Revocation>,
+        /// What isn't stored any more from then on.
+        leaving: Leaving,
+    },
+    /// Stores how an attempt to end a token failed, if it is still to be ended.
+    Attempt(Arc<Revocation>),
+    /// Removes what was stored to end a token.
+    EndRevocation {
+        /// Which.
+        id: RevocationId,
+        /// Whose token and which, to be removed if it is still stored.
+        token: Option<(CredentialId, TokenId)>,
+    },
     /// Settles an issuance that failed.
     Failure {
         /// Which.
@@ -438,6 +458,10 @@ pub struct Loaded {
     pub damaged: Vec<Damage>,
     /// Whether the store is older than one that was in its place before.
     pub is_restored: bool,
+    /// Tokens that are to be ended at their providers.
+    pub revocations: Vec<Revocation>,
+    /// Those of them whose rows can't be opened, each with what is wrong.
+    pub unreadable: Vec<(RevocationId, String)>,
 }
 
 /// A credential as it was stored.

@@ -10,6 +10,7 @@ mod peer;
 mod principal;
 mod provider;
 mod rejection;
+mod revocation;
 mod rotation;
 mod serve;
 mod status;

@@ -22,6 +22,7 @@ mod quota;
 mod record;
 mod report;
 mod retention;
+mod revocation;
 mod schema;
 mod seal;
 mod stamp;

@@ -6,6 +6,7 @@ mod inputs;
 mod login;
 mod providers;
 mod remote;
+mod revocations;
 mod terms;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub(crate) use crate::arguments::{
     login::Login,
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
     remote::Remote,
+    revocations::{Revocations, RevocationsCommand},
     terms::{Policy, Set},
 };
 
@@ -72,15 +74,20 @@ pub(crate) enum Command {
     #[command(after_help = "It may cost an issuance, of which some providers allow a few a day. \
         It also makes tokend try\nagain after a refusal, once the cause is mended.")]
     Refresh { name: String },
-    /// End the token that is held, at the provider and here
+    /// End the token that is held, here and at the provider
     #[command(after_help = REVOKE_HELP)]
     Revoke {
         /// The credential's name
         name: String,
+        /// Drop it here only; it lives on at the provider until its end
+        #[arg(long)]
+        local: bool,
         /// Don't ask
         #[arg(long, short)]
         yes: bool,
     },
+    /// List the tokens that providers haven't ended yet, or give one up
+    Revocations(Revocations),
     /// List what can be done at the provider besides tokens, or do it
     #[command(after_help = REMOTE_HELP)]
     Remote(Remote),
@@ -103,9 +110,14 @@ pub(crate) enum Command {
         form: Form,
     },
     /// Remove a credential with its tokens
+    #[command(after_help = "The token that is held ends at the provider, too, if the provider \
+        definition says a way to end it. A\nkey that the user gave is left alone.")]
     Remove {
         /// The credential's name
         name: String,
+        /// Leave its token to live on at the provider
+        #[arg(long)]
+        keep_token: bool,
         /// Don't ask
         #[arg(long, short)]
         yes: bool,
@@ -127,8 +139,12 @@ pub(crate) enum Command {
 }
 
 const REVOKE_HELP: &str = "\
-No other is asked for until someone asks for a token or runs `tokend-cli refresh`. If the provider
-fails, the token is served on.";
+Nobody gets the token any more from the start. If the provider fails, tokend goes on trying, also
+after a restart: `tokend-cli revocations` shows it, and to revoke once more tries at once. Where the
+token came of a person's login, that login ends with it. No other token is asked for until someone
+asks for one or runs `tokend-cli refresh`.
+
+Exit status: 0 if the provider has ended it, 4 if tokend goes on trying, 5 if the provider says no.";
 
 const REMOTE_HELP: &str = "\
 What the provider answers goes to standard output. It can hold a secret that is told this once: a

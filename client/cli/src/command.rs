@@ -15,6 +15,7 @@ mod refresh;
 mod reject;
 mod remote;
 mod remove;
+mod revocations;
 mod revoke;
 mod rotate;
 mod set;
@@ -60,7 +61,12 @@ pub(crate) async fn run(
             return access::run(&Daemon::find()?, name, user, &form, output).await;
         }
         Command::Refresh { name } => refresh::run(&Daemon::find()?, name, output).await?,
-        Command::Revoke { name, yes } => revoke::run(&Daemon::find()?, name, yes, output).await?,
+        Command::Revoke { name, local, yes } => {
+            revoke::run(&Daemon::find()?, name, local, yes, output).await?;
+        }
+        Command::Revocations(revocations) => {
+            revocations::run(&Daemon::find()?, revocations, output).await?;
+        }
         Command::Remote(remote) => remote::run(&Daemon::find()?, remote, output).await?,
         Command::Reject(reject) => {
             return reject::run(&Client::new()?, &reject, &clock::now(), output).await;
@@ -68,7 +74,9 @@ pub(crate) async fn run(
         Command::Rotate(rotate) => rotate::run(&Client::new()?, rotate, &clock::now()).await?,
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
         Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,
-        Command::Remove { name, yes } => remove::run(&Daemon::find()?, name, yes, output).await?,
+        Command::Remove { name, keep_token, yes } => {
+            remove::run(&Daemon::find()?, name, keep_token, yes, output).await?;
+        }
         Command::Status { form } => status::run(&Daemon::find()?, &form, output).await?,
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;

@@ -17,7 +17,7 @@ use tokend_proto::v1::{
     Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput, RemoteOperation,
 };
 
-pub(crate) use crate::json::ledger::{budget, issuance};
+pub(crate) use crate::json::ledger::{budget, issuance, revocation};
 use crate::output::{Output, is_unsafe};
 
 /// Writes a value and a line break.
@@ -144,6 +144,8 @@ pub(crate) fn status(status: &GetStatusResponse) -> Value {
         "state_directory": status.state_directory,
         "problems": status.problems,
         "credentials": status.credentials.iter().map(credential).collect::<Vec<_>>(),
+        "pending_revocations":
+            status.pending_revocations.iter().map(revocation).collect::<Vec<_>>(),
     })
 }
 

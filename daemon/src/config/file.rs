@@ -20,6 +20,7 @@ pub(super) struct File {
     pub(super) socket_group: Option<String>,
     pub(super) log: Option<String>,
     pub(super) on_login_needed: Option<Vec<String>>,
+    pub(super) revoke_on_shutdown: Option<bool>,
 }
 
 /// The configuration can't be had.

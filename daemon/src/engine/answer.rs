@@ -50,6 +50,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.step(&name, input);
             }
             Pending::Discard(name) => self.discarded(&name, written.result.map(drop)),
+            Pending::Revocation { id, leaving } => {
+                self.revocation_written(id, leaving, written.result.map(drop));
+            }
+            Pending::Attempt(id) => {
+                if let Err(failure) = written.result {
+                    // After a restart it is tried sooner, which does no harm.
+                    warn!(revocation = %id, "failed attempt not stored: {}", failure.message);
+                }
+            }
+            Pending::RevocationEnd { id, dropped } => {
+                self.revocation_ended(id, dropped, written.result.map(drop));
+            }
             Pending::Trial(trial) => self.trial_reserved(*trial, written.result),
             Pending::Login(login) => self.login_reserved(*login, written.result),
             Pending::Settlement { issuance } => {
@@ -66,6 +78,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Takes in how a dance ended.
     pub fn issued(&mut self, ended: ports::Issuance) {
+        let ended = self.turned_away(ended);
         let ports::Issuance { name, issuance, sent_at, took, fate, outcome } = ended;
         let input = match outcome {
             Outcome::Issued(issued) => {

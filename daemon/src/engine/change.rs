@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     credential::{Access, Credential, CredentialId, Reader, Role},
-    ports::{Clock, Issuer, Store, Write},
+    ports::{Clock, Issuer, Leaving, Revocation, Store, Write},
 };
-use tokend_core::{History, Input, IssuanceId, Name, Policy, Random, StoreFailure, TokenId};
+use tokend_core::{
+    History, Input, IssuanceId, Name, Policy, Random, RevocationId, StoreFailure, TokenId,
+};
 use tokend_provider::Limit;
 use tracing::info;
 
@@ -25,6 +27,9 @@ pub(super) enum Pending {
     Discard(Name),
     Trial(Box<Trial>),
     Login(Box<Login>),
+    Revocation { id: RevocationId, leaving: Leaving },
+    Attempt(RevocationId),
+    RevocationEnd { id: RevocationId, dropped: Option<Reply<()>> },
     Change(PendingChange, Author),
 }
 
@@ -34,7 +39,7 @@ pub(super) enum PendingChange {
     Create { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Update { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Keep { credential: Arc<Credential>, reply: Reply<Snapshot> },
-    Remove { name: Name, reply: Reply<()> },
+    Remove { name: Name, ending: Option<Arc<Revocation>>, revoke: bool, reply: Reply<bool> },
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
@@ -51,16 +56,23 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
-            Change::Remove { name, etag, reply } => match self.removable(&name, etag.as_deref()) {
-                Ok(id) => {
-                    self.submit_change(
-                        PendingChange::Remove { name, reply },
-                        author,
-                        Write::Remove(id),
-                    );
+            Change::Remove { name, etag, revoke, reply } => {
+                match self.removable(&name, etag.as_deref()) {
+                    Ok(id) => {
+                        let ending = self.ended_with(&name).filter(|_| revoke);
+                        let write = match ending.clone() {
+                            Some(revocation) => {
+                                Write::Revoke { revocation, leaving: Leaving::Credential }
+                            }
+                            None => Write::Remove(id),
+                        };
+                        let pending = PendingChange::Remove { name, ending, revoke, reply };
+                        self.submit_change(pending, author, write);
+                    }
+                    Err(error) => drop(reply.send(Err(error))),
                 }
-                Err(error) => drop(reply.send(Err(error))),
-            },
+            }
+            Change::End { name, reply } => self.revoke(&name, author, reply),
             Change::Grant { name, etag, readers, role, reply } => {
                 let changed = self.current(&name, etag.as_deref()).map(|credential| {
                     let access = with(&credential, readers, role);
@@ -134,7 +146,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.wake();
                 let _ = reply.send(self.snapshot(&name));
             }
-            (PendingChange::Remove { reply, .. }, Ok(())) => {
+            (PendingChange::Remove { ending, revoke, reply, .. }, Ok(())) => {
+                if let Some(entry) = self.entries.get(&name).filter(|_| revoke) {
+                    self.sent.turn_away(entry.credential.id, true);
+                }
                 let now = self.clock.now();
                 let effects = self.keeper.remove(now, &mut self.random, &*self.slots, &name);
                 self.carry_out_all(effects);
@@ -143,7 +158,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.damaged.retain(
                     |damage| !matches!(&damage.credential, Some((damaged, _)) if *damaged == name),
                 );
-                let _ = reply.send(Ok(()));
+                let _ = reply.send(Ok(ending.is_some()));
+                if let Some(revocation) = ending {
+                    self.pursue(revocation);
+                }
             }
             (pending, Err(failure)) => pending.refuse(Error::Store(failure)),
         }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use tokend_core::{Caller, Name, Policy, Ruling};
+use tokend_core::{Caller, Name, Policy, RevocationId, Ruling};
 use tokend_provider::{Limit, LoginMethod};
 use tokio::sync::oneshot;
 
 use super::{
-    AccountBudget, Candidate, Error, Issuance, LoginPlan, NewLogin, Rotated, Snapshot, Tried,
+    AccountBudget, Candidate, Error, Issuance, LoginPlan, NewLogin, PendingRevocation, Rotated,
+    Snapshot, Tried,
 };
 use crate::{
     credential::{Reader, Role},
@@ -62,10 +63,26 @@ pub enum Command {
     Revoke {
         /// Of which credential.
         name: Name,
+        /// Whether it is dropped here only.
+        local: bool,
         /// Who wants it.
         author: Author,
         /// The answer.
         reply: Reply<Snapshot>,
+    },
+    /// A look at the tokens that are to be ended on the far side still.
+    Revocations {
+        /// The answer, in the order in which they were asked for.
+        reply: Reply<Vec<PendingRevocation>>,
+    },
+    /// A token that was to be ended is left to live on.
+    DropRevocation {
+        /// Which.
+        id: RevocationId,
+        /// Who wants it.
+        author: Author,
+        /// The answer.
+        reply: Reply<()>,
     },
     /// An operation on the far side, one of the definition's.
     Remote {
@@ -206,8 +223,18 @@ pub enum Change {
         name: Name,
         /// The etag that it must have.
         etag: Option<String>,
-        /// The answer.
-        reply: Reply<()>,
+        /// Whether its token is to be ended on the far side, if that can be done and isn't
+        /// its user's to do.
+        revoke: bool,
+        /// Whether it is being ended.
+        reply: Reply<bool>,
+    },
+    /// The end of the token that is held, on the far side.
+    End {
+        /// Of which credential.
+        name: Name,
+        /// The answer, when the token has ended.
+        reply: Reply<Snapshot>,
     },
     /// More readers or submitters.
     Grant {
@@ -292,6 +319,12 @@ impl Command {
             Self::Try { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
+            Self::Revocations { reply } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::DropRevocation { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
             Self::List { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
@@ -319,6 +352,7 @@ impl Change {
         match self {
             Self::Create { new, .. } => &new.name,
             Self::Remove { name, .. }
+            | Self::End { name, .. }
             | Self::Grant { name, .. }
             | Self::Keep { name, .. }
             | Self::Revoke { name, .. } => name,
@@ -329,6 +363,7 @@ impl Change {
         // Whoever asked may have gone; there is no one else to tell.
         match self {
             Self::Create { reply, .. }
+            | Self::End { reply, .. }
             | Self::Grant { reply, .. }
             | Self::Keep { reply, .. }
             | Self::Revoke { reply, .. } => {

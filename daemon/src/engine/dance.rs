@@ -28,16 +28,24 @@ pub(super) struct Dance {
 impl Dance {
     /// Finds a credential's definition and hands it the inputs.
     pub(super) fn of(library: &Library, credential: &Credential) -> Result<Self, Error> {
-        let Some(definition) = library.get(&credential.provider) else {
-            let name = credential.provider.clone();
+        let (variables, secrets) = (credential.variables.clone(), credential.secrets.clone());
+        Self::with(library, &credential.provider, Inputs { variables, secrets })
+    }
+
+    /// Finds a definition and hands it these inputs.
+    pub(super) fn with(library: &Library, provider: &str, inputs: Inputs) -> Result<Self, Error> {
+        let Some(definition) = library.get(provider) else {
+            let name = provider.to_owned();
             let suggestion = library.suggest(&name).map(str::to_owned);
             return Err(Error::ProviderNotFound { name, suggestion });
         };
-        let inputs = definition.accept(Inputs {
-            variables: credential.variables.clone(),
-            secrets: credential.secrets.clone(),
-        })?;
+        let inputs = definition.accept(inputs)?;
         Ok(Self { definition, inputs: Arc::new(inputs) })
+    }
+
+    /// Tells whether to revoke this ends a person's login.
+    pub(super) fn ends_login(&self, held: Option<&Held>) -> bool {
+        self.definition.ends_login(&self.inputs, held)
     }
 
     /// Tells whether the token is one of the inputs, so that nobody is asked for it.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How many failures in a row are worth a warning each.
-const LOUD_FAILURES: u32 = 3;
+pub(super) const LOUD_FAILURES: u32 = 3;
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn step(&mut self, name: &Name, input: Input<Grant>) {
@@ -149,7 +149,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return;
         }
         // Nothing is reserved without a dance.
-        let Some(Entry { dance: Ok(dance), slot, .. }) = self.entries.get(name) else { return };
+        let Some(Entry { dance: Ok(dance), slot, credential }) = self.entries.get(name) else {
+            return;
+        };
+        self.sent.note(issuance, credential, dance);
         let held = slot.published().map(|published| dance::held(&published.token().payload));
         let mut entropy = [0; 32];
         self.random.fill(&mut entropy);

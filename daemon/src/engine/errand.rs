@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokend_core::{Input, Name, Random, Refusal, StoreFailure, TokenId};
-use tokend_provider::{AcceptedInputs, Ambient, Exchange, Held, Operation, Outcome, Step};
+use tokend_core::{Name, Random, Refusal, RevocationId};
+use tokend_provider::{AcceptedInputs, Ambient, Exchange, Held, Outcome, Step};
 use tracing::{info, warn};
 
 use super::{
-    Author, Engine, Entry, Error, Reply, Snapshot,
+    Author, Engine, Error, Reply,
     change::Pending,
     dance::{self, Dance},
     login::Login,
@@ -25,7 +25,7 @@ pub(super) const MOST: usize = 16;
 #[derive(Debug)]
 pub(super) enum Errand {
     /// A token is being ended.
-    Revocation { name: Name, token_id: TokenId, reply: Reply<Snapshot> },
+    Revocation(RevocationId),
     /// An operation of the definition's is being done.
     Remote { name: Name, operation: String, reply: Reply<serde_json::Value> },
     /// A definition is being tried.
@@ -49,7 +49,8 @@ impl Errand {
     /// Tells whoever waits that it comes to nothing.
     pub(super) fn refuse(self, error: Error) {
         match self {
-            Self::Revocation { reply, .. } => drop(reply.send(Err(error))),
+            // Whoever waits for it is told elsewhere: it isn't lost.
+            Self::Revocation(_) => {}
             Self::Remote { reply, .. } => drop(reply.send(Err(error))),
             Self::Trial(trial) => trial.refuse(error),
             Self::Login(login) => login.refuse(error),
@@ -58,39 +59,6 @@ impl Errand {
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
-    /// Has the token that is held ended on the far side.
-    pub(super) fn revoke(&mut self, name: &Name, author: Author, reply: Reply<Snapshot>) {
-        match self.revocation(name) {
-            Ok((token_id, start)) => {
-                let Author { uid, pid } = author;
-                info!(credential = %name, %token_id, uid, pid, "its token is being revoked");
-                let name = name.clone();
-                self.begin(Errand::Revocation { name, token_id, reply }, start);
-            }
-            Err(error) => drop(reply.send(Err(error))),
-        }
-    }
-
-    fn revocation(&mut self, name: &Name) -> Result<(TokenId, Start), Error> {
-        let revokes = |errand: &Errand| match errand {
-            Errand::Revocation { name: other, .. } => other == name,
-            Errand::Remote { .. } | Errand::Trial(_) | Errand::Login(_) => false,
-        };
-        if self.errands.values().any(revokes) {
-            return Err(Error::RevocationUnderWay(name.clone()));
-        }
-        self.check_room()?;
-        let Dance { definition, inputs } = self.danced(name)?;
-        let token = self.held(name).ok_or_else(|| Error::NoToken(name.clone()))?;
-        let (token_id, held) = (token.id, dance::held(&token.payload));
-        if !definition.can(Operation::Revoke, &inputs, Some(&held)) {
-            return Err(Error::Irrevocable { name: name.clone(), end: token.expires_at });
-        }
-        let ambient = self.ambient();
-        let first = Exchange::start(&definition, &inputs, Operation::Revoke, Some(&held), ambient)?;
-        Ok((token_id, self.start_of(name, first, inputs)))
-    }
-
     /// Has an operation of the definition's done.
     pub(super) fn run_remote(
         &mut self,
@@ -144,7 +112,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             .map_err(|problem| Error::Refused(Refusal::Impossible { message: problem.to_string() }))
     }
 
-    fn held(&self, name: &Name) -> Option<Arc<tokend_core::Token<Grant>>> {
+    pub(super) fn held(&self, name: &Name) -> Option<Arc<tokend_core::Token<Grant>>> {
         let published = self.entries.get(name)?.slot.published()?;
         Some(Arc::clone(published.token()))
     }
@@ -156,7 +124,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         Ambient { now: self.clock.now().wall, entropy }
     }
 
-    fn start_of(&self, name: &Name, first: Step, inputs: Arc<AcceptedInputs>) -> Start {
+    pub(super) fn start_of(&self, name: &Name, first: Step, inputs: Arc<AcceptedInputs>) -> Start {
         let begun_at = self.clock.now().boot;
         let (credential, within) = (Some(name.clone()), LONGEST_ISSUANCE);
         Start { credential, begun_at, within, first, inputs, watcher: None, person: None }
@@ -181,9 +149,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Takes in how an errand ended.
     pub fn returned(&mut self, ended: ErrandEnded) {
         match self.errands.remove(&ended.id) {
-            Some(Errand::Revocation { name, token_id, reply }) => {
-                self.revoked(&name, token_id, ended, reply);
-            }
+            Some(Errand::Revocation(id)) => self.revocation_returned(id, ended),
             Some(Errand::Remote { name, operation, reply }) => {
                 let answer = match ended.outcome {
                     Outcome::Told(result) => Ok(result),
@@ -202,46 +168,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
     }
 
-    fn revoked(
-        &mut self,
-        name: &Name,
-        token_id: TokenId,
-        ended: ErrandEnded,
-        reply: Reply<Snapshot>,
-    ) {
-        if !matches!(ended.outcome, Outcome::Revoked) {
-            let what = format!("the token of {name} isn't revoked and is served on");
-            let error = self.not_done(what, ended.outcome);
-            warn!(credential = %name, %token_id, "{error}");
-            let _ = reply.send(Err(error));
-            return;
-        }
-        info!(credential = %name, %token_id, took = ?ended.took, "token revoked");
-        self.discarding.insert(name.clone(), reply);
-        self.step(name, Input::Revoked(token_id));
-        let is_discarded = |pending: &Pending| match pending {
-            Pending::Discard(other) => other == name,
-            _ => false,
-        };
-        // Another may have taken its place on the disk.
-        if !self.writing.values().any(is_discarded) {
-            self.discarded(name, Ok(()));
-        }
-    }
-
-    /// A revoked token has been taken from the disk, or not.
-    pub(super) fn discarded(&mut self, name: &Name, result: Result<(), StoreFailure>) {
-        if let Err(failure) = &result {
-            warn!(credential = %name, "revoked token not removed: {}", failure.message);
-        }
-        let Some(reply) = self.discarding.remove(name) else { return };
-        let answer = match result {
-            Ok(()) => self.snapshot(name),
-            Err(failure) => Err(Error::NotDiscarded(failure)),
-        };
-        let _ = reply.send(answer);
-    }
-
     /// Returns why an errand came to nothing.
     pub(super) fn not_done(&self, what: String, outcome: Outcome) -> Error {
         match outcome {
@@ -251,13 +177,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             _ => Error::Refused(Refusal::Impossible {
                 message: format!("{what}: the dance ended as none of its kind does"),
             }),
-        }
-    }
-
-    /// Lets callers see no token any more.
-    pub(super) fn withdraw(&self, name: &Name) {
-        if let Some(Entry { slot, .. }) = self.entries.get(name) {
-            slot.withdraw();
         }
     }
 }

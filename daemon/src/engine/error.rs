@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokend_core::{Failure, Name, Refusal, StoreFailure};
+use tokend_core::{Failure, Name, Refusal, RevocationId, StoreFailure};
 use tokend_provider::{InputError, LoginMethod, RequestError, RotationError};
 
 /// Why the engine doesn't do what it is asked.
@@ -118,7 +118,7 @@ pub enum Error {
     /// The definition says no way to revoke the token.
     #[error(
         "the provider definition of {name} has no [revoke] for its token, which goes on living \
-         {}; removing the credential drops it here", until(*.end)
+         {}; it can be dropped here only", until(*.end)
     )]
     Irrevocable {
         /// The credential.
@@ -126,9 +126,22 @@ pub enum Error {
         /// When its token ends; never, if left out.
         end: Option<Timestamp>,
     },
-    /// The token is being revoked already.
-    #[error("the token of {0} is being revoked already")]
-    RevocationUnderWay(Name),
+    /// The token is served to no one any more, and its provider hasn't ended it yet.
+    #[error(
+        "the token of {name} is served to no one any more, but isn't revoked yet: {message}; \
+         tokend goes on trying"
+    )]
+    RevocationPending {
+        /// The credential.
+        name: Name,
+        /// Why it isn't.
+        message: String,
+        /// When tokend tries again, if that is settled.
+        retry_after: Option<Duration>,
+    },
+    /// No such token is to be ended.
+    #[error("no revocation {0} is pending")]
+    NoRevocation(RevocationId),
     /// Nobody waits in a queue that others can fill.
     #[error(
         "{} revocations, remote operations and trials are under way; try again when one has \
@@ -136,11 +149,8 @@ pub enum Error {
         super::errand::MOST
     )]
     TooManyErrands,
-    /// The token has been revoked and is still on the disk.
-    #[error(
-        "the token is revoked and served no more, but can't be removed from the disk: {}",
-        .0.message
-    )]
+    /// The token is served to no one any more and is still on the disk.
+    #[error("the token is served no more, but can't be removed from the disk: {}", .0.message)]
     NotDiscarded(StoreFailure),
     /// The store couldn't write; nothing has changed.
     #[error("the store can't be written: {}", .0.message)]

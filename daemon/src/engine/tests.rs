@@ -1,6 +1,7 @@
 mod change;
 mod end;
 mod errand;
+mod revocation;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -102,6 +103,7 @@ impl Bench {
         let dancer = Dancer { jobs: Asked::clone(&jobs), errands: Asked::clone(&errands) };
         let mut library = Library::built_in();
         library.insert(errand::acme());
+        library.insert(revocation::club());
         let mut engine = Engine::new(
             clock.clone(),
             SplitMix::new(1),
@@ -157,9 +159,9 @@ impl Bench {
         shown.try_recv().unwrap().unwrap().credential.etag()
     }
 
-    fn remove(&mut self, name: &str) -> Answer<()> {
-        let name = parsed(name);
-        self.ask(|reply| Command::Change(Change::Remove { name, etag: None, reply }, AUTHOR))
+    fn remove(&mut self, name: &str) -> Answer<bool> {
+        let (name, etag, revoke) = (parsed(name), None, true);
+        self.ask(|reply| Command::Change(Change::Remove { name, etag, revoke, reply }, AUTHOR))
     }
 
     /// Takes the oldest write that waits for its answer.

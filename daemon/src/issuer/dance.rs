@@ -18,9 +18,7 @@ use super::{
     login, transfer,
 };
 use crate::{
-    ports::{
-        Clock, Errand, ErrandEnded, Issuance, Job, LONGEST_ISSUANCE, Person, Spoken, Watcher,
-    },
+    ports::{Clock, Errand, ErrandEnded, Issuance, Job, LONGEST_ISSUANCE, Person, Spoken, Watcher},
     program,
 };
 

@@ -9,13 +9,17 @@ use std::{
 use tokend_proto::{
     reason,
     v1::{
-        ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest, GetStatusResponse,
-        ListBudgetsRequest, ListBudgetsResponse, admin_service_server::AdminService,
+        DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
+        GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
+        ListRevocationsResponse, admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
 
-use super::{Context, Peer, access, credential, ledger, principal, status, token::parse_name};
+use super::{
+    Context, Peer, access, credential, ledger, principal, revocation, status,
+    token::{parse_name, peer},
+};
 use crate::{engine::Command, published::timestamp};
 
 /// `tokend.v1.AdminService`.
@@ -39,6 +43,7 @@ impl AdminService for Admin {
         let about = &self.0.about;
         let mut problems = about.problems.clone();
         problems.extend(self.0.ask(|reply| Command::Problems { reply }).await?);
+        let revocations = self.0.ask(|reply| Command::Revocations { reply }).await?;
         Ok(Response::new(GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: process::id(),
@@ -46,7 +51,26 @@ impl AdminService for Admin {
             state_directory: about.state_dir.display().to_string(),
             credentials: snapshots.iter().map(credential::message).collect(),
             problems,
+            pending_revocations: revocations.iter().map(revocation::message).collect(),
         }))
+    }
+
+    async fn list_revocations(
+        &self,
+        _: Request<ListRevocationsRequest>,
+    ) -> Result<Response<ListRevocationsResponse>, Status> {
+        let pending = self.0.ask(|reply| Command::Revocations { reply }).await?;
+        let revocations = pending.iter().map(revocation::message).collect();
+        Ok(Response::new(ListRevocationsResponse { revocations }))
+    }
+
+    async fn drop_revocation(
+        &self,
+        request: Request<DropRevocationRequest>,
+    ) -> Result<Response<()>, Status> {
+        let author = peer(&request)?.author();
+        let id = revocation::parse_id(&request.get_ref().id)?;
+        self.0.ask(|reply| Command::DropRevocation { id, author, reply }).await.map(Response::new)
     }
 
     async fn list_budgets(

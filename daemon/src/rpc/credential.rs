@@ -9,11 +9,11 @@ use tokend_core::Policy;
 use tokend_proto::{
     reason,
     v1::{
-        CreateCredentialRequest, Credential, DeleteCredentialRequest, GetCredentialRequest,
-        GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
-        ListIssuancesResponse, LoginCredentialRequest, RefreshCredentialRequest,
-        RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
-        RunRemoteOperationResponse, UpdateCredentialRequest, credential,
+        CreateCredentialRequest, Credential, DeleteCredentialRequest, DeleteCredentialResponse,
+        GetCredentialRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
+        ListIssuancesRequest, ListIssuancesResponse, LoginCredentialRequest,
+        RefreshCredentialRequest, RevokeAccessRequest, RevokeTokenRequest,
+        RunRemoteOperationRequest, RunRemoteOperationResponse, UpdateCredentialRequest, credential,
         credential_service_server::CredentialService,
     },
 };
@@ -128,15 +128,13 @@ impl CredentialService for Credentials {
     async fn delete_credential(
         &self,
         request: Request<DeleteCredentialRequest>,
-    ) -> Result<Response<()>, Status> {
+    ) -> Result<Response<DeleteCredentialResponse>, Status> {
         let author = peer(&request)?.author();
-        let DeleteCredentialRequest { name, etag } = request.into_inner();
-        let parsed = parse_name(&name)?;
-        let change = |reply| {
-            Command::Change(Change::Remove { name: parsed, etag: given(etag), reply }, author)
-        };
-        self.0.ask(change).await?;
-        Ok(Response::new(()))
+        let DeleteCredentialRequest { name, etag, keep_token } = request.into_inner();
+        let (name, etag, revoke) = (parse_name(&name)?, given(etag), !keep_token);
+        let change = |reply| Command::Change(Change::Remove { name, etag, revoke, reply }, author);
+        let revoking = self.0.ask(change).await?;
+        Ok(Response::new(DeleteCredentialResponse { revoking }))
     }
 
     async fn update_credential(
@@ -231,8 +229,9 @@ impl CredentialService for Credentials {
         request: Request<RevokeTokenRequest>,
     ) -> Result<Response<Credential>, Status> {
         let author = peer(&request)?.author();
-        let name = parse_name(&request.get_ref().name)?;
-        let command = |reply| Command::Revoke { name, author, reply };
+        let RevokeTokenRequest { name, local } = request.into_inner();
+        let name = parse_name(&name)?;
+        let command = |reply| Command::Revoke { name, local, author, reply };
         self.0.ask(command).await.map(|snapshot| shown(&snapshot))
     }
 

@@ -78,7 +78,10 @@ pub(super) fn of(error: &Error) -> Status {
         Error::Irrevocable { .. } => {
             (Code::FailedPrecondition, reason::REVOCATION_UNSUPPORTED, None)
         }
-        Error::RevocationUnderWay(_) => (Code::Aborted, reason::REVOCATION_UNDER_WAY, None),
+        Error::RevocationPending { retry_after, .. } => {
+            (Code::Unavailable, reason::REVOCATION_PENDING, *retry_after)
+        }
+        Error::NoRevocation(_) => (Code::NotFound, reason::REVOCATION_NOT_FOUND, None),
         Error::TooManyErrands => (Code::ResourceExhausted, reason::TOO_MANY_OPERATIONS, None),
         Error::Store(failure) | Error::NotDiscarded(failure) => store(failure, None),
         Error::Stopping => (Code::Unavailable, reason::SHUTTING_DOWN, None),

@@ -9,6 +9,7 @@ use super::{
     envelope::Vault,
     history, journal,
     record::{CredentialRecord, TokenRecord},
+    revocation,
     seal::{Broken, Cell, Flaw},
     writer::{CREDENTIAL, TOKEN},
 };
@@ -54,7 +55,8 @@ pub(super) fn load(
         named.insert(name, stored);
     }
 
-    let mut loaded = Loaded { damaged: nameless, ..Loaded::default() };
+    let (revocations, unreadable) = revocation::load(connection, vault)?;
+    let mut loaded = Loaded { damaged: nameless, revocations, unreadable, ..Loaded::default() };
     for stored in named.into_values() {
         match stored {
             Ok(stored) => loaded.credentials.push(stored),
@@ -116,7 +118,7 @@ fn complete(
     }))
 }
 
-fn open_token(
+pub(super) fn open_token(
     vault: &Vault,
     credential: CredentialId,
     sealed: &[u8],

@@ -1,6 +1,8 @@
 //! What is in a sealed cell: JSON, so that an older record can be read by a newer
 //! tokend without being sealed anew.
 
+mod revocation;
+
 use std::{collections::BTreeMap, io, num::NonZeroU32, time::Duration};
 
 use jiff::Timestamp;
@@ -13,6 +15,7 @@ use tokend_core::{Cause, Failure, InvalidName, Policy, Quota, Session, Token, To
 use tokend_provider::LimitError;
 use zeroize::Zeroizing;
 
+pub(super) use self::revocation::RevocationRecord;
 use super::seal::Flaw;
 use crate::credential::{Credential, CredentialId, Grant, Reader, ReaderKind};
 

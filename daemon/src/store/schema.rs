@@ -88,6 +88,13 @@ INSERT INTO progress VALUES (1, 0);
 -- So long after its reservation something of it may be sent.
 ALTER TABLE issuances ADD COLUMN within_ms INTEGER NOT NULL DEFAULT 45000;
 ",
+    "
+-- Tokens that are to be ended at their providers. They outlive their credentials.
+CREATE TABLE revocations (
+    id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 16),
+    sealed BLOB NOT NULL
+) STRICT;
+",
 ];
 
 /// Makes the tables in an empty database.

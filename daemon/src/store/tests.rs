@@ -11,6 +11,7 @@ mod refusal;
 mod report;
 mod residue;
 mod retention;
+mod revocation;
 mod secret;
 
 use std::{

@@ -42,6 +42,9 @@ impl<R: Random> Writer<'_, R> {
             }
             Write::Rotation { credential, token } => self.token(*credential, token)?,
             Write::Discard(credential) => self.discard(*credential)?,
+            Write::Revoke { revocation, leaving } => self.revoke(revocation, *leaving)?,
+            Write::Attempt(revocation) => self.attempt(revocation)?,
+            Write::EndRevocation { id, token } => self.end_revocation(*id, *token)?,
             Write::Failure { issuance, fate, spent, failure, settled } => {
                 let counts = *fate != Fate::Unsent;
                 let outcome = Outcome::Failed(failure.clone());
@@ -52,7 +55,7 @@ impl<R: Random> Writer<'_, R> {
         Ok(Reply::Done)
     }
 
-    fn credential(&mut self, credential: &Credential) -> Result<(), WriteError> {
+    pub(super) fn credential(&mut self, credential: &Credential) -> Result<(), WriteError> {
         let cell = Cell { column: CREDENTIAL, row: &credential.id.0 };
         let record = CredentialRecord::from(credential);
         let sealed = self.vault.seal(cell, &record, self.random);
@@ -65,7 +68,7 @@ impl<R: Random> Writer<'_, R> {
         Ok(())
     }
 
-    fn remove(&mut self, id: CredentialId) -> Result<(), WriteError> {
+    pub(super) fn remove(&mut self, id: CredentialId) -> Result<(), WriteError> {
         self.connection.prepare_cached("DELETE FROM credentials WHERE id = ?")?.execute([id.0])?;
         Ok(())
     }
@@ -84,7 +87,7 @@ impl<R: Random> Writer<'_, R> {
         self.credential(&credential.with_secrets(&token.payload.secrets, token.issued_at))
     }
 
-    fn discard(&mut self, id: CredentialId) -> Result<(), WriteError> {
+    pub(super) fn discard(&mut self, id: CredentialId) -> Result<(), WriteError> {
         self.connection
             .prepare_cached("DELETE FROM tokens WHERE credential = ?")?
             .execute([id.0])?;

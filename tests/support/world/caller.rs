@@ -62,9 +62,9 @@ impl World {
     }
 
     /// Removes a credential.
-    pub fn remove(&mut self, name: &str) -> Waiting<()> {
+    pub fn remove(&mut self, name: &str) -> Waiting<bool> {
         let name = name.parse().unwrap();
-        let remove = |reply| Change::Remove { name, etag: None, reply };
+        let remove = |reply| Change::Remove { name, etag: None, revoke: true, reply };
         self.ask(|reply| Command::Change(remove(reply), AUTHOR))
     }
 

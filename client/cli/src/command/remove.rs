@@ -15,6 +15,7 @@ use crate::{
 pub(super) async fn run(
     daemon: &Daemon,
     name: String,
+    keep_token: bool,
     yes: bool,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
@@ -43,9 +44,16 @@ pub(super) async fn run(
             return Ok(());
         }
     }
-    let request = DeleteCredentialRequest { name: name.clone(), etag };
+    let request = DeleteCredentialRequest { name: name.clone(), etag, keep_token };
     let call = answer(daemon.credentials().delete_credential(request)).await;
-    call.map_err(Failure::about(&name))?;
-    writeln!(output, "removed {name}")?;
+    if call.map_err(Failure::about(&name))?.revoking {
+        writeln!(
+            output,
+            "removed {name}; its token is being revoked: `tokend-cli revocations` shows whether it \
+             still is"
+        )?;
+    } else {
+        writeln!(output, "removed {name}")?;
+    }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `revoke`: ends the token that is held, at the provider and here.
+//! `revoke`: ends the token that is held, here and at the provider.
 
 use std::{io::Write, time::Duration};
 
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) async fn run(
     daemon: &Daemon,
     name: String,
+    local: bool,
     yes: bool,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
@@ -25,26 +26,31 @@ pub(super) async fn run(
             let deed = format!("revoking the token of {name}");
             return Err(Failure::Unconfirmed {
                 deed,
-                command: format!("tokend-cli revoke {name}"),
+                command: format!("tokend-cli revoke {name}{}", if local { " --local" } else { "" }),
             });
         };
         // Nobody should be asked about a credential that isn't there.
         let request = GetCredentialRequest { name: name.clone() };
         let call = answer(daemon.credentials().get_credential(request)).await;
         let credential = call.map_err(Failure::about(&name))?;
-        let question = format!(
-            "revoke the token of {name} ({}), so that no program can use it any more?",
-            credential.provider
-        );
+        let provider = credential.provider;
+        let question = if local {
+            format!("drop the token of {name} here? it lives on at {provider}")
+        } else {
+            format!(
+                "revoke the token of {name} ({provider}), so that no program can use it any more?"
+            )
+        };
         if !ask::confirm(&question, &mut terminal).map_err(Failure::Terminal)? {
             writeln!(output, "the token of {name} is left as it was")?;
             return Ok(());
         }
     }
-    let request = RevokeTokenRequest { name: name.clone() };
+    let request = RevokeTokenRequest { name: name.clone(), local };
     let call = answer_within(PATIENCE, daemon.credentials().revoke_token(request)).await;
     let credential = call.map_err(Failure::about(&name))?;
-    writeln!(output, "revoked the token of {name}")?;
+    let done = if local { "dropped" } else { "revoked" };
+    writeln!(output, "{done} the token of {name}")?;
     if credential.token.is_some() {
         writeln!(output, "another has taken its place meanwhile, and is served")?;
     } else {

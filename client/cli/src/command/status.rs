@@ -7,6 +7,7 @@ use tokend_proto::v1::{
     Budget, Credential, GetStatusRequest, GetStatusResponse, ListBudgetsRequest,
 };
 
+use super::revocations;
 use crate::{
     arguments::Form,
     caller, clock,
@@ -66,7 +67,8 @@ fn write(
         writeln!(output, "problem: {}", printable(&problem))?;
     }
     writeln!(output)?;
-    if status.credentials.is_empty() && status.problems.is_empty() {
+    let pending = &status.pending_revocations;
+    if status.credentials.is_empty() && status.problems.is_empty() && pending.is_empty() {
         return writeln!(output, "no credentials yet; `tokend-cli add` stores one");
     }
     let row = |credential: &Credential| {
@@ -92,6 +94,10 @@ fn write(
             writeln!(output, "\nwhat to do:")?;
         }
         writeln!(output, "  {}: {}", printable(name), printable(remedy))?;
+    }
+    if !pending.is_empty() {
+        writeln!(output, "\nserved to no one any more, but not revoked by the provider yet:")?;
+        revocations::write(output, pending, now)?;
     }
     Ok(())
 }

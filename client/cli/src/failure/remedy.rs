@@ -32,11 +32,17 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
         Error::NotFound { reason, .. } => match reason.as_str() {
             reason::CREDENTIAL_NOT_FOUND => "`tokend-cli list` shows all there are".to_owned(),
             reason::PROVIDER_NOT_FOUND => "`tokend-cli providers list` shows all there are".to_owned(),
+            reason::REVOCATION_NOT_FOUND => "`tokend-cli revocations` lists them".to_owned(),
             reason::READER_NOT_FOUND => format!("`tokend-cli show {name}` lists the readers"),
             _ => return None,
         },
         Error::BudgetExhausted { retry_after, .. } => {
             format!("the next is allowed in {}", span::show_duration((*retry_after)?))
+        }
+        Error::Unavailable { reason, retry_after, .. } if reason == reason::REVOCATION_PENDING => {
+            let next = retry_after.map(span::show_duration);
+            let next = next.map_or_else(String::new, |wait| format!("; the next attempt is in {wait}"));
+            format!("`tokend-cli revocations` shows it{next}")
         }
         Error::Unavailable { retry_after, .. } => {
             format!("tokend tries again by itself in {}", span::show_duration((*retry_after)?))
@@ -69,7 +75,10 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
             }
             reason::NO_TOKEN => format!("`tokend-cli get {name}` gets one"),
             reason::REVOCATION_UNSUPPORTED => {
-                format!("`tokend-cli remove {name}` drops it here, with all of the credential")
+                format!(
+                    "`tokend-cli revoke {name} --local` drops it here, \
+                     `tokend-cli remove {name}` all of the credential"
+                )
             }
             reason::ETAG_MISMATCH => "someone else changed it just now; try again".to_owned(),
             _ => return None,

@@ -1,9 +1,9 @@
-//! Issuances and budgets as JSON.
+//! Issuances, budgets and revocations as JSON.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokend_proto::v1::{Budget, Issuance};
+use tokend_proto::v1::{Budget, Issuance, PendingRevocation};
 
 use crate::json::time;
 
@@ -35,6 +35,22 @@ pub(crate) fn budget(budget: &Budget) -> Value {
         "reset_time": time(budget.reset_time),
         "exhaustion_time": time(budget.exhaustion_time),
         "issued_last_day": budget.issued_last_day,
+    })
+}
+
+/// Returns a revocation that is pending; `last_failure` is `null` if none has failed.
+pub(crate) fn revocation(revocation: &PendingRevocation) -> Value {
+    json!({
+        "id": revocation.id,
+        "credential": revocation.credential,
+        "provider": revocation.provider,
+        "token_id": revocation.token_id,
+        "since": time(revocation.since),
+        "expire_time": time(revocation.expire_time),
+        "attempts": revocation.attempts,
+        "last_failure": Some(&revocation.last_failure).filter(|text| !text.is_empty()),
+        "last_failure_time": time(revocation.last_failure_time),
+        "retry_time": time(revocation.retry_time),
     })
 }
 

@@ -21,17 +21,12 @@ pub(super) fn acme() -> Definition {
     Definition::parse("acme", Source::BuiltIn, DEFINITION).unwrap()
 }
 
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     let credentials = vec![stored_with_token("api", "acme")];
     Bench::load(Loaded { credentials, ..Loaded::default() })
 }
 
 impl Bench {
-    fn revoke(&mut self) -> Answer<Snapshot> {
-        let name = parsed("api");
-        self.ask(|reply| Command::Revoke { name, author: AUTHOR, reply })
-    }
-
     fn attempt(&mut self) -> (Answer<Tried>, mpsc::UnboundedReceiver<Spoken>) {
         let Credential { variables, secrets, .. } = credential("api");
         let (watcher, spoken) = mpsc::unbounded_channel();
@@ -41,7 +36,7 @@ impl Bench {
     }
 
     /// The oldest errand ends.
-    fn end_errand(&mut self, outcome: Outcome) {
+    pub(super) fn end_errand(&mut self, outcome: Outcome) {
         let errand = self.errands.0.borrow_mut().remove(0);
         let (took, fate) = (Duration::from_millis(50), Fate::Answered);
         let sent_at = self.clock.now().wall;
@@ -49,57 +44,14 @@ impl Bench {
     }
 }
 
-fn failed(message: &str) -> Outcome {
+pub(super) fn failed(message: &str) -> Outcome {
     let verdict = tokend_provider::Verdict::Transient;
     Outcome::Failed(tokend_provider::Failure::new(verdict, message))
 }
 
-#[test]
-fn a_revoked_token_is_served_no_more_before_the_answer_and_gone_from_the_disk_with_it() {
-    let mut bench = bench();
-    let mut revoked = bench.revoke();
-    assert_eq!(bench.value("api").as_deref(), Some("stored"), "it hasn't ended yet");
-    bench.end_errand(Outcome::Revoked);
-    assert_eq!(bench.value("api"), None);
-    assert!(revoked.try_recv().is_err(), "not answered before it is off the disk");
-    assert!(!bench.engine.is_quiet());
-    let write = bench.done();
-    assert!(matches!(write, Write::Discard(id) if id == CredentialId([7; 16])), "{write:?}");
-    let snapshot = revoked.try_recv().unwrap().unwrap();
-    assert!(snapshot.token.is_none() && snapshot.state == State::Empty);
-    bench.pass(86_400);
-    assert!(bench.writes.0.borrow().is_empty(), "no other is asked for");
-    bench.acquire("api");
-    assert!(matches!(bench.done(), Write::Reserve(_)));
-}
-
-#[test]
-fn one_token_is_revoked_once_at_a_time() {
-    let mut bench = bench();
-    let mut first = bench.revoke();
-    let told = bench.revoke().try_recv().unwrap();
-    assert!(matches!(told, Err(Error::RevocationUnderWay(_))), "{told:?}");
-    bench.end_errand(failed("down"));
-    let told = first.try_recv().unwrap().unwrap_err().to_string();
-    assert_eq!(told, "the token of api isn't revoked and is served on: down");
-    assert_eq!(bench.value("api").as_deref(), Some("stored"));
-    let _again = bench.revoke();
-    assert_eq!(bench.errands.0.borrow().len(), 1);
-}
-
-#[test]
-fn a_token_that_takes_the_place_of_the_revoked_one_stays() {
-    let mut bench = bench();
-    let mut revoked = bench.revoke();
-    bench.pass(1_801);
-    assert!(matches!(bench.done(), Write::Reserve(_)));
-    bench.issue("second", 3_600);
-    bench.end_errand(Outcome::Revoked);
-    assert_eq!(bench.value("api"), None);
-    assert!(revoked.try_recv().unwrap().is_ok());
-    assert!(matches!(bench.done(), Write::Token { .. }));
-    assert_eq!(bench.value("api").as_deref(), Some("second"));
-    assert!(bench.writes.0.borrow().is_empty());
+fn list(bench: &mut Bench) -> Answer<serde_json::Value> {
+    let (name, operation, arguments) = (parsed("api"), "list".to_owned(), BTreeMap::new());
+    bench.ask(|reply| Command::Remote { name, operation, arguments, author: AUTHOR, reply })
 }
 
 #[test]
@@ -136,17 +88,11 @@ fn a_trial_that_the_limits_do_not_allow_sends_nothing() {
 #[test]
 fn no_more_errands_begin_than_may_be_under_way() {
     let mut bench = bench();
-    let list = |bench: &mut Bench| {
-        let (name, operation, arguments) = (parsed("api"), "list".to_owned(), BTreeMap::new());
-        bench.ask(|reply| Command::Remote { name, operation, arguments, author: AUTHOR, reply })
-    };
     let mut waiting: Vec<_> = (0..15).map(|_| list(&mut bench)).collect();
     let (_tried, _spoken) = bench.attempt();
     let told = list(&mut bench).try_recv().unwrap();
     assert!(matches!(told, Err(Error::TooManyErrands)), "{told:?}");
     let told = bench.attempt().0.try_recv().unwrap();
-    assert!(matches!(told, Err(Error::TooManyErrands)), "{told:?}");
-    let told = bench.revoke().try_recv().unwrap();
     assert!(matches!(told, Err(Error::TooManyErrands)), "{told:?}");
     bench.end_errand(Outcome::Told(serde_json::Value::Null));
     assert!(waiting.remove(0).try_recv().unwrap().is_ok());
@@ -156,31 +102,25 @@ fn no_more_errands_begin_than_may_be_under_way() {
 #[test]
 fn the_end_waits_for_errands_and_begins_none() {
     let mut bench = bench();
-    let mut revoked = bench.revoke();
     let (mut tried, _spoken) = bench.attempt();
+    let mut listed = list(&mut bench);
     bench.engine.stop();
     // What is reserved is settled without being sent.
     assert!(matches!(bench.done(), Write::Reserve(_)));
     assert!(matches!(bench.done(), Write::Failure { fate: Fate::Unsent, .. }));
     assert!(matches!(tried.try_recv().unwrap(), Err(Error::Stopping)));
-    assert!(!bench.engine.is_quiet());
-    bench.end_errand(Outcome::Revoked);
-    assert!(matches!(bench.done(), Write::Discard(_)));
-    assert!(revoked.try_recv().unwrap().is_ok() && bench.engine.is_quiet());
-    let told = bench.revoke().try_recv().unwrap();
+    assert!(bench.writes.0.borrow().is_empty() && !bench.engine.is_quiet());
+    bench.end_errand(Outcome::Told(serde_json::Value::Null));
+    assert!(listed.try_recv().unwrap().is_ok() && bench.engine.is_quiet());
+    let told = list(&mut bench).try_recv().unwrap();
     assert!(matches!(told, Err(Error::Stopping)), "{told:?}");
 }
 
 #[test]
 fn whoever_waits_for_an_errand_at_the_end_is_told() {
     let mut bench = bench();
-    let mut revoked = bench.revoke();
-    let name = parsed("api");
-    let (operation, arguments) = ("list".to_owned(), BTreeMap::new());
-    let mut listed =
-        bench.ask(|reply| Command::Remote { name, operation, arguments, author: AUTHOR, reply });
+    let mut listed = list(&mut bench);
     bench.engine.stop();
     bench.engine.dismiss();
-    assert!(matches!(revoked.try_recv().unwrap(), Err(Error::Stopping)));
     assert!(matches!(listed.try_recv().unwrap(), Err(Error::Stopping)));
 }

@@ -1,8 +1,7 @@
 //! Definitions and what comes of them as the contract shows them.
 
 use tokend_proto::v1::{
-    self,
-    DefinitionProblem, Explanation, Provider, ProviderInput, RemoteOperation,
+    self, DefinitionProblem, Explanation, Provider, ProviderInput, RemoteOperation,
     TryDefinitionResponse,
     try_definition_response::{Event, Finding},
 };

@@ -1,6 +1,8 @@
 //! What `status` tells.
 
-use tokend_proto::v1::{IssuanceFailure as Reason, RejectionReports, TokenInfo, credential::State};
+use tokend_proto::v1::{
+    IssuanceFailure as Reason, PendingRevocation, RejectionReports, TokenInfo, credential::State,
+};
 
 use super::*;
 
@@ -50,6 +52,13 @@ fn shows_every_credential_and_what_to_do() {
         state_directory: "/var/lib/tokend".to_owned(),
         credentials: vec![bad, good],
         problems: vec!["the disk is full".to_owned()],
+        pending_revocations: vec![PendingRevocation {
+            id: "0a".to_owned(),
+            credential: "acme".to_owned(),
+            provider: "acme".to_owned(),
+            since: at(3540),
+            ..PendingRevocation::default()
+        }],
     };
     let first = format!(
         "tokend {}, process 7, running for 1h, state in /var/lib/tokend\n",
@@ -65,7 +74,11 @@ fn shows_every_credential_and_what_to_do() {
                causely  fresh    59m         35m         21 of 24     -\n\
                \n\
                what to do:\n  \
-                 acme: store the right secret\n"
+                 acme: store the right secret\n\
+               \n\
+               served to no one any more, but not revoked by the provider yet:\n\
+               TOKEN OF  PROVIDER  SINCE   ATTEMPTS  NEXT IN    LAST FAILURE  ID\n\
+               acme      acme      1m ago  0         under way  -             0a\n"
     );
 }
 

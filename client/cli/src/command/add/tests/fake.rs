@@ -17,15 +17,16 @@ use tokend_proto::{
     v1::{
         self, AcquireTokenRequest, AcquireTokenResponse, CheckDefinitionRequest,
         CheckDefinitionResponse, CreateCredentialRequest, Credential, DeleteCredentialRequest,
-        ExplainDefinitionRequest, ExplainDefinitionResponse, GetCredentialRequest,
-        GetDefinitionSchemaRequest, GetDefinitionSchemaResponse, GetProviderRequest,
-        GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
-        ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse, LoginCredentialRequest,
-        LoginCredentialResponse, LoginMethod, Provider, ProviderInput, RefreshCredentialRequest,
-        ReportRejectionRequest, ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
-        RunRemoteOperationRequest, RunRemoteOperationResponse, SubmitRotationRequest,
-        SubmitRotationResponse, TryDefinitionRequest, TryDefinitionResponse,
-        UpdateCredentialRequest, WatchTokensRequest, WatchTokensResponse,
+        DeleteCredentialResponse, ExplainDefinitionRequest, ExplainDefinitionResponse,
+        GetCredentialRequest, GetDefinitionSchemaRequest, GetDefinitionSchemaResponse,
+        GetProviderRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
+        ListIssuancesRequest, ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse,
+        LoginCredentialRequest, LoginCredentialResponse, LoginMethod, Provider, ProviderInput,
+        RefreshCredentialRequest, ReportRejectionRequest, ReportRejectionResponse,
+        RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
+        RunRemoteOperationResponse, SubmitRotationRequest, SubmitRotationResponse,
+        TryDefinitionRequest, TryDefinitionResponse, UpdateCredentialRequest, WatchTokensRequest,
+        WatchTokensResponse,
         credential_service_server::{CredentialService, CredentialServiceServer},
         provider_service_server::{ProviderService, ProviderServiceServer},
         token_service_server::{TokenService, TokenServiceServer},
@@ -207,7 +208,10 @@ impl CredentialService for Fake {
         Err(Status::unimplemented(""))
     }
 
-    async fn delete_credential(&self, _: Request<DeleteCredentialRequest>) -> Answer<()> {
+    async fn delete_credential(
+        &self,
+        _: Request<DeleteCredentialRequest>,
+    ) -> Answer<DeleteCredentialResponse> {
         Err(Status::unimplemented(""))
     }
 
