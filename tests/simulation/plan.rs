@@ -83,12 +83,16 @@ const OAUTH2: &str = "
 token_url = '{{ var.token_url }}'
 grant = 'client_credentials'
 client_auth = 'post'
+revocation_url = '{{ var.token_url }}/revoke'
 ";
 
 const SESSION: &str = "
 [issue]
 url = '{{ var.token_url }}'
 json = { secret = '{{ secret.client_secret }}' }
+[revoke]
+url = '{{ var.token_url }}/end'
+json = { session = '{{ token }}' }
 [keepalive]
 url = '{{ var.token_url }}/ping'
 json = { session = '{{ token }}' }

@@ -35,7 +35,8 @@ impl Run {
                 let full = self.world.disk.full;
                 self.note(format_args!("the disk is full: {full}"));
             }
-            95..98 => {
+            95..96 => self.revoke(),
+            96..98 => {
                 let millis = |millis| Duration::from_millis(millis);
                 self.world.disk.writes_after = self.dice.span(millis(1), millis(2_000));
                 self.world.disk.answers_after = self.dice.span(millis(1), millis(2_000));
@@ -89,6 +90,16 @@ impl Run {
         self.witness.check_report(&member, from, ruling.as_ref(), reservations, &self.world);
     }
 
+    /// An operator has a token revoked, of a provider that may be down then.
+    fn revoke(&mut self) {
+        let position = self.member();
+        let name = self.plan.members[position].name.clone();
+        self.world.revokes = self.dice.percent(60);
+        let up = self.world.revokes;
+        self.note(format_args!("an operator revokes the token of {name}; it can be: {up}"));
+        drop(self.world.revoke(&name));
+    }
+
     /// An operator wants a new token.
     fn force(&mut self) {
         let position = self.member();
@@ -105,9 +116,10 @@ impl Run {
 
     /// Something is begun, and the daemon crashes in the midst of it.
     fn crash_soon(&mut self) {
-        match self.dice.below(3) {
+        match self.dice.below(4) {
             0 => self.ask(),
             1 => self.force(),
+            2 => self.revoke(),
             _ => {}
         }
         self.crash_in = Some(self.dice.below(9));

@@ -24,6 +24,7 @@ impl Run {
         self.note(format_args!("all trouble ends"));
         self.provider.borrow_mut().recover();
         self.world.disk.full = false;
+        self.world.revokes = true;
         self.crash_in = None;
         if !self.plan.honest {
             let latitude = self.witness.latitude(&self.plan, &self.world, false);

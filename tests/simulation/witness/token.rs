@@ -24,6 +24,8 @@ impl Witness {
         let acknowledged = world.disk.acknowledged(member.id);
         let published = slot.token_id();
         let stored = acknowledged.map(|token| token.id);
+        let is_revoked = published.is_some_and(|token| world.disk.is_revoked(token));
+        assert!(!is_revoked, "{} serves a token that is to be revoked", member.name);
         let Some(token) = acknowledged.filter(|_| published == stored) else {
             // One that ended before it was stored replaces none.
             let late = acknowledged.is_some_and(|token| token.is_expired(world.now()));

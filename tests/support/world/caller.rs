@@ -68,6 +68,12 @@ impl World {
         self.ask(|reply| Command::Change(remove(reply), AUTHOR))
     }
 
+    /// Has an operator revoke the token that is held.
+    pub fn revoke(&mut self, name: &str) -> Waiting<Snapshot> {
+        let (name, local) = (name.parse().unwrap(), false);
+        self.ask(|reply| Command::Revoke { name, local, author: AUTHOR, reply })
+    }
+
     /// Asks for a token as callers do: of the slot, then of the engine.
     pub fn acquire(&mut self, name: &str, min_ttl: Option<Duration>) -> Acquired {
         let now = self.now();

@@ -17,7 +17,7 @@ use tokend::{
     ports::{Found, Loaded, Ticket, Write, Written},
     store::{Key, Store},
 };
-use tokend_core::{IssuanceId, SplitMix, StoreFailure, Token};
+use tokend_core::{IssuanceId, SplitMix, StoreFailure, Token, TokenId};
 
 use super::{Coming, desk::Task};
 
@@ -33,10 +33,17 @@ pub struct Disk {
     settled: BTreeSet<IssuanceId>,
     held: BTreeMap<CredentialId, Arc<Token<Grant>>>,
     acknowledged: BTreeMap<CredentialId, Arc<Token<Grant>>>,
+    /// Those of which the store has said that they are to be revoked.
+    revoked: BTreeSet<TokenId>,
 }
 
-/// A token that lies on the disk.
-pub(super) type Kept = (CredentialId, Arc<Token<Grant>>);
+/// What the store has done with a token.
+pub(super) enum Kept {
+    /// It lies on the disk.
+    Held(CredentialId, Arc<Token<Grant>>),
+    /// It is to be revoked.
+    Revoked(CredentialId, TokenId),
+}
 
 /// A state directory with a store in it.
 pub(super) struct Home {
@@ -53,6 +60,7 @@ impl Default for Disk {
             settled: BTreeSet::new(),
             held: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
+            revoked: BTreeSet::new(),
         }
     }
 }
@@ -61,6 +69,11 @@ impl Disk {
     /// Returns the token of which the store has said that it is on the disk.
     pub fn acknowledged(&self, credential: CredentialId) -> Option<&Arc<Token<Grant>>> {
         self.acknowledged.get(&credential)
+    }
+
+    /// Tells whether the store has said that a token is to be revoked.
+    pub fn is_revoked(&self, token: TokenId) -> bool {
+        self.revoked.contains(&token)
     }
 
     /// Tells whether the end of an issuance is on the disk.
@@ -114,11 +127,24 @@ impl Disk {
                 Write::Token { credential, token, issuance, .. } => {
                     self.settled.insert(issuance);
                     self.held.insert(credential, Arc::clone(&token));
-                    Some((credential, token))
+                    Some(Kept::Held(credential, token))
                 }
                 Write::Rotation { credential, token } => {
                     self.held.insert(credential, Arc::clone(&token));
-                    Some((credential, token))
+                    Some(Kept::Held(credential, token))
+                }
+                Write::Revoke { revocation, .. } => {
+                    let (credential, token) = (revocation.credential, revocation.token.as_ref());
+                    token.map(|token| {
+                        self.release(credential, token.id);
+                        Kept::Revoked(credential, token.id)
+                    })
+                }
+                Write::EndRevocation { token, .. } => {
+                    if let Some((credential, token)) = token {
+                        self.release(credential, token);
+                    }
+                    None
                 }
                 Write::Discard(credential) => {
                     self.held.remove(&credential);
@@ -135,8 +161,28 @@ impl Disk {
         answers.map(answer).collect()
     }
 
+    /// A token is gone from the disk, unless another has taken its place.
+    fn release(&mut self, credential: CredentialId, token: TokenId) {
+        if self.held.get(&credential).is_some_and(|held| held.id == token) {
+            self.held.remove(&credential);
+        }
+    }
+
     pub(super) fn acknowledge(&mut self, kept: Option<Kept>) {
-        self.acknowledged.extend(kept);
+        match kept {
+            // It may have been kept alive meanwhile.
+            Some(Kept::Held(credential, token)) if !self.is_revoked(token.id) => {
+                self.acknowledged.insert(credential, token);
+            }
+            Some(Kept::Revoked(credential, token)) => {
+                self.revoked.insert(token);
+                let held = self.acknowledged.get(&credential);
+                if held.is_some_and(|held| held.id == token) {
+                    self.acknowledged.remove(&credential);
+                }
+            }
+            Some(Kept::Held(..)) | None => {}
+        }
     }
 
     /// The daemon is gone, and with it what it was told.
@@ -152,7 +198,7 @@ impl Disk {
             let (read, held) = (stored.token.as_ref(), self.held.get(&id));
             let written = held.map(|token| (token.id, value(token)));
             assert_eq!(read.map(|token| (token.id, value(token))), written);
-            self.acknowledge(held.map(|token| (id, Arc::clone(token))));
+            self.acknowledge(held.map(|token| Kept::Held(id, Arc::clone(token))));
         }
     }
 }

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use tokend::{
     credential::CredentialId,
     engine::Engine,
-    ports::{Clock, Found, Issuance, Reservation, Written},
+    ports::{Clock, ErrandEnded, Found, Issuance, Reservation, Written},
     published::Slots,
     store::Store,
 };
@@ -44,6 +44,8 @@ pub struct World {
     pub attempts: Vec<Attempt>,
     /// All reservations that the engine has asked the ledger for, by true time.
     pub wanted: Vec<Wanted>,
+    /// Whether the provider ends the tokens that it is asked to end.
+    pub revokes: bool,
     /// How often in a row the engine was due at once, up to now.
     pub spins: u32,
     provider: Box<dyn FnMut(&Attempt) -> Arrival>,
@@ -90,6 +92,8 @@ enum Coming {
     Ended(Box<Dance>),
     /// A dance has ended without a request.
     Issued(Box<Issuance>),
+    /// An errand has ended.
+    Returned(Box<ErrandEnded>),
 }
 
 /// The engine may want to be woken at once for as long as it has work to do, but not
@@ -119,6 +123,7 @@ impl World {
             disk: Disk::default(),
             attempts: Vec::new(),
             wanted: Vec::new(),
+            revokes: true,
             spins: 0,
             provider: Box::new(provider),
             home: Home::new(seed),
@@ -184,6 +189,7 @@ impl World {
             Coming::Flush => self.flush(),
             Coming::Ended(dance) => self.end(*dance),
             Coming::Issued(ended) => self.daemon().engine.issued(*ended),
+            Coming::Returned(ended) => self.daemon().engine.returned(*ended),
             Coming::Written(written, kept) => {
                 self.disk.acknowledge(kept);
                 self.daemon().engine.written(written);
@@ -210,6 +216,7 @@ impl World {
         daemon.engine.wake();
         daemon.timer = after(self.machine.truth(), daemon.engine.idle());
         let (reservations, jobs) = (daemon.desk.reservations(), daemon.desk.take_jobs());
+        let errands = daemon.desk.take_errands();
         if daemon.desk.has_work() {
             self.expect(self.disk.writes_after, Coming::Flush);
         }
@@ -220,6 +227,9 @@ impl World {
         }
         for job in jobs {
             self.begin(job);
+        }
+        for errand in errands {
+            self.run_errand(&errand);
         }
     }
 

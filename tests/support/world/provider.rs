@@ -7,7 +7,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
-use tokend::ports::{Issuance, Job, LONGEST_ISSUANCE};
+use tokend::ports::{Errand, ErrandEnded, Issuance, Job, LONGEST_ISSUANCE};
 use tokend_core::{BootTime, Cause, Fate, IssuanceId, Name, after};
 use tokend_provider::{
     Ambient, Answer, Exchange, Failure, Operation, Outcome, Request, Step, Verdict,
@@ -261,6 +261,19 @@ impl World {
         };
         let ended = Issuance { name, issuance, sent_at, took, fate, outcome };
         self.daemon().engine.issued(ended);
+    }
+}
+
+impl World {
+    /// Asks the provider to end a token.
+    pub(super) fn run_errand(&mut self, errand: &Errand) {
+        let (id, took) = (errand.id, Duration::from_millis(100));
+        let (fate, outcome) = if self.revokes {
+            (Fate::Answered, Outcome::Revoked)
+        } else {
+            (Fate::Unsent, failed("can't connect"))
+        };
+        self.expect(took, Coming::Returned(Box::new(ErrandEnded { id, took, fate, outcome })));
     }
 }
 
