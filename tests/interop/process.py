@@ -9,7 +9,7 @@ from report import Failed
 DEADLINE = 30
 
 
-def until(what, look, seconds=DEADLINE):
+def until(what, look, seconds=DEADLINE, pause=0.1):
     """Looks again and again until there is something to see, and returns it."""
     end = time.monotonic() + seconds
     while True:
@@ -18,7 +18,7 @@ def until(what, look, seconds=DEADLINE):
             return seen
         if time.monotonic() > end:
             raise Failed(f"waited {seconds} s in vain until {what}")
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 def run(command, **options):
@@ -57,7 +57,7 @@ class Server:
                 raise Failed(f"{self.name} ended with {self._process.returncode} at its start")
             return look()
 
-        return until(f"{self.name} serves", serves)
+        return until(f"{self.name} serves", serves, pause=0.01)
 
     def kill(self):
         """Ends it at once, as kill -9 does."""

@@ -1,102 +1,74 @@
-"""The far side: oidc-provider, with a certificate of a private authority."""
+"""The far side: what the suite needs of a provider, whoever made it."""
 
 import json
-import os
 import re
 import secrets
-import shutil
 import ssl
 import urllib.parse
 import urllib.request
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import process
-
-SOURCE = Path(__file__).parent / "oidc"
 
 # Everything that RFC 6749, section 2.3.1 wants encoded in a Basic header, and what
 # shells and URLs make something else of.
 RESERVED = "%2B+ &=:/?#\"'$\\;~"
 
 SCOPE = "api:read api:write"
-RESOURCE = "urn:interop:orders"
+RESOURCES = ["urn:interop:orders", "urn:interop:stock"]
 
 
 @dataclass
 class Client:
     """A client that the provider knows."""
 
-    secret: str
-    auth: str
     life: int
+    secret: str | None
+    # As it would register, by RFC 7591.
+    metadata: dict = field(default_factory=dict)
+    # PEM files of the provider's side.
+    public_key: str | None = None
+    certificate: str | None = None
 
 
-def client(life, auth="client_secret_basic"):
-    """Makes a client with a secret of its own."""
-    return Client(secrets.token_urlsafe(24) + RESERVED + "x", auth, life)
-
-
-def install(work):
-    """Installs oidc-provider as the lock file has it."""
-    directory = work / "oidc"
-    directory.mkdir()
-    for name in ("package.json", "package-lock.json", ".npmrc", "server.mjs"):
-        shutil.copy(SOURCE / name, directory)
-    process.run(["npm", "ci"], cwd=directory)
-
-
-def certify(work):
-    """Makes the authority and the server's certificate, for the name localhost only."""
-    ca, server = work / "ca", work / "server"
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "2"]
-    for command in (
-        [*key, "-subj", "/CN=interop authority", "-addext", "keyUsage=critical,keyCertSign"]
-        + ["-keyout", f"{ca}.key", "-out", f"{ca}.pem"],
-        [*key, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        + ["-addext", "basicConstraints=critical,CA:FALSE"]
-        + ["-CA", f"{ca}.pem", "-CAkey", f"{ca}.key"]
-        + ["-keyout", f"{server}.key", "-out", f"{server}.pem"],
-    ):
-        process.run(["openssl", "req", "-x509", *command])
+def client(life, auth="client_secret_basic", grants=("client_credentials",), **how):
+    """Makes a client, with a secret of its own if it uses one."""
+    secret = None
+    metadata = {"token_endpoint_auth_method": auth, "grant_types": list(grants), "scope": SCOPE}
+    if auth.startswith("client_secret"):
+        secret = secrets.token_urlsafe(24) + RESERVED + "x"
+        metadata["client_secret"] = secret
+    metadata.update(how.pop("metadata", {}))
+    return Client(life, secret, metadata, **how)
 
 
 class Provider:
-    """A running oidc-provider."""
+    """A provider that runs, with a certificate of a private authority."""
 
-    def __init__(self, work, env):
-        # A refresh ahead of expiry is to be seen while the suite runs.
-        short = int(os.environ.get("INTEROP_TOKEN_LIFE", "10"))
-        self.clients = {
-            "short": client(short),
-            "long": client(3600),
-            "form": client(3600, auth="client_secret_post"),
-            "orders": client(3600),
-            "untrusted": client(3600),
-            "misnamed": client(3600),
-            "mistyped": client(3600),
-            "inspector": client(3600),
-        }
+    def __init__(self, name, command, clients, work, env):
+        self.clients = clients
         self.ca_file = work / "ca.pem"
-        self.settings = work / "provider.json"
+        self.settings = work / f"{name}.json"
         self.settings.touch(0o600)
         self.settings.write_text(
             json.dumps(
                 {
                     "cert": f"{work}/server.pem",
                     "key": f"{work}/server.key",
+                    "authority": f"{work}/ca.pem",
                     "scope": SCOPE,
-                    "clients": {id: asdict(client) for id, client in self.clients.items()},
+                    "resources": RESOURCES,
+                    "clients": {id: vars(client) for id, client in clients.items()},
                 }
             )
         )
+        self.name = name
         self.url = None
-        self.server = process.Server(
-            "the provider",
-            ["node", str(work / "oidc/server.mjs"), str(self.settings)],
-            work / "provider.log",
-            env,
-        )
+        trust = ssl.create_default_context(cafile=self.ca_file)
+        handlers = [urllib.request.HTTPSHandler(context=trust), urllib.request.ProxyHandler({})]
+        self._opener = urllib.request.build_opener(*handlers)
+        command = [*command, str(self.settings)]
+        self.server = process.Server(name, command, work / f"{name}.log", env)
 
     def start(self):
         """Starts it; its address is known afterwards."""
@@ -107,9 +79,9 @@ class Provider:
 
         self.url = self.server.start(address)
 
-    def log(self, client=None):
+    def log(self, client=None, since=0):
         """Returns what the token endpoint was asked and has answered so far."""
-        return [e for e in json.loads(self._fetch("/log")) if client in (None, e["client"])]
+        return [e for e in self.control("log", since=since) if client in (None, e["client"])]
 
     def issued(self, client):
         """Returns the tokens that were issued to a client, the last one last."""
@@ -119,11 +91,33 @@ class Provider:
         """Asks the provider what a token is (RFC 7662)."""
         form = {"client_id": "inspector", "client_secret": self.clients["inspector"].secret}
         form = urllib.parse.urlencode({**form, "token": token})
-        return json.loads(self._fetch("/token/introspection", form.encode()))
+        return json.loads(self.fetch("/token/introspection", form.encode()))
 
-    def _fetch(self, path, body=None):
-        trust = ssl.create_default_context(cafile=self.ca_file)
-        handlers = [urllib.request.HTTPSHandler(context=trust), urllib.request.ProxyHandler({})]
-        opener = urllib.request.build_opener(*handlers)
-        with opener.open(self.url + path, body, timeout=process.DEADLINE) as answer:
+    def grant(self, client, scope=SCOPE):
+        """Returns a refresh token, as a login of a user would bring."""
+        return self.control("grant", client=client, scope=scope)["refresh_token"]
+
+    def hold(self, point):
+        """Holds the next token request: at the `request`, or before its `answer` goes out."""
+        self.control("hold", point=point)
+
+    def held(self):
+        """Waits until a request is held."""
+        self.control("held")
+
+    def release(self, drop=False):
+        """Lets the request that is held go on; or drops its connection there."""
+        self.control("release", drop=str(drop).lower())
+
+    def idle(self):
+        """Waits until no token request is under way."""
+        self.control("idle")
+
+    def control(self, what, **query):
+        """Tells the provider what the suite wants, and returns what it says."""
+        return json.loads(self.fetch(f"/control/{what}?{urllib.parse.urlencode(query)}"))
+
+    def fetch(self, path, body=None):
+        """Sends a request and returns the body of the answer."""
+        with self._opener.open(self.url + path, body, timeout=process.DEADLINE) as answer:
             return answer.read()

@@ -1,42 +1,75 @@
-// Serves oidc-provider over https and keeps a log of what its token endpoint is
-// asked and answers: `GET /log`. The only argument is a JSON file:
+// Serves oidc-provider over https. The only argument is a JSON file:
 //
-//   cert, key   PEM files of the server's certificate
-//   scope       all scopes, separated by spaces
-//   clients     id -> { secret, auth, life }, the life of its tokens in seconds
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+//   cert, key     PEM files of the server's certificate
+//   authority     a PEM file: who vouches for the clients' certificates
+//   scope         all scopes of APIs, separated by spaces
+//   resources     all that tokens can be asked for (RFC 8707)
+//   clients       id -> { life, public_key, certificate, metadata }: how many seconds its
+//                 tokens live, PEM files, and what it is registered with
+//
+// `/control/..` is the suite's own, see control.mjs.
+import { X509Certificate, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
+
+import { Control } from './control.mjs';
 
 const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const lifeOf = (client) => settings.clients[client.clientId].life;
 
 const configuration = {
-  clients: Object.entries(settings.clients).map(([id, { secret, auth }]) => ({
+  clients: Object.entries(settings.clients).map(([id, client]) => ({
     client_id: id,
-    client_secret: secret,
-    token_endpoint_auth_method: auth,
-    grant_types: ['client_credentials'],
     redirect_uris: [],
     response_types: [],
-    scope: settings.scope,
+    ...client.metadata,
+    ...keysOf(client),
   })),
-  scopes: settings.scope.split(' '),
-  ttl: { ClientCredentials: (_context, _token, client) => lifeOf(client) },
+  clientAuthMethods: [
+    'client_secret_basic',
+    'client_secret_jwt',
+    'client_secret_post',
+    'private_key_jwt',
+    'tls_client_auth',
+    'self_signed_tls_client_auth',
+    'none',
+  ],
+  scopes: [...settings.scope.split(' '), 'openid', 'offline_access'],
+  rotateRefreshToken: true,
+  ttl: {
+    AccessToken: (_context, _token, client) => lifeOf(client),
+    ClientCredentials: (_context, _token, client) => lifeOf(client),
+    Grant: 86400,
+    RefreshToken: 86400,
+  },
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
     introspection: { enabled: true },
+    revocation: { enabled: true },
+    mTLS: {
+      enabled: true,
+      certificateBoundAccessTokens: true,
+      selfSignedTlsClientAuth: true,
+      tlsClientAuth: true,
+      getCertificate: (context) => context.socket.getPeerX509Certificate(),
+      certificateAuthorized: (context) => context.socket.authorized,
+      certificateSubjectMatches: (context, _property, expected) =>
+        context.socket.getPeerX509Certificate().subjectAltName === `DNS:${expected}`,
+    },
     resourceIndicators: {
       enabled: true,
-      getResourceServerInfo: (_context, resource, client) => ({
-        audience: resource,
-        scope: settings.scope,
-        accessTokenFormat: 'jwt',
-        accessTokenTTL: lifeOf(client),
-      }),
+      getResourceServerInfo: (_context, resource, client) => {
+        if (!settings.resources.includes(resource)) throw new errors.InvalidTarget();
+        return {
+          audience: resource,
+          scope: settings.scope,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: lifeOf(client),
+        };
+      },
     },
   },
   jwks: { keys: [signingKey()] },
@@ -47,22 +80,28 @@ const configuration = {
 const server = createServer({
   cert: readFileSync(settings.cert),
   key: readFileSync(settings.key),
+  ca: readFileSync(settings.authority),
+  // Who has a certificate shows it; whether it will do is the provider's to say.
+  requestCert: true,
+  rejectUnauthorized: false,
 });
 server.listen(0, '127.0.0.1', () => {
   const issuer = `https://localhost:${server.address().port}`;
   const provider = new Provider(issuer, configuration);
-  const log = [];
-  provider.use(async (context, next) => {
-    const time = Date.now() / 1000;
-    await next();
-    if (context.path === '/token') log.push(entry(time, context));
+  const control = new Control();
+  provider.use((context, next) =>
+    context.path === '/token' ? control.around(context, next) : next(),
+  );
+  provider.on('grant.error', (context, error) => {
+    context.state.entry.reused = error.error_detail === 'refresh token already used';
   });
   const answer = provider.callback();
-  server.on('request', (request, response) => {
-    if (request.url === '/log') {
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(log));
-    } else {
+  server.on('request', async (request, response) => {
+    const told = await control.answer(new URL(request.url, issuer), provider);
+    if (told === undefined) {
       answer(request, response);
+    } else {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(told));
     }
   });
   console.log(`serving ${issuer}`);
@@ -73,17 +112,9 @@ function signingKey() {
   return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' };
 }
 
-function entry(time, context) {
-  const [, basic] = /^Basic (.+)$/.exec(context.get('authorization')) ?? [];
-  const params = context.oidc?.params ?? {};
-  const id = basic ? Buffer.from(basic, 'base64').toString().split(':')[0] : params.client_id;
-  return {
-    time,
-    client: id && decodeURIComponent(id),
-    auth: basic ? 'client_secret_basic' : 'client_secret_post',
-    status: context.status,
-    scope: params.scope,
-    access_token: context.body?.access_token ?? null,
-    error: context.body?.error ?? null,
-  };
+function keysOf({ public_key: key, certificate: file }) {
+  const certificate = file && new X509Certificate(readFileSync(file));
+  const x5c = certificate && { x5c: [certificate.raw.toString('base64')] };
+  const known = certificate?.publicKey ?? (key && createPublicKey(readFileSync(key)));
+  return known && { jwks: { keys: [{ ...known.export({ format: 'jwk' }), ...x5c }] } };
 }

@@ -1,0 +1,80 @@
+"""One far side: oidc-provider, which is npm's."""
+
+import os
+import shutil
+from pathlib import Path
+
+import keys
+import process
+from provider import Provider, client
+
+SOURCE = Path(__file__).parent / "oidc"
+
+CODE = ("authorization_code", "refresh_token")
+
+
+def install(work):
+    """Installs oidc-provider as the lock file has it."""
+    directory = work / "oidc"
+    directory.mkdir()
+    for source in SOURCE.iterdir():
+        shutil.copy(source, directory)
+    process.run(["npm", "ci"], cwd=directory)
+
+
+def signers(work):
+    """Makes a client that signs for each algorithm."""
+    clients = {}
+    for algorithm in keys.KEYS:
+        name = f"signed-{algorithm.lower()}"
+        keys.key(work, name, algorithm)
+        metadata = {"token_endpoint_auth_signing_alg": algorithm}
+        how = {"metadata": metadata, "public_key": f"{work}/{name}.pub"}
+        clients[name] = client(3600, "private_key_jwt", **how)
+    return clients
+
+
+def certified(work):
+    """Makes the clients that have a certificate: the authority's, or their own."""
+    name = "subjectAltName=DNS:client.example"
+    keys.certificate(work, "tls", name, by="ca")
+    keys.certificate(work, "tls-self-signed", name)
+    bound = {"tls_client_certificate_bound_access_tokens": True}
+    named = {"tls_client_auth_san_dns": "client.example", **bound}
+    pinned = {"metadata": bound, "certificate": f"{work}/tls-self-signed.pem"}
+    return {
+        "tls": client(3600, "tls_client_auth", metadata=named),
+        "tls-self-signed": client(3600, "self_signed_tls_client_auth", **pinned),
+    }
+
+
+def provider(work, env):
+    """Returns a provider with all clients that the checks need."""
+    # A refresh ahead of expiry is to be seen while the suite runs.
+    short = int(os.environ.get("INTEROP_TOKEN_LIFE", "10"))
+    code = {
+        "grants": CODE,
+        "metadata": {
+            "response_types": ["code"],
+            "redirect_uris": ["http://127.0.0.1/callback"],
+            "application_type": "native",
+            "scope": "openid offline_access api:read api:write",
+        },
+    }
+    clients = {
+        "short": client(short),
+        "long": client(3600),
+        "form": client(3600, auth="client_secret_post"),
+        "orders": client(3600),
+        "untrusted": client(3600),
+        "misnamed": client(3600),
+        "mistyped": client(3600),
+        "secret-jwt": client(3600, "client_secret_jwt"),
+        "revoked": client(3600),
+        "rotating": client(3600, **code),
+        "crash": client(3600, **code),
+        "inspector": client(3600),
+        **signers(work),
+        **certified(work),
+    }
+    return Provider("oidc-provider", ["node", str(work / "oidc/server.mjs")], clients, work, env)
