@@ -47,7 +47,11 @@ impl Credentials {
             return Ok(None);
         };
         let pair = if self.form_encoded {
-            format!("{}:{}", escape::form(&username), escape::form(&password))
+            let [username, password] = [&username, &password].map(|part| {
+                // A space as every decoder reads it: there are servers that take a `+` for one.
+                Zeroizing::new(escape::form(part).replace('+', "%20"))
+            });
+            format!("{}:{}", *username, *password)
         } else if username.contains(':') {
             return Err(RequestError::UserName);
         } else {

@@ -131,9 +131,9 @@ fn basic_is_form_encoded_only_where_oauth_wants_it() {
     let plain = "basic = { username = '{{ var.a }}', password = '{{ secret.s }}' }";
     let encoded =
         "basic = { username = '{{ var.a }}', password = '{{ secret.s }}', form_encoded = true }";
-    // "a b:hunter2" and "a+b%3A:hunter2".
+    // "a b:hunter2" and "a%20b%3A%2B:hunter2".
     assert_eq!(header(plain, "a b").unwrap(), "Basic YSBiOmh1bnRlcjI=");
-    assert_eq!(header(encoded, "a b:").unwrap(), "Basic YStiJTNBOmh1bnRlcjI=");
+    assert_eq!(header(encoded, "a b:+").unwrap(), "Basic YSUyMGIlM0ElMkI6aHVudGVyMg==");
     assert_eq!(
         header(plain, "a:b").unwrap_err().to_string(),
         "the user name has a colon in it, which HTTP Basic can't carry"
