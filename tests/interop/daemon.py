@@ -29,6 +29,7 @@ class Daemon:
     """A daemon and its operator."""
 
     def __init__(self, programs, work, env):
+        work.mkdir(exist_ok=True)
         self.state = work / "state"
         self.socket = work / "run/tokend.sock"
         self.admin_socket = work / "run/admin.sock"
@@ -39,6 +40,7 @@ class Daemon:
         config.write_text(
             f"state_dir = '{self.state}'\n"
             f"runtime_dir = '{self.socket.parent}'\n"
+            f"mark_file = '{work}/tokend.mark'\n"
             f"provider_dirs = ['{self.definitions}']\n"
             "log = 'trace'\n"
         )
@@ -62,6 +64,17 @@ class Daemon:
     def start(self):
         """Starts the daemon and waits until it answers."""
         self.server.start(lambda: self.cli("status", expect=None).returncode == 0)
+
+    def begin(self, *arguments):
+        """Starts tokend-cli and leaves it to the caller how it ends."""
+        return subprocess.Popen(
+            [self._programs["tokend-cli"], *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._env,
+            text=True,
+        )
 
     def cli(self, *arguments, expect=0, secret=None, env=None):
         """Runs tokend-cli and returns how it ended; the exit status has to be as expected."""

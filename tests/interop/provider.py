@@ -1,5 +1,6 @@
 """The far side: what the suite needs of a provider, whoever made it."""
 
+import base64
 import json
 import re
 import secrets
@@ -9,6 +10,7 @@ import urllib.request
 from dataclasses import dataclass, field
 
 import process
+from report import Failed
 
 # Everything that RFC 6749, section 2.3.1 wants encoded in a Basic header, and what
 # shells and URLs make something else of.
@@ -45,8 +47,9 @@ def client(life, auth="client_secret_basic", grants=("client_credentials",), **h
 class Provider:
     """A provider that runs, with a certificate of a private authority."""
 
-    def __init__(self, name, command, clients, work, env):
+    def __init__(self, name, command, clients, work, env, users=None):
         self.clients = clients
+        self.users = users or {}
         self.ca_file = work / "ca.pem"
         self.settings = work / f"{name}.json"
         self.settings.touch(0o600)
@@ -59,6 +62,7 @@ class Provider:
                     "scope": SCOPE,
                     "resources": RESOURCES,
                     "clients": {id: vars(client) for id, client in clients.items()},
+                    "users": self.users,
                 }
             )
         )
@@ -117,7 +121,19 @@ class Provider:
         """Tells the provider what the suite wants, and returns what it says."""
         return json.loads(self.fetch(f"/control/{what}?{urllib.parse.urlencode(query)}"))
 
-    def fetch(self, path, body=None):
+    def refresh(self, client, refresh_token):
+        """Does as the client would: exchanges a refresh token (RFC 6749, section 6)."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        pair = [client, self.clients[client].secret]
+        pair = ":".join(urllib.parse.quote(part, safe="") for part in pair)
+        headers = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return json.loads(self.fetch("/token", urllib.parse.urlencode(form).encode(), headers))
+
+    def fetch(self, path, body=None, headers=None):
         """Sends a request and returns the body of the answer."""
-        with self._opener.open(self.url + path, body, timeout=process.DEADLINE) as answer:
-            return answer.read()
+        request = urllib.request.Request(self.url + path, body, headers or {})
+        try:
+            with self._opener.open(request, timeout=process.DEADLINE) as answer:
+                return answer.read()
+        except TimeoutError:
+            raise Failed(f"{self.name} hasn't answered {path} for {process.DEADLINE} s") from None

@@ -5,7 +5,7 @@ from checks.issuance import add, claims
 from report import equal, require
 
 PERSON_MUST_ACT = 5
-CLIENT = "orders"
+CLIENT = "resources"
 
 
 def run(report, near, far):

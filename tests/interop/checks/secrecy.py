@@ -38,17 +38,25 @@ def found(secrets, paths):
     return hits
 
 
-def run(report, near, far):
+def run(report, near, *fars):
     """Searches what the daemon keeps while it runs; returns what is searched for."""
-    known = {id: client.secret for id, client in far.clients.items() if client.secret}
-    secrets = {f"{id}'s secret": secret[:SOUGHT] for id, secret in known.items()}
-    with report.check("a search finds the secrets in the provider's own settings"):
-        hits = found(secrets, [far.settings])
-        require(len(hits) == len(secrets), f"only {hits}")
+    secrets = {}
+    with report.check("a search finds the secrets in the providers' own settings"):
+        for far in fars:
+            known = {id: client.secret for id, client in far.clients.items() if client.secret}
+            known = {f"{far.name}: {id}'s secret": secret for id, secret in known.items()}
+            known |= {f"{far.name}: {user}'s password": word for user, word in far.users.items()}
+            known = {name: secret[:SOUGHT] for name, secret in known.items()}
+            hits = found(known, [far.settings])
+            require(len(hits) == len(known), f"only {hits}")
+            secrets |= known
 
-    issued = [entry for entry in far.log() if entry["access_token"]]
-    for number, entry in enumerate(issued):
-        secrets[f"token {number}, of {entry['client']}"] = entry["access_token"][-SOUGHT:]
+    for far in fars:
+        for entry in far.log():
+            for what in ("access_token", "refresh_token"):
+                if entry.get(what):
+                    name = f"{far.name}: {what} {entry['number']}, of {entry['client']}"
+                    secrets[name] = entry[what][-SOUGHT:]
     check_state(report, near, secrets, "while tokend runs")
     return secrets
 
