@@ -268,12 +268,13 @@ impl World {
     /// Asks the provider to end a token.
     pub(super) fn run_errand(&mut self, errand: &Errand) {
         let (id, took) = (errand.id, Duration::from_millis(100));
+        let sent_at = self.now().wall;
         let (fate, outcome) = if self.revokes {
             (Fate::Answered, Outcome::Revoked)
         } else {
             (Fate::Unsent, failed("can't connect"))
         };
-        self.expect(took, Coming::Returned(Box::new(ErrandEnded { id, took, fate, outcome })));
+        self.expect(took, Coming::Returned(Box::new(ErrandEnded { id, sent_at, took, fate, outcome })));
     }
 }
 
