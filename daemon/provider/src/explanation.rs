@@ -257,6 +257,24 @@ mod tests {
     }
 
     #[test]
+    fn how_people_log_in_is_shown_in_its_order() {
+        let definition = Library::built_in().get("gitlab-oauth").unwrap();
+        let variables = [("client_id", "me")];
+        let variables = variables.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let explained = definition.explain(variables).unwrap();
+        let login: Vec<_> = explained.iter().filter(|it| it.purpose.contains("login")).collect();
+        let purposes: Vec<_> = login.iter().map(|it| it.purpose.as_str()).collect();
+        assert_eq!(purposes, ["login device", "login poll", "login page", "login exchange"]);
+        assert_eq!(
+            login[2].requests,
+            ["a person opens https://gitlab.com/oauth/authorize?response_type=code&client_id=me\
+              &redirect_uri=<redirect_uri>&scope=read_api&state=<state>\
+              &code_challenge=<code_challenge>&code_challenge_method=S256"]
+        );
+        assert!(login[3].requests[0].ends_with("&client_id=me&client_secret=<client_secret>"));
+    }
+
+    #[test]
     fn what_will_be_signed_is_shown() {
         let definition = Library::built_in().get("google-service-account").unwrap();
         let explained = definition.explain(BTreeMap::new()).unwrap();

@@ -66,7 +66,10 @@ impl Exchange {
                 self.hide_failure(&document, &context);
                 let message = definition.message.describe(answer, &document, &context, &self.mask);
                 let retry_after = step.verdicts.retry_after(answer, &context, answer.date());
-                Err(Refusal::new(verdict, message).until(retry_after))
+                let is_page = matches!(document, Document::Html | Document::Malformed(_));
+                let is_illegible = is_page && answer.status.is_success();
+                let refusal = Refusal::new(verdict, message).until(retry_after);
+                Err(Refusal { is_illegible, ..refusal })
             }
         }
     }
