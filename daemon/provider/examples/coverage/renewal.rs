@@ -1,6 +1,6 @@
 //! How a row says that the next token is had.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokend_provider::{Held, Issued, Operation, Outcome};
 use toml::Table;
@@ -125,7 +125,7 @@ impl Renewal {
     pub(crate) fn check(&self, trial: &Trial, written: &Written, issued: &Issued) -> Mark {
         let held = Held {
             value: issued.value.clone(),
-            refresh_token: issued.refresh_token.clone(),
+            refresh_token: left(issued).cloned(),
             extras: issued.extras.clone(),
         };
         match self.try_out(trial, written, &held) {
@@ -166,7 +166,7 @@ impl Renewal {
                 let is_sent = sent.iter().any(|sent| sent.has(old.expose_secret()));
                 demand(is_sent, "the refresh token wasn't sent")?;
                 demand(is_next(&issued), "it brought no other token")?;
-                let new = issued.refresh_token.as_ref().map(ExposeSecret::expose_secret);
+                let new = left(&issued).map(ExposeSecret::expose_secret);
                 let expected =
                     if *rotates == Some(false) { old.expose_secret() } else { "made-up-refresh-2" };
                 demand(new == Some(expected), "another refresh token was held then")?;
@@ -199,6 +199,11 @@ impl Renewal {
             Way::Used => demand(trial.inputs.lifetimes().idle.is_some(), "use doesn't prolong it"),
         }
     }
+}
+
+/// The refresh token that came with a token; the user's is a secret.
+fn left(issued: &Issued) -> Option<&SecretString> {
+    issued.refresh_token.as_ref().or_else(|| issued.secrets.get("refresh_token"))
 }
 
 /// What is held after the first token was issued.
