@@ -52,7 +52,8 @@ impl TokenService for Fake {
         &self,
         request: Request<WatchTokensRequest>,
     ) -> Result<Response<Self::WatchTokensStream>, Status> {
-        let mut updates: Vec<_> = request.into_inner().names.into_iter().map(update).collect();
+        let names = request.into_inner().names;
+        let mut updates: Vec<_> = names.into_iter().map(update).map(Ok).collect();
         updates.push(Err(Status::with_error_details(
             Code::Unavailable,
             "tokend is shutting down",
@@ -125,7 +126,7 @@ impl Stream for Streamed {
     }
 }
 
-fn update(name: String) -> Result<WatchTokensResponse, Status> {
+fn update(name: String) -> WatchTokensResponse {
     let state = match name.as_str() {
         "denied" => State::Absence(Absence {
             code: Code::PermissionDenied.into(),
@@ -139,7 +140,7 @@ fn update(name: String) -> Result<WatchTokensResponse, Status> {
         }),
     };
     let remaining = Some(prost_types::Duration { seconds: 60, nanos: 0 });
-    Ok(WatchTokensResponse { name, state: Some(state), remaining })
+    WatchTokensResponse { name, state: Some(state), remaining }
 }
 
 pub(super) struct Server {
