@@ -1,6 +1,11 @@
 //! A provider of moods, and what it has given.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
 
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use tokend_core::after;
@@ -11,7 +16,7 @@ use crate::{
     plan::{Account, Kind, Member, Plan},
     world::{
         caller::secs,
-        provider::{Arrival, Attempt},
+        provider::{Arrival, Attempt, What},
     },
 };
 
@@ -28,6 +33,8 @@ pub(crate) struct Provider {
     given: BTreeMap<String, Given>,
     /// What is given once more to those whose provider repeats itself.
     current: BTreeMap<String, (String, Timestamp)>,
+    /// Refresh tokens that may have been replaced: to be sent one is to be robbed.
+    replaced: BTreeSet<String>,
     /// Until when anyone was told to stay away.
     away_until: Timestamp,
 }
@@ -80,8 +87,10 @@ impl Provider {
     pub(crate) fn new(plan: &Plan, dice: Dice) -> Shared {
         let (accounts, members) = (plan.accounts.clone(), plan.members.clone());
         let moods = vec![Mood::Well; accounts.len()];
-        let (given, current, away_until) = (BTreeMap::new(), BTreeMap::new(), Timestamp::MIN);
-        let provider = Self { dice, accounts, members, moods, given, current, away_until };
+        let (given, current, replaced) = Default::default();
+        let away_until = Timestamp::MIN;
+        let provider =
+            Self { dice, accounts, members, moods, given, current, replaced, away_until };
         Rc::new(RefCell::new(provider))
     }
 
@@ -114,6 +123,10 @@ impl Provider {
         let account = self.accounts[member.account].clone();
         let mood = self.moods[member.account];
         let at = attempt.sent_at;
+        let refresh_token = form(&attempt.body, "refresh_token");
+        if let Some(token) = &refresh_token {
+            assert!(!self.replaced.contains(token), "{token} is sent once more");
+        }
         let arrival = match mood {
             Mood::Well | Mood::Slow => self.give(attempt, &member, account.life),
             Mood::OutOfOrder => self.broken(),
@@ -138,11 +151,21 @@ impl Provider {
         };
         let took = match (mood, self.dice.percent(3)) {
             // Even a good provider loses an answer now and then.
-            (Mood::Well, true) => return self.on_its_way(Arrival::lost()),
+            (Mood::Well, true) => {
+                self.replaced.extend(refresh_token);
+                return self.on_its_way(Arrival::lost());
+            }
             (Mood::Slow, _) => self.dice.span(secs(1), secs(44)),
-            (Mood::Silent, _) => return self.on_its_way(arrival),
+            (Mood::Silent, _) => {
+                self.replaced.extend(refresh_token);
+                return self.on_its_way(arrival);
+            }
             _ => self.dice.span(Duration::from_millis(5), secs(2)),
         };
+        // Whoever refuses has replaced none, nor has one that is out of order and says so.
+        if matches!(&arrival.what, What::Answer { status: 200, .. }) {
+            self.replaced.extend(refresh_token);
+        }
         let arrival = self.on_its_way(arrival.after(took));
         if account.dated { arrival.with("date", http_date(after(at, took))) } else { arrival }
     }
@@ -223,6 +246,12 @@ impl Provider {
     fn stay_away(&mut self, at: Timestamp, wait: Duration) {
         self.away_until = self.away_until.max(after(at, wait));
     }
+}
+
+/// Returns the value of a field of a form.
+fn form(body: &str, field: &str) -> Option<String> {
+    let fields = body.split('&').filter_map(|pair| pair.split_once('='));
+    fields.into_iter().find(|(name, _)| *name == field).map(|(_, value)| value.to_owned())
 }
 
 /// How long a session lives unused whose tokens have this life.

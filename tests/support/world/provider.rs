@@ -274,7 +274,10 @@ impl World {
         } else {
             (Fate::Unsent, failed("can't connect"))
         };
-        self.expect(took, Coming::Returned(Box::new(ErrandEnded { id, sent_at, took, fate, outcome })));
+        self.expect(
+            took,
+            Coming::Returned(Box::new(ErrandEnded { id, sent_at, took, fate, outcome })),
+        );
     }
 }
 
