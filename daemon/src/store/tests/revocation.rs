@@ -1,5 +1,6 @@
 //! Tokens that are to be ended at their providers.
 
+use secrecy::ExposeSecret as _;
 use tokend_core::RevocationId;
 
 use super::*;
@@ -56,7 +57,6 @@ fn a_revocation_is_stored_whole_and_its_token_is_gone_with_it() {
     assert_eq!(held(&mut store), None);
     let [stored] = pending(&mut store).try_into().unwrap();
     assert_eq!(format!("{stored:?}"), format!("{failed:?}"));
-    use secrecy::ExposeSecret as _;
     let value = |revocation: &Revocation| {
         let payload = &revocation.token.as_ref().unwrap().payload;
         let refresh_token = payload.refresh_token.as_ref().unwrap();
