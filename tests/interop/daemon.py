@@ -65,11 +65,11 @@ class Daemon:
         """Starts the daemon and waits until it answers."""
         self.server.start(lambda: self.cli("status", expect=None).returncode == 0)
 
-    def begin(self, *arguments):
-        """Starts tokend-cli and leaves it to the caller how it ends."""
+    def begin(self, *arguments, typed=False):
+        """Starts tokend-cli and leaves it to the caller how it ends, and what is typed."""
         return subprocess.Popen(
             [self._programs["tokend-cli"], *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if typed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._env,

@@ -26,6 +26,8 @@ class Client:
 
     life: int
     secret: str | None
+    # How long the codes live that a device shows.
+    code_life: int = field(default=600, kw_only=True)
     # As it would register, by RFC 7591.
     metadata: dict = field(default_factory=dict)
     # PEM files of the provider's side.
@@ -47,9 +49,10 @@ def client(life, auth="client_secret_basic", grants=("client_credentials",), **h
 class Provider:
     """A provider that runs, with a certificate of a private authority."""
 
-    def __init__(self, name, command, clients, work, env, users=None):
+    def __init__(self, name, command, clients, work, env, users=None, patience=6):
         self.clients = clients
         self.users = users or {}
+        self.patience = patience
         self.ca_file = work / "ca.pem"
         self.settings = work / f"{name}.json"
         self.settings.touch(0o600)
@@ -101,9 +104,9 @@ class Provider:
         """Returns a refresh token, as a login of a user would bring."""
         return self.control("grant", client=client, scope=scope)["refresh_token"]
 
-    def hold(self, point):
-        """Holds the next token request: at the `request`, or before its `answer` goes out."""
-        self.control("hold", point=point)
+    def hold(self, client, point):
+        """Holds a client's next token request: as a `request`, or before the `answer` goes out."""
+        self.control("hold", client=client, point=point)
 
     def held(self):
         """Waits until a request is held."""

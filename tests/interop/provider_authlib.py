@@ -16,6 +16,12 @@ def install(work):
     process.run([*pip, "--require-hashes", "--requirement", str(SOURCE / "requirements.txt")])
 
 
+def device(**answer):
+    """Returns how a client is registered whose codes are entered elsewhere."""
+    grants = ("refresh_token", DEVICE)
+    return {"auth": "none", "grants": grants, "metadata": {"device": answer}}
+
+
 def provider(work, env):
     """Returns a provider with all clients that the checks need."""
     both = ("password", "refresh_token")
@@ -24,8 +30,11 @@ def provider(work, env):
         "rotating": client(3600, grants=("refresh_token",)),
         "crash": client(3600, grants=both),
         "brief": client(8, grants=("refresh_token",)),
+        "device": client(3600, **device(interval=1)),
+        "device-brief": client(3600, **device(interval=1, expires_in=3)),
+        "device-hasty": client(3600, **device(interval=1, hasty=True)),
         "inspector": client(3600, "client_secret_post"),
     }
     users = {"ann": secrets.token_urlsafe(24) + "&=+%é"}
     command = [str(work / "venv/bin/python"), "-B", str(SOURCE / "server.py")]
-    return Provider("authlib", command, clients, work, env, users=users)
+    return Provider("authlib", command, clients, work, env, users, patience=2)

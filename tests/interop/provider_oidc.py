@@ -6,11 +6,12 @@ from pathlib import Path
 
 import keys
 import process
-from provider import Provider, client
+from provider import SCOPE, Provider, client
 
 SOURCE = Path(__file__).parent / "oidc"
 
 CODE = ("authorization_code", "refresh_token")
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 def install(work):
@@ -48,19 +49,21 @@ def certified(work):
     }
 
 
+def login(grants, **how):
+    """Returns how a client is registered that people log in with (RFC 8252)."""
+    metadata = {"application_type": "native", "scope": f"openid offline_access {SCOPE}"}
+    if "authorization_code" in grants:
+        metadata |= {"response_types": ["code"], "redirect_uris": ["http://127.0.0.1/callback"]}
+    return {"grants": grants, "metadata": metadata, **how}
+
+
 def provider(work, env):
     """Returns a provider with all clients that the checks need."""
     # A refresh ahead of expiry is to be seen while the suite runs.
     short = int(os.environ.get("INTEROP_TOKEN_LIFE", "10"))
-    code = {
-        "grants": CODE,
-        "metadata": {
-            "response_types": ["code"],
-            "redirect_uris": ["http://127.0.0.1/callback"],
-            "application_type": "native",
-            "scope": "openid offline_access api:read api:write",
-        },
-    }
+    code = login(CODE)
+    public = login(CODE, auth="none")
+    device = login(("refresh_token", DEVICE), auth="none")
     clients = {
         "short": client(short),
         "long": client(3600),
@@ -76,6 +79,11 @@ def provider(work, env):
         "restored": client(3600, **code),
         "brief": client(8, **code),
         "crash": client(3600, **code),
+        "login": client(3600, **code),
+        "public": client(3600, **public),
+        "no-pkce": client(3600, **code),
+        "device": client(3600, **device),
+        "device-brief": client(3600, **device, code_life=3),
         "inspector": client(3600),
         **signers(work),
         **certified(work),

@@ -12,7 +12,7 @@ class Control:
     def __init__(self):
         self._changed = Condition()
         self._entries = []
-        self._point = None
+        self._gate = None  # whose request is to be held where
         self._held = None  # where the request that is held waits
         self._goes_on = {}
         self._open = 0
@@ -32,12 +32,12 @@ class Control:
             self._open -= 1
             self._changed.notify_all()
 
-    def passes(self, point):
+    def passes(self, point, entry):
         """Waits if the request is to be held here; false if its connection is to be dropped."""
         with self._changed:
-            if self._point != point:
+            if self._gate != (point, entry["client"]):
                 return True
-            self._point, self._held = None, object()
+            self._gate, self._held = None, object()
             held = self._held
             self._changed.notify_all()
             self._changed.wait_for(lambda: held in self._goes_on)
@@ -49,13 +49,13 @@ class Control:
             if what == "log":
                 return self._entries[int(query.get("since", "0")) :]
             if what == "hold":
-                self._point = query["point"]
+                self._gate = query["point"], query["client"]
             elif what == "held":
                 self._changed.wait_for(lambda: self._held)
             elif what == "idle":
                 self._changed.wait_for(lambda: self._open == 0)
             elif what == "release":
-                self._point = None
+                self._gate = None
                 if self._held:
                     self._goes_on[self._held] = query.get("drop") != "true"
                     self._held = None

@@ -140,13 +140,13 @@ for endpoint in (DeviceAuthorization, Revocation, Introspection):
 def token():
     flask.g.entry = control.begin(flask.request)
     try:
-        if not control.passes("request"):
+        if not control.passes("request", flask.g.entry):
             return hang_up()
         response = server.create_token_response()
         said = response.get_json()
         told = {key: said.get(key) for key in ("access_token", "refresh_token", "error")}
         flask.g.entry.update(told, status=response.status_code)
-        return response if control.passes("answer") else hang_up()
+        return response if control.passes("answer", flask.g.entry) else hang_up()
     finally:
         control.end()
 

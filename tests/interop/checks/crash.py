@@ -56,7 +56,7 @@ def run(report, programs, far, work, env, kind=Login, share=1.0):
     rounds = max(1, round(share * int(os.environ.get("INTEROP_REFRESHES", "200"))))
     seed = os.environ.get("INTEROP_SEED", "1")
     near = daemon.Daemon(programs, work / f"crash-{far.name}-{kind.NAME}", env)
-    failed = report.failed
+    first, failed = len(far.log()), report.failed
     story = f"{far.name}, {kind.__name__.lower()}"
     try:
         near.init()
@@ -66,11 +66,12 @@ def run(report, programs, far, work, env, kind=Login, share=1.0):
             crashes.prepare()
             for number, point in enumerate(crashes.points(rounds)):
                 crashes.round(number, point)
-            # Else it was no test.
-            require(crashes.seen["kept"] and crashes.seen["lost"], f"one-sided: {crashes.seen}")
+            # Else it was no test, unless it was a short one.
+            both = crashes.seen["kept"] and crashes.seen["lost"]
+            require(both or rounds < 20, f"one-sided: {crashes.seen}")
         print(f"  {dict(crashes.seen)}", flush=True)
         with report.check(f"{story}: no refresh token was sent twice, or taken for stolen"):
-            entries = [entry for entry in far.log(kind.NAME) if entry["sent"]]
+            entries = [entry for entry in far.log(kind.NAME, first) if entry["sent"]]
             times = Counter(entry["sent"] for entry in entries)
             twice = [sent for sent, count in times.items() if count > 1]
             equal((len(twice), sum(e["reused"] for e in entries)), (0, 0), "sent twice, reused")
@@ -104,16 +105,16 @@ class Crashes:
     def points(self, rounds):
         """Draws where each refresh is killed."""
         points = [point for point, times in POINTS.items() for _ in range(times)]
-        points = (points * (rounds // len(points) + 1))[:rounds]
+        points *= rounds // len(points) + 1
         self.chance.shuffle(points)
-        return points
+        return points[:rounds]
 
     def prepare(self):
         """Logs in, and sees how long refreshes take here."""
         self.login()
         for _ in range(3):
             start = time.monotonic()
-            self.far.hold("answer")
+            self.far.hold(self.name, "answer")
             refresh = self.near.begin("refresh", self.name)
             self.far.held()
             held = time.monotonic()
@@ -153,7 +154,7 @@ class Crashes:
         """Begins a refresh and kills tokend there; returns the command's exit status."""
         gate = {"asked": "request", "ignored": "request"}.get(point, "answer")
         if point in ("asked", "ignored", "answering", "answered"):
-            self.far.hold(gate)
+            self.far.hold(self.name, gate)
             refresh = self.near.begin("refresh", self.name)
             try:
                 self.far.held()

@@ -14,7 +14,7 @@ def run(report, near, far):
     with report.check(f"{far.name}: a lost answer leaves the token of {life} s that is held"):
         add_refresh_token(near, far, NAME)
         token = near.get(NAME)
-        far.hold("answer")
+        far.hold(NAME, "answer")
         refresh = near.begin("refresh", NAME)
         far.held()
         near.server.kill()

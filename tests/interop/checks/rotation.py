@@ -54,7 +54,7 @@ def run(report, near, far):
         equal(len(unbroken(far, NAME)), 6, "requests")
 
     with report.check(f"{far.name}: on SIGTERM tokend waits for the answer, and keeps it"):
-        far.hold("answer")
+        far.hold(NAME, "answer")
         refresh = near.begin("refresh", NAME)
         far.held()
         ending = threading.Thread(target=near.server.stop)

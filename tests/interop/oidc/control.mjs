@@ -3,7 +3,7 @@
 
 export class Control {
   #entries = [];
-  #point = null;
+  #gate = null;
   #pending = null;
   #open = 0;
   #waiting = [];
@@ -35,13 +35,13 @@ export class Control {
       case '/control/log':
         return this.#entries.slice(Number(query.since ?? 0));
       case '/control/hold':
-        this.#point = query.point;
+        this.#gate = query;
         return {};
       case '/control/held':
         await this.#until(() => this.#pending);
         return {};
       case '/control/release':
-        this.#point = null;
+        this.#gate = null;
         this.#pending?.(query.drop !== 'true');
         this.#pending = null;
         return {};
@@ -56,9 +56,9 @@ export class Control {
   }
 
   // False if what is asked is never to be done or answered.
-  async #pass(point) {
-    if (this.#point !== point) return true;
-    this.#point = null;
+  async #pass(point, { client }) {
+    if (this.#gate?.point !== point || this.#gate.client !== client) return true;
+    this.#gate = null;
     return new Promise((go) => {
       this.#pending = go;
       this.#wake();
@@ -93,6 +93,7 @@ function asked(context) {
     scope: params.scope,
     resource: params.resource,
     sent: params.refresh_token ?? null,
+    verified: Boolean(params.code_verifier),
   };
 }
 

@@ -4,8 +4,8 @@
 //   authority     a PEM file: who vouches for the clients' certificates
 //   scope         all scopes of APIs, separated by spaces
 //   resources     all that tokens can be asked for (RFC 8707)
-//   clients       id -> { life, public_key, certificate, metadata }: how many seconds its
-//                 tokens live, PEM files, and what it is registered with
+//   clients       id -> { life, code_life, public_key, certificate, metadata }: how many seconds
+//                 its tokens and devices' codes live, PEM files, and what it is registered with
 //
 // `/control/..` is the suite's own, see control.mjs.
 import { X509Certificate, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -36,17 +36,21 @@ const configuration = {
     'self_signed_tls_client_auth',
     'none',
   ],
+  // Not every client knows RFC 7636.
+  pkce: { required: (_context, client) => client.clientId !== 'no-pkce' },
   scopes: [...settings.scope.split(' '), 'openid', 'offline_access'],
   rotateRefreshToken: true,
   ttl: {
     AccessToken: (_context, _token, client) => lifeOf(client),
+    DeviceCode: (_context, _token, client) => settings.clients[client.clientId].code_life,
     ClientCredentials: (_context, _token, client) => lifeOf(client),
     Grant: 86400,
     RefreshToken: 86400,
   },
   features: {
     clientCredentials: { enabled: true },
-    devInteractions: { enabled: false },
+    devInteractions: { enabled: true },
+    deviceFlow: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
     mTLS: {
