@@ -299,7 +299,7 @@ fn a_broken_renewal_is_found_when_the_inputs_are_given() {
 fn to_end_the_refresh_token_that_an_issuance_needs_ends_a_login() {
     let definition = |grant: &str| {
         format!(
-            "title = 'Acme'\n[secrets.password]\ndescription = 'The password'\noptional = true\n\
+            "title = 'Acme'\n[secrets.password]\ndescription = 'The password'\n\
              [issue]\nurl = 'https://auth.acme.example/token'\nform = {{ grant = '{grant}' }}\n\
              [output]\ntoken = 'body.token'\nrefresh_token = 'body.refresh'\n\
              [[revoke]]\nurl = 'https://auth.acme.example/revoke'\n\
@@ -311,6 +311,6 @@ fn to_end_the_refresh_token_that_an_issuance_needs_ends_a_login() {
     let (login, inputs) = dance(&definition("{{ refresh_token }}"), &[]);
     assert!(login.ends_login(&inputs, Some(&held(Some("r0")))));
     assert!(!login.ends_login(&inputs, Some(&held(None))), "the session only");
-    let (own, inputs) = dance(&definition("{{ secret.password or 'none' }}"), &[]);
+    let (own, inputs) = dance(&definition("{{ secret.password }}"), &[]);
     assert!(!own.ends_login(&inputs, Some(&held(Some("r0")))), "another can be had");
 }
