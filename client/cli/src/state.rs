@@ -22,6 +22,7 @@ pub(crate) fn word(credential: &Credential) -> (&'static str, Tone) {
         State::BackingOff => ("backing off", Tone::Waiting),
         State::Limited => ("limited", Tone::Waiting),
         State::Refused => ("refused", Tone::Bad),
+        State::LoginNeeded => ("login needed", Tone::Bad),
     }
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn refresh_in(credential: &Credential, now: &Timestamp) -> String {
     let refresh = credential.token.as_ref().and_then(|token| token.refresh_time.as_ref());
     match credential.state() {
         State::Issuing | State::Refreshing => "now".to_owned(),
-        State::Refused => String::new(),
+        State::Refused | State::LoginNeeded => String::new(),
         _ => retry.or(refresh).map_or_else(String::new, |time| span::between(now, time)),
     }
 }

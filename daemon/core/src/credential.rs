@@ -174,11 +174,7 @@ impl<P: Clone> Credential<P> {
         } else if new {
             credential.start(Cause::Absent, Vec::new(), turn);
         }
-        if !matches!(credential.activity, Activity::Refused)
-            && let Some(message) = credential.lacks_login(turn.now)
-        {
-            credential.want_login(message, turn);
-        }
+        credential.notice_login(turn);
         credential
     }
 
@@ -186,7 +182,7 @@ impl<P: Clone> Credential<P> {
         match input {
             // The shell loads a credential once; the keeper takes care of it.
             Input::Loaded { .. } => {}
-            Input::Settled(terms) => self.settled(terms),
+            Input::Settled(terms) => self.settled(terms, turn),
             Input::Requested(waiter) => self.requested(waiter, turn),
             Input::Forced(waiter) => self.forced(waiter, turn),
             Input::Reported(report) => self.reported(report, turn),
@@ -301,7 +297,7 @@ impl<P: Clone> Credential<P> {
     }
 
     /// Other terms or limits hold from now on; what is under way goes on.
-    fn settled(&mut self, terms: Terms) {
+    fn settled(&mut self, terms: Terms, turn: &mut Turn<'_, P>) {
         self.terms = terms;
         let limited = matches!(self.setback, Some((Setback::Budget, _)));
         match &mut self.activity {
@@ -310,6 +306,7 @@ impl<P: Clone> Credential<P> {
             Activity::Waiting { .. } if limited => self.activity = Activity::Resting(Next::Due),
             _ => {}
         }
+        self.notice_login(turn);
     }
 
     /// Returns why an issuance is wanted now, which is for another reason than

@@ -15,7 +15,7 @@ use super::{
     Author, Engine, Entry, Error, Reply,
     change::Pending,
     dance::{self, Dance},
-    errand::{Errand, Start},
+    errand::{Errand, MOST, Start},
 };
 use crate::{
     credential::REFRESH_TOKEN,
@@ -26,6 +26,9 @@ use crate::{
 /// So long a login takes at most: a code can be typed for an hour, and then the token is
 /// asked for.
 const LONGEST_LOGIN: Duration = Duration::from_secs(65 * 60);
+
+/// So many people can be about to log in: the other errands don't wait for people.
+const MOST_LOGINS: usize = MOST / 2;
 
 /// How a person can log in.
 #[derive(Debug)]
@@ -132,6 +135,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             |pending: &Pending| matches!(pending, Pending::Login(it) if it.name == *name);
         if self.errands.values().any(logs_in) || self.writing.values().any(about_to) {
             return Err(Error::LoginUnderWay(name.clone()));
+        }
+        let logins = self.errands.values().filter(|errand| matches!(errand, Errand::Login(_)));
+        if logins.count() >= MOST_LOGINS {
+            return Err(Error::TooManyErrands);
         }
         self.check_room()?;
         Ok(self.danced(name)?.account().to_owned())

@@ -2,7 +2,7 @@
 
 use std::{io::Write, time::Duration};
 
-use tokend_proto::v1::{GetCredentialRequest, RevokeTokenRequest};
+use tokend_proto::v1::{GetCredentialRequest, RevokeTokenRequest, credential};
 
 use crate::{
     ask::{self, Terminal},
@@ -53,6 +53,8 @@ pub(super) async fn run(
     writeln!(output, "{done} the token of {name}")?;
     if credential.token.is_some() {
         writeln!(output, "another has taken its place meanwhile, and is served")?;
+    } else if credential.state() == credential::State::LoginNeeded {
+        writeln!(output, "and ended the login; to log in again: tokend-cli login {name}")?;
     } else {
         writeln!(
             output,

@@ -114,10 +114,25 @@ impl<P: Clone> Credential<P> {
             return None;
         }
         if !self.terms.is_logged_in {
-            return Some("nobody has logged in yet");
+            return Some(match self.token {
+                Some(_) => "the login left nothing behind to ask for another token with",
+                None => "nobody is logged in",
+            });
         }
         let doubtful = self.doubt.filter(|_| !self.is_refresh_harmless(now))?;
         Some(doubtful.doubt.reason.message())
+    }
+
+    /// Stops if nothing but a login helps, and it is time to say so: what can't be sent any
+    /// more is worth a word beforehand.
+    pub(super) fn notice_login(&mut self, turn: &mut Turn<'_, P>) {
+        let is_idle = matches!(self.activity, Activity::Resting(_) | Activity::Waiting { .. });
+        if !is_idle || self.doubt.is_none() && !self.is_token_due(turn.now) {
+            return;
+        }
+        if let Some(message) = self.lacks_login(turn.now) {
+            self.want_login(message, turn);
+        }
     }
 
     /// Stops until somebody logs in.

@@ -167,6 +167,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     entry.dance = Dance::of(&self.definitions, &entry.credential);
                     // With the login, whatever came of it ends.
                     ended = entry.slot.published().map(|published| published.token().id);
+                    self.settle([name.clone()]);
                 }
                 if let Some(ended) = ended.filter(|_| is_its) {
                     self.step(&name, Input::Revoked(ended));

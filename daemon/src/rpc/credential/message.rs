@@ -25,7 +25,7 @@ pub(crate) fn message(snapshot: &Snapshot) -> Credential {
         submitters: stored.submitters.iter().map(ToString::to_string).collect(),
         create_time: Some(timestamp(stored.created_at)),
         update_time: Some(timestamp(stored.updated_at)),
-        state: state(snapshot.state).into(),
+        state: state(snapshot).into(),
         token: snapshot.token.as_ref().map(|token| TokenInfo {
             token_id: token.id.to_string(),
             issue_time: Some(timestamp(token.issued_at)),
@@ -64,14 +64,17 @@ fn reports(reported: &Reported) -> RejectionReports {
     }
 }
 
-fn state(state: State) -> credential::State {
-    match state {
+fn state(snapshot: &Snapshot) -> credential::State {
+    match snapshot.state {
         State::Empty => credential::State::Empty,
         State::Issuing => credential::State::Issuing,
         State::Fresh => credential::State::Fresh,
         State::Refreshing => credential::State::Refreshing,
         State::BackingOff => credential::State::BackingOff,
         State::Limited => credential::State::Limited,
+        State::Refused if matches!(snapshot.setback, Some((Setback::LoginNeeded(_), _))) => {
+            credential::State::LoginNeeded
+        }
         State::Refused => credential::State::Refused,
     }
 }

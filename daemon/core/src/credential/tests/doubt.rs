@@ -34,7 +34,7 @@ fn lose(bench: &mut Bench) {
 fn next(bench: &mut Bench) -> Vec<String> {
     bench.pass_to_deadline();
     bench.wake();
-    if matches!(bench.credential.activity, Activity::Issuing { .. }) {
+    if let Activity::Issuing { .. } = bench.credential.activity {
         bench.reserve();
     }
     bench.said()
