@@ -10,6 +10,7 @@ mod login;
 mod patience;
 mod rejection;
 mod request;
+mod resupply;
 mod revocation;
 mod rotation;
 #[cfg(test)]
@@ -62,6 +63,8 @@ pub(crate) struct Credential<P> {
     /// Whether nothing is asked for until someone wants a token: an operator has revoked
     /// the last one.
     is_left_alone: bool,
+    /// Whether secrets have been replaced since what is under way was sent.
+    is_resupplied: bool,
 }
 
 /// What is under way. Whether a usable token is held is another question: any
@@ -158,6 +161,7 @@ impl<P: Clone> Credential<P> {
             refused: None,
             revoked: None,
             is_left_alone: false,
+            is_resupplied: false,
         };
         if let Some((failure, at, ago)) = history.last_failure {
             let consecutive = credential.consecutive_failures;
@@ -183,6 +187,7 @@ impl<P: Clone> Credential<P> {
             // The shell loads a credential once; the keeper takes care of it.
             Input::Loaded { .. } => {}
             Input::Settled(terms) => self.settled(terms, turn),
+            Input::Resupplied => self.resupplied(turn),
             Input::Requested(waiter) => self.requested(waiter, turn),
             Input::Forced(waiter) => self.forced(waiter, turn),
             Input::Reported(report) => self.reported(report, turn),
@@ -242,6 +247,7 @@ impl<P: Clone> Credential<P> {
             Input::Kept(id) => self.kept(id, turn),
             Input::Unkept { token_id, failure } => self.unkept(token_id, failure, turn),
         }
+        self.catch_up(turn);
     }
 
     /// Does what is due.

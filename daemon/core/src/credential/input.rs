@@ -27,6 +27,8 @@ pub enum Input<P> {
     },
     /// Something else is settled for it from now on, or other limits hold.
     Settled(Terms),
+    /// Some of its secrets have been replaced.
+    Resupplied,
     /// A caller wants a token and the published one doesn't do.
     Requested(Waiter),
     /// An operator wants a new token, whatever is held and whatever failed.

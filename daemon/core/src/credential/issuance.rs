@@ -80,6 +80,7 @@ impl<P: Clone> Credential<P> {
         {
             *step = Step::Sending(operation);
             self.allowance = allowance;
+            self.is_resupplied = false;
             turn.effects.push(Effect::Send { issuance: id, operation, reserved_at });
         }
     }

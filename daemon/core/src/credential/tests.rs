@@ -2,6 +2,7 @@ mod doubt;
 mod login;
 mod policy;
 mod report;
+mod resupply;
 mod revocation;
 mod rotation;
 mod wait;

@@ -19,6 +19,7 @@ enum Event {
     Report { caller: u32, stale: bool },
     Rotate { caller: u32, stale: bool, life: Option<u16> },
     Revoke,
+    Resupply,
     LedgerAnswers(u8),
     ProviderAnswers(u8, u16),
     StoreAnswers(bool),
@@ -34,6 +35,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0..3_u32, any::<bool>(), proptest::option::of(0..5_000_u16))
             .prop_map(|(caller, stale, life)| Event::Rotate { caller, stale, life }),
         Just(Event::Revoke),
+        Just(Event::Resupply),
         (0..6_u8).prop_map(Event::LedgerAnswers),
         (0..6_u8, 0..5_000_u16).prop_map(|(kind, life)| Event::ProviderAnswers(kind, life)),
         any::<bool>().prop_map(Event::StoreAnswers),
@@ -131,6 +133,7 @@ proptest! {
                     let held = keeper.view(&name, now).and_then(|view| view.token.map(|t| t.id));
                     held.map(Input::Revoked)
                 }
+                Event::Resupply => Some(Input::Resupplied),
                 Event::LedgerAnswers(kind) => shell.reserving.take().map(|issuance| match kind {
                     0 => Input::Refused { issuance, retry_after: Duration::from_secs(60) },
                     1 => Input::Unwritten { issuance, failure: disk_full() },
