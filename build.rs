@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".tokend.v1.LoginCredentialRequest",
             ".tokend.v1.LoginCredentialResponse.OpenUrl",
             ".tokend.v1.LoginCredentialResponse.EnterCode",
+            ".tokend.v1.ReplaceSecretsRequest",
             ".tokend.v1.SubmitRotationRequest",
             ".tokend.v1.RunRemoteOperationResponse",
             ".tokend.v1.TryDefinitionRequest",

@@ -3,8 +3,8 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::v1::{
-    CreateCredentialRequest, LoginCredentialRequest, Placement, RunRemoteOperationResponse,
-    SubmitRotationRequest, Token, TryDefinitionRequest,
+    CreateCredentialRequest, LoginCredentialRequest, Placement, ReplaceSecretsRequest,
+    RunRemoteOperationResponse, SubmitRotationRequest, Token, TryDefinitionRequest,
     login_credential_request::{Listening, Start, Step},
     login_credential_response::{EnterCode, OpenUrl},
     placement::Target,
@@ -60,6 +60,20 @@ impl Debug for CreateCredentialRequest {
         f.debug_struct("CreateCredentialRequest")
             .field("credential", &self.credential)
             .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
+            .field("expire_times", &self.expire_times)
+            .field("sources", &self.sources.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl Debug for ReplaceSecretsRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("ReplaceSecretsRequest")
+            .field("name", &self.name)
+            .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
+            .field("expire_times", &self.expire_times)
+            .field("sources", &self.sources.keys().collect::<Vec<_>>())
+            .field("etag", &self.etag)
             .finish()
     }
 }
@@ -166,6 +180,11 @@ mod tests {
         let request = CreateCredentialRequest {
             credential: None,
             secrets: [("password".to_owned(), "s3cret".to_owned())].into(),
+            ..CreateCredentialRequest::default()
+        };
+        let replaced = ReplaceSecretsRequest {
+            secrets: [("client_secret".to_owned(), "s3cret".to_owned())].into(),
+            ..ReplaceSecretsRequest::default()
         };
         let rotation = SubmitRotationRequest {
             previous_token: Some(PreviousToken::TokenId("t-1".to_owned())),
@@ -186,8 +205,10 @@ mod tests {
             ..EnterCode::default()
         };
         let login = format!("{step:?} {open:?} {enter:?}");
-        let shown = format!("{token:?} {request:?} {rotation:?} {done:?} {trial:?} {login}");
+        let shown =
+            format!("{token:?} {request:?} {replaced:?} {rotation:?} {done:?} {trial:?} {login}");
         assert!(shown.contains("Authorization") && shown.contains("password"));
+        assert!(shown.contains("client_secret"));
         assert!(shown.contains("t-1") && shown.contains("csrf"));
         assert!(!shown.contains("s3cret"), "{shown}");
     }

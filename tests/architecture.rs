@@ -70,6 +70,7 @@ fn rooms_do_not_import_each_other_sideways() {
         ("store", &[]),
         ("issuer", &[]),
         ("hook", &[]),
+        ("sources", &[]),
         ("program", &[]),
         // The services speak to the engine in its own words.
         ("rpc", &["engine"]),

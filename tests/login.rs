@@ -286,6 +286,49 @@ fn within_the_grace_that_a_definition_states_a_lost_answer_costs_nothing() {
 }
 
 #[test]
+fn within_that_grace_the_one_before_helps_if_the_new_one_does_not_work() {
+    let (place, _daemon, _provider, books) = place("[lifetime]\nrefresh_grace = '10m'");
+    log_in(&place);
+    let before = books.lock().unwrap().current.clone();
+    assert!(place.run(["refresh", "api"]).status.success());
+    // The provider has lost what it gave last, and goes back to what it had before.
+    books.lock().unwrap().current = before;
+    assert!(place.run(["refresh", "api"]).status.success());
+    assert_output(&place.run(["get", "api"]), 0, "token-3-c0ffee\n", "");
+    assert!(place.run(["refresh", "api"]).status.success());
+}
+
+#[test]
+fn two_credentials_do_not_hold_one_refresh_token() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    let token_url = format!("token_url={}/token", provider.url());
+    let import = |name: &str| {
+        let arguments = ["import", name, "--provider", "oauth2-refresh-token", "--refresh-token"];
+        let more = ["--var", &token_url, "--var", "client_id=tester", "--var", "user=me"];
+        place.run_with_input(arguments.into_iter().chain(more), "r3fresh-Horse\n")
+    };
+    assert!(import("first").status.success());
+    let second = import("second");
+    assert_eq!(second.status.code(), Some(2), "{}", text(&second.stderr));
+    assert!(text(&second.stderr).contains("the one of first"), "{}", text(&second.stderr));
+}
+
+#[test]
+fn a_refresh_token_that_is_set_anew_ends_the_wait_for_a_login() {
+    let (place, _daemon, _provider, books) = place("");
+    log_in(&place);
+    books.lock().unwrap().answers_lost = 1;
+    assert!(!place.run(["refresh", "api"]).status.success());
+    assert_eq!(place.run(["refresh", "api"]).status.code(), LOGIN_NEEDED);
+    books.lock().unwrap().current = Some("r3fresh-by-hand".to_owned());
+    let set = place.run_with_input(["set-secret", "api", "refresh_token"], "r3fresh-by-hand\n");
+    assert!(set.status.success(), "{}", text(&set.stderr));
+    assert!(place.run(["refresh", "api"]).status.success());
+    assert_output(&place.run(["get", "api"]), 0, "token-3-c0ffee\n", "");
+}
+
+#[test]
 fn a_store_that_is_restored_from_a_backup_sends_no_old_refresh_token() {
     let (place, daemon, provider, books) = place("");
     log_in(&place);

@@ -1,6 +1,8 @@
 //! What the daemon knows of a credential and of a token: the parts that are
 //! stored, secrets included.
 
+mod supply;
+
 use std::{
     collections::BTreeMap,
     fmt::{Debug, Display, Formatter},
@@ -11,6 +13,8 @@ use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use tokend_core::{Name, Policy, Random};
 use tokend_provider::Limit;
+
+pub use self::supply::{MAX_AGE, Replacement, Source, Supply, is_same};
 
 /// The id of a credential's rows. A credential that is removed and made again
 /// has another one.
@@ -30,6 +34,8 @@ pub struct Credential {
     pub variables: BTreeMap<String, String>,
     /// The secrets that the definition asks for.
     pub secrets: BTreeMap<String, SecretString>,
+    /// What else is known of its secrets.
+    pub supply: Supply,
     /// Who may read its tokens besides root and the daemon's own user.
     pub readers: Vec<Reader>,
     /// Who may submit newer tokens, and read as well.
@@ -101,6 +107,9 @@ pub struct Grant {
     /// Secrets that came in the place of the credential's, by name: they are written
     /// together with the token, as the credential's. Empty once that is done.
     pub secrets: BTreeMap<String, SecretString>,
+    /// The credential's secrets that it shows to work, by name, where others were kept
+    /// beside them until then.
+    pub proven: BTreeMap<String, SecretString>,
 }
 
 impl Credential {

@@ -24,10 +24,11 @@ use crate::{
     entropy::SystemEntropy,
     hook::{self, Hook},
     issuer::HttpIssuer,
-    ports::Clock,
+    ports::{Clock, Sources},
     published::Slots,
     rpc::{About, Context, Door, Listener, OVERFLOW, Services, serve},
     socket::{self, Reach, SocketError},
+    sources::{Ending, LocalSources},
     store::{Answer, Key, KeyError, OpenError, Store, Worker},
     systemd::{self, Inherited},
 };
@@ -44,6 +45,8 @@ const GRACE: Duration = Duration::from_secs(3);
 pub struct Daemon {
     engine: Engine<SystemClock, SystemEntropy, HttpIssuer, Worker>,
     inbox: Inbox,
+    sources: Arc<LocalSources>,
+    sources_end: Ending,
     commands: mpsc::Sender<Command>,
     slots: Arc<Slots>,
     definitions: Arc<Library>,
@@ -132,6 +135,11 @@ impl Daemon {
             });
         })
         .map_err(system("the store's thread"))?;
+        let supplied = events.clone();
+        let (sources, sources_end) = LocalSources::spawn(clock, move |supply| {
+            let _ = supplied.send(Event::Supplied(supply));
+        })
+        .map_err(system("the sources' thread"))?;
         let issuer = HttpIssuer::spawn(clock, move |ended| {
             let _ = events.send(Event::Ended(Box::new(ended)));
         })
@@ -147,6 +155,7 @@ impl Daemon {
             Arc::clone(&slots),
             loaded,
         )
+        .with_sources(Arc::clone(&sources) as Arc<dyn Sources>)
         .revoking_at_the_end(config.revoke_on_shutdown);
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             warn!("{problem}");
@@ -169,6 +178,8 @@ impl Daemon {
         Ok(Self {
             engine,
             inbox,
+            sources,
+            sources_end,
             commands,
             slots,
             definitions,
@@ -195,6 +206,8 @@ impl Daemon {
         let Self {
             engine,
             inbox,
+            sources,
+            sources_end,
             commands,
             slots,
             definitions,
@@ -206,8 +219,14 @@ impl Daemon {
         } = self;
         let uid = about.uid;
         info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
-        let context =
-            Context { slots, engine: commands, definitions, clock: Arc::new(clock), about };
+        let context = Context {
+            slots,
+            engine: commands,
+            definitions,
+            sources,
+            clock: Arc::new(clock),
+            about,
+        };
         let watchers = context.slots.watchers();
         let spreading = tokio::spawn({
             let watchers = Arc::clone(&watchers);
@@ -248,6 +267,7 @@ impl Daemon {
         if let Some(hook) = hook {
             hook.finish();
         }
+        sources_end.finish();
         match store.finish() {
             Ok(()) => info!("shut down"),
             Err(problem) => error!("the store wasn't closed in order: {problem}"),

@@ -27,6 +27,7 @@ use self::provider::DemoProvider;
 use crate::{
     clock::{NoBootId, SystemClock},
     config::Config,
+    credential::Supply,
     daemon::{Daemon, StartError},
     engine::{Author, Change, Command, Error, NewCredential},
     init::{InitError, init_own},
@@ -155,6 +156,7 @@ async fn add_credentials(commands: &mpsc::Sender<Command>, url: &str) -> Result<
             provider: provider.to_owned(),
             variables: [("url".to_owned(), url.to_owned())].into(),
             secrets: [(secret.to_owned(), SecretString::from(value))].into(),
+            supply: Supply::default(),
             readers: Vec::new(),
             submitters: Vec::new(),
             policy: Policy::Always,

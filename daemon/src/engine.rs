@@ -21,6 +21,7 @@ mod revocation;
 mod rotation;
 mod run;
 mod secret;
+mod sharing;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{Input, Keeper, Name, Quota, Random, Ruling, Terms, Waiter, WaiterId};
+use tokend_core::{BootTime, Input, Keeper, Name, Quota, Random, Ruling, Terms, Waiter, WaiterId};
 use tokend_provider::Library;
 use tracing::{debug, info, warn};
 
@@ -45,9 +46,12 @@ use self::{
     notice::Logins,
     revocation::{Revocations, Sent},
     rotation::Submitter,
+    secret::{Attempt, Held, Notes},
 };
 pub use self::{
-    command::{Author, Change, Command, Named, NewCredential, Rejection, Reply, Rotation},
+    command::{
+        Author, Change, Command, Named, NewCredential, Rejection, Reply, Rotation, Supplier,
+    },
     dance::limit,
     error::Error,
     ledger::{AccountBudget, Issuance},
@@ -61,7 +65,9 @@ pub use self::{
 };
 use crate::{
     credential::{Credential, CredentialId, Grant},
-    ports::{Clock, Damage, ErrandId, Issuer, Loaded, Store, StoredCredential, Ticket, Write},
+    ports::{
+        Clock, Damage, ErrandId, Issuer, Loaded, Sources, Store, StoredCredential, Ticket, Write,
+    },
     published::{Published, Slot, Slots},
 };
 
@@ -103,6 +109,14 @@ pub struct Engine<C, R, I, S> {
     writing: BTreeMap<Ticket, Pending>,
     /// Changes to a credential are made one after the other; these wait.
     deferred: BTreeMap<Name, VecDeque<(Change, Author)>>,
+    /// Where secrets are read, if they are read anywhere.
+    sources: Option<Arc<dyn Sources>>,
+    /// Issuances that wait until sources have been looked at.
+    held: BTreeMap<Name, Held>,
+    /// Issuances that try new secrets.
+    attempts: BTreeMap<Name, Attempt>,
+    /// When the ends of secrets were looked at last.
+    warned_at: Option<BootTime>,
     last_number: u64,
     stopping: bool,
 }
@@ -118,6 +132,7 @@ struct Entry {
     credential: Arc<Credential>,
     dance: Result<Dance, Error>,
     slot: Arc<Slot>,
+    notes: Notes,
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
@@ -155,6 +170,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
             deferred: BTreeMap::new(),
+            sources: None,
+            held: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            warned_at: None,
             last_number: 0,
             stopping: false,
         };
@@ -173,7 +192,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         engine.slots.fill(engine.entries.values().map(|entry| Arc::clone(&entry.slot)));
         for (name, token, history) in all {
             let terms = engine.terms(&name);
+            let is_resupplied = engine.is_resupplied_since(&name, token.as_ref(), &history);
             engine.step(&name, Input::Loaded { token, history, terms, new: false });
+            if is_resupplied {
+                engine.step(&name, Input::Resupplied { refresh_token: false });
+            }
         }
         if engine.is_restored {
             warn!("{RESTORED}");
@@ -259,6 +282,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if self.stopping {
             return;
         }
+        self.warn_of_ends();
+        self.release_overdue();
         let now = self.clock.now();
         let effects = self.keeper.wake(now, &mut self.random, &*self.slots, AT_ONCE);
         self.carry_out_all(effects);
@@ -276,6 +301,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// a provider that was paid for is still stored.
     pub fn stop(&mut self) {
         self.stopping = true;
+        let held: Vec<Name> = self.held.keys().cloned().collect();
+        for name in held {
+            self.release(&name);
+        }
         let now = self.clock.now();
         for (name, effect) in self.keeper.save(now, &mut self.random) {
             self.carry_out(&name, effect);
@@ -343,9 +372,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             warn!(credential = %name, "no issuance is possible: {problem}");
         }
         let slot = Arc::new(Slot::new(name.clone(), credential.access(), self.slots.watchers()));
-        let entry = Entry { credential, dance, slot: Arc::clone(&slot) };
+        let notes = Notes::default();
+        let entry = Entry { credential, dance, slot: Arc::clone(&slot), notes };
         self.entries.insert(name.clone(), entry);
         self.join_account(&name);
+        self.mind(&name);
         slot
     }
 
@@ -355,6 +386,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.entries.remove(name);
         self.slots.remove(name);
         self.logins.forget(name);
+        self.held.remove(name);
+        self.attempts.remove(name);
+        self.mind(name);
         sharers
     }
 
@@ -403,8 +437,16 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             let problem = entry.dance.as_ref().err()?;
             Some(format!("no new token can be asked for {name}: {problem}"))
         });
+        let secrets = self.entries.values().flat_map(|entry| self.secret_problems(entry));
+        let secrets = secrets.flat_map(|(_, problems)| problems);
         let restored = self.is_restored.then(|| RESTORED.to_owned());
-        restored.into_iter().chain(damaged).chain(unreadable).chain(unusable).collect()
+        restored
+            .into_iter()
+            .chain(damaged)
+            .chain(unreadable)
+            .chain(unusable)
+            .chain(secrets)
+            .collect()
     }
 
     fn damage(&self, name: &Name) -> Option<(&Damage, CredentialId)> {

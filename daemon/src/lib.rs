@@ -20,5 +20,6 @@ mod program;
 pub mod published;
 pub mod rpc;
 pub mod socket;
+pub mod sources;
 pub mod store;
 pub mod systemd;

@@ -6,6 +6,7 @@
 //! SQLite, HTTP and the machine's clock stand.
 
 mod revocation;
+mod source;
 
 use std::{
     fmt::{Display, Formatter},
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 pub use self::revocation::{Leaving, Revocation};
+pub use self::source::{Look, Reading, Sources, Supplied, Yield};
 use crate::credential::{Credential, CredentialId, Fingerprint, Grant};
 
 /// Reads the machine's clocks.

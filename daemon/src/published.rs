@@ -348,6 +348,7 @@ mod tests {
                 token_type: None,
                 refresh_token: None,
                 secrets: BTreeMap::new(),
+                proven: BTreeMap::new(),
                 extras: [("tenant".to_owned(), secret())].into(),
             },
         };

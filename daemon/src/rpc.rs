@@ -44,7 +44,7 @@ use self::{
 };
 use crate::{
     engine::{Command, Error, Reply},
-    ports::Clock,
+    ports::{Clock, Sources},
     published::Slots,
 };
 
@@ -57,6 +57,8 @@ pub struct Context {
     pub engine: mpsc::Sender<Command>,
     /// The definitions that there are.
     pub definitions: Arc<Library>,
+    /// Where secrets are read.
+    pub sources: Arc<dyn Sources>,
     /// The clock.
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What the daemon tells of itself.

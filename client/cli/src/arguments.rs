@@ -7,6 +7,7 @@ mod login;
 mod providers;
 mod remote;
 mod revocations;
+mod supply;
 mod terms;
 
 use std::time::Duration;
@@ -18,11 +19,12 @@ use crate::{exit, span};
 pub(crate) use crate::arguments::{
     add::{Add, Terms},
     import::{Import, Source},
-    inputs::Inputs,
+    inputs::{Inputs, Secrets},
     login::Login,
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
     remote::Remote,
     revocations::{Revocations, RevocationsCommand},
+    supply::{SetSecret, Supply},
     terms::{Policy, Set},
 };
 
@@ -38,6 +40,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print a token
+    #[command(after_help = GET_HELP)]
     Get(Get),
     /// Store a new credential
     #[command(after_help = "Without a terminal to ask on, the inputs that are needed must be \
@@ -55,6 +58,9 @@ pub(crate) enum Command {
         The limits are those of the\ncredential's own, beside the provider definition's; the \
         strictest holds.")]
     Set(Set),
+    /// Replace secrets of a credential
+    #[command(after_help = SET_SECRET_HELP)]
+    SetSecret(SetSecret),
     /// Let users or groups read a credential's tokens
     Grant(Grant),
     /// Take users' or groups' access to a credential away
@@ -138,6 +144,18 @@ pub(crate) enum Command {
     Providers(Providers),
 }
 
+const GET_HELP: &str = "\
+Plain `get` prints the token's value: of a name and a password, the password. --basic prints both as
+`curl --user` takes them. --field prints one value: `token`, one of the token's extras by its name,
+and of a name and a password `id` or `secret`. Each prints one line.";
+
+const SET_SECRET_HELP: &str = "\
+The values come as with `add`: from the terminal, a file, an environment variable, standard input or
+a command, never from the arguments. Where the token is one of the secrets, everyone gets the new
+one from then on. Elsewhere the next token is asked for with the new one; if the provider refuses
+it, the one before is tried, which is kept until the new one has worked. --secret-expires alone
+changes the date only.";
+
 const REVOKE_HELP: &str = "\
 Nobody gets the token any more from the start. If the provider fails, tokend goes on trying, also
 after a restart: `tokend-cli revocations` shows it, and to revoke once more tries at once. Where the
@@ -183,6 +201,12 @@ pub(crate) struct Get {
     /// Print a JSON object with all that belongs to the token
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print a name and a password as `name:password`
+    #[arg(long, conflicts_with_all = ["json", "header"])]
+    pub(crate) basic: bool,
+    /// Print one of the token's values: `token`, `id`, `secret` or an extra
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["json", "header", "basic"])]
+    pub(crate) field: Option<String>,
     /// The life that the token must still have (30s, 5m, 1h30m)
     #[arg(long, value_name = "SPAN", value_parser = span::parse)]
     pub(crate) min_ttl: Option<Duration>,

@@ -19,6 +19,7 @@ mod revocations;
 mod revoke;
 mod rotate;
 mod set;
+mod set_secret;
 mod show;
 mod status;
 mod values;
@@ -53,6 +54,9 @@ pub(crate) async fn run(
             login::run(&Daemon::find()?, &login, desk, output).await?;
         }
         Command::Set(set) => set::run(&Daemon::find()?, set, output).await?,
+        Command::SetSecret(set) => {
+            return set_secret::run(&Daemon::find()?, set, output).await;
+        }
         Command::Grant(readers) => readers::grant(&Daemon::find()?, readers, output).await?,
         Command::RevokeAccess(readers) => {
             readers::revoke(&Daemon::find()?, readers, output).await?;

@@ -56,6 +56,15 @@ pub(crate) enum Failure {
     /// The provider has no such operation.
     #[error("{provider} has no operation {name:?}")]
     NoOperation { provider: String, name: String, credential: String },
+    /// It isn't said what is to be replaced.
+    #[error("nothing says which secrets of {0} to replace")]
+    NothingToSet(String),
+    /// The token is no pair of a name and a password.
+    #[error("the token of {0} isn't a name and a password that are sent by HTTP Basic")]
+    NoPair(String),
+    /// The token has no such value.
+    #[error("the token of {credential} has no field {field:?}; it has {}", known.join(", "))]
+    NoField { credential: String, field: String, known: Vec<String> },
     /// The token goes into no header.
     #[error("the token of {0} isn't sent in a header")]
     NoHeader(String),
@@ -99,9 +108,12 @@ impl Failure {
             Self::Input(_)
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
+            | Self::NothingToSet(_)
             | Self::NoOperation { .. } => Exit::Usage,
             Self::Import { .. }
             | Self::Secret(_)
+            | Self::NoPair(_)
+            | Self::NoField { .. }
             | Self::NoHeader(_)
             | Self::Superseded(_)
             | Self::Definition { .. }
@@ -151,11 +163,18 @@ impl Failure {
             Self::NoOperation { credential, .. } => {
                 Some(format!("`tokend-cli remote {credential}` lists all there are"))
             }
+            Self::NothingToSet(name) => Some(format!(
+                "tokend-cli set-secret {name} INPUT asks for one; `tokend-cli show {name}` lists them"
+            )),
+            Self::NoPair(name) => {
+                Some(format!("tokend-cli get {name} prints the token, --header how it is sent"))
+            }
             Self::NoHeader(name) => {
                 Some(format!("tokend-cli get {name} --json says where it goes, in placements"))
             }
             Self::Superseded(name) => Some(format!("tokend-cli get {name} prints that one")),
             Self::NotAReader(_)
+            | Self::NoField { .. }
             | Self::Definition { .. }
             | Self::Terminal(_)
             | Self::Output(_)

@@ -1,6 +1,8 @@
 //! Fits what flags give to what a provider definition, or an operation of its, needs.
 
-use tokend_proto::v1::{Provider, ProviderInput, RemoteOperation};
+use std::time::Duration;
+
+use tokend_proto::v1::{Provider, ProviderInput, RemoteOperation, SecretSource, secret_source};
 
 use crate::secret::Place;
 
@@ -10,15 +12,27 @@ use crate::secret::Place;
 pub(crate) enum Flag {
     Var(String),
     Argument(String),
-    Secret { flag: &'static str, text: String, place: fn(String) -> Place },
+    Secret {
+        flag: &'static str,
+        text: String,
+        place: fn(String) -> Place,
+    },
     SecretStdin(String),
+    Source {
+        flag: &'static str,
+        text: String,
+        source: fn(&str) -> Result<SecretSource, String>,
+        max_age: Option<Duration>,
+    },
 }
 
 /// Where the value of an input comes from.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Origin {
     CommandLine(String),
     Secret(Place),
+    /// The daemon reads it.
+    Source(SecretSource),
 }
 
 /// What is given, and what a person is still to be asked for, in the order of the
@@ -42,10 +56,14 @@ pub(crate) enum Problem {
         "{name} is a secret and can't be given on the command line, where other users can read it"
     )]
     Exposed { name: String },
+    #[error("standard input holds one secret, and another than {name} is read from it")]
+    StdinTwice { name: String },
     #[error("{name} isn't a secret")]
     NotSecret { name: String },
     #[error("{name} can only be one of {}", choices.join(", "))]
     NotAChoice { name: String, choices: Vec<String> },
+    #[error("{name} can't be read like that: {problem}")]
+    NoSource { name: String, problem: String },
     #[error("{provider} needs more, and there is no terminal to ask on: {}", names(missing))]
     Missing { provider: String, flag: &'static str, missing: Vec<ProviderInput> },
 }
@@ -61,7 +79,11 @@ impl Problem {
                 let lines: Vec<_> = missing.iter().map(|input| how_to_give(input, flag)).collect();
                 format!("give\n{}", lines.join("\n"))
             }
-            Self::NoEquals { .. } | Self::Twice { .. } | Self::NotAChoice { .. } => return None,
+            Self::NoEquals { .. }
+            | Self::Twice { .. }
+            | Self::StdinTwice { .. }
+            | Self::NotAChoice { .. }
+            | Self::NoSource { .. } => return None,
         })
     }
 }
@@ -88,6 +110,35 @@ pub(crate) fn arguments(
     fit(&operation.name, &operation.arguments, "--arg", flags, person)
 }
 
+/// Fits flags that give secrets to those that a definition has. Nothing else is asked for
+/// but the secrets of these names, if a person is there; else one is read from standard
+/// input.
+pub(crate) fn secrets(
+    provider: &Provider,
+    mut flags: Vec<Flag>,
+    names: Vec<String>,
+    person: bool,
+) -> Result<Plan<'_>, Problem> {
+    if !person {
+        flags.extend(names.into_iter().map(Flag::SecretStdin));
+        return given(&provider.name, &provider.inputs, flags);
+    }
+    // As flags they are checked like any other.
+    let asked = given(
+        &provider.name,
+        &provider.inputs,
+        names.into_iter().map(Flag::SecretStdin).collect(),
+    )?;
+    let mut plan = given(&provider.name, &provider.inputs, flags)?;
+    for (input, _) in asked.given {
+        if plan.given.iter().any(|(given, _)| given.name == input.name) {
+            return Err(Problem::Twice { name: input.name.clone() });
+        }
+        plan.asked.push(input);
+    }
+    Ok(plan)
+}
+
 fn fit<'a>(
     of: &str,
     inputs: &'a [ProviderInput],
@@ -95,29 +146,7 @@ fn fit<'a>(
     flags: Vec<Flag>,
     person: bool,
 ) -> Result<Plan<'a>, Problem> {
-    let mut plan = Plan::default();
-    for given in flags {
-        let (name, origin) = given.split()?;
-        let input = inputs.iter().find(|input| input.name == name);
-        let input = input.ok_or_else(|| Problem::Unknown {
-            provider: of.to_owned(),
-            name: name.clone(),
-            known: inputs.iter().map(|input| input.name.clone()).collect(),
-        })?;
-        if plan.given.iter().any(|(given, _)| given.name == name) {
-            return Err(Problem::Twice { name });
-        }
-        match (&origin, input.secret) {
-            (Origin::CommandLine(_), true) => return Err(Problem::Exposed { name }),
-            (Origin::Secret(_), false) => return Err(Problem::NotSecret { name }),
-            (Origin::CommandLine(value), false)
-                if !input.choices.is_empty() && !input.choices.contains(value) =>
-            {
-                return Err(Problem::NotAChoice { name, choices: input.choices.clone() });
-            }
-            _ => plan.given.push((input, origin)),
-        }
-    }
+    let mut plan = given(of, inputs, flags)?;
     let not_given: Vec<_> = inputs
         .iter()
         .filter(|input| plan.given.iter().all(|(given, _)| given.name != input.name))
@@ -133,13 +162,49 @@ fn fit<'a>(
     Ok(plan)
 }
 
+/// Fits what is given to the inputs that there are.
+fn given<'a>(of: &str, inputs: &'a [ProviderInput], flags: Vec<Flag>) -> Result<Plan<'a>, Problem> {
+    let mut plan = Plan::default();
+    let mut reads_stdin = false;
+    for given in flags {
+        let (name, origin) = given.split()?;
+        let input = inputs.iter().find(|input| input.name == name);
+        let input = input.ok_or_else(|| Problem::Unknown {
+            provider: of.to_owned(),
+            name: name.clone(),
+            known: inputs.iter().map(|input| input.name.clone()).collect(),
+        })?;
+        if plan.given.iter().any(|(given, _)| given.name == name) {
+            return Err(Problem::Twice { name });
+        }
+        match (&origin, input.secret) {
+            (Origin::CommandLine(_), true) => return Err(Problem::Exposed { name }),
+            (Origin::Secret(_) | Origin::Source(_), false) => {
+                return Err(Problem::NotSecret { name });
+            }
+            // There is one standard input.
+            (Origin::Secret(Place::Stdin), true) if std::mem::replace(&mut reads_stdin, true) => {
+                return Err(Problem::StdinTwice { name });
+            }
+            (Origin::CommandLine(value), false)
+                if !input.choices.is_empty() && !input.choices.contains(value) =>
+            {
+                return Err(Problem::NotAChoice { name, choices: input.choices.clone() });
+            }
+            _ => plan.given.push((input, origin)),
+        }
+    }
+    Ok(plan)
+}
+
 impl Flag {
     /// Returns the name of the input that it gives, if it names one.
     pub(crate) fn input(&self) -> Option<&str> {
         match self {
-            Self::Var(text) | Self::Argument(text) | Self::Secret { text, .. } => {
-                text.split_once('=').map(|(name, _)| name)
-            }
+            Self::Var(text)
+            | Self::Argument(text)
+            | Self::Secret { text, .. }
+            | Self::Source { text, .. } => text.split_once('=').map(|(name, _)| name),
             Self::SecretStdin(name) => Some(name),
         }
     }
@@ -150,6 +215,7 @@ impl Flag {
             Self::Argument(text) => ("--arg", "VALUE", text),
             Self::Secret { flag, text, .. } => (*flag, "..", text),
             Self::SecretStdin(name) => return Ok((name.clone(), Origin::Secret(Place::Stdin))),
+            Self::Source { flag, text, .. } => (*flag, "..", text),
         };
         let (name, given) = text
             .split_once('=')
@@ -158,10 +224,21 @@ impl Flag {
         let given = given.to_owned();
         let origin = match &self {
             Self::Secret { place, .. } => Origin::Secret(place(given)),
+            Self::Source { source, max_age, .. } => {
+                let no_source = |problem| Problem::NoSource { name: name.to_owned(), problem };
+                Origin::Source(with_max_age(source(&given).map_err(no_source)?, *max_age))
+            }
             Self::Var(_) | Self::Argument(_) | Self::SecretStdin(_) => Origin::CommandLine(given),
         };
         Ok((name.to_owned(), origin))
     }
+}
+
+fn with_max_age(mut source: SecretSource, max_age: Option<Duration>) -> SecretSource {
+    if let Some(secret_source::Source::Command(command)) = &mut source.source {
+        command.max_age = max_age.and_then(|age| age.try_into().ok());
+    }
+    source
 }
 
 /// Returns the flag for an input and what the input is.

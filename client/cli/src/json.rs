@@ -2,6 +2,7 @@
 //! `null` for what isn't there.
 
 mod ledger;
+mod secret;
 
 use std::{
     collections::BTreeMap,
@@ -105,6 +106,7 @@ pub(crate) fn credential(credential: &Credential) -> Value {
         "etag": credential.etag,
         "variables": credential.variables,
         "secret_names": credential.secret_names,
+        "secrets": credential.secrets.iter().map(secret::info).collect::<Vec<_>>(),
         "readers": credential.readers,
         "submitters": credential.submitters,
         "create_time": time(credential.create_time),

@@ -187,7 +187,7 @@ impl<P: Clone> Credential<P> {
             // The shell loads a credential once; the keeper takes care of it.
             Input::Loaded { .. } => {}
             Input::Settled(terms) => self.settled(terms, turn),
-            Input::Resupplied => self.resupplied(turn),
+            Input::Resupplied { refresh_token } => self.resupplied(refresh_token, turn),
             Input::Requested(waiter) => self.requested(waiter, turn),
             Input::Forced(waiter) => self.forced(waiter, turn),
             Input::Reported(report) => self.reported(report, turn),

@@ -1,10 +1,10 @@
 //! Takes in what the store and the issuer answer.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
-use tokend_core::{Input, IssuanceId, Name, Random, Receipt};
+use secrecy::{ExposeSecret, SecretString};
+use tokend_core::{Input, IssuanceId, Name, Random, Receipt, Verdict};
 use tokend_provider::{Issued, Outcome};
 use tracing::{info, warn};
 
@@ -34,8 +34,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 };
                 self.step(&name, input);
             }
-            Pending::Token { name, issuance, replaces } => {
-                self.replace(&name, replaces, written.result.is_ok());
+            Pending::Token { name, issuance, settling } => {
+                self.settle_secrets(&name, settling, written.result.is_ok());
                 let input = match written.result {
                     Ok(_) => Input::Persisted(issuance),
                     Err(failure) => Input::Unwritten { issuance, failure },
@@ -78,13 +78,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Takes in how a dance ended.
     pub fn issued(&mut self, ended: ports::Issuance) {
+        let Some((ended, proven)) = self.attempted(ended) else { return };
         let ended = self.turned_away(ended);
         let ports::Issuance { name, issuance, sent_at, took, fate, outcome } = ended;
         let input = match outcome {
             Outcome::Issued(issued) => {
                 info!(credential = %name, %issuance, ?took, "token issued");
                 self.told.insert(name.clone(), dance::quotas(&issued.quotas));
-                self.arrived(&name, issuance, sent_at, issued, took)
+                self.arrived(&name, issuance, (sent_at, took), issued, proven)
             }
             Outcome::KeptAlive { date } => {
                 let receipt = Receipt { date, took, ..Receipt::default() };
@@ -101,17 +102,22 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 Input::Failed { issuance, fate, failure, receipt }
             }
         };
+        let is_denied = matches!(&input,
+            Input::Failed { failure, .. } if failure.verdict == Verdict::Denied);
         self.step(&name, input);
         self.told.remove(&name);
+        if is_denied {
+            self.look_after_refusal(&name);
+        }
     }
 
     fn arrived(
         &self,
         name: &Name,
         issuance: IssuanceId,
-        sent_at: Timestamp,
+        (sent_at, took): (Timestamp, Duration),
         issued: Issued,
-        took: Duration,
+        proven: BTreeMap<String, SecretString>,
     ) -> Input<Grant> {
         if let Some(mismatch) = issued.expiry_mismatch {
             warn!(credential = %name, %issuance, ?mismatch,
@@ -123,7 +129,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let told = dance::told(issued.expiry);
         let free = dance.is_some_and(Dance::is_static);
         let receipt = Receipt { date: issued.date, took, free, renewed: true };
-        let payload = dance::grant(issued);
+        let payload = Grant { proven, ..dance::grant(issued) };
         let came = dance::held(&payload);
         let held = entry.and_then(|entry| entry.slot.published());
         Input::Issued {

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use super::{
-    Author, Change, Engine, Error, NewCredential, Reply, Snapshot, dance, login::Login,
-    secret::Replacement, trial::Trial,
+    Author, Change, Engine, Error, NewCredential, Reply, Snapshot, Supplier, dance,
+    login::Login,
+    secret::{Settling, check_supply},
+    trial::Trial,
 };
 use crate::{
     credential::{Access, Credential, CredentialId, Reader, Role},
@@ -21,7 +23,7 @@ use tracing::info;
 #[derive(Debug)]
 pub(super) enum Pending {
     Reservation { name: Name, issuance: IssuanceId },
-    Token { name: Name, issuance: IssuanceId, replaces: Option<Replacement> },
+    Token { name: Name, issuance: IssuanceId, settling: Option<Settling> },
     Rotation { name: Name, token_id: TokenId },
     Settlement { issuance: IssuanceId },
     Discard(Name),
@@ -39,6 +41,7 @@ pub(super) enum PendingChange {
     Create { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Update { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Keep { credential: Arc<Credential>, reply: Reply<Snapshot> },
+    Replace { credential: Arc<Credential>, from: Supplier, reply: Reply<Snapshot> },
     Remove { name: Name, ending: Option<Arc<Revocation>>, revoke: bool, reply: Reply<bool> },
 }
 
@@ -93,6 +96,20 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     Err(error) => drop(reply.send(Err(error))),
                 }
             }
+            Change::Replace { name, etag, replacement, from, reply } => {
+                match self.replaced(&name, etag.as_deref(), &replacement) {
+                    Ok(credential) => {
+                        let write = Write::Credential(Arc::clone(&credential));
+                        let pending = PendingChange::Replace { credential, from, reply };
+                        self.submit_change(pending, author, write);
+                    }
+                    Err(error) => {
+                        self.note_unfit(&name, &replacement, from, &error);
+                        let _ = reply.send(Err(error));
+                        self.release_after(&name, from);
+                    }
+                }
+            }
             Change::Revoke { name, etag, readers, role, reply } => {
                 let changed = self.current(&name, etag.as_deref()).and_then(|credential| {
                     let rest = without(&credential, &readers, role)?;
@@ -110,8 +127,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         author: Author,
         result: Result<(), StoreFailure>,
     ) {
-        let name = pending.name().clone();
-        if result.is_ok() {
+        let (name, from) = (pending.name().clone(), pending.supplier());
+        if result.is_ok() && from == Supplier::Operator {
             let Author { uid, pid } = author;
             let (readers, submitters) = (pending.readers(), pending.submitters());
             info!(
@@ -146,6 +163,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.wake();
                 let _ = reply.send(self.snapshot(&name));
             }
+            (PendingChange::Replace { credential, from, reply }, Ok(())) => {
+                if from == Supplier::Source {
+                    info!(credential = %name, "secrets replaced from their source");
+                }
+                self.take_up_replaced(credential);
+                let _ = reply.send(self.snapshot(&name));
+            }
             (PendingChange::Remove { ending, revoke, reply, .. }, Ok(())) => {
                 if let Some(entry) = self.entries.get(&name).filter(|_| revoke) {
                     self.sent.turn_away(entry.credential.id, true);
@@ -165,6 +189,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             (pending, Err(failure)) => pending.refuse(Error::Store(failure)),
         }
+        self.release_after(&name, from);
         self.go_on_changing(&name);
     }
 
@@ -181,6 +206,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             provider,
             variables,
             secrets,
+            supply,
             readers,
             submitters,
             policy,
@@ -199,6 +225,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             provider,
             variables,
             secrets,
+            supply,
             readers: distinct(readers),
             submitters: distinct(submitters),
             policy,
@@ -207,11 +234,17 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             created_at: now,
             updated_at: now,
         };
-        dance::Dance::of(&self.definitions, &credential)?;
+        let dance = dance::Dance::of(&self.definitions, &credential)?;
+        check_supply(&credential)?;
+        self.check_unshared(&credential, &dance)?;
         Ok(Arc::new(credential))
     }
 
-    fn current(&self, name: &Name, etag: Option<&str>) -> Result<Arc<Credential>, Error> {
+    pub(super) fn current(
+        &self,
+        name: &Name,
+        etag: Option<&str>,
+    ) -> Result<Arc<Credential>, Error> {
         let Some(entry) = self.entries.get(name) else {
             return Err(self.missing(name));
         };
@@ -284,8 +317,17 @@ impl PendingChange {
         match self {
             Self::Create { credential, .. }
             | Self::Update { credential, .. }
-            | Self::Keep { credential, .. } => &credential.name,
+            | Self::Keep { credential, .. }
+            | Self::Replace { credential, .. } => &credential.name,
             Self::Remove { name, .. } => name,
+        }
+    }
+
+    /// Returns who has asked for it.
+    fn supplier(&self) -> Supplier {
+        match self {
+            Self::Replace { from, .. } => *from,
+            _ => Supplier::Operator,
         }
     }
 
@@ -294,6 +336,7 @@ impl PendingChange {
             Self::Create { .. } => "created",
             Self::Update { .. } => "given other readers or submitters",
             Self::Keep { .. } => "given another policy or other limits",
+            Self::Replace { .. } => "given other secrets",
             Self::Remove { .. } => "removed",
         }
     }
@@ -311,13 +354,16 @@ impl PendingChange {
     fn opened(&self) -> Option<&Credential> {
         match self {
             Self::Create { credential, .. } | Self::Update { credential, .. } => Some(credential),
-            Self::Keep { .. } | Self::Remove { .. } => None,
+            Self::Keep { .. } | Self::Replace { .. } | Self::Remove { .. } => None,
         }
     }
 
     fn refuse(self, error: Error) {
         match self {
-            Self::Create { reply, .. } | Self::Update { reply, .. } | Self::Keep { reply, .. } => {
+            Self::Create { reply, .. }
+            | Self::Update { reply, .. }
+            | Self::Keep { reply, .. }
+            | Self::Replace { reply, .. } => {
                 drop(reply.send(Err(error)));
             }
             Self::Remove { reply, .. } => drop(reply.send(Err(error))),

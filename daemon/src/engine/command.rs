@@ -12,7 +12,7 @@ use super::{
     Snapshot, Tried,
 };
 use crate::{
-    credential::{Reader, Role},
+    credential::{Reader, Replacement, Role, Supply},
     ports::Number,
     published::Published,
 };
@@ -262,6 +262,19 @@ pub enum Change {
         /// The answer.
         reply: Reply<Snapshot>,
     },
+    /// Other secrets.
+    Replace {
+        /// Of which credential.
+        name: Name,
+        /// The etag that it must have.
+        etag: Option<String>,
+        /// Which.
+        replacement: Replacement,
+        /// Who or what brings them, for the log.
+        from: Supplier,
+        /// The answer.
+        reply: Reply<Snapshot>,
+    },
     /// Fewer readers or submitters. Who may read no more may not submit either.
     Revoke {
         /// Of which credential.
@@ -277,6 +290,15 @@ pub enum Change {
     },
 }
 
+/// Who or what brings other secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supplier {
+    /// A person.
+    Operator,
+    /// A file or a command of this machine.
+    Source,
+}
+
 /// A credential to be stored.
 #[derive(Debug)]
 pub struct NewCredential {
@@ -288,6 +310,8 @@ pub struct NewCredential {
     pub variables: BTreeMap<String, String>,
     /// The definition's secrets.
     pub secrets: BTreeMap<String, SecretString>,
+    /// What else is known of them.
+    pub supply: Supply,
     /// Who may read its tokens.
     pub readers: Vec<Reader>,
     /// Who may submit newer tokens, and read as well.
@@ -355,6 +379,7 @@ impl Change {
             | Self::End { name, .. }
             | Self::Grant { name, .. }
             | Self::Keep { name, .. }
+            | Self::Replace { name, .. }
             | Self::Revoke { name, .. } => name,
         }
     }
@@ -366,6 +391,7 @@ impl Change {
             | Self::End { reply, .. }
             | Self::Grant { reply, .. }
             | Self::Keep { reply, .. }
+            | Self::Replace { reply, .. }
             | Self::Revoke { reply, .. } => {
                 let _ = reply.send(Err(error));
             }

@@ -1,6 +1,6 @@
 //! Between the core, which knows when, and the definitions, which know how.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -214,7 +214,8 @@ pub(super) fn operation(operation: tokend_core::Operation) -> Operation {
 /// Returns the secret part of what was issued.
 pub(super) fn grant(issued: Issued) -> Grant {
     let Issued { value, token_type, refresh_token, extras, secrets, .. } = issued;
-    Grant { value, token_type, refresh_token, extras, secrets }
+    let proven = BTreeMap::new();
+    Grant { value, token_type, refresh_token, extras, secrets, proven }
 }
 
 /// Returns a failure as the core knows it, at `now`.

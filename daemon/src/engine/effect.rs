@@ -45,7 +45,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 }
             }
             Effect::Reserve { issuance, cause, spends } => {
-                self.reserve(name, issuance, cause, spends);
+                if !self.hold(name, issuance, cause, spends) {
+                    self.reserve(name, issuance, cause, spends);
+                }
             }
             Effect::Send { issuance, operation, reserved_at } => {
                 self.send(name, issuance, operation, reserved_at);
@@ -55,8 +57,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 if let Some(entry) = self.entries.get(name) {
                     let credential = entry.credential.id;
                     let settled = self.settled(name, receipt, None);
-                    let replaces = self.defer_for(name, &token);
-                    let pending = Pending::Token { name: name.clone(), issuance, replaces };
+                    let settling = self.defer_for(name, &token);
+                    let pending = Pending::Token { name: name.clone(), issuance, settling };
                     self.submit(pending, Write::Token { credential, token, issuance, settled });
                 }
             }
@@ -92,7 +94,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn publish(&mut self, name: &Name, token: Arc<Token<Grant>>) {
-        if let Some(Entry { credential, dance, slot }) = self.entries.get(name) {
+        if let Some(Entry { credential, dance, slot, .. }) = self.entries.get(name) {
             let presentation = match dance {
                 Ok(dance) => dance.presentation(&token.payload),
                 Err(_) => Presentation::default(),
@@ -111,8 +113,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
     }
 
-    fn reserve(&mut self, name: &Name, issuance: IssuanceId, cause: Cause, spends: bool) {
-        let Some(Entry { credential, dance, slot }) = self.entries.get(name) else { return };
+    pub(super) fn reserve(
+        &mut self,
+        name: &Name,
+        issuance: IssuanceId,
+        cause: Cause,
+        spends: bool,
+    ) {
+        let Some(Entry { credential, dance, slot, .. }) = self.entries.get(name) else { return };
         debug!(credential = %name, %issuance, ?cause, "issuance wanted");
         let dance = match dance {
             Ok(dance) => dance,
@@ -149,14 +157,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return;
         }
         // Nothing is reserved without a dance.
-        let Some(Entry { dance: Ok(dance), slot, credential }) = self.entries.get(name) else {
+        let Some(Entry { dance: Ok(dance), slot, credential, .. }) = self.entries.get(name) else {
             return;
         };
         self.sent.note(issuance, credential, dance);
         let held = slot.published().map(|published| dance::held(&published.token().payload));
         let mut entropy = [0; 32];
         self.random.fill(&mut entropy);
-        self.issuer.issue(Job {
+        let job = Job {
             name: name.clone(),
             issuance,
             reserved_at,
@@ -165,7 +173,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             entropy,
             definition: Arc::clone(&dance.definition),
             inputs: Arc::clone(&dance.inputs),
-        });
+        };
+        self.note_attempt(&job);
+        self.issuer.issue(job);
     }
 
     fn settled(&self, name: &Name, receipt: Receipt, quota: Option<Quota>) -> Settled {

@@ -54,6 +54,16 @@ pub enum Error {
     /// The credential has changed meanwhile.
     #[error("the credential {0} has changed since its etag was read; read it again")]
     EtagMismatch(Name),
+    /// Something is said of a secret that the credential doesn't have.
+    #[error("{name} has no secret {input:?}; it has {known}")]
+    NoSecret {
+        /// The credential.
+        name: Name,
+        /// What isn't there.
+        input: String,
+        /// What is.
+        known: String,
+    },
     /// Access can't be taken away from someone who has none.
     #[error("{reader} isn't among the readers of {name}")]
     ReaderNotFound {
@@ -92,6 +102,17 @@ pub enum Error {
         provider: String,
         /// How people can log in instead, if they can.
         other: Option<LoginMethod>,
+    },
+    /// Another credential holds the refresh token.
+    #[error(
+        "`refresh_token` is the one of {other}: a provider that replaces refresh tokens would take \
+         {name} or {other} for a thief and end both; use one credential, or log in for each"
+    )]
+    SharedRefreshToken {
+        /// The credential that is to have it.
+        name: Name,
+        /// The one that has it.
+        other: Name,
     },
     /// Somebody logs in already.
     #[error("somebody logs in for {0} already: wait for that, or cancel it")]

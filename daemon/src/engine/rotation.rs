@@ -93,7 +93,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let session = dance.session(&came, told, sent_at);
         let Held { value, refresh_token, extras } = came;
         let token_type = held.payload.token_type.clone();
-        let payload = Grant { value, token_type, refresh_token, extras, secrets: BTreeMap::new() };
+        let (secrets, proven) = (BTreeMap::new(), BTreeMap::new());
+        let payload = Grant { value, token_type, refresh_token, extras, secrets, proven };
         Ok(tokend_core::Rotation {
             waiter,
             token_id,

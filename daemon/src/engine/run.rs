@@ -13,7 +13,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{Command, Engine};
-use crate::ports::{Clock, Ended, Found, Issuer, Store, Written};
+use crate::ports::{Clock, Ended, Found, Issuer, Store, Supplied, Written};
 
 /// How many commands may wait. More callers than this wait at the door, and the
 /// daemon's memory stays bounded.
@@ -28,13 +28,16 @@ pub enum Event {
     Found(Found),
     /// The issuer has ended something.
     Ended(Box<Ended>),
+    /// Sources of secrets have been looked at.
+    Supplied(Supplied),
 }
 
 /// Where the engine finds what it is told.
 #[derive(Debug)]
 pub struct Inbox {
     commands: mpsc::Receiver<Command>,
-    // Unbounded: each event answers something that the engine began itself.
+    // Unbounded: each event answers something that the engine began itself, but for sources
+    // that have changed, which are looked at no faster than they are watched.
     events: mpsc::UnboundedReceiver<Event>,
 }
 
@@ -87,6 +90,7 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
             Some(event) = inbox.events.recv() => match event {
                 Event::Written(written) => engine.written(written),
                 Event::Found(found) => engine.found(found),
+                Event::Supplied(supplied) => engine.supplied(supplied),
                 Event::Ended(ended) => match *ended {
                     Ended::Issuance(issuance) => engine.issued(issuance),
                     Ended::Errand(errand) => engine.returned(errand),

@@ -1,9 +1,11 @@
 //! A look at a credential, for operators.
 
-use std::{ops::Bound, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokend_core::{Caller, Moment, Name, Random, Reports, Setback, State, Token, after, before};
+use tokend_core::{
+    Caller, Moment, Name, Origin, Random, Reports, Setback, State, Token, after, before,
+};
 
 use super::{Engine, Error};
 use crate::{
@@ -32,6 +34,10 @@ pub struct Snapshot {
     pub last_use: Option<Timestamp>,
     /// Who has reported that an API refused a token.
     pub reports: Vec<Reported>,
+    /// What is wrong with its secrets, by their names.
+    pub secret_problems: BTreeMap<String, Vec<String>>,
+    /// Whether its token is one of its secrets.
+    pub is_static: bool,
 }
 
 /// One user's reports that an API refused a token.
@@ -61,6 +67,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             retry_at: view.retry_in.map(|wait: Duration| after(now.wall, wait)),
             last_use: entry.slot.last_use(),
             reports: view.reports.into_iter().map(|report| reported(report, now)).collect(),
+            secret_problems: self.secret_problems(entry),
+            is_static: view.terms.origin == Origin::Static,
         })
     }
 

@@ -2,6 +2,7 @@ mod change;
 mod end;
 mod errand;
 mod revocation;
+mod secret;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
-    credential::{CredentialId, Reader, ReaderKind, Role},
+    credential::{CredentialId, Reader, ReaderKind, Role, Supply},
     ports::{self, Damage, Job, Query, StoredCredential, Written},
 };
 
@@ -131,6 +132,7 @@ impl Bench {
             provider: stored.provider,
             variables: stored.variables,
             secrets: stored.secrets,
+            supply: stored.supply,
             readers: Vec::new(),
             submitters: Vec::new(),
             policy: stored.policy,
@@ -256,6 +258,7 @@ fn credential(name: &str) -> Credential {
             .map(variable)
             .into(),
         secrets: [("client_secret".to_owned(), SecretString::from("hunter2"))].into(),
+        supply: Supply::default(),
         readers: Vec::new(),
         submitters: Vec::new(),
         policy: Policy::Always,
@@ -272,6 +275,7 @@ fn stored_with_token(name: &str, provider: &str) -> StoredCredential {
         token_type: None,
         refresh_token: None,
         secrets: BTreeMap::new(),
+        proven: BTreeMap::new(),
         extras: BTreeMap::new(),
     };
     StoredCredential {

@@ -1,10 +1,10 @@
 //! The service by which operators manage credentials.
 
 mod message;
+mod secret;
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokend_core::Policy;
 use tokend_proto::{
     reason,
@@ -12,24 +12,25 @@ use tokend_proto::{
         CreateCredentialRequest, Credential, DeleteCredentialRequest, DeleteCredentialResponse,
         GetCredentialRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
         ListIssuancesRequest, ListIssuancesResponse, LoginCredentialRequest,
-        RefreshCredentialRequest, RevokeAccessRequest, RevokeTokenRequest,
+        RefreshCredentialRequest, ReplaceSecretsRequest, RevokeAccessRequest, RevokeTokenRequest,
         RunRemoteOperationRequest, RunRemoteOperationResponse, UpdateCredentialRequest, credential,
         credential_service_server::CredentialService,
     },
 };
-use tokend_provider::{Inputs, Library, Limit};
+use tokend_provider::{Inputs, Limit};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 pub(super) use self::message::message;
+use self::secret::{Given, try_keys};
 use super::{
-    Context, apart,
+    Context,
     ledger::{self, Page},
     login, principal, status,
     token::{parse_name, peer},
 };
 use crate::{
-    credential::{Reader, Role},
-    engine::{Author, Change, Command, Error, NewCredential, Snapshot},
+    credential::{Reader, Replacement, Role, Supply},
+    engine::{Author, Change, Command, NewCredential, Snapshot, Supplier},
 };
 
 /// The longest page of a list.
@@ -68,21 +69,26 @@ impl CredentialService for Credentials {
         request: Request<CreateCredentialRequest>,
     ) -> Result<Response<Credential>, Status> {
         let author = peer(&request)?.author();
-        let CreateCredentialRequest { credential, secrets } = request.into_inner();
+        let CreateCredentialRequest { credential, secrets, expire_times, sources } =
+            request.into_inner();
         let credential = credential.unwrap_or_default();
         let policy = policy(credential.refresh_policy)?;
         let Credential { name, provider, variables, readers, submitters, limits, .. } = credential;
+        let given = Given { secrets, expire_times, sources };
+        let Replacement { secrets, expire_times, sources } = given.take(&self.0.sources).await?;
         let new = NewCredential {
             name: parse_name(&name)?,
             provider,
             variables,
-            secrets: secrets.into_iter().map(|(k, v)| (k, SecretString::from(v))).collect(),
+            secrets,
+            supply: Supply { expire_times, sources, ..Supply::default() },
             readers: look_up(readers).await?,
             submitters: look_up(submitters).await?,
             policy,
             limits: parse_limits(&limits)?,
         };
-        try_keys(Arc::clone(&self.0.definitions), &new).await?;
+        let inputs = Inputs { variables: new.variables.clone(), secrets: new.secrets.clone() };
+        try_keys(Arc::clone(&self.0.definitions), new.provider.clone(), inputs).await?;
         let change = |reply| Command::Change(Change::Create { new, reply }, author);
         let snapshot = self.0.ask(change).await?;
         Ok(shown(&snapshot))
@@ -164,6 +170,40 @@ impl CredentialService for Credentials {
         let change =
             |reply| Command::Change(Change::Keep { name, etag, policy, limits, reply }, author);
         let snapshot = self.0.ask(change).await?;
+        Ok(shown(&snapshot))
+    }
+
+    async fn replace_secrets(
+        &self,
+        request: Request<ReplaceSecretsRequest>,
+    ) -> Result<Response<Credential>, Status> {
+        let author = peer(&request)?.author();
+        let ReplaceSecretsRequest { name, secrets, expire_times, sources, etag } =
+            request.into_inner();
+        let name = parse_name(&name)?;
+        if secrets.is_empty() && expire_times.is_empty() && sources.is_empty() {
+            return Err(invalid("nothing is given that is to be replaced".to_owned()));
+        }
+        let get = |reply| Command::Get { name: name.clone(), reply };
+        let stored = self.0.ask(get).await?.credential;
+        let given = Given { secrets, expire_times, sources };
+        let replacement = given.take(&self.0.sources).await?;
+        let mut secrets = stored.secrets.clone();
+        secrets.extend(replacement.secrets.clone());
+        let inputs = Inputs { variables: stored.variables.clone(), secrets };
+        try_keys(Arc::clone(&self.0.definitions), stored.provider.clone(), inputs).await?;
+        let (etag, from) = (self::given(etag), Supplier::Operator);
+        let change = |reply| {
+            let name = name.clone();
+            Command::Change(Change::Replace { name, etag, replacement, from, reply }, author)
+        };
+        let mut snapshot = self.0.ask(change).await?;
+        if snapshot.is_static {
+            // Callers are to get the new one when this returns. What can go wrong is told by
+            // the credential.
+            let _ = self.0.ask(|reply| Command::Refresh { name: name.clone(), reply }).await;
+            snapshot = self.0.ask(|reply| Command::Get { name, reply }).await?;
+        }
         Ok(shown(&snapshot))
     }
 
@@ -306,17 +346,4 @@ async fn look_up(readers: Vec<String>) -> Result<Vec<Reader>, Status> {
 
 fn shown(snapshot: &Snapshot) -> Response<Credential> {
     Response::new(message(snapshot))
-}
-
-/// Tries the keys of a credential that is to be. What else is wrong with it, the engine
-/// says.
-async fn try_keys(library: Arc<Library>, new: &NewCredential) -> Result<(), Status> {
-    let NewCredential { provider, variables, secrets, .. } = new;
-    let (provider, variables, secrets) = (provider.clone(), variables.clone(), secrets.clone());
-    apart(move || {
-        let Some(definition) = library.get(&provider) else { return Ok(()) };
-        let Ok(accepted) = definition.accept(Inputs { variables, secrets }) else { return Ok(()) };
-        definition.try_keys(&accepted).map_err(|error| status::of(&Error::from(error)))
-    })
-    .await
 }

@@ -55,7 +55,9 @@ pub(super) fn of(error: &Error) -> Status {
         Error::Exists(_) => (Code::AlreadyExists, reason::CREDENTIAL_EXISTS, None),
         Error::Damaged { .. } => (Code::DataLoss, reason::CREDENTIAL_DAMAGED, None),
         Error::ProviderNotFound { .. } => (Code::NotFound, reason::PROVIDER_NOT_FOUND, None),
-        Error::Input(_) => (Code::InvalidArgument, reason::INVALID_INPUT, None),
+        Error::Input(_) | Error::SharedRefreshToken { .. } => {
+            (Code::InvalidArgument, reason::INVALID_INPUT, None)
+        }
         Error::Rotation(RotationError::Unsupported) => {
             (Code::FailedPrecondition, reason::ROTATION_UNSUPPORTED, None)
         }
@@ -65,6 +67,7 @@ pub(super) fn of(error: &Error) -> Status {
             (Code::ResourceExhausted, reason::TOO_MANY_ROTATIONS, Some(*retry_after))
         }
         Error::EtagMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
+        Error::NoSecret { .. } => (Code::InvalidArgument, reason::INVALID_INPUT, None),
         Error::ReaderNotFound { .. } | Error::SubmitterNotFound { .. } => {
             (Code::NotFound, reason::READER_NOT_FOUND, None)
         }

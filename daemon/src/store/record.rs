@@ -2,6 +2,7 @@
 //! tokend without being sealed anew.
 
 mod revocation;
+mod supply;
 
 use std::{collections::BTreeMap, io, num::NonZeroU32, time::Duration};
 
@@ -16,6 +17,7 @@ use tokend_provider::LimitError;
 use zeroize::Zeroizing;
 
 pub(super) use self::revocation::RevocationRecord;
+use self::supply::SupplyRecord;
 use super::seal::Flaw;
 use crate::credential::{Credential, CredentialId, Grant, Reader, ReaderKind};
 
@@ -26,6 +28,8 @@ pub(super) struct CredentialRecord {
     provider: String,
     variables: BTreeMap<String, String>,
     secrets: BTreeMap<String, Secret>,
+    #[serde(default)]
+    supply: SupplyRecord,
     readers: Vec<ReaderRecord>,
     #[serde(default)]
     submitters: Vec<ReaderRecord>,
@@ -221,6 +225,7 @@ impl From<&Credential> for CredentialRecord {
             provider: credential.provider.clone(),
             variables: credential.variables.clone(),
             secrets: seal_all(&credential.secrets),
+            supply: SupplyRecord::from(&credential.supply),
             readers: credential.readers.iter().map(reader).collect(),
             submitters: credential.submitters.iter().map(reader).collect(),
             policy: credential.policy,
@@ -243,6 +248,7 @@ impl CredentialRecord {
             provider: self.provider,
             variables: self.variables,
             secrets: open_all(self.secrets),
+            supply: self.supply.into(),
             readers: self.readers.into_iter().map(reader).collect(),
             submitters: self.submitters.into_iter().map(reader).collect(),
             policy: self.policy,
@@ -292,6 +298,7 @@ impl From<TokenRecord> for Token<Grant> {
                 token_type: record.token_type,
                 refresh_token: record.refresh_token.map(|secret| secret.0),
                 secrets: BTreeMap::new(),
+                proven: BTreeMap::new(),
                 extras: open_all(record.extras),
             },
         }

@@ -33,7 +33,7 @@ use tokend_core::{
 
 use super::*;
 use crate::{
-    credential::{Credential, CredentialId, Grant, Reader, ReaderKind},
+    credential::{Credential, CredentialId, Grant, Reader, ReaderKind, Source, Supply},
     ports::{Account, LONGEST_ISSUANCE, Reservation, Settled, StoredCredential},
 };
 
@@ -94,6 +94,7 @@ pub(super) fn credential(id: u8, name: &str) -> Arc<Credential> {
         provider: "causely".into(),
         variables: [("tenant".to_owned(), "acme-corp".to_owned())].into(),
         secrets: [("client_secret".to_owned(), "s3cret \"é\"\u{1}".into())].into(),
+        supply: Supply::default(),
         readers: vec![
             Reader { kind: ReaderKind::User, id: 1_000, name: Some("ann".into()) },
             Reader { kind: ReaderKind::Group, id: 7, name: None },
@@ -122,6 +123,7 @@ fn token(id: u8, value: &str) -> Arc<Token<Grant>> {
             token_type: Some("Bearer".into()),
             refresh_token: Some("r3fresh".into()),
             secrets: BTreeMap::new(),
+            proven: BTreeMap::new(),
             extras: [("instance_url".to_owned(), "https://eu.example".into())].into(),
         },
     })

@@ -73,18 +73,15 @@ impl<R: Random> Writer<'_, R> {
         Ok(())
     }
 
-    /// Puts the secrets that came with a token in the place of a credential's own.
-    fn replace_secrets(
-        &mut self,
-        id: CredentialId,
-        token: &Token<Grant>,
-    ) -> Result<(), WriteError> {
+    /// Puts the secrets that came with a token in the place of a credential's own, and
+    /// drops those whose successors have worked.
+    fn settle_secrets(&mut self, id: CredentialId, token: &Token<Grant>) -> Result<(), WriteError> {
         let mut select =
             self.connection.prepare_cached("SELECT sealed FROM credentials WHERE id = ?")?;
         let sealed: Option<Vec<u8>> = select.query_row([id.0], |row| row.get(0)).optional()?;
         let sealed = sealed.ok_or(WriteError::NoCredential)?;
         let credential = open_credential(self.vault, id, &sealed)?;
-        self.credential(&credential.with_secrets(&token.payload.secrets, token.issued_at))
+        self.credential(&credential.settled_by(&token.payload, token.issued_at))
     }
 
     pub(super) fn discard(&mut self, id: CredentialId) -> Result<(), WriteError> {
@@ -95,8 +92,8 @@ impl<R: Random> Writer<'_, R> {
     }
 
     fn token(&mut self, credential: CredentialId, token: &Token<Grant>) -> Result<(), WriteError> {
-        if !token.payload.secrets.is_empty() {
-            self.replace_secrets(credential, token)?;
+        if token.payload.settles_secrets() {
+            self.settle_secrets(credential, token)?;
         }
         let cell = Cell { column: TOKEN, row: &credential.0 };
         let sealed = self.vault.seal(cell, &TokenRecord::from(token), self.random);

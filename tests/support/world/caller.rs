@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokend::{
+    credential::Supply,
     engine::{
         Author, Change, Command, Error, Named, NewCredential, Rejection, Reply, Rotated, Rotation,
         Snapshot,
@@ -168,6 +169,7 @@ pub fn credential(name: &str) -> NewCredential {
         provider: "oauth2-client-credentials".to_owned(),
         variables: variables.map(text).into(),
         secrets: [("client_secret".to_owned(), SecretString::from("hunter2"))].into(),
+        supply: Supply::default(),
         readers: Vec::new(),
         submitters: Vec::new(),
         policy: Policy::Always,

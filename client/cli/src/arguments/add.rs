@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::arguments::{Inputs, Policy, terms::WHEN};
+use crate::arguments::{Inputs, Policy, Supply, terms::WHEN};
 
 #[derive(Debug, Args)]
 pub(crate) struct Add {
@@ -13,6 +13,8 @@ pub(crate) struct Add {
     pub(crate) provider: String,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
+    #[command(flatten)]
+    pub(crate) supply: Supply,
     #[command(flatten)]
     pub(crate) terms: Terms,
 }

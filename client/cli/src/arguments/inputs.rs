@@ -11,6 +11,12 @@ pub(crate) struct Inputs {
     /// Give an input that isn't a secret
     #[arg(long, value_name = "INPUT=VALUE")]
     var: Vec<String>,
+    #[command(flatten)]
+    secrets: Secrets,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Secrets {
     /// Read a secret from a file
     #[arg(long, value_name = "INPUT=PATH")]
     secret_file: Vec<String>,
@@ -31,12 +37,21 @@ type PlaceOf = fn(String) -> Place;
 impl Inputs {
     /// Takes the flags that give inputs.
     pub(crate) fn take_flags(mut self) -> Vec<Flag> {
+        let mut flags: Vec<_> = self.var.drain(..).map(Flag::Var).collect();
+        flags.extend(self.secrets.take_flags());
+        flags
+    }
+}
+
+impl Secrets {
+    /// Takes the flags that give secrets.
+    pub(crate) fn take_flags(mut self) -> Vec<Flag> {
         let secrets: [(_, _, PlaceOf); 3] = [
             ("--secret-file", &mut self.secret_file, |path| Place::File(PathBuf::from(path))),
             ("--secret-env", &mut self.secret_env, Place::Variable),
             ("--secret-command", &mut self.secret_command, Place::Command),
         ];
-        let mut flags: Vec<_> = self.var.drain(..).map(Flag::Var).collect();
+        let mut flags = Vec::new();
         for (flag, texts, place) in secrets {
             flags.extend(texts.drain(..).map(|text| Flag::Secret { flag, text, place }));
         }

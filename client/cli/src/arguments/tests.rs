@@ -41,6 +41,7 @@ fn takes_each_flag_that_gives_an_input_with_its_place() {
         .map(|flag| match flag {
             Flag::Var(text) | Flag::Argument(text) | Flag::SecretStdin(text) => (text, None),
             Flag::Secret { text, place, .. } => (text, Some(place("x".to_owned()))),
+            Flag::Source { .. } => panic!("no source is given"),
         })
         .collect();
     assert_eq!(
@@ -62,6 +63,13 @@ fn bad_usage_ends_with_2() {
         "frob",
         "get",
         "get a --header --json",
+        "get a --basic --header",
+        "get a --basic --field id",
+        "set-secret",
+        "set-secret a --expires 2027-01-31",
+        "set-secret a key --expires soon",
+        "set-secret a --source-file key=/f --source-max-age 1m",
+        "add a -p p --secret-expires key",
         "get a --min-ttl soon",
         "add a",
         "add a -p p --secret-stdin x --secret-stdin y",

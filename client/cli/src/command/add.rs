@@ -16,6 +16,7 @@ use crate::{
         values::{self, Values},
     },
     daemon::{Daemon, answer, answer_within},
+    expiry,
     failure::Failure,
     output::Output,
     span,
@@ -31,13 +32,15 @@ pub(super) async fn run(
     caller: &Caller,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    let Add { name, provider, inputs, terms } = add;
+    let Add { name, provider, inputs, mut supply, terms } = add;
     readers::check(&terms.readers)?;
     readers::check(&terms.submitters)?;
-    let flags = inputs.take_flags();
+    let mut flags = inputs.take_flags();
+    flags.extend(supply.take_flags());
     let request = GetProviderRequest { name: provider };
     let provider = answer(daemon.providers().get_provider(request)).await?;
-    let values = values::gather(&provider, flags)?;
+    let mut values = values::gather(&provider, flags)?;
+    values.expire_times = expiry::all(supply.secret_expires);
     store(daemon, New { name, provider, values, terms }).await?.tell(daemon, caller, output).await
 }
 
@@ -71,7 +74,12 @@ pub(super) async fn store(daemon: &Daemon, new: New) -> Result<Added, Failure> {
         limits,
         ..Credential::default()
     };
-    let request = CreateCredentialRequest { credential: Some(credential), secrets: values.secrets };
+    let request = CreateCredentialRequest {
+        credential: Some(credential),
+        secrets: values.secrets,
+        expire_times: values.expire_times,
+        sources: values.sources,
+    };
     let created = answer(daemon.credentials().create_credential(request)).await;
     let credential = created.map_err(Failure::about(&name))?;
     Ok(Added { credential, logs_in: !provider.logins.is_empty(), is_shared })

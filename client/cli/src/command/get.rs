@@ -1,5 +1,7 @@
 //! `get`: prints a token.
 
+mod field;
+
 use std::io::{self, Write};
 
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
@@ -38,6 +40,20 @@ pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<()
                 "tokend-cli: {} also needs query parameters or fields of a body; --json has them in placements",
                 printable(&get.name)
             );
+        }
+    } else if get.basic {
+        let pair = field::pair(&token).ok_or_else(|| Failure::NoPair(get.name.clone()))?;
+        line(output, &pair)?;
+    } else if let Some(name) = &get.field {
+        match field::value(&token, name) {
+            Some(value) => line(output, value.expose_secret())?,
+            None => {
+                return Err(Failure::NoField {
+                    credential: get.name.clone(),
+                    field: name.clone(),
+                    known: field::names(&token),
+                });
+            }
         }
     } else {
         line(output, token.value().expose_secret())?;

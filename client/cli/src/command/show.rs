@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     json,
     output::Output,
-    span, state,
+    source, span, state,
     table::{self, Cell, Tone},
 };
 
@@ -51,6 +51,21 @@ fn write(
         row("variable", format!("{name} = {value}").into());
     }
     row("secrets", credential.secret_names.join(", ").into());
+    for secret in &credential.secrets {
+        if let Some(source) = &secret.source {
+            row("source", format!("{}: {}", secret.name, source::show(source)).into());
+        }
+        if let Some(end) = &secret.expire_time {
+            row("secret ends", secret_end(&secret.name, end, now));
+        }
+        if secret.unproven {
+            let text = format!("{} hasn't worked yet; the one before is kept", secret.name);
+            row("new secret", text.into());
+        }
+        for problem in &secret.problems {
+            row("problem", Cell::new(problem, Tone::Bad));
+        }
+    }
     row("readers", credential.readers.join(", ").into());
     if !credential.submitters.is_empty() {
         row("submitters", credential.submitters.join(", ").into());
@@ -79,6 +94,14 @@ fn rejections(reports: &RejectionReports, now: &Timestamp) -> String {
     let last = last_time
         .map_or_else(String::new, |last| format!(", the last {} ago", span::between(&last, now)));
     format!("{}: {count} in a row, {heard} heard{last}", caller::user(*uid))
+}
+
+fn secret_end(name: &str, end: &Timestamp, now: &Timestamp) -> Cell {
+    let span = span::between(now, end);
+    match end.seconds > now.seconds {
+        true => format!("{name}: in {span} ({end})").into(),
+        false => Cell::new(&format!("{name}: ended ({end})"), Tone::Bad),
+    }
 }
 
 fn time(time: Option<&Timestamp>, now: &Timestamp) -> Cell {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tokend_proto::v1::{Provider, ProviderInput, RemoteOperation};
+use tokend_proto::v1::{Provider, ProviderInput, RemoteOperation, SecretSource};
 
 use crate::{
     ask::{self, Person as _, Terminal},
@@ -17,6 +17,9 @@ use crate::{
 pub(super) struct Values {
     pub(super) variables: BTreeMap<String, String>,
     pub(super) secrets: BTreeMap<String, String>,
+    pub(super) sources: BTreeMap<String, SecretSource>,
+    /// When secrets end.
+    pub(super) expire_times: BTreeMap<String, prost_types::Timestamp>,
 }
 
 impl Values {
@@ -31,6 +34,17 @@ impl Values {
 pub(super) fn gather(provider: &Provider, flags: Vec<Flag>) -> Result<Values, Failure> {
     let terminal = Terminal::open();
     let plan = input::plan(provider, flags, terminal.is_some())?;
+    carry_out(plan, terminal)
+}
+
+/// Gathers secrets alone: those that flags give, and those of these names.
+pub(super) fn secrets(
+    provider: &Provider,
+    flags: Vec<Flag>,
+    names: Vec<String>,
+) -> Result<Values, Failure> {
+    let terminal = Terminal::open();
+    let plan = input::secrets(provider, flags, names, terminal.is_some())?;
     carry_out(plan, terminal)
 }
 
@@ -50,6 +64,10 @@ fn carry_out(plan: Plan<'_>, mut terminal: Option<Terminal>) -> Result<Values, F
         let value = match origin {
             Origin::CommandLine(value) => value.into(),
             Origin::Secret(place) => secret::read(&input.name, &place, &mut io::stdin())?,
+            Origin::Source(source) => {
+                values.sources.insert(input.name.clone(), source);
+                continue;
+            }
         };
         values.put(input, &value);
     }

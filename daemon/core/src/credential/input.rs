@@ -28,7 +28,10 @@ pub enum Input<P> {
     /// Something else is settled for it from now on, or other limits hold.
     Settled(Terms),
     /// Some of its secrets have been replaced.
-    Resupplied,
+    Resupplied {
+        /// Whether a refresh token is among them, of which there is no doubt yet.
+        refresh_token: bool,
+    },
     /// A caller wants a token and the published one doesn't do.
     Requested(Waiter),
     /// An operator wants a new token, whatever is held and whatever failed.

@@ -6,7 +6,10 @@ use crate::{Origin, Setback, Verdict};
 impl<P: Clone> Credential<P> {
     /// Goes on with other secrets. A token that is one of them is taken anew at once. Else
     /// the next issuance tries them; a refusal, or a wait for what they may mend, is over.
-    pub(super) fn resupplied(&mut self, turn: &mut Turn<'_, P>) {
+    pub(super) fn resupplied(&mut self, refresh_token: bool, turn: &mut Turn<'_, P>) {
+        if refresh_token {
+            self.doubt = None;
+        }
         match &self.activity {
             // What is under way goes on with those before.
             Activity::Issuing { step: Step::Sending(_) | Step::Persisting(..), .. }

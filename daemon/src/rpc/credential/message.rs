@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokend_core::{Policy, Refusal, Setback, State};
 use tokend_proto::v1::{Credential, IssuanceFailure, RejectionReports, TokenInfo, credential};
 
+use super::secret;
 use crate::{
     engine::{Reported, Snapshot},
     published::timestamp,
@@ -46,6 +47,7 @@ pub(crate) fn message(snapshot: &Snapshot) -> Credential {
         .into(),
         limits: stored.limits.iter().map(ToString::to_string).collect(),
         rejection_reports: snapshot.reports.iter().map(reports).collect(),
+        secrets: secret::infos(snapshot),
     }
 }
 

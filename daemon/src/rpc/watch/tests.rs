@@ -7,12 +7,12 @@ use secrecy::SecretString;
 use tokend_core::{BootId, Failure, Token, TokenId, Verdict, after};
 use tokend_proto::v1;
 use tokend_provider::Library;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::*;
 use crate::{
-    credential::{Grant, Reader, ReaderKind},
-    ports::Clock,
+    credential::{Grant, Reader, ReaderKind, Source},
+    ports::{Clock, Look, Reading, Sources},
     published::{Presentation, Slots},
     rpc::About,
 };
@@ -39,6 +39,20 @@ fn start() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
+/// Secrets lie nowhere here.
+#[derive(Debug)]
+struct NoSources;
+
+impl Sources for NoSources {
+    fn mind(&self, _: &Name, _: &BTreeMap<String, Source>) {}
+
+    fn look(&self, _: &Name, _: Look) {}
+
+    fn read(&self, source: Source) -> oneshot::Receiver<Reading> {
+        panic!("nobody reads here: {source}")
+    }
+}
+
 struct Bench {
     context: Context,
     clock: StillClock,
@@ -58,6 +72,7 @@ impl Bench {
             slots: Arc::new(Slots::default()),
             engine: mpsc::channel(1).0,
             definitions: Arc::new(Library::default()),
+            sources: Arc::new(NoSources),
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
         };
@@ -112,6 +127,7 @@ fn token(value: &str) -> Published {
         token_type: None,
         refresh_token: None,
         secrets: BTreeMap::new(),
+        proven: BTreeMap::new(),
         extras: BTreeMap::new(),
     };
     let token = Token {

@@ -29,3 +29,46 @@ fn a_replaced_secret_is_written_with_its_token() {
     assert_eq!(held.payload.value.expose_secret(), "t0ken");
     assert!(held.payload.secrets.is_empty(), "they are the credential's now");
 }
+
+#[test]
+fn what_is_known_of_secrets_is_sealed_with_them_and_goes_once_the_new_one_has_worked() {
+    let home = Home::new();
+    let mut store = home.open();
+    let mut first = Credential::clone(&credential(1, "causely"));
+    let end = "2027-01-31T23:59:59Z".parse().unwrap();
+    let words = ["/usr/bin/pass", "show"].map(str::to_owned).to_vec();
+    let command = Source::Command { words, max_age: Duration::from_secs(60) };
+    first.supply = Supply {
+        former: [("client_secret".to_owned(), "bef0re".into())].into(),
+        expire_times: [("client_secret".to_owned(), end)].into(),
+        sources: [
+            ("client_secret".to_owned(), Source::File("/run/key".into())),
+            ("other".to_owned(), command.clone()),
+        ]
+        .into(),
+        replaced_at: Some(first.created_at),
+        refreshed_at: Some(first.updated_at),
+    };
+    done(&mut store, &[Write::Credential(Arc::new(first.clone()))]);
+    let mut reopened = home.crashed().open();
+    let supply = loaded(&mut reopened)[0].credential.supply.clone();
+    assert_eq!(supply.former["client_secret"].expose_secret(), "bef0re");
+    assert_eq!(supply.expire_times["client_secret"], end);
+    assert_eq!(supply.sources["client_secret"], Source::File("/run/key".into()));
+    assert_eq!(supply.sources["other"], command);
+    assert_eq!(supply.replaced_at, Some(first.created_at));
+    assert_eq!(supply.refreshed_at, Some(first.updated_at));
+
+    // A token that another secret brought proves nothing; one that this one brought does.
+    for (number, worked, is_kept) in [(1_u8, "another", true), (2, "s3cret \"é\"\u{1}", false)] {
+        let mut came = Token::clone(&token(number, "t0ken"));
+        came.payload.proven = [("client_secret".to_owned(), worked.into())].into();
+        done(
+            &mut store,
+            &[reserve(number.into(), at(0), &[]), issued(number.into(), Arc::new(came), at(1))],
+        );
+        let supply = loaded(&mut store)[0].credential.supply.clone();
+        assert_eq!(supply.former.contains_key("client_secret"), is_kept);
+        assert_eq!(supply.sources.len(), 2);
+    }
+}

@@ -47,7 +47,7 @@ pub(super) async fn run(
         let command = format!("tokend-cli providers try {word}");
         return Err(Failure::Unconfirmed { deed: format!("trying {word}"), command });
     }
-    let Values { variables, secrets } = values::gather(&provider, inputs.take_flags())?;
+    let Values { variables, secrets, .. } = values::gather(&provider, inputs.take_flags())?;
     let Draft { name, definition, path } = draft;
     let mut request =
         TryDefinitionRequest { name, definition, path, variables, secrets, validate_only: true };

@@ -20,7 +20,7 @@ fn denied() -> Bench {
 #[test]
 fn a_refused_credential_is_asked_for_again_once() {
     let mut bench = denied();
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     assert_eq!(bench.said(), ["reserve Absent"]);
     let issuance = bench.reserve();
     bench.fail(issuance, Verdict::Denied);
@@ -36,14 +36,14 @@ fn a_wait_after_a_failure_is_over_but_not_one_that_the_provider_or_a_limit_wants
     let issuance = bench.wake_and_reserve();
     bench.fail(issuance, Verdict::Transient);
     bench.said();
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     assert_eq!(bench.said(), ["reserve Absent"]);
 
     let mut bench = Bench::empty();
     let issuance = bench.wake_and_reserve();
     bench.fail(issuance, Verdict::Limited);
     bench.said();
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     assert!(bench.said().is_empty());
 
     let mut bench = Bench::empty();
@@ -51,7 +51,7 @@ fn a_wait_after_a_failure_is_over_but_not_one_that_the_provider_or_a_limit_wants
     let issuance = bench.issuance();
     bench.input(Input::Refused { issuance, retry_after: Duration::from_secs(90) });
     bench.said();
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     assert!(bench.said().is_empty());
     assert_eq!(bench.state(), State::Limited);
 }
@@ -59,7 +59,7 @@ fn a_wait_after_a_failure_is_over_but_not_one_that_the_provider_or_a_limit_wants
 #[test]
 fn a_token_that_is_held_is_served_on_and_costs_nothing() {
     let mut bench = Bench::fresh();
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     assert!(bench.said().is_empty());
     assert_eq!(bench.state(), State::Fresh);
 }
@@ -68,7 +68,7 @@ fn a_token_that_is_held_is_served_on_and_costs_nothing() {
 fn a_refusal_of_the_secrets_before_is_no_refusal_of_those_that_came_meanwhile() {
     let mut bench = Bench::empty();
     let issuance = bench.wake_and_reserve();
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     bench.said();
     bench.fail(issuance, Verdict::Denied);
     assert_eq!(bench.said(), ["settle sent=true", "reserve Absent"]);
@@ -81,12 +81,12 @@ fn a_refusal_of_the_secrets_before_is_no_refusal_of_those_that_came_meanwhile() 
 #[test]
 fn a_token_that_is_one_of_the_secrets_is_taken_anew_at_once() {
     let mut bench = Bench::fresh_with(terms(Origin::Static));
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     assert_eq!(bench.said(), ["reserve Forced"]);
     let issuance = bench.reserve();
     // It is replaced again before the one before is on disk.
     bench.issue(issuance, LIFE, "second");
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     bench.input(Input::Persisted(issuance));
     assert_eq!(bench.said(), ["send", "persist second", "publish second", "reserve Forced"]);
     let issuance = bench.reserve();
@@ -98,11 +98,11 @@ fn a_token_that_is_one_of_the_secrets_is_taken_anew_at_once() {
 #[test]
 fn what_the_disk_has_not_taken_yet_is_followed_by_what_came_since() {
     let mut bench = Bench::fresh_with(terms(Origin::Static));
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     let issuance = bench.reserve();
     bench.issue(issuance, LIFE, "second");
     bench.unwritten(issuance);
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     bench.said();
     bench.pass_to_deadline();
     bench.wake();
@@ -116,6 +116,6 @@ fn whoever_revoked_the_token_is_not_given_another_unasked() {
     let id = bench.credential.view(bench.now).token.expect("a token is held").id;
     bench.input(Input::Revoked(id));
     bench.said();
-    bench.input(Input::Resupplied);
+    bench.input(Input::Resupplied { refresh_token: false });
     assert!(bench.said().is_empty());
 }

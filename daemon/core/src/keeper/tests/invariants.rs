@@ -133,7 +133,7 @@ proptest! {
                     let held = keeper.view(&name, now).and_then(|view| view.token.map(|t| t.id));
                     held.map(Input::Revoked)
                 }
-                Event::Resupply => Some(Input::Resupplied),
+                Event::Resupply => Some(Input::Resupplied { refresh_token: false }),
                 Event::LedgerAnswers(kind) => shell.reserving.take().map(|issuance| match kind {
                     0 => Input::Refused { issuance, retry_after: Duration::from_secs(60) },
                     1 => Input::Unwritten { issuance, failure: disk_full() },

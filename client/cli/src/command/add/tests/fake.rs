@@ -22,11 +22,11 @@ use tokend_proto::{
         GetProviderRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
         ListIssuancesRequest, ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse,
         LoginCredentialRequest, LoginCredentialResponse, LoginMethod, Provider, ProviderInput,
-        RefreshCredentialRequest, ReportRejectionRequest, ReportRejectionResponse,
-        RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
-        RunRemoteOperationResponse, SubmitRotationRequest, SubmitRotationResponse,
-        TryDefinitionRequest, TryDefinitionResponse, UpdateCredentialRequest, WatchTokensRequest,
-        WatchTokensResponse,
+        RefreshCredentialRequest, ReplaceSecretsRequest, ReportRejectionRequest,
+        ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
+        RunRemoteOperationRequest, RunRemoteOperationResponse, SubmitRotationRequest,
+        SubmitRotationResponse, TryDefinitionRequest, TryDefinitionResponse,
+        UpdateCredentialRequest, WatchTokensRequest, WatchTokensResponse,
         credential_service_server::{CredentialService, CredentialServiceServer},
         provider_service_server::{ProviderService, ProviderServiceServer},
         token_service_server::{TokenService, TokenServiceServer},
@@ -191,6 +191,10 @@ impl CredentialService for Fake {
         let request = request.into_inner();
         self.created.lock().unwrap().push(request.clone());
         Ok(Response::new(request.credential.unwrap_or_default()))
+    }
+
+    async fn replace_secrets(&self, _: Request<ReplaceSecretsRequest>) -> Answer<Credential> {
+        Err(Status::unimplemented(""))
     }
 
     async fn get_credential(&self, _: Request<GetCredentialRequest>) -> Answer<Credential> {

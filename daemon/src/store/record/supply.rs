@@ -1,0 +1,63 @@
+//! What is sealed of a credential's secrets beside their values.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Secret, Time, open_all, seal_all};
+use crate::credential::{Source, Supply};
+
+/// What is known of a credential's secrets.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct SupplyRecord {
+    former: BTreeMap<String, Secret>,
+    expire_times: BTreeMap<String, Time>,
+    sources: BTreeMap<String, SourceRecord>,
+    replaced_at: Option<Time>,
+    refreshed_at: Option<Time>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SourceRecord {
+    // It came as text.
+    File(PathBuf),
+    Command { words: Vec<String>, max_age: Duration },
+}
+
+impl From<&Supply> for SupplyRecord {
+    fn from(supply: &Supply) -> Self {
+        let source = |source: &Source| match source.clone() {
+            Source::File(path) => SourceRecord::File(path),
+            Source::Command { words, max_age } => SourceRecord::Command { words, max_age },
+        };
+        Self {
+            former: seal_all(&supply.former),
+            expire_times: map(&supply.expire_times, |time| Time(*time)),
+            sources: map(&supply.sources, source),
+            replaced_at: supply.replaced_at.map(Time),
+            refreshed_at: supply.refreshed_at.map(Time),
+        }
+    }
+}
+
+impl From<SupplyRecord> for Supply {
+    fn from(record: SupplyRecord) -> Self {
+        let source = |source: &SourceRecord| match source.clone() {
+            SourceRecord::File(path) => Source::File(path),
+            SourceRecord::Command { words, max_age } => Source::Command { words, max_age },
+        };
+        Self {
+            former: open_all(record.former),
+            expire_times: map(&record.expire_times, |time| time.0),
+            sources: map(&record.sources, source),
+            replaced_at: record.replaced_at.map(|time| time.0),
+            refreshed_at: record.refreshed_at.map(|time| time.0),
+        }
+    }
+}
+
+fn map<A, B>(all: &BTreeMap<String, A>, of: impl Fn(&A) -> B) -> BTreeMap<String, B> {
+    all.iter().map(|(name, one)| (name.clone(), of(one))).collect()
+}
