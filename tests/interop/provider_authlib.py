@@ -29,6 +29,7 @@ def provider(work, env):
         "people": client(3600, grants=both),
         "rotating": client(3600, grants=("refresh_token",)),
         "crash": client(3600, grants=both),
+        "grace": client(3600, grants=("refresh_token",), metadata={"grace": 60}),
         "brief": client(8, grants=("refresh_token",)),
         "device": client(3600, **device(interval=1)),
         "device-brief": client(3600, **device(interval=1, expires_in=3)),

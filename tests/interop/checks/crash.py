@@ -10,7 +10,7 @@ import time
 from collections import Counter
 
 import daemon
-from checks import secrecy
+from checks import login, secrecy
 from checks.rotation import add_password, add_refresh_token
 from report import Failed, equal, require
 
@@ -27,41 +27,82 @@ POINTS = {
 }
 
 
-class Login:
-    """A refresh token that a person's login has left behind: nothing else brings a token."""
+class Kind:
+    """What a credential's tokens come of."""
+
+    # Whether nothing but a person brings another token once an answer was lost.
+    needs_person = True
+    # Whether the refresh token may be sent once more then.
+    sends_again = False
+
+    def __init__(self, near, far):
+        self.near = near
+        self.far = far
+
+    def add(self):
+        """Adds the credential, with its first token."""
+        raise NotImplementedError
+
+    def log_in(self):
+        """Mends what a lost answer has left, as a person does."""
+        self.near.cli("remove", self.NAME, "--yes")
+        self.add()
+
+
+class Login(Kind):
+    """A person's login, on the provider's pages."""
 
     NAME = "crash"
-    needs_person = True
 
-    @classmethod
-    def add(cls, near, far):
-        """Adds the credential."""
-        add_refresh_token(near, far, cls.NAME)
+    def add(self):
+        login.add_login(self.near, self.far, self.NAME)
+        self.log_in()
+
+    def log_in(self):
+        login.log_in(self.near, self.far, self.NAME)
 
 
-class Password:
+class RefreshToken(Kind):
+    """A refresh token that was given to tokend."""
+
+    NAME = "crash"
+
+    def add(self):
+        add_refresh_token(self.near, self.far, self.NAME)
+
+
+class Password(Kind):
     """A password besides, which tokend can use when the refresh token is of no use."""
 
     NAME = "people"
     needs_person = False
 
-    @classmethod
-    def add(cls, near, far):
-        """Adds the credential."""
-        add_password(near, far, cls.NAME)
+    def add(self):
+        add_password(self.near, self.far, self.NAME)
 
 
-def run(report, programs, far, work, env, kind=Login, share=1.0):
+class Grace(Kind):
+    """A provider that is known to take a refresh token once more for a while."""
+
+    NAME = "grace"
+    needs_person = False
+    sends_again = True
+
+    def add(self):
+        add_refresh_token(self.near, self.far, self.NAME, definition="grace")
+
+
+def run(report, programs, far, work, env, kind, share=1.0):
     """Kills tokend in many refreshes: a share of as many as are asked for."""
     rounds = max(1, round(share * int(os.environ.get("INTEROP_REFRESHES", "200"))))
     seed = os.environ.get("INTEROP_SEED", "1")
     near = daemon.Daemon(programs, work / f"crash-{far.name}-{kind.NAME}", env)
     first, failed = len(far.log()), report.failed
-    story = f"{far.name}, {kind.__name__.lower()}"
+    story = f"{far.name}, {kind.__name__}"
     try:
         near.init()
         near.start()
-        crashes = Crashes(near, far, kind, random.Random(seed))
+        crashes = Crashes(near, far, kind(near, far), random.Random(seed))
         with report.check(f"{story}: {rounds} refreshes, kill -9 in each (seed {seed})"):
             crashes.prepare()
             for number, point in enumerate(crashes.points(rounds)):
@@ -70,11 +111,13 @@ def run(report, programs, far, work, env, kind=Login, share=1.0):
             both = crashes.seen["kept"] and crashes.seen["lost"]
             require(both or rounds < 20, f"one-sided: {crashes.seen}")
         print(f"  {dict(crashes.seen)}", flush=True)
-        with report.check(f"{story}: no refresh token was sent twice, or taken for stolen"):
+        most = 2 if kind.sends_again else 1
+        what = f"sent more than {'twice' if kind.sends_again else 'once'}"
+        with report.check(f"{story}: no refresh token was {what}, or taken for stolen"):
             entries = [entry for entry in far.log(kind.NAME, first) if entry["sent"]]
             times = Counter(entry["sent"] for entry in entries)
-            twice = [sent for sent, count in times.items() if count > 1]
-            equal((len(twice), sum(e["reused"] for e in entries)), (0, 0), "sent twice, reused")
+            often = sum(count > most for count in times.values())
+            equal((often, sum(entry["reused"] for entry in entries)), (0, 0), f"{what}, reused")
         with report.check(f"{story}: no refresh token is on disk or in the log in the clear"):
             tokens = {f"refresh token {e['number']}": e["sent"] for e in entries}
             sought = {name: token[-secrecy.SOUGHT :] for name, token in tokens.items()}
@@ -111,7 +154,7 @@ class Crashes:
 
     def prepare(self):
         """Logs in, and sees how long refreshes take here."""
-        self.login()
+        self.kind.add()
         for _ in range(3):
             start = time.monotonic()
             self.far.hold(self.name, "answer")
@@ -123,12 +166,6 @@ class Crashes:
             equal(refresh.returncode, 0, f"`refresh` said {said}; exit status")
             self.whole = max(self.whole, time.monotonic() - start)
             self.rest = max(self.rest, time.monotonic() - held)
-        self.token = self.near.get(self.name)
-
-    def login(self):
-        """Gives the credential the refresh token of a new login."""
-        self.near.cli("remove", self.name, "--yes", expect=None)
-        self.kind.add(self.near, self.far)
         self.token = self.near.get(self.name)
 
     def round(self, number, point):
@@ -154,14 +191,7 @@ class Crashes:
         """Begins a refresh and kills tokend there; returns the command's exit status."""
         gate = {"asked": "request", "ignored": "request"}.get(point, "answer")
         if point in ("asked", "ignored", "answering", "answered"):
-            self.far.hold(self.name, gate)
-            refresh = self.near.begin("refresh", self.name)
-            try:
-                self.far.held()
-            except Failed as failed:
-                refresh.kill()
-                said = refresh.communicate()
-                raise Failed(f"no refresh was sent; `refresh` said {said}") from failed
+            refresh = self.hold(gate)
             if point == "answered":
                 self.far.release()
                 time.sleep(self.chance.uniform(0, self.rest))
@@ -180,6 +210,26 @@ class Crashes:
         refresh.communicate()
         return refresh.returncode
 
+    def hold(self, gate):
+        """Begins a refresh that gets as far as this."""
+        self.far.hold(self.name, gate)
+        refresh = self.near.begin("refresh", self.name)
+        try:
+            self.far.held()
+        except Failed as failed:
+            refresh.kill()
+            said = refresh.communicate()
+            raise Failed(f"no refresh was sent; `refresh` said {said}") from failed
+        return refresh
+
+    def lose_again(self):
+        """Loses the answer to a refresh token that is sent once more."""
+        refresh = self.hold("answer")
+        self.near.server.kill()
+        self.far.release()
+        refresh.communicate()
+        self.near.start()
+
     def judge(self, point, ended, before):
         """Holds what tokend does after its restart against what the provider knows."""
         sent = self.far.log(self.name, before)
@@ -196,6 +246,9 @@ class Crashes:
         require(ended != 0, "`refresh` ended well, but what it brought isn't there")
         if sent:
             require(known != "ISSUED", "the ledger has the answer, but get prints the old token")
+        twice = self.kind.sends_again and sent and self.chance.random() < 0.25
+        if twice:
+            self.lose_again()
         again = self.near.cli("refresh", self.name, expect=None)
         more = self.far.log(self.name, before)[len(sent) :]
         if not sent and any(entry["sent"] for entry in more):
@@ -203,15 +256,17 @@ class Crashes:
             self.token = self.near.get(self.name)
             equal([self.token], [entry["access_token"] for entry in more], "the token")
             return "unsent"
-        # What became of the refresh token can't be known: it must not be sent again.
+        # What became of the refresh token can't be known: it must not be sent again, unless
+        # that is known to do no harm.
         resent = [entry["grant"] for entry in more if entry["sent"]]
-        equal(resent, [], "refreshes after the restart")
-        expected = PERSON_MUST_ACT if self.kind.needs_person else 0
+        equal(len(resent), int(self.kind.sends_again), "refreshes after the restart")
+        needs_person = self.kind.needs_person or twice
+        expected = PERSON_MUST_ACT if needs_person else 0
         equal(again.returncode, expected, f"`refresh` said {again.stderr!r}; exit status")
-        if self.kind.needs_person:
+        if needs_person:
             require("login" in again.stderr, f"no word of a login: {again.stderr!r}")
-            self.login()
-        else:
-            self.token = self.near.get(self.name)
+            self.kind.log_in()
+        self.token = self.near.get(self.name)
+        if not needs_person:
             equal([self.token], [entry["access_token"] for entry in more], "the token")
-        return "lost" if sent else "unsure"
+        return "lost twice" if twice else "lost" if sent else "unsure"
