@@ -63,6 +63,9 @@ def provider(work, env):
     short = int(os.environ.get("INTEROP_TOKEN_LIFE", "10"))
     code = login(CODE)
     public = login(CODE, auth="none")
+    page = "https://app.example/callback"
+    web = {"application_type": "web", "redirect_uris": [page]}
+    web = {**code, "metadata": {**code["metadata"], **web}}
     device = login(("refresh_token", DEVICE), auth="none")
     clients = {
         "short": client(short),
@@ -81,6 +84,8 @@ def provider(work, env):
         "crash": client(3600, **code),
         "login": client(3600, **code),
         "public": client(3600, **public),
+        "web": client(3600, **web),
+        "resourceful": client(3600, **code),
         "no-pkce": client(3600, **code),
         "device": client(3600, **device),
         "device-brief": client(3600, **device, code_life=3),

@@ -3,7 +3,9 @@
 import threading
 
 from browser import Browser, altered, visit
+from checks.issuance import claims
 from checks.rotation import unbroken
+from provider import RESOURCES
 from report import equal, require
 from session import Session
 
@@ -71,6 +73,23 @@ def run(report, near, far):
         near.cli("refresh", "no-pkce")
         verified = [entry["verified"] for entry in unbroken(far, "no-pkce")]
         equal(verified, [False, False], "code verifiers")
+
+    with report.check("a redirect to a page that isn't this machine's is pasted"):
+        add_login(near, far, "web", redirect_uri="https://app.example/callback")
+        session = Session(near, "web")
+        session.paste(Browser(far).log_in(session.url()))
+        session.end()
+        equal(near.get("web"), far.issued("web")[-1], "the token")
+
+    with report.check("a login for a resource, and the next tokens, are for it (RFC 8707)"):
+        add_login(near, far, "resourceful", resource=RESOURCES[0])
+        log_in(near, far, "resourceful")
+        near.cli("refresh", "resourceful")
+        equal(len(unbroken(far, "resourceful")), 2, "requests")
+        for token in far.issued("resourceful"):
+            told = claims(token)
+            seen = {key: told.get(key) for key in ("aud", "sub", "scope")}
+            equal(seen, {"aud": RESOURCES[0], "sub": "ann", "scope": "api:read"}, "the claims")
 
     with report.check("the URL that the browser ended at can be pasted", essential=True):
         before = near.get("login")

@@ -31,7 +31,7 @@ def add_password(near, far, name, **how):
 def unbroken(far, name):
     """Fails unless each refresh sent what the one before had brought; returns all of them."""
     entries = far.log(name)
-    pairs = zip(entries, entries[1:])
+    pairs = zip(entries, entries[1:], strict=False)
     strange = [new["number"] for old, new in pairs if new["sent"] != old["refresh_token"]]
     equal(strange, [], "requests with another refresh token than the last one")
     equal([entry["number"] for entry in entries if entry["reused"]], [], "reuses")
