@@ -115,13 +115,19 @@ fn begin(place: &Place) -> Login {
     command.args(["login", "api", "--no-browser"]).stdin(Stdio::null());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
+    let page = find_page(&mut said);
+    Login { child, page, said }
+}
+
+/// Reads on until the page is named.
+fn find_page(said: &mut impl BufRead) -> Url {
     let mut lines = String::new();
     loop {
         let mut line = String::new();
         assert!(said.read_line(&mut line).unwrap() > 0, "no page was shown: {lines}");
-        if let Some(page) = line.trim().parse().ok().filter(|url: &Url| url.path() == "/authorize")
-        {
-            return Login { child, page, said };
+        let page = line.trim().parse().ok().filter(|url: &Url| url.path() == "/authorize");
+        if let Some(page) = page {
+            return page;
         }
         lines += &line;
     }

@@ -213,9 +213,10 @@ impl Flag {
         let (flag, value, text) = match &self {
             Self::Var(text) => ("--var", "VALUE", text),
             Self::Argument(text) => ("--arg", "VALUE", text),
-            Self::Secret { flag, text, .. } => (*flag, "..", text),
+            Self::Secret { flag, text, .. } | Self::Source { flag, text, .. } => {
+                (*flag, "..", text)
+            }
             Self::SecretStdin(name) => return Ok((name.clone(), Origin::Secret(Place::Stdin))),
-            Self::Source { flag, text, .. } => (*flag, "..", text),
         };
         let (name, given) = text
             .split_once('=')

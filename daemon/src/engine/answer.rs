@@ -49,7 +49,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 };
                 self.step(&name, input);
             }
-            Pending::Discard(name) => self.discarded(&name, written.result.map(drop)),
+            Pending::Discard(name) => self.discarded(&name, &written.result.map(drop)),
             Pending::Revocation { id, leaving } => {
                 self.revocation_written(id, leaving, written.result.map(drop));
             }

@@ -93,7 +93,7 @@ impl<C: Clock, F: Fn(Supplied)> Minder<C, F> {
         loop {
             tokio::select! {
                 task = tasks.recv() => match task {
-                    Some(Task::Mind(name, sources)) => self.mind(name, sources),
+                    Some(Task::Mind(name, sources)) => self.mind(&name, &sources),
                     Some(Task::Look(name, look)) => self.look(name, Why::Asked(look)),
                     Some(Task::Read(source, reply)) => self.read(source, reply),
                     Some(Task::End) | None => return,
@@ -127,25 +127,25 @@ impl<C: Clock, F: Fn(Supplied)> Minder<C, F> {
         }
     }
 
-    fn mind(&mut self, name: Name, sources: BTreeMap<String, Source>) {
-        if self.minded.get(&name).unwrap_or(&BTreeMap::new()) == &sources {
+    fn mind(&mut self, name: &Name, sources: &BTreeMap<String, Source>) {
+        if self.minded.get(name).unwrap_or(&BTreeMap::new()) == sources {
             return;
         }
         let before = self.minded.insert(name.clone(), sources.clone()).unwrap_or_default();
         self.runs.retain(|(other, input), _| {
-            *other != name || sources.get(input).is_some_and(|it| before.get(input) == Some(it))
+            other != name || sources.get(input).is_some_and(|it| before.get(input) == Some(it))
         });
-        for (input, source) in &sources {
+        for (input, source) in sources {
             if let Some(at) = self.early.iter().find(|(early, _)| early == source) {
                 let run = Run { last: Some(at.1), after_refusal: None };
                 self.runs.insert((name.clone(), input.clone()), run);
             }
         }
         if sources.is_empty() {
-            self.minded.remove(&name);
+            self.minded.remove(name);
         }
         self.watch_files();
-        self.look(name, Why::New);
+        self.look(name.clone(), Why::New);
     }
 
     /// Reads a source for someone who waits.

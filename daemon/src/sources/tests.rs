@@ -118,7 +118,7 @@ async fn what_is_no_secret_is_told_of_without_what_it_is() {
         "can't read PATH: No such file or directory (os error 2)"
     );
     for (text, told) in [
-        ("".to_owned(), "PATH is empty"),
+        (String::new(), "PATH is empty"),
         ("\n".to_owned(), "PATH is empty"),
         ("x".repeat((64 << 10) + 1), "PATH is longer than 64 KiB, which is no secret"),
     ] {

@@ -16,6 +16,7 @@ pub(crate) struct Inputs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "the fields are the flags' names")]
 pub(crate) struct Secrets {
     /// Read a secret from a file
     #[arg(long, value_name = "INPUT=PATH")]

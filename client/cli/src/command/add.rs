@@ -41,7 +41,8 @@ pub(super) async fn run(
     let provider = answer(daemon.providers().get_provider(request)).await?;
     let mut values = values::gather(&provider, flags)?;
     values.expire_times = expiry::all(supply.secret_expires);
-    store(daemon, New { name, provider, values, terms }).await?.tell(daemon, caller, output).await
+    let new = New { name, provider, values, terms };
+    Box::pin(store(daemon, new)).await?.tell(daemon, caller, output).await
 }
 
 /// A credential that isn't stored yet.

@@ -74,7 +74,8 @@ pub(super) async fn run(
     }
 
     let values = values_of(&taken, &provider, flags)?;
-    let added = add::store(daemon, New { name, provider, values, terms }).await?;
+    let new = New { name, provider, values, terms };
+    let added = Box::pin(add::store(daemon, new)).await?;
     let told = if form.json {
         json::write(output, &report(&taken, &left, Some(&added.credential))).map_err(Failure::from)
     } else {

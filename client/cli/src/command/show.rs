@@ -98,9 +98,10 @@ fn rejections(reports: &RejectionReports, now: &Timestamp) -> String {
 
 fn secret_end(name: &str, end: &Timestamp, now: &Timestamp) -> Cell {
     let span = span::between(now, end);
-    match end.seconds > now.seconds {
-        true => format!("{name}: in {span} ({end})").into(),
-        false => Cell::new(&format!("{name}: ended ({end})"), Tone::Bad),
+    if end.seconds > now.seconds {
+        format!("{name}: in {span} ({end})").into()
+    } else {
+        Cell::new(&format!("{name}: ended ({end})"), Tone::Bad)
     }
 }
 

@@ -31,17 +31,17 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         };
         // Another may have taken its place on the disk.
         if !self.writing.values().any(is_discarded) {
-            self.discarded(name, Ok(()));
+            self.discarded(name, &Ok(()));
         }
     }
 
     /// A token that is served no more has been taken from the disk, or not.
-    pub(in crate::engine) fn discarded(&mut self, name: &Name, result: Result<(), StoreFailure>) {
-        if let Err(failure) = &result {
+    pub(in crate::engine) fn discarded(&mut self, name: &Name, result: &Result<(), StoreFailure>) {
+        if let Err(failure) = result {
             warn!(credential = %name, "dropped token not removed: {}", failure.message);
         }
         for reply in self.discarding.remove(name).unwrap_or_default() {
-            let answer = match &result {
+            let answer = match result {
                 Ok(()) => self.snapshot(name),
                 Err(failure) => Err(Error::NotDiscarded(failure.clone())),
             };

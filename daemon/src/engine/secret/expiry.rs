@@ -78,7 +78,7 @@ fn left(end: Timestamp, now: Timestamp) -> Duration {
 fn stage(end: Timestamp, now: Timestamp) -> Option<Stage> {
     match left(end, now).as_secs() {
         0 => Some(Stage::Over),
-        ..=DAY => Some(Stage::Day),
+        1..=DAY => Some(Stage::Day),
         left if left <= 7 * DAY => Some(Stage::Week),
         left if left <= 30 * DAY => Some(Stage::Month),
         _ => None,

@@ -2,6 +2,7 @@
 
 mod source;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokend_provider::Verdict;
 
 use super::*;
@@ -42,7 +43,6 @@ impl Bench {
         let Ok(tokend_provider::Step::Send(_, request)) = step else { panic!("{step:?}") };
         let basic = request.headers["authorization"].to_str().unwrap();
         let pair = basic.strip_prefix("Basic ").unwrap();
-        use base64::{Engine, engine::general_purpose::STANDARD};
         let pair = String::from_utf8(STANDARD.decode(pair).unwrap()).unwrap();
         pair.strip_prefix("me:").unwrap().to_owned()
     }

@@ -40,8 +40,8 @@ fn next(bench: &mut Bench) -> Vec<String> {
     bench.said()
 }
 
-fn doubt(reason: DoubtReason, age: u64) -> Option<Doubt> {
-    Some(Doubt { reason, age: Duration::from_secs(age), issuance: Some(IssuanceId([7; 16])) })
+fn doubt(reason: DoubtReason, age: u64) -> Doubt {
+    Doubt { reason, age: Duration::from_secs(age), issuance: Some(IssuanceId([7; 16])) }
 }
 
 fn taken_up(origin: Origin, grace: Option<u64>, history: History) -> Bench {
@@ -154,7 +154,7 @@ fn what_was_in_doubt_is_in_doubt_after_a_restart() {
         (DoubtReason::Spent, 59, Some(900), "send", false),
         (DoubtReason::Restored, 59, Some(u64::MAX), "send", false),
     ] {
-        let history = || History { doubt: doubt(reason, age), ..History::default() };
+        let history = || History { doubt: Some(doubt(reason, age)), ..History::default() };
         let mut bench = taken_up(Origin::Secrets, grace, history());
         bench.pass(1);
         bench.input(Input::Forced(WaiterId(1)));
@@ -176,7 +176,7 @@ fn a_refusal_of_the_refresh_token_alone_stops_no_one_who_has_secrets() {
             consecutive_failures: 1,
             last_failure: Some((denied.clone(), "2025-12-31T00:00:00Z".parse().unwrap(), LAST)),
             latest: Some(IssuanceId(latest)),
-            doubt: doubt(DoubtReason::Spent, 5),
+            doubt: Some(doubt(DoubtReason::Spent, 5)),
         };
         let mut bench = Bench::load(None, history.clone());
         assert_eq!(bench.state(), expected);
