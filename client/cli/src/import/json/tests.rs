@@ -8,8 +8,8 @@ use super::*;
 const ACCOUNT: &str = r#"{
     "name": "work",
     "client_name": "oidc-agent:work-laptop",
-    "issuer_url": "https://login.example/realms/work/",
-    "device_authorization_endpoint": "https://login.example/realms/work/device",
+    "issuer_url": "https://login.example/realms/acme/",
+    "device_authorization_endpoint": "https://login.example/realms/acme/device",
     "daeSetByUser": 0,
     "client_id": "4c1b5f9e",
     "client_secret": "s3cret-of-client",
@@ -45,7 +45,7 @@ fn reads_an_account_of_oidc_agent() {
     assert_eq!(
         seen(found),
         [
-            taken("issuer_url", "issuer", "https://login.example/realms/work/"),
+            taken("issuer_url", "issuer", "https://login.example/realms/acme/"),
             taken("client_id", "client_id", "4c1b5f9e"),
             taken("client_secret", "client_secret", "s3cret-of-client"),
             taken("scope", "scope", "openid offline_access"),
