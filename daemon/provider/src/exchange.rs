@@ -47,6 +47,8 @@ pub struct Exchange {
     /// Which step of it waits for an answer.
     step: usize,
     holding: Holding,
+    /// Whether a step before it was more than a look at what anyone may see.
+    committed: bool,
     /// Whether what is held is still good if the answer doesn't bring it anew.
     keeps: bool,
     /// When the last request was made, and chance.
@@ -128,6 +130,7 @@ impl Exchange {
             purpose,
             way,
             step: 0,
+            committed: false,
             holding: definition.holding(inputs, held),
             keeps,
             ambient,
@@ -162,6 +165,7 @@ impl Exchange {
         };
         self.remember(answer, &document);
         let started_at = std::mem::replace(&mut self.ambient.now, now);
+        self.committed |= self.commits();
         match self.next(self.step + 1) {
             Ok(Some(request)) => Step::Send(Box::new(self), request),
             Ok(None) => {
@@ -193,6 +197,15 @@ impl Exchange {
     /// Takes the end of the program that was run.
     pub fn ended(self, ended: &Ended) -> Step {
         Step::Done(self.read_program(ended))
+    }
+
+    /// Tells whether the request that waits for its answer is more than a look at what anyone
+    /// may see, such as an issuer's metadata: if its answer is lost, what it sent may be spent.
+    pub fn commits(&self) -> bool {
+        match &self.recipe().work {
+            Work::Steps(steps) => steps[self.step].call.commits(),
+            Work::Local | Work::Exec { .. } => true,
+        }
     }
 
     fn recipe(&self) -> &Recipe {

@@ -80,7 +80,8 @@ pub struct Failure {
     pub quotas: Vec<Quota>,
     /// Whether the provider may have done all the same what it was asked for: a gateway
     /// answered in its place, its success can't be read, or an earlier request of the
-    /// dance went through. What was sent may be spent then.
+    /// dance went through that was more than a look at metadata. What was sent may be spent
+    /// then.
     pub is_unsure: bool,
     /// How a login ended, if the person ended it.
     pub login: Option<LoginEnd>,

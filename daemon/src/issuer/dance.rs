@@ -149,7 +149,9 @@ impl Course<'_> {
             }
             self.tell(|| Spoken::Request(exchange.show_request(&request)));
             progress.sent_at = now.wall;
-            let before = std::mem::replace(&mut progress.fate, Fate::Lost);
+            let before = progress.fate;
+            let lost = if exchange.commits() { Fate::Lost } else { before };
+            progress.fate = lost;
             match transfer::transfer(&client, request, transport).await {
                 Ok(answer) => {
                     progress.fate = Fate::Answered;
@@ -160,7 +162,7 @@ impl Course<'_> {
                     step = exchange.unanswered(clock.now().wall);
                 }
                 Err(problem) => {
-                    progress.fate = if problem.was_sent() { Fate::Lost } else { before };
+                    progress.fate = if problem.was_sent() { lost } else { before };
                     return failed(&problem.to_string());
                 }
             }

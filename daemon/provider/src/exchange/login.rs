@@ -123,6 +123,7 @@ impl Exchange {
             purpose: Purpose::Login(Stage::Opening),
             way: 0,
             step: 0,
+            committed: false,
             holding: Holding::default(),
             keeps: false,
             ambient,
@@ -205,6 +206,7 @@ impl Exchange {
         self.drawn += self.length();
         self.purpose = Purpose::Login(stage);
         self.step = 0;
+        self.committed = false;
         let context = self.base(0);
         self.way = Recipe::choose(self.definition.ways(&self.purpose), &context)?;
         self.next(0)?.ok_or(RequestError::NoStep)

@@ -112,7 +112,7 @@ impl Exchange {
         let retry_after = retry_after.or_else(|| verdict::retry_after(answer, date));
         let quotas = self.quotas(answer);
         let is_gateways = GATEWAY.contains(&answer.status.as_u16());
-        let is_unsure = is_illegible || is_gateways || self.step > 0;
+        let is_unsure = is_illegible || is_gateways || self.committed;
         let login = None;
         Outcome::Failed(Failure { verdict, retry_after, message, date, quotas, is_unsure, login })
     }

@@ -94,6 +94,11 @@ impl Call {
         self.url.is_told()
     }
 
+    /// Whether it is more than a look at what anyone may see, such as an issuer's metadata.
+    pub(crate) fn commits(&self) -> bool {
+        self.method != Method::GET || self.templates().into_iter().any(Template::mentions_secret)
+    }
+
     /// Lists all templates.
     pub(crate) fn templates(&self) -> Vec<&Template> {
         let mut templates = vec![self.url.template()];

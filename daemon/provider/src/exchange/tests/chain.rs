@@ -122,6 +122,19 @@ fn each_step_is_judged_by_its_own_rules() {
 }
 
 #[test]
+fn what_was_only_looked_at_leaves_no_doubt_behind() {
+    let (definition, inputs) = dance(&[("password", "hunter2")]);
+    let (exchange, _) = start(&definition, &inputs);
+    assert!(!exchange.commits());
+    let (exchange, _) = next(exchange, HELLO);
+    assert!(exchange.commits());
+    assert!(!failure(exchange, 503, "").is_unsure);
+    let (exchange, _) = next(start(&definition, &inputs).0, HELLO);
+    let (exchange, _) = next(exchange, r#"{"token": "t1", "tenants": 2}"#);
+    assert!(failure(exchange, 503, "").is_unsure, "a token was issued");
+}
+
+#[test]
 fn a_host_that_an_answer_tells_gets_nothing_unless_it_is_allowed() {
     let (definition, inputs) = dance(&[("password", "hunter2")]);
     for server in ["https://evil.example", "https://acme.example", "https://evilacme.example"] {
