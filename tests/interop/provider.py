@@ -116,6 +116,10 @@ class Provider:
         """Lets the request that is held go on; or drops its connection there."""
         self.control("release", drop=str(drop).lower())
 
+    def fail(self, path, status=""):
+        """Fails the next request for a path: with a status, or by hanging up."""
+        self.control("fail", path=path, status=status)
+
     def idle(self):
         """Waits until no token request is under way."""
         self.control("idle")

@@ -84,6 +84,7 @@ def provider(work, env):
         "crash": client(3600, **code),
         "login": client(3600, **code),
         "public": client(3600, **public),
+        "outage": client(3600, **code),
         "web": client(3600, **web),
         "resourceful": client(3600, **code),
         "no-pkce": client(3600, **code),

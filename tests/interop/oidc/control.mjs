@@ -4,6 +4,7 @@
 export class Control {
   #entries = [];
   #gate = null;
+  #failure = null;
   #pending = null;
   #open = 0;
   #waiting = [];
@@ -28,6 +29,20 @@ export class Control {
     }
   }
 
+  // Fails in the provider's place, once, if that is wanted of this path: with a status, or
+  // by hanging up.
+  fails(request, response) {
+    if (this.#failure?.path !== request.url) return false;
+    const { status } = this.#failure;
+    this.#failure = null;
+    if (status) {
+      response.writeHead(Number(status)).end();
+    } else {
+      request.socket.destroy();
+    }
+    return true;
+  }
+
   // Answers what the suite wants to know or have done; undefined if it isn't the suite.
   async answer(url, provider) {
     const query = Object.fromEntries(url.searchParams);
@@ -36,6 +51,9 @@ export class Control {
         return this.#entries.slice(Number(query.since ?? 0));
       case '/control/hold':
         this.#gate = query;
+        return {};
+      case '/control/fail':
+        this.#failure = query;
         return {};
       case '/control/held':
         await this.#until(() => this.#pending);

@@ -103,6 +103,7 @@ server.listen(0, '127.0.0.1', () => {
   server.on('request', async (request, response) => {
     const told = await control.answer(new URL(request.url, issuer), provider);
     if (told === undefined) {
+      if (control.fails(request, response)) return;
       answer(request, response);
     } else {
       response.setHeader('content-type', 'application/json').end(JSON.stringify(told));
