@@ -133,6 +133,9 @@ impl Credential {
     pub fn without_login(&self, now: Timestamp) -> Self {
         let mut rest = self.clone();
         rest.secrets.remove(REFRESH_TOKEN);
+        rest.supply.former.remove(REFRESH_TOKEN);
+        rest.supply.expire_times.remove(REFRESH_TOKEN);
+        rest.supply.sources.remove(REFRESH_TOKEN);
         rest.revision = rest.revision.saturating_add(1);
         rest.updated_at = now;
         rest

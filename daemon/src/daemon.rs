@@ -37,7 +37,7 @@ use crate::{
 const ISSUANCE_GRACE: Duration = Duration::from_millis(2_500);
 
 /// .. and connections, so that those who wait for an issuance can still be told.
-/// The whole daemon ends within five seconds.
+/// The whole daemon ends within five seconds, if no refresh token would be lost with them.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// A daemon that is ready to serve. It holds the store and the sockets.
@@ -201,7 +201,8 @@ impl Daemon {
         &self.about.socket
     }
 
-    /// Serves until `shutdown` resolves, then ends within five seconds.
+    /// Serves until `shutdown` resolves, then ends as soon as can be: docs/ARCHITECTURE.md,
+    /// "The end".
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             engine,

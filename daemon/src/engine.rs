@@ -65,7 +65,7 @@ pub use self::{
     trial::{Candidate, Tried},
 };
 use crate::{
-    credential::{Credential, CredentialId, Grant},
+    credential::{Credential, CredentialId, Fingerprint, Grant},
     ports::{
         Clock, Damage, ErrandId, Issuer, Loaded, Sources, Store, StoredCredential, Ticket, Write,
     },
@@ -109,7 +109,9 @@ pub struct Engine<C, R, I, S> {
     told: BTreeMap<Name, Vec<Quota>>,
     writing: BTreeMap<Ticket, Pending>,
     /// Changes to a credential are made one after the other; these wait.
-    deferred: BTreeMap<Name, VecDeque<(Change, Author)>>,
+    deferred: BTreeMap<Name, Deferred>,
+    /// The refresh token that was noted with the reservation that has just been made.
+    noted: Option<Fingerprint>,
     /// Where secrets are read, if they are read anywhere.
     sources: Option<Arc<dyn Sources>>,
     /// Issuances that wait until sources have been looked at.
@@ -120,6 +122,15 @@ pub struct Engine<C, R, I, S> {
     warned_at: Option<BootTime>,
     last_number: u64,
     stopping: bool,
+}
+
+/// Changes that wait until a credential's row isn't being written any more: each is made
+/// from what is there.
+#[derive(Debug, Default)]
+struct Deferred {
+    /// How many writes of the row are under way.
+    writes: usize,
+    changes: VecDeque<(Change, Author)>,
 }
 
 /// What is said of a store that is older than one that was in its place before.
@@ -171,6 +182,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
             deferred: BTreeMap::new(),
+            noted: None,
             sources: None,
             held: BTreeMap::new(),
             attempts: BTreeMap::new(),

@@ -341,7 +341,6 @@ mod tests {
             refresh_at: None,
             taken_up: None,
             refreshes: None,
-            keeps_refresh_token: false,
             session: None,
             payload: Grant {
                 value: secret(),

@@ -216,8 +216,7 @@ impl<P: Clone> Credential<P> {
             } => {
                 if let Some(operation) = self.sending(issuance) {
                     let took = receipt.took;
-                    let came =
-                        Arrival { sent_at, took, lifetime, same, refreshable, replaced, session };
+                    let came = Arrival { sent_at, took, lifetime, same, refreshable, session };
                     let token = self.arrived(operation, came, payload, turn);
                     self.issued(issuance, operation, token, replaced, receipt, turn);
                 }

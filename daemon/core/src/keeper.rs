@@ -14,7 +14,8 @@ use jiff::Timestamp;
 
 use self::queue::{Queue, Urgency};
 use crate::{
-    BootTime, Callers, Effect, Input, Moment, Name, Random, Reception, Refusal, Ruling, View,
+    BootTime, Callers, Effect, Input, IssuanceId, Moment, Name, Random, Reception, Refusal, Ruling,
+    View,
     credential::{Credential, Deadline, Turn},
 };
 
@@ -174,6 +175,11 @@ impl<P: Clone> Keeper<P> {
             .map(|(at, _)| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default());
         let boot = self.boot.first().map(|(at, _)| now.boot.until(*at));
         wall.into_iter().chain(boot).min()
+    }
+
+    /// Tells whether the ledger is asked for this issuance.
+    pub fn is_reserving(&self, name: &Name, issuance: IssuanceId) -> bool {
+        self.credentials.get(name).is_some_and(|entry| entry.credential.is_reserving(issuance))
     }
 
     /// Tells whether an answer is awaited with which a refresh token would be lost.

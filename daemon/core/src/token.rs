@@ -38,9 +38,6 @@ pub struct Token<P> {
     /// How often it has been refreshed since it was last asked for with the
     /// stored secrets; `None` if it can't be refreshed.
     pub refreshes: Option<u32>,
-    /// Whether the provider left its refresh token as it was when that was last sent: it
-    /// can be sent any number of times, then.
-    pub keeps_refresh_token: bool,
     /// How its life can be prolonged, if it ends for lack of use and can be kept
     /// alive.
     pub session: Option<Session>,
@@ -190,7 +187,6 @@ mod tests {
                 refresh_at: None,
                 taken_up,
                 refreshes: None,
-                keeps_refresh_token: false,
                 session: None,
                 payload: (),
             },

@@ -19,8 +19,6 @@ pub struct Supply {
     pub sources: BTreeMap<String, Source>,
     /// When secrets were last replaced, but by the provider.
     pub replaced_at: Option<Timestamp>,
-    /// When the provider last replaced the refresh token.
-    pub refreshed_at: Option<Timestamp>,
 }
 
 /// Where the daemon finds a secret.
@@ -96,10 +94,8 @@ impl Credential {
             supply.expire_times.remove(name);
             supply.sources.remove(name);
             if name == REFRESH_TOKEN {
-                // It is sent again only if its successor doesn't work, and while the provider
-                // bears it.
+                // It isn't sent again, and kept until its successor is known to work.
                 supply.former.extend(used.clone().map(|used| (name.clone(), used)));
-                supply.refreshed_at = Some(now);
             }
         }
         for (name, worked) in &grant.proven {
@@ -111,20 +107,11 @@ impl Credential {
         changed
     }
 
-    /// Returns its secrets as they were before those that haven't worked yet. A refresh token
-    /// is what it was only within `grace` of the exchange in which it was replaced.
-    pub fn former_secrets(
-        &self,
-        grace: Duration,
-        now: Timestamp,
-    ) -> BTreeMap<String, SecretString> {
-        let Supply { former, refreshed_at, .. } = &self.supply;
-        let is_borne = refreshed_at.is_some_and(|at| {
-            // A clock that was set back makes none younger.
-            Duration::try_from(now.duration_since(at)).is_ok_and(|age| age < grace)
-        });
+    /// Returns its secrets as they were before those that haven't worked yet, but for a
+    /// refresh token: one that has a successor isn't sent.
+    pub fn former_secrets(&self) -> BTreeMap<String, SecretString> {
         let mut secrets = self.secrets.clone();
-        let former = former.iter().filter(|(name, _)| *name != REFRESH_TOKEN || is_borne);
+        let former = self.supply.former.iter().filter(|(name, _)| *name != REFRESH_TOKEN);
         secrets.extend(former.map(|(name, secret)| (name.clone(), secret.clone())));
         secrets
     }

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use tokend_core::{Input, IssuanceId, Name, Random, Receipt, Verdict};
+use tokend_core::{Failure, Fate, Input, IssuanceId, Name, Random, Receipt, Verdict};
 use tokend_provider::{Issued, Outcome};
 use tracing::{info, warn};
 
 use super::{Engine, Entry, change::Pending, dance, dance::Dance};
 use crate::{
     credential::{Grant, REFRESH_TOKEN, refresh_token},
-    ports::{self, Clock, Issuer, Store, Written},
+    ports::{self, Clock, Issuer, Store, Write, Written},
 };
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
@@ -19,9 +19,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub fn written(&mut self, written: Written) {
         let Some(pending) = self.writing.remove(&written.ticket) else { return };
         match pending {
-            Pending::Reservation { name, issuance } => {
+            Pending::Reservation { name, issuance, spends } => {
+                let is_awaited = self.keeper.is_reserving(&name, issuance);
                 let input = match written.result {
+                    Ok(ports::Reply::Reserved(_)) if !is_awaited => {
+                        self.take_back(issuance);
+                        return;
+                    }
                     Ok(ports::Reply::Reserved(allowance)) => {
+                        self.noted = spends;
                         Input::Reserved { issuance, allowance }
                     }
                     // No store answers a reservation with less.
@@ -74,6 +80,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.changed(change, author, written.result.map(|_| ()));
             }
         }
+    }
+
+    /// Settles an issuance that no one waits for any more: nothing of it is sent.
+    fn take_back(&mut self, issuance: IssuanceId) {
+        let message = "it was needed no more".to_owned();
+        let failure = Failure { verdict: Verdict::Transient, retry_after: None, message };
+        let (fate, settled) = (Fate::Unsent, self.settled_now());
+        let write = Write::Failure { issuance, fate, spent: false, failure, settled };
+        self.submit(Pending::Settlement { issuance }, write);
     }
 
     /// Takes in how a dance ended.

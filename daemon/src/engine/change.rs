@@ -10,7 +10,7 @@ use super::{
     trial::Trial,
 };
 use crate::{
-    credential::{Access, Credential, CredentialId, Reader, Role},
+    credential::{Access, Credential, CredentialId, Fingerprint, Reader, Role},
     ports::{Clock, Issuer, Leaving, Revocation, Store, Write},
 };
 use tokend_core::{
@@ -22,7 +22,7 @@ use tracing::info;
 /// What a write that is under way is for.
 #[derive(Debug)]
 pub(super) enum Pending {
-    Reservation { name: Name, issuance: IssuanceId },
+    Reservation { name: Name, issuance: IssuanceId, spends: Option<Fingerprint> },
     Token { name: Name, issuance: IssuanceId, settling: Option<Settling> },
     Rotation { name: Name, token_id: TokenId },
     Settlement { issuance: IssuanceId },
@@ -47,8 +47,8 @@ pub(super) enum PendingChange {
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn change(&mut self, change: Change, author: Author) {
-        if let Some(waiting) = self.deferred.get_mut(change.name()) {
-            waiting.push_back((change, author));
+        if let Some(deferred) = self.deferred.get_mut(change.name()) {
+            deferred.changes.push_back((change, author));
             return;
         }
         match change {
@@ -193,9 +193,20 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.go_on_changing(&name);
     }
 
-    /// Makes the changes that have waited for the one before.
+    /// Makes changes of a credential wait until a write of its row is done that is begun
+    /// now.
+    pub(super) fn defer_changes(&mut self, name: &Name) {
+        self.deferred.entry(name.clone()).or_default().writes += 1;
+    }
+
+    /// A write of the row is done. If it was the last, makes the changes that have waited.
     pub(super) fn go_on_changing(&mut self, name: &Name) {
-        for (change, author) in self.deferred.remove(name).unwrap_or_default() {
+        let Some(deferred) = self.deferred.get_mut(name) else { return };
+        deferred.writes -= 1;
+        if deferred.writes > 0 {
+            return;
+        }
+        for (change, author) in self.deferred.remove(name).unwrap_or_default().changes {
             self.change(change, author);
         }
     }
@@ -307,7 +318,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn submit_change(&mut self, pending: PendingChange, author: Author, write: Write) {
-        self.deferred.entry(pending.name().clone()).or_default();
+        self.defer_changes(&pending.name().clone());
         self.submit(Pending::Change(pending, author), write);
     }
 }

@@ -10,9 +10,9 @@ use tracing::{debug, warn};
 
 use super::{Engine, Entry, Error, change::Pending, dance};
 use crate::{
-    credential::{Fingerprint, Grant, refresh_token},
+    credential::{Credential, Fingerprint, Grant, refresh_token},
     ports::{Clock, Issuer, Job, LONGEST_ISSUANCE, Reservation, Settled, Store, Write},
-    published::{Presentation, Published},
+    published::{Presentation, Published, Slot},
 };
 
 /// How many failures in a row are worth a warning each.
@@ -53,8 +53,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.send(name, issuance, operation, reserved_at);
             }
             Effect::Rule { waiter, ruling } => self.rule(name, waiter, ruling),
-            Effect::Persist { issuance, token, receipt } => {
+            Effect::Persist { issuance, mut token, receipt } => {
                 if let Some(entry) = self.entries.get(name) {
+                    if !receipt.renewed {
+                        // What came with it is the credential's already.
+                        let grant = &mut Arc::make_mut(&mut token).payload;
+                        (grant.secrets, grant.proven) = Default::default();
+                    }
                     let credential = entry.credential.id;
                     let settled = self.settled(name, receipt, None);
                     let settling = self.defer_for(name, &token);
@@ -131,14 +136,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
         };
         let account = self.accounts.get(dance.account());
-        let published = slot.published();
-        let grant = published.as_ref().map(|published| &published.token().payload);
-        let sent = refresh_token(credential, grant).filter(|_| spends);
-        let (credential, spends) = (credential.id, sent.map(Fingerprint::of));
+        let spends = sent_by(credential, slot).filter(|_| spends);
+        let credential = credential.id;
         let within = LONGEST_ISSUANCE;
         let at = self.clock.stamp();
         let reservation = Reservation { issuance, credential, account, cause, spends, within, at };
-        let pending = Pending::Reservation { name: name.clone(), issuance };
+        let pending = Pending::Reservation { name: name.clone(), issuance, spends };
         self.submit(pending, Write::Reserve(reservation));
     }
 
@@ -149,17 +152,20 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         operation: Operation,
         reserved_at: BootTime,
     ) {
+        let noted = self.noted.take();
         if self.stopping {
-            let message = "tokend was about to end".to_owned();
-            let failure = Failure { verdict: Verdict::Transient, retry_after: None, message };
-            let receipt = Receipt::default();
-            self.step(name, Input::Failed { issuance, fate: Fate::Unsent, failure, receipt });
+            self.send_nothing(name, issuance, "tokend was about to end");
             return;
         }
         // Nothing is reserved without a dance.
         let Some(Entry { dance: Ok(dance), slot, credential, .. }) = self.entries.get(name) else {
             return;
         };
+        // It is noted which refresh token is sent: a person may have set another since.
+        if noted.is_some() && noted != sent_by(credential, slot) {
+            self.send_nothing(name, issuance, "another refresh token was set meanwhile");
+            return;
+        }
         self.sent.note(issuance, credential, dance);
         let held = slot.published().map(|published| dance::held(&published.token().payload));
         let mut entropy = [0; 32];
@@ -176,6 +182,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         };
         self.note_attempt(&job);
         self.issuer.issue(job);
+    }
+
+    /// Ends an issuance of which nothing is sent.
+    fn send_nothing(&mut self, name: &Name, issuance: IssuanceId, message: &str) {
+        let message = message.to_owned();
+        let failure = Failure { verdict: Verdict::Transient, retry_after: None, message };
+        let receipt = Receipt::default();
+        self.step(name, Input::Failed { issuance, fate: Fate::Unsent, failure, receipt });
     }
 
     fn settled(&self, name: &Name, receipt: Receipt, quota: Option<Quota>) -> Settled {
@@ -208,4 +222,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             entry.slot.set_failing(failing);
         }
     }
+}
+
+/// Identifies the refresh token that the next dance sends, if it sends one.
+pub(super) fn sent_by(credential: &Credential, slot: &Slot) -> Option<Fingerprint> {
+    let published = slot.published();
+    let grant = published.as_ref().map(|published| &published.token().payload);
+    refresh_token(credential, grant).map(Fingerprint::of)
 }

@@ -18,7 +18,7 @@ use super::{
     errand::{Errand, MOST, Start},
 };
 use crate::{
-    credential::REFRESH_TOKEN,
+    credential::{CredentialId, REFRESH_TOKEN},
     ports::{self, Clock, ErrandEnded, Issuer, Person, Reservation, Settled, Store, Write},
     published::Published,
 };
@@ -56,6 +56,8 @@ pub struct NewLogin {
 #[derive(Debug)]
 pub(super) struct Login {
     pub(super) name: Name,
+    /// A credential that is made anew has another.
+    credential: CredentialId,
     issuance: IssuanceId,
     begun_at: BootTime,
     method: LoginMethod,
@@ -112,10 +114,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let issuance = IssuanceId::draw(&mut self.random);
         info!(credential = %name, %issuance, uid, pid, ?method, "somebody logs in");
         let Some(Entry { credential, .. }) = self.entries.get(&name) else { return };
+        let credential = credential.id;
         let at = self.clock.stamp();
         let reservation = Reservation {
             issuance,
-            credential: credential.id,
+            credential,
             account: self.accounts.get(&account),
             cause: Cause::Login,
             spends: None,
@@ -123,7 +126,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             at,
         };
         let (begun_at, person) = (at.moment.boot, Some(person));
-        let login = Login { name, issuance, begun_at, method, redirect_uri, person, reply };
+        let login =
+            Login { name, credential, issuance, begun_at, method, redirect_uri, person, reply };
         self.submit(Pending::Login(Box::new(login)), Write::Reserve(reservation));
     }
 
@@ -159,7 +163,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Ok(ports::Reply::Done) => return,
             Err(failure) => return login.refuse(Error::Store(failure)),
         }
-        let begun = if self.stopping { Err(Error::Stopping) } else { self.danced(&login.name) };
+        let begun = match self.identified(&login.name) {
+            _ if self.stopping => Err(Error::Stopping),
+            Ok(id) if id == login.credential => self.danced(&login.name),
+            _ => Err(Error::NotFound(login.name.clone())),
+        };
         let ambient = self.ambient();
         let started = begun.and_then(|Dance { definition, inputs }| {
             let (method, uri) = (login.method, login.redirect_uri.as_ref());
@@ -186,9 +194,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// A login has ended.
     pub(super) fn login_ended(&mut self, login: Login, ended: ErrandEnded) {
         let ErrandEnded { sent_at, took, fate, outcome, .. } = ended;
-        let Login { name, issuance, reply, .. } = login;
+        let Login { name, credential, issuance, reply, .. } = login;
+        let is_its = self.identified(&name).is_ok_and(|id| id == credential);
         match outcome {
-            Outcome::Issued(issued) if self.entries.contains_key(&name) => {
+            Outcome::Issued(issued) if is_its => {
                 info!(credential = %name, %issuance, ?took, "login done: token issued");
                 let waiter = self.enlist(reply);
                 let quotas = dance::quotas(&issued.quotas);

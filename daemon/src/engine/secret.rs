@@ -26,8 +26,6 @@ pub(super) struct Settling {
     grant: Grant,
     /// When the token was asked for.
     at: Timestamp,
-    /// Whether changes of the credential wait for it, and for nothing before it.
-    defers: bool,
 }
 
 /// What there is to say of a credential's secrets. It is learnt anew after a restart.
@@ -48,9 +46,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if !token.payload.settles_secrets() {
             return None;
         }
-        let defers = !self.deferred.contains_key(name);
-        self.deferred.entry(name.clone()).or_default();
-        Some(Settling { grant: token.payload.clone(), at: token.issued_at, defers })
+        self.defer_changes(name);
+        Some(Settling { grant: token.payload.clone(), at: token.issued_at })
     }
 
     /// Goes on with the secrets that are on disk.
@@ -60,7 +57,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         settling: Option<Settling>,
         written: bool,
     ) {
-        let Some(Settling { grant, at, defers }) = settling else { return };
+        let Some(Settling { grant, at }) = settling else { return };
         if written && let Some(entry) = self.entries.get_mut(name) {
             if !grant.secrets.is_empty() {
                 let secrets = names(grant.secrets.keys());
@@ -76,9 +73,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             self.settle([name.clone()]);
             self.mind(name);
         }
-        if defers {
-            self.go_on_changing(name);
-        }
+        self.go_on_changing(name);
     }
 
     /// Returns what is wrong with a credential's secrets, by their names.

@@ -32,7 +32,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return Ok(());
         }
         let coming = self.writing.values().filter_map(|pending| match pending {
-            Pending::Change(PendingChange::Create { credential, .. }, _) => Some(&**credential),
+            Pending::Change(
+                PendingChange::Create { credential, .. }
+                | PendingChange::Replace { credential, .. },
+                _,
+            ) => Some(&**credential),
             _ => None,
         });
         let stored = self.entries.values().map(|entry| &*entry.credential);

@@ -287,7 +287,6 @@ fn stored_with_token(name: &str, provider: &str) -> StoredCredential {
             refresh_at: Some(after(start(), Duration::from_secs(1_800))),
             taken_up: None,
             refreshes: None,
-            keeps_refresh_token: false,
             session: None,
             payload,
         }),

@@ -81,6 +81,8 @@ struct Run {
 struct Progress {
     sent_at: Timestamp,
     fate: Fate,
+    /// Whether an earlier request went through that was more than a look.
+    is_committed: bool,
 }
 
 impl Course<'_> {
@@ -92,7 +94,8 @@ impl Course<'_> {
         clock: &impl Clock,
     ) -> Run {
         let started = clock.now();
-        let mut progress = Progress { sent_at: started.wall, fate: Fate::Unsent };
+        let mut progress =
+            Progress { sent_at: started.wall, fate: Fate::Unsent, is_committed: false };
         let dance = async { self.dance(first(), person, clients, clock, &mut progress).await };
         let dance = AssertUnwindSafe(dance).catch_unwind();
         let outcome = match timeout(self.within, dance).await {
@@ -100,8 +103,10 @@ impl Course<'_> {
             Ok(Err(_)) => failed("tokend failed at the dance; see its log"),
             Err(_) => failed("the dance took too long"),
         };
-        let Progress { sent_at, mut fate } = progress;
-        if fate == Fate::Answered && outcome.is_unsure() {
+        let Progress { sent_at, mut fate, is_committed } = progress;
+        let is_unsure =
+            outcome.is_unsure() || is_committed && matches!(outcome, Outcome::Failed(_));
+        if fate == Fate::Answered && is_unsure {
             fate = Fate::Lost;
         }
         Run { sent_at, fate, took: started.boot.until(clock.now().boot), outcome }
@@ -156,7 +161,9 @@ impl Course<'_> {
                 Ok(answer) => {
                     progress.fate = Fate::Answered;
                     self.tell(|| Spoken::Answer(exchange.show_answer(&answer)));
+                    let commits = exchange.commits();
                     step = exchange.answer(&answer, clock.now().wall);
+                    progress.is_committed |= commits && matches!(step, Step::Send(..));
                 }
                 Err(_) if exchange.is_polling() => {
                     step = exchange.unanswered(clock.now().wall);

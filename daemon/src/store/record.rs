@@ -52,8 +52,6 @@ pub(super) struct TokenRecord {
     #[serde(default)]
     refreshes: Option<u32>,
     #[serde(default)]
-    keeps_refresh_token: bool,
-    #[serde(default)]
     session: Option<SessionRecord>,
     value: Secret,
     token_type: Option<String>,
@@ -268,7 +266,6 @@ impl From<&Token<Grant>> for TokenRecord {
             expires_at: token.expires_at.map(Time),
             refresh_at: token.refresh_at.map(Time),
             refreshes: token.refreshes,
-            keeps_refresh_token: token.keeps_refresh_token,
             session: token
                 .session
                 .map(|Session { idle, end }| SessionRecord { idle, end: end.map(Time) }),
@@ -289,7 +286,6 @@ impl From<TokenRecord> for Token<Grant> {
             refresh_at: record.refresh_at.map(|time| time.0),
             taken_up: None,
             refreshes: record.refreshes,
-            keeps_refresh_token: record.keeps_refresh_token,
             session: record
                 .session
                 .map(|SessionRecord { idle, end }| Session { idle, end: end.map(|time| time.0) }),

@@ -116,7 +116,6 @@ fn token(id: u8, value: &str) -> Arc<Token<Grant>> {
         refresh_at: None,
         taken_up: None,
         refreshes: Some(3),
-        keeps_refresh_token: false,
         session: Some(Session { idle: Duration::from_secs(900), end: None }),
         payload: Grant {
             value: value.into(),

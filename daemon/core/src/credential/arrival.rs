@@ -32,7 +32,6 @@ pub(super) struct Arrival {
     pub(super) lifetime: Lifetime,
     pub(super) same: bool,
     pub(super) refreshable: bool,
-    pub(super) replaced: Option<bool>,
     pub(super) session: Option<Session>,
 }
 
@@ -45,7 +44,7 @@ impl<P: Clone> Credential<P> {
         payload: P,
         turn: &mut Turn<'_, P>,
     ) -> Token<P> {
-        let Arrival { sent_at, took, lifetime, same, refreshable, replaced, session } = came;
+        let Arrival { sent_at, took, lifetime, same, refreshable, session } = came;
         let expires_at = lifetime.end(sent_at);
         let refreshes = refreshable.then(|| match operation {
             Operation::Issue | Operation::KeepAlive => 0,
@@ -73,7 +72,6 @@ impl<P: Clone> Credential<P> {
             refresh_at,
             taken_up: Some(sending(sent_at, took, turn.now)),
             refreshes,
-            keeps_refresh_token: replaced == Some(false),
             session,
             payload,
         };

@@ -55,7 +55,8 @@ impl Doubtful {
             DoubtReason::Lost { again } => {
                 grace == Duration::MAX || !again && self.age(now) < grace
             }
-            DoubtReason::Spent | DoubtReason::Restored => false,
+            DoubtReason::Restored => grace == Duration::MAX,
+            DoubtReason::Spent => false,
         }
     }
 
@@ -102,9 +103,7 @@ impl<P: Clone> Credential<P> {
 
     /// Tells whether the refresh token can be sent without harm.
     pub(super) fn is_refresh_harmless(&self, now: Moment) -> bool {
-        let never_replaced = self.token.as_ref().is_some_and(|token| token.keeps_refresh_token);
         let grace = self.terms.refresh_grace.unwrap_or_default();
-        let grace = if never_replaced { Duration::MAX } else { grace };
         self.doubt.is_none_or(|doubtful| doubtful.is_harmless(grace, now))
     }
 

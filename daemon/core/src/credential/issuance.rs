@@ -360,7 +360,7 @@ impl<P: Clone> Credential<P> {
         }
     }
 
-    pub(super) fn is_reserving(&self, id: IssuanceId) -> bool {
+    pub(crate) fn is_reserving(&self, id: IssuanceId) -> bool {
         matches!(&self.activity, Activity::Issuing { issuance, step: Step::Reserving(..), .. }
             if *issuance == id)
     }

@@ -44,7 +44,6 @@ impl<P: Clone> Credential<P> {
             lifetime,
             same: false,
             refreshable: login.refreshable,
-            replaced: None,
             session: login.session,
         };
         let token = Arc::new(self.arrived(Operation::Issue, came, payload, turn));

@@ -168,14 +168,12 @@ impl<P: Clone> Credential<P> {
             return Token { id: TokenId::draw(&mut turn.random), payload, ..Token::clone(held) };
         };
         let (sent_at, took, same) = (turn.now.wall, Duration::ZERO, false);
-        let replaced = None;
-        let came = Arrival { sent_at, took, lifetime, same, refreshable, replaced, session };
+        let came = Arrival { sent_at, took, lifetime, same, refreshable, session };
         let token = self.arrived(Operation::Issue, came, payload, turn);
         let remaining = token.remaining(turn.now).unwrap_or(Duration::MAX);
         let refresh_at = token.refresh_at.map(|due| not_at_once(due, sent_at, remaining));
         let refreshes = refreshable.then(|| held.refreshes.unwrap_or_default());
-        let keeps_refresh_token = held.keeps_refresh_token;
-        Token { refresh_at, refreshes, keeps_refresh_token, ..token }
+        Token { refresh_at, refreshes, ..token }
     }
 
     /// Answers those who handed over a token while another was being written.

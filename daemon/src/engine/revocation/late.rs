@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tokend_core::{IssuanceId, Random, Token, TokenId};
+use tokend_core::{Fate, IssuanceId, Name, Random, Token, TokenId};
 use tokend_provider::{Failure, Issued, Outcome, Verdict};
 use tracing::info;
 
@@ -12,7 +12,7 @@ use super::super::{
     dance::{self, Dance},
 };
 use crate::{
-    credential::{Credential, CredentialId},
+    credential::{Credential, CredentialId, Fingerprint, REFRESH_TOKEN},
     ports::{self, Clock, Issuer, Leaving, Store},
 };
 
@@ -51,8 +51,11 @@ impl Sent {
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Has a token ended that isn't wanted any more, and makes a failure of it.
     pub(in crate::engine) fn turned_away(&mut self, ended: ports::Issuance) -> ports::Issuance {
-        let asked = self.sent.0.remove(&ended.issuance).filter(|asked| asked.is_unwanted);
-        let Some(Asked { credential, dance, .. }) = asked else { return ended };
+        let Some(asked) = self.sent.0.remove(&ended.issuance) else { return ended };
+        if !asked.is_unwanted {
+            return if self.is_overtaken(&ended.name, &asked) { overtaken(ended) } else { ended };
+        }
+        let Asked { credential, dance, .. } = asked;
         let Outcome::Issued(issued) = ended.outcome else { return ended };
         let message = "the token came when it was to be ended already";
         let failure = Failure::new(Verdict::Transient, message);
@@ -68,7 +71,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             refresh_at: None,
             taken_up: None,
             refreshes: None,
-            keeps_refresh_token: false,
             session: None,
             payload,
         };
@@ -79,4 +81,22 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let outcome = Outcome::Failed(Failure { date, ..failure });
         ports::Issuance { outcome, ..ended }
     }
+
+    /// Tells whether a person has set another refresh token than was sent: what comes of that
+    /// one, or doesn't, says nothing of the other.
+    fn is_overtaken(&self, name: &Name, asked: &Asked) -> bool {
+        let of =
+            |credential: &Credential| credential.secrets.get(REFRESH_TOKEN).map(Fingerprint::of);
+        let now = self.entries.get(name).filter(|entry| entry.credential.id == asked.credential.id);
+        now.is_some_and(|entry| of(&entry.credential) != of(&asked.credential))
+    }
+}
+
+/// Makes a failure of what came for an earlier refresh token.
+fn overtaken(ended: ports::Issuance) -> ports::Issuance {
+    if ended.fate == Fate::Unsent {
+        return ended;
+    }
+    let failure = Failure::new(Verdict::Transient, "another refresh token was set meanwhile");
+    ports::Issuance { fate: Fate::Answered, outcome: Outcome::Failed(failure), ..ended }
 }

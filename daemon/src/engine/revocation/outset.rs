@@ -42,7 +42,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 tell(&revocation, Some(author));
                 if leaving == Leaving::Login {
                     // They would write back what leaves the disk.
-                    self.deferred.entry(name.clone()).or_default();
+                    self.defer_changes(name);
                     self.sent.turn_away(revocation.credential, true);
                 }
                 self.write_revocation(revocation, leaving, Some(reply));

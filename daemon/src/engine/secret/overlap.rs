@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
-use tokend_core::{IssuanceId, Name, Random};
+use tokend_core::{Fate, IssuanceId, Name, Random};
 use tokend_provider::{
     AcceptedInputs, Ambient, Exchange, Operation, Outcome, Program, Request, Step, Verdict,
 };
@@ -40,9 +40,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if unproven.is_empty() || job.operation == Operation::KeepAlive {
             return;
         }
-        let now = self.clock.now().wall;
-        let grace = job.inputs.lifetimes().refresh_grace.unwrap_or_default();
-        let secrets = credential.former_secrets(grace, now);
+        let secrets = credential.former_secrets();
         let is_other = differ(&secrets, &credential.secrets);
         let before = Credential { secrets, ..(**credential).clone() };
         // They may not fit by themselves.
@@ -57,6 +55,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             inputs,
             ..*job
         });
+        let now = self.clock.now().wall;
         let tells_apart = job.operation == Operation::Issue
             || former.as_ref().is_none_or(|former| differs(job, &former.inputs, now));
         // A refresh that takes none of them shows nothing.
@@ -76,8 +75,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let is_this = self.attempts.get(&name).is_some_and(|it| it.issuance == ended.issuance);
         let attempt = if is_this { self.attempts.remove(&name) } else { None };
         let Some(mut attempt) = attempt else { return Some((ended, BTreeMap::new())) };
-        let is_refused = matches!(&ended.outcome,
-            Outcome::Failed(failure) if failure.verdict == Verdict::Denied);
+        // What may have gone through in part isn't begun again with others.
+        let is_refused = ended.fate != Fate::Lost
+            && matches!(&ended.outcome,
+                Outcome::Failed(failure) if failure.verdict == Verdict::Denied);
         let is_issued = matches!(&ended.outcome, Outcome::Issued(_));
         match (attempt.refused.take(), attempt.former.take()) {
             (None, Some(former)) if is_refused => {

@@ -72,7 +72,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Lets an issuance go on that was held back.
     pub(in super::super) fn release(&mut self, name: &Name) {
-        if let Some(Held { issuance, cause, spends, .. }) = self.held.remove(name) {
+        if let Some(Held { issuance, cause, spends, .. }) = self.held.remove(name)
+            // A login may have brought a token meanwhile.
+            && self.keeper.is_reserving(name, issuance)
+        {
             self.reserve(name, issuance, cause, spends);
         }
     }

@@ -137,7 +137,6 @@ fn token(value: &str) -> Published {
         refresh_at: None,
         taken_up: None,
         refreshes: None,
-        keeps_refresh_token: false,
         session: None,
         payload,
     };

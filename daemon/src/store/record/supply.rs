@@ -15,7 +15,6 @@ pub(super) struct SupplyRecord {
     expire_times: BTreeMap<String, Time>,
     sources: BTreeMap<String, SourceRecord>,
     replaced_at: Option<Time>,
-    refreshed_at: Option<Time>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,7 +36,6 @@ impl From<&Supply> for SupplyRecord {
             expire_times: map(&supply.expire_times, |time| Time(*time)),
             sources: map(&supply.sources, source),
             replaced_at: supply.replaced_at.map(Time),
-            refreshed_at: supply.refreshed_at.map(Time),
         }
     }
 }
@@ -53,7 +51,6 @@ impl From<SupplyRecord> for Supply {
             expire_times: map(&record.expire_times, |time| time.0),
             sources: map(&record.sources, source),
             replaced_at: record.replaced_at.map(|time| time.0),
-            refreshed_at: record.refreshed_at.map(|time| time.0),
         }
     }
 }

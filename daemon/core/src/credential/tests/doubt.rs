@@ -106,25 +106,6 @@ fn a_provider_that_replaces_no_refresh_token_is_asked_until_it_answers() {
         lose(&mut bench);
     }
     assert_eq!(next(&mut bench), ["reserve Aging", "send"]);
-
-    // It need not be known beforehand.
-    let mut bench = logged_in(None);
-    bench.pass_to_deadline();
-    let issuance = bench.wake_and_reserve();
-    bench.input(Input::Issued {
-        issuance,
-        sent_at: bench.now.wall,
-        lifetime: Lifetime::For(Duration::from_secs(LIFE)),
-        same: false,
-        refreshable: false,
-        replaced: Some(false),
-        session: None,
-        payload: "second",
-        receipt: Receipt { renewed: true, ..Receipt::default() },
-    });
-    bench.input(Input::Persisted(issuance));
-    lose(&mut bench);
-    assert_eq!(next(&mut bench), ["reserve Aging", "send"]);
 }
 
 #[test]
@@ -152,7 +133,7 @@ fn what_was_in_doubt_is_in_doubt_after_a_restart() {
         (lost, 900, Some(900), "send", false),
         (twice, 59, Some(900), "send", false),
         (DoubtReason::Spent, 59, Some(900), "send", false),
-        (DoubtReason::Restored, 59, Some(u64::MAX), "send", false),
+        (DoubtReason::Restored, 59, Some(900), "send", false),
     ] {
         let history = || History { doubt: Some(doubt(reason, age)), ..History::default() };
         let mut bench = taken_up(Origin::Secrets, grace, history());
