@@ -174,7 +174,7 @@ impl<P: Clone> Credential<P> {
             } else {
                 Activity::Waiting { retry_at: turn.now.boot.after(wait.saturating_sub(ago)) }
             };
-            credential.setback = Some((credential.setback_of(failure), at));
+            credential.setback = Some((credential.setback_of(failure, turn.now), at));
         } else if new {
             credential.start(Cause::Absent, Vec::new(), turn);
         }

@@ -37,6 +37,12 @@ impl Outcome {
     pub fn is_unsure(&self) -> bool {
         matches!(self, Self::Failed(failure) if failure.is_unsure)
     }
+
+    /// Tells whether the provider didn't recognise the client: see
+    /// [`Failure::is_unrecognised`].
+    pub fn is_unrecognised(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.is_unrecognised)
+    }
 }
 
 /// What a provider issued.
@@ -83,6 +89,9 @@ pub struct Failure {
     /// dance went through that was more than a look at metadata. What was sent may be spent
     /// then.
     pub is_unsure: bool,
+    /// Whether the provider says that it doesn't recognise the client (`invalid_client`,
+    /// RFC 6749 §5.2): then it has looked at nothing else that was sent.
+    pub is_unrecognised: bool,
     /// How a login ended, if the person ended it.
     pub login: Option<LoginEnd>,
 }
@@ -101,8 +110,8 @@ impl Failure {
     pub fn new(verdict: Verdict, message: &str) -> Self {
         let message = message.to_owned();
         let (retry_after, date, login) = (None, None, None);
-        let (quotas, is_unsure) = (Vec::new(), false);
-        Self { verdict, retry_after, message, date, quotas, is_unsure, login }
+        let (quotas, is_unsure, is_unrecognised) = (Vec::new(), false, false);
+        Self { verdict, retry_after, message, date, quotas, is_unsure, is_unrecognised, login }
     }
 }
 

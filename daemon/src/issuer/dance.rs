@@ -108,6 +108,8 @@ impl Course<'_> {
             outcome.is_unsure() || is_committed && matches!(outcome, Outcome::Failed(_));
         if fate == Fate::Answered && is_unsure {
             fate = Fate::Lost;
+        } else if fate == Fate::Answered && outcome.is_unrecognised() {
+            fate = Fate::Unrecognised;
         }
         Run { sent_at, fate, took: started.boot.until(clock.now().boot), outcome }
     }

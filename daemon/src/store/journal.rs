@@ -71,7 +71,7 @@ impl<R: Random> Writer<'_, R> {
         };
         match fate {
             Fate::Lost => return Ok(()),
-            Fate::Unsent | Fate::Answered => record.unanswered -= 1,
+            Fate::Unsent | Fate::Answered | Fate::Unrecognised => record.unanswered -= 1,
         }
         record.spent |= spent;
         if record.spent || record.unanswered > 0 {

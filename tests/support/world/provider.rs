@@ -241,6 +241,9 @@ impl World {
                     Step::Run(..) => (Fate::Answered, failed("no programs here")),
                     Step::Ask(..) | Step::Poll(..) => (Fate::Answered, failed("nobody is here")),
                     Step::Done(outcome) if outcome.is_unsure() => (Fate::Lost, outcome),
+                    Step::Done(outcome) if outcome.is_unrecognised() => {
+                        (Fate::Unrecognised, outcome)
+                    }
                     Step::Done(outcome) => (Fate::Answered, outcome),
                     Step::Send(exchange, request) => {
                         let fate = Fate::Answered;

@@ -149,7 +149,7 @@ impl<P: Clone> Credential<P> {
         failure: &Failure,
         turn: &Turn<'_, P>,
     ) -> bool {
-        if !self.spends(operation) || fate == Fate::Unsent {
+        if !self.spends(operation) || matches!(fate, Fate::Unsent | Fate::Unrecognised) {
             return false;
         }
         let before = self.doubt;
@@ -157,7 +157,7 @@ impl<P: Clone> Credential<P> {
         let reason = match (failure.verdict, fate) {
             (Verdict::Denied, _) => DoubtReason::Spent,
             (_, Fate::Lost) => DoubtReason::Lost { again: before.is_some() },
-            (_, Fate::Answered | Fate::Unsent) => return false,
+            (_, Fate::Answered | Fate::Unrecognised | Fate::Unsent) => return false,
         };
         let doubt = Doubt { reason, age, issuance: Some(issuance) };
         self.doubt = Some(Doubtful::new(doubt, turn.now.boot));

@@ -137,6 +137,9 @@ pub enum Fate {
     Lost,
     /// The provider answered.
     Answered,
+    /// The provider answered that it doesn't recognise who asks: it looked at nothing else
+    /// that was sent.
+    Unrecognised,
 }
 
 /// What the ledger notes of a provider's answer. It passes through the core.

@@ -168,7 +168,8 @@ impl<P: Clone> Credential<P> {
                 if self.is_tired(fate, &failure, turn.now) {
                     self.change_token(|token| token.refreshes = None);
                 }
-                denied && self.terms.origin == Origin::Secrets
+                // Who isn't recognised won't be with the secrets either.
+                denied && fate != Fate::Unrecognised && self.terms.origin == Origin::Secrets
             }
         };
         if over {
@@ -182,7 +183,7 @@ impl<P: Clone> Credential<P> {
             let wait = self.back_off(fate, &failure, turn);
             Activity::Waiting { retry_at: turn.now.boot.after(wait) }
         };
-        self.give_up(self.setback_of(failure), next, turn);
+        self.give_up(self.setback_of(failure, turn.now), next, turn);
     }
 
     /// Asks once more, with the stored secrets; whoever waits goes on waiting.
@@ -225,8 +226,8 @@ impl<P: Clone> Credential<P> {
         }
     }
 
-    pub(super) fn setback_of(&self, failure: Failure) -> Setback {
-        if failure.verdict == Verdict::Denied && self.terms.origin == Origin::Login {
+    pub(super) fn setback_of(&self, failure: Failure, now: Moment) -> Setback {
+        if failure.verdict == Verdict::Denied && self.lacks_login(now).is_some() {
             Setback::LoginNeeded(failure.message)
         } else {
             Setback::Issuance(failure)

@@ -22,6 +22,8 @@ pub(super) struct Refusal {
     pub(super) retry_after: Option<RetryAfter>,
     /// Whether the answer is a success that can't be read.
     is_illegible: bool,
+    /// Whether it says that the client isn't recognised.
+    is_unrecognised: bool,
 }
 
 /// Statuses by which a gateway says that it has no answer of the server behind it
@@ -30,7 +32,8 @@ const GATEWAY: [u16; 7] = [502, 504, 520, 521, 522, 523, 524];
 
 impl Refusal {
     pub(super) fn new(verdict: Verdict, message: String) -> Self {
-        Self { verdict, message, retry_after: None, is_illegible: false }
+        let (retry_after, is_illegible, is_unrecognised) = (None, false, false);
+        Self { verdict, message, retry_after, is_illegible, is_unrecognised }
     }
 
     /// One for which the answer says when to ask again.
@@ -69,7 +72,10 @@ impl Exchange {
                 let is_page = matches!(document, Document::Html | Document::Malformed(_));
                 let is_illegible = is_page && answer.status.is_success();
                 let refusal = Refusal::new(verdict, message).until(retry_after);
-                Err(Refusal { is_illegible, ..refusal })
+                let error = document.value().get_attr("error").unwrap_or_default();
+                let is_unrecognised =
+                    verdict == Verdict::Denied && error.as_str() == Some("invalid_client");
+                Err(Refusal { is_illegible, is_unrecognised, ..refusal })
             }
         }
     }
@@ -107,14 +113,23 @@ impl Exchange {
 
     /// Ends the dance without success.
     pub(super) fn failed(&self, answer: &Answer, refusal: Refusal) -> Outcome {
-        let Refusal { verdict, message, retry_after, is_illegible } = refusal;
+        let Refusal { verdict, message, retry_after, is_illegible, is_unrecognised } = refusal;
         let date = answer.date();
         let retry_after = retry_after.or_else(|| verdict::retry_after(answer, date));
         let quotas = self.quotas(answer);
         let is_gateways = GATEWAY.contains(&answer.status.as_u16());
         let is_unsure = is_illegible || is_gateways || self.committed;
         let login = None;
-        Outcome::Failed(Failure { verdict, retry_after, message, date, quotas, is_unsure, login })
+        Outcome::Failed(Failure {
+            verdict,
+            retry_after,
+            message,
+            date,
+            quotas,
+            is_unsure,
+            is_unrecognised,
+            login,
+        })
     }
 
     fn quotas(&self, answer: &Answer) -> Vec<quota::Quota> {

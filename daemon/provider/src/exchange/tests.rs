@@ -268,6 +268,23 @@ proptest! {
 }
 
 #[test]
+fn a_client_that_is_not_recognised_is_told_from_what_else_is_denied() {
+    for (status, error, unrecognised) in [
+        (401, "invalid_client", true),
+        (400, "invalid_client", true),
+        (500, "invalid_client", false),
+        (400, "invalid_grant", false),
+        (401, "unauthorized_client", false),
+    ] {
+        let body = format!(r#"{{"error":"{error}"}}"#);
+        let Outcome::Failed(failure) = outcome("", &answer(status, &[], &body)) else {
+            panic!("{status} {error} isn't a token")
+        };
+        assert_eq!(failure.is_unrecognised, unrecognised, "{status} {error}");
+    }
+}
+
+#[test]
 fn an_answer_that_may_not_be_the_providers_last_word_is_told_from_one_that_is() {
     for (status, body, unsure) in [
         (400, r#"{"error":"invalid_request"}"#, false),

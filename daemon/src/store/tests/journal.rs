@@ -70,6 +70,7 @@ fn what_is_known_of_its_end_decides() {
     for (fate, spent, expected) in [
         (Fate::Unsent, false, None),
         (Fate::Answered, false, None),
+        (Fate::Unrecognised, false, None),
         (Fate::Answered, true, Some(DoubtReason::Spent)),
         (Fate::Lost, false, Some(DoubtReason::Lost { again: false })),
     ] {

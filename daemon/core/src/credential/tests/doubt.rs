@@ -170,6 +170,32 @@ fn a_refusal_of_the_refresh_token_alone_stops_no_one_who_has_secrets() {
 const LAST: Duration = Duration::from_secs(1);
 
 #[test]
+fn a_client_that_is_not_recognised_costs_no_refresh_token() {
+    let denied = || Failure { verdict: Verdict::Denied, retry_after: None, message: "no".into() };
+    for (mut bench, sends) in [(logged_in(None), "send"), (refreshable(None), "send refresh")] {
+        bench.pass_to_deadline();
+        let issuance = bench.wake_and_reserve();
+        bench.fail_with(issuance, Fate::Unrecognised, denied());
+        assert_eq!(bench.state(), State::Refused);
+        bench.pass(LIFE);
+        bench.said();
+        bench.ask(1, None);
+        assert_eq!(bench.said(), ["1 refused: rejected"], "no login mends it");
+        bench.input(Input::Forced(WaiterId(2)));
+        bench.reserve();
+        assert_eq!(bench.said(), ["reserve Forced", sends], "who has mended it says so");
+    }
+    let mut bench = logged_in(None);
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    bench.fail(issuance, Verdict::Denied);
+    bench.pass(LIFE);
+    bench.said();
+    bench.ask(1, None);
+    assert_eq!(bench.said(), ["1 refused: login needed"], "the refresh token was refused");
+}
+
+#[test]
 fn who_has_never_logged_in_is_told_so_and_nothing_is_sent() {
     let terms = Terms { origin: LOGIN, is_logged_in: false, ..Terms::default() };
     let mut bench = Bench::load_with(None, History::default(), terms);
