@@ -85,6 +85,7 @@ def provider(work, env):
         "login": client(3600, **code),
         "public": client(3600, **public),
         "outage": client(3600, **code),
+        "unrecognised": client(3600, **code),
         "web": client(3600, **web),
         "resourceful": client(3600, **code),
         "no-pkce": client(3600, **code),
