@@ -244,16 +244,22 @@ fn what_only_a_person_can_repeat_is_asked_for_once_and_then_waits_for_that_perso
     }
     assert_eq!(provider.requests().len(), 1);
     let status = text(&place.run(["status"]).stdout);
-    assert!(status.contains("run `tokend-cli login api`"), "{status}");
-    daemon.wait_for_log("a login is needed: run `tokend-cli login api`: ");
+    assert!(status.contains("run `tokend-cli set-secret api refresh_token --now`"), "{status}");
+    daemon.wait_for_log("a login is needed: run `tokend-cli set-secret api refresh_token --now`: ");
 
     // Someone is told: once, and once more by a daemon that finds it so when it starts.
-    assert_eq!(std::fs::read_to_string(&pipe).unwrap(), "tokend-cli login api\n");
+    assert_eq!(
+        std::fs::read_to_string(&pipe).unwrap(),
+        "tokend-cli set-secret api refresh_token --now\n"
+    );
     daemon.wait_for_log("on_login_needed was run");
     let log = daemon.end().log;
     assert!(!log.contains("on_login_needed"), "{log}");
     let _daemon = place.start();
-    assert_eq!(std::fs::read_to_string(&pipe).unwrap(), "tokend-cli login api\n");
+    assert_eq!(
+        std::fs::read_to_string(&pipe).unwrap(),
+        "tokend-cli set-secret api refresh_token --now\n"
+    );
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn after_kill_9_between_the_answer_and_its_being_written_the_provider_is_asked_a
 
 #[test]
 fn what_a_provider_denies_is_given_up() {
-    let provider = provider(|_| Reply::json(401, r#"{"error": "invalid_client"}"#));
+    let provider = provider(|_| Reply::json(400, r#"{"error": "unauthorized_client"}"#));
     let (place, _daemon) = place_at(&provider);
     let refused = place.run(["revoke", "api", "--yes"]);
     let stderr = text(&refused.stderr);

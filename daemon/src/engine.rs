@@ -331,6 +331,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.entries.remove(name);
         self.slots.remove(name);
         self.logins.forget(name);
+        self.call_off_logins(Some(name));
         self.held.remove(name);
         self.attempts.remove(name);
         self.mind(name);

@@ -180,12 +180,12 @@ fn find(program: &str, path: &OsString) -> Result<PathBuf, HookError> {
     files.next().ok_or_else(|| HookError::NotInPath(program.to_owned()))
 }
 
-fn surroundings(LoginNeeded { name, message }: &LoginNeeded) -> Surroundings {
+fn surroundings(LoginNeeded { name, command, message }: &LoginNeeded) -> Surroundings {
     let passed = PASSED.into_iter().filter_map(|key| Some((key, env::var_os(key)?)));
     let own = [
         ("TOKEND_CREDENTIAL", name.to_string()),
         ("TOKEND_MESSAGE", plain(message)),
-        ("TOKEND_COMMAND", format!("tokend-cli login {name}")),
+        ("TOKEND_COMMAND", command.clone()),
     ];
     passed.chain(own.map(|(key, value)| (key, value.into()))).collect()
 }

@@ -101,7 +101,7 @@ impl Failure {
             | Self::Login { error, .. } => error.into(),
             Self::LoginHere { problem, .. } => match problem {
                 here::Problem::Cancelled { .. } => Exit::Cancelled,
-                here::Problem::NothingPasted => Exit::PersonNeeded,
+                here::Problem::NothingPasted | here::Problem::NotTaken(_) => Exit::PersonNeeded,
                 _ => Exit::Failed,
             },
             Self::Import { problem, .. } if problem.is_usage() => Exit::Usage,

@@ -36,6 +36,8 @@ pub(crate) enum Problem {
     Unsafe(String),
     #[error("no URL was pasted")]
     NothingPasted,
+    #[error("the URL that was pasted isn't taken: {0}")]
+    NotTaken(String),
     #[error("cancelled; {}", aftermath(*.exchanging))]
     Cancelled { exchanging: bool },
     #[error("can't watch for signals")]
@@ -68,7 +70,7 @@ impl Problem {
             Self::Listen(_) | Self::NotOurs => {
                 let _ = write!(hint, "`tokend-cli login {credential} --paste` listens nowhere");
             }
-            Self::NothingPasted => {
+            Self::NothingPasted | Self::NotTaken(_) => {
                 let _ = write!(
                     hint,
                     "run it on a terminal, or give the URL that the browser ends at on standard \

@@ -44,7 +44,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.settle_secrets(&name, settling, written.result.is_ok());
                 let input = match written.result {
                     Ok(_) => Input::Persisted(issuance),
-                    Err(failure) => Input::Unwritten { issuance, failure },
+                    Err(failure) => {
+                        warn!(credential = %name, %issuance,
+                            "the token isn't served yet, since it can't be stored: {}",
+                            failure.message);
+                        Input::Unwritten { issuance, failure }
+                    }
                 };
                 self.step(&name, input);
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokend_core::{
     BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Policy, Quota,
-    Random, Receipt, Refusal, Stamp, Token, Verdict, WaiterId,
+    Random, Receipt, Refusal, Setback, Stamp, Token, Verdict, WaiterId,
 };
 use tracing::{debug, warn};
 
@@ -180,7 +180,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             definition: Arc::clone(&dance.definition),
             inputs: Arc::clone(&dance.inputs),
         };
-        self.note_attempt(&job);
+        let job = self.note_attempt(job);
         self.issuer.issue(job);
     }
 
@@ -217,7 +217,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             let view = self.keeper.view(name, self.clock.now());
             let setback = view.as_ref().and_then(|view| view.setback).map(|(setback, _)| setback);
             entry.slot.set_setback(setback);
-            self.logins.note(name, setback);
+            // It takes the definition to find out.
+            let command = match setback {
+                Some(Setback::LoginNeeded(_)) => self.login_command(name),
+                _ => String::new(),
+            };
+            self.logins.note(name, &command, setback);
             let failing = view.is_some_and(|view| view.setback.is_some() && view.overdue);
             entry.slot.set_failing(failing);
         }

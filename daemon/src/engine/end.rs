@@ -10,6 +10,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// a provider that was paid for is still stored.
     pub fn stop(&mut self) {
         self.stopping = true;
+        // Those who sit before a page can begin again.
+        self.call_off_logins(None);
         let held: Vec<Name> = self.held.keys().cloned().collect();
         for name in held {
             self.release(&name);

@@ -1,6 +1,6 @@
 //! Logins: a person lets tokend in, and what comes of it keeps tokens coming.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use tokend_core::{
@@ -8,6 +8,7 @@ use tokend_core::{
     StoreFailure, Verdict, WaiterId,
 };
 use tokend_provider::{Exchange, Issued, LoginEnd, LoginMethod, Outcome, Redirect};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 use url::Url;
 
@@ -18,7 +19,7 @@ use super::{
     errand::{Errand, MOST, Start},
 };
 use crate::{
-    credential::{CredentialId, REFRESH_TOKEN},
+    credential::{Credential, REFRESH_TOKEN},
     ports::{self, Clock, ErrandEnded, Issuer, Person, Reservation, Settled, Store, Write},
     published::Published,
 };
@@ -56,14 +57,16 @@ pub struct NewLogin {
 #[derive(Debug)]
 pub(super) struct Login {
     pub(super) name: Name,
-    /// A credential that is made anew has another.
-    credential: CredentialId,
+    /// As it is when the login begins. One that is made anew has another id.
+    credential: Arc<Credential>,
     issuance: IssuanceId,
     begun_at: BootTime,
     method: LoginMethod,
     redirect_uri: Option<Url>,
     person: Option<Person>,
-    reply: Reply<std::sync::Arc<Published>>,
+    /// Calls it off when it is dropped.
+    keep: Option<oneshot::Sender<()>>,
+    reply: Reply<Arc<Published>>,
 }
 
 impl Login {
@@ -99,12 +102,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     /// Begins a login, if the limits of the account allow its token.
-    pub(super) fn log_in(
-        &mut self,
-        new: NewLogin,
-        author: Author,
-        reply: Reply<std::sync::Arc<Published>>,
-    ) {
+    pub(super) fn log_in(&mut self, new: NewLogin, author: Author, reply: Reply<Arc<Published>>) {
         let NewLogin { name, method, redirect_uri, person } = new;
         let account = match self.admit_login(&name, method) {
             Ok(account) => account,
@@ -114,20 +112,31 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let issuance = IssuanceId::draw(&mut self.random);
         info!(credential = %name, %issuance, uid, pid, ?method, "somebody logs in");
         let Some(Entry { credential, .. }) = self.entries.get(&name) else { return };
-        let credential = credential.id;
+        let credential = Arc::clone(credential);
         let at = self.clock.stamp();
         let reservation = Reservation {
             issuance,
-            credential,
+            credential: credential.id,
             account: self.accounts.get(&account),
             cause: Cause::Login,
             spends: None,
             within: LONGEST_LOGIN,
             at,
         };
-        let (begun_at, person) = (at.moment.boot, Some(person));
-        let login =
-            Login { name, credential, issuance, begun_at, method, redirect_uri, person, reply };
+        let (keep, called_off) = oneshot::channel();
+        let person = Some(Person { called_off: Some(called_off), ..person });
+        let (begun_at, keep) = (at.moment.boot, Some(keep));
+        let login = Login {
+            name,
+            credential,
+            issuance,
+            begun_at,
+            method,
+            redirect_uri,
+            person,
+            keep,
+            reply,
+        };
         self.submit(Pending::Login(Box::new(login)), Write::Reserve(reservation));
     }
 
@@ -165,7 +174,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         let begun = match self.identified(&login.name) {
             _ if self.stopping => Err(Error::Stopping),
-            Ok(id) if id == login.credential => self.danced(&login.name),
+            Ok(id) if id == login.credential.id => self.danced(&login.name),
             _ => Err(Error::NotFound(login.name.clone())),
         };
         let ambient = self.ambient();
@@ -195,7 +204,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn login_ended(&mut self, login: Login, ended: ErrandEnded) {
         let ErrandEnded { sent_at, took, fate, outcome, .. } = ended;
         let Login { name, credential, issuance, reply, .. } = login;
-        let is_its = self.identified(&name).is_ok_and(|id| id == credential);
+        let is_its = self.identified(&name).is_ok_and(|id| id == credential.id);
         match outcome {
             Outcome::Issued(issued) if is_its => {
                 info!(credential = %name, %issuance, ?took, "login done: token issued");
@@ -213,7 +222,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     }
                     _ => (None, Vec::new(), None),
                 };
-                let error = if matches!(outcome, Outcome::Issued(_)) {
+                let error = if let Outcome::Issued(issued) = outcome {
+                    if let Ok(dance) = Dance::of(&self.definitions, &credential) {
+                        self.end_unwanted(&credential, dance, issued, sent_at);
+                    }
                     Error::NotFound(name.clone())
                 } else {
                     self.not_done(format!("the login of {name} brought no token"), outcome)
@@ -236,6 +248,17 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     Some(LoginEnd::Expired) => Error::LoginExpired { name, message },
                     None => error,
                 }));
+            }
+        }
+    }
+
+    /// Ends logins that wait for a person: all of them, or those of one credential.
+    pub(super) fn call_off_logins(&mut self, of: Option<&Name>) {
+        for errand in self.errands.values_mut() {
+            if let Errand::Login(login) = errand
+                && of.is_none_or(|name| login.name == *name)
+            {
+                login.keep = None;
             }
         }
     }

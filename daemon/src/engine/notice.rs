@@ -6,7 +6,10 @@ use tokend_core::{Name, Random, Setback};
 use tracing::warn;
 
 use super::Engine;
-use crate::ports::{Clock, Issuer, LoginNeeded, Notices, Store};
+use crate::{
+    credential::REFRESH_TOKEN,
+    ports::{Clock, Issuer, LoginNeeded, Notices, Store},
+};
 
 /// The credentials for which a person has to log in, and where that is told.
 #[derive(Debug, Default)]
@@ -18,13 +21,12 @@ pub(super) struct Logins {
 impl Logins {
     /// Notes what went wrong last with a credential. That a login is needed is told when
     /// it comes to that; further attempts that fail are no news before a success.
-    pub(super) fn note(&mut self, name: &Name, setback: Option<&Setback>) {
+    pub(super) fn note(&mut self, name: &Name, command: &str, setback: Option<&Setback>) {
         match setback {
             Some(Setback::LoginNeeded(message)) => {
                 if self.needed.insert(name.clone()) {
-                    let command = format!("tokend-cli login {name}");
                     warn!(credential = %name, "a login is needed: run `{command}`: {message}");
-                    self.tell(name, message);
+                    self.tell(name, command, message);
                 }
             }
             Some(_) => {}
@@ -37,9 +39,10 @@ impl Logins {
         self.needed.remove(name);
     }
 
-    fn tell(&self, name: &Name, message: &str) {
+    fn tell(&self, name: &Name, command: &str, message: &str) {
         let Some(notices) = &self.notices else { return };
-        let notice = LoginNeeded { name: name.clone(), message: message.to_owned() };
+        let (command, message) = (command.to_owned(), message.to_owned());
+        let notice = LoginNeeded { name: name.clone(), command, message };
         if notices.try_send(notice).is_err() {
             warn!(credential = %name, "too many logins are needed at once to tell of this one");
         }
@@ -47,13 +50,24 @@ impl Logins {
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
+    /// Returns what brings what a login leaves behind: a login, or another refresh token,
+    /// where tokend knows no login.
+    pub(super) fn login_command(&self, name: &Name) -> String {
+        let dance = self.entries.get(name).and_then(|entry| entry.dance.as_ref().ok());
+        if dance.is_some_and(|dance| dance.definition.logins(&dance.inputs).is_empty()) {
+            format!("tokend-cli set-secret {name} {REFRESH_TOKEN} --now")
+        } else {
+            format!("tokend-cli login {name}")
+        }
+    }
+
     /// Has people told when a login is needed; also where one is already.
     pub fn tell_logins(&mut self, notices: Notices) {
         self.logins.notices = Some(notices);
         for name in &self.logins.needed {
             let view = self.keeper.view(name, self.clock.now());
             if let Some((setback, _)) = view.and_then(|view| view.setback) {
-                self.logins.tell(name, &setback.to_string());
+                self.logins.tell(name, &self.login_command(name), &setback.to_string());
             }
         }
     }
@@ -72,13 +86,14 @@ mod tests {
         let name: Name = "api".parse().unwrap();
         let needed = Setback::LoginNeeded("invalid_grant".to_owned());
         for setback in [Some(&needed), Some(&needed), Some(&Setback::Budget), Some(&needed)] {
-            logins.note(&name, setback);
+            logins.note(&name, "log in", setback);
         }
-        let notice = LoginNeeded { name: name.clone(), message: "invalid_grant".to_owned() };
+        let (command, message) = ("log in".to_owned(), "invalid_grant".to_owned());
+        let notice = LoginNeeded { name: name.clone(), command, message };
         assert_eq!(told.try_recv().unwrap(), notice);
         assert!(told.try_recv().is_err());
-        logins.note(&name, None);
-        logins.note(&name, Some(&needed));
+        logins.note(&name, "log in", None);
+        logins.note(&name, "log in", Some(&needed));
         assert_eq!(told.try_recv().unwrap(), notice);
     }
 }

@@ -237,7 +237,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.begin_revocations();
                 return;
             }
-            Outcome::Failed(failed) => dance::failure(failed, self.clock.now().wall),
+            Outcome::Failed(mut failed) => {
+                if failed.is_unrecognised {
+                    // That says nothing of the token.
+                    failed.verdict = tokend_provider::Verdict::Transient;
+                }
+                dance::failure(failed, self.clock.now().wall)
+            }
             _ => Failure {
                 verdict: Verdict::Transient,
                 retry_after: None,

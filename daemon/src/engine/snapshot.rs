@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub last_use: Option<Timestamp>,
     /// Who has reported that an API refused a token.
     pub reports: Vec<Reported>,
+    /// What brings what a login leaves behind, if nothing else helps.
+    pub login_command: Option<String>,
     /// What is wrong with its secrets, by their names.
     pub secret_problems: BTreeMap<String, Vec<String>>,
     /// Whether its token is one of its secrets.
@@ -66,6 +68,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             consecutive_failures: view.consecutive_failures,
             retry_at: view.retry_in.map(|wait: Duration| after(now.wall, wait)),
             last_use: entry.slot.last_use(),
+            login_command: match view.setback {
+                Some((Setback::LoginNeeded(_), _)) => Some(self.login_command(name)),
+                _ => None,
+            },
             reports: view.reports.into_iter().map(|report| reported(report, now)).collect(),
             secret_problems: self.secret_problems(entry),
             is_static: view.terms.origin == Origin::Static,

@@ -3,7 +3,8 @@ use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 use super::*;
 
 fn notice() -> LoginNeeded {
-    LoginNeeded { name: "api".parse().unwrap(), message: "invalid\ngrant".to_owned() }
+    let (command, message) = ("tokend-cli login api".to_owned(), "invalid\ngrant".to_owned());
+    LoginNeeded { name: "api".parse().unwrap(), command, message }
 }
 
 fn script(text: &str) -> Vec<String> {

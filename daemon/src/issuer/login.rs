@@ -8,7 +8,10 @@ use tokend_core::after;
 use tokend_provider::{
     Authorization, Exchange, Failure, LoginEnd, Outcome, Poll, RedirectError, Step, Verdict,
 };
-use tokio::time::sleep;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
 
 use crate::ports::{Clock, Person, Progress};
 
@@ -30,9 +33,10 @@ pub(super) async fn visit(
         return cancelled();
     }
     loop {
+        let Person { told, redirects, called_off } = &mut *person;
         let redirect = tokio::select! {
-            redirect = person.redirects.recv() => redirect,
-            () = person.told.closed() => None,
+            redirect = redirects.recv() => redirect,
+            () = over(told, called_off) => None,
             () = pass(until, clock) => return Step::Done(expired("nobody has logged in in time")),
         };
         let Some(redirect) = redirect else { return cancelled() };
@@ -63,9 +67,27 @@ pub(super) async fn wait(
         return cancelled();
     }
     let due = after(clock.now().wall, interval);
+    let Person { told, called_off, .. } = &mut *person;
     tokio::select! {
-        () = person.told.closed() => cancelled(),
+        () = over(told, called_off) => cancelled(),
         () = pass(due.min(until), clock) => exchange.poll(clock.now().wall),
+    }
+}
+
+/// Returns once the person has gone, or nobody wants them to go on.
+async fn over(
+    told: &mpsc::UnboundedSender<Progress>,
+    called_off: &mut Option<oneshot::Receiver<()>>,
+) {
+    let called_off = async {
+        match called_off {
+            Some(called_off) => drop(called_off.await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = told.closed() => {}
+        () = called_off => {}
     }
 }
 

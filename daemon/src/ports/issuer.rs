@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use tokend_core::{BootTime, Fate, IssuanceId, Name};
 use tokend_provider::{AcceptedInputs, Definition, DevicePrompt, Held, Operation, Outcome, Step};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 /// How long an issuer works on one issuance, at most. Whatever it sends, it sends
@@ -25,7 +25,7 @@ pub trait Issuer {
 }
 
 /// A dance to run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Job {
     /// The credential's name.
     pub name: Name,
@@ -92,6 +92,8 @@ pub struct Person {
     pub told: mpsc::UnboundedSender<Progress>,
     /// What their browser was led back with.
     pub redirects: mpsc::Receiver<SecretString>,
+    /// Ends when nobody wants the login any more.
+    pub called_off: Option<oneshot::Receiver<()>>,
 }
 
 /// What a person who logs in is told.
@@ -171,6 +173,8 @@ pub enum Ended {
 pub struct LoginNeeded {
     /// Its name.
     pub name: Name,
+    /// What to run.
+    pub command: String,
     /// Why.
     pub message: String,
 }

@@ -78,7 +78,7 @@ impl Dialogue {
         };
         let (told, mut progress) = mpsc::unbounded_channel();
         let (pass_on, redirects) = mpsc::channel(REDIRECTS);
-        let person = Person { told, redirects };
+        let person = Person { told, redirects, called_off: None };
         let new = NewLogin { name: name.clone(), method, redirect_uri, person };
         let (context, author) = (self.context.clone(), self.author);
         let login = context.ask(|reply| Command::LogIn { new, author, reply });

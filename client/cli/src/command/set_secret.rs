@@ -28,15 +28,18 @@ pub(super) async fn run(
     set: SetSecret,
     output: &mut Output<impl Write>,
 ) -> Result<Exit, Failure> {
-    let SetSecret { name, inputs, secrets, mut supply, expires, now } = set;
+    let SetSecret { name, mut inputs, secrets, mut supply, expires, now } = set;
     let mut flags = secrets.take_flags();
     flags.extend(supply.take_flags());
-    if flags.is_empty() && inputs.is_empty() && supply.secret_expires.is_empty() {
-        return Err(Failure::NothingToSet(name));
-    }
+    let is_bare = flags.is_empty() && inputs.is_empty() && supply.secret_expires.is_empty();
     let about = || Failure::about(&name);
     let request = GetCredentialRequest { name: name.clone() };
     let stored = answer(daemon.credentials().get_credential(request)).await.map_err(about())?;
+    if is_bare {
+        // There is nothing to choose from where there is one.
+        let [only] = &stored.secret_names[..] else { return Err(Failure::NothingToSet(name)) };
+        inputs.push(only.clone());
+    }
     let request = GetProviderRequest { name: stored.provider };
     let provider = answer(daemon.providers().get_provider(request)).await?;
 

@@ -21,11 +21,12 @@ pub(super) fn of(error: &Error, credential: &str, caller: &Caller) -> Option<Str
         }
         Some(reason::LOGIN_UNSUPPORTED) => format!(
             "`tokend-cli show {credential}` names its provider, and `tokend-cli providers show` \
-             tells how one logs in there"
+             tells how one logs in there; a refresh token that you have got elsewhere is taken by \
+             `tokend-cli set-secret {credential} refresh_token --now`"
         ),
         Some(reason::CREDENTIAL_REJECTED | reason::PROVIDER_REFUSED) => format!(
             "mend it at the provider, then `tokend-cli login {credential}`\n\
-             if what is stored is wrong: `tokend-cli remove {credential}`, then add it again"
+             if what is stored is wrong: `tokend-cli set-secret {credential} INPUT`"
         ),
         _ => return remedy::of(error, Some(credential), caller),
     })

@@ -52,9 +52,12 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
         }
         Error::CredentialRejected { .. } => format!(
             "mend it at the provider, then `tokend-cli refresh {name}`\n\
-             if what is stored is wrong: `tokend-cli remove {name}`, then add it again"
+             if what is stored is wrong: `tokend-cli set-secret {name} INPUT --now`"
         ),
-        Error::LoginNeeded { .. } => format!("log in again: `tokend-cli login {name}`"),
+        Error::LoginNeeded { .. } => format!(
+            "log in again: `tokend-cli login {name}`\n\
+             if tokend knows no login there: `tokend-cli set-secret {name} refresh_token --now`"
+        ),
         Error::CredentialDamaged { .. } => format!(
             "restore the store from a backup, or `tokend-cli remove {name}` and add it again"
         ),

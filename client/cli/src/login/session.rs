@@ -71,6 +71,8 @@ pub(crate) struct Session<W> {
     /// When a code that is shown expires.
     expiry: Option<prost_types::Timestamp>,
     exchanging: bool,
+    /// Whether the daemon is asked about a redirect.
+    is_judged: bool,
 }
 
 /// What happens during a login.
@@ -121,6 +123,7 @@ impl<W: Write> Session<W> {
             waiting: None,
             expiry: None,
             exchanging: false,
+            is_judged: false,
         })
     }
 
@@ -155,13 +158,13 @@ impl<W: Write> Session<W> {
                 Event::AnsweredOtherwise => {}
                 Event::Arrived(Some(Arrival { url, reply })) => {
                     self.waiting = Some(reply);
-                    self.send(Step::RedirectUrl(url.expose_secret().to_owned())).await;
+                    self.hand_over(&url).await;
                 }
                 Event::Arrived(None) => self.listener = None,
                 Event::Typed(Some(pasted)) => self.take(pasted).await?,
                 Event::Typed(None) => {
                     self.lines = None;
-                    if self.listener.is_none() && !self.exchanging {
+                    if self.listener.is_none() && !self.exchanging && !self.is_judged {
                         return Err(Problem::NothingPasted.of(&self.name));
                     }
                 }
@@ -235,6 +238,10 @@ impl<W: Write> Session<W> {
             Progress::EnterCode(code) => self.enter(&code),
             Progress::Rejected(rejected) => {
                 let message = rejected.message;
+                self.is_judged = false;
+                if self.listener.is_none() && self.lines.is_none() {
+                    return Err(Problem::NotTaken(message).of(&self.name));
+                }
                 self.tell(&format!("not taken: {message}"))?;
                 if self.lines.is_some() {
                     self.tell("log in by the URL above, or paste the URL that it ended at again")?;
@@ -358,7 +365,7 @@ impl<W: Write> Session<W> {
             Pasted::Line(_) if self.exchanging => Ok(()),
             Pasted::Line(line) => {
                 if looks_like_a_redirect(&line) {
-                    self.send(Step::RedirectUrl(line.expose_secret().to_owned())).await;
+                    self.hand_over(&line).await;
                     Ok(())
                 } else {
                     self.tell("not taken: paste the whole URL, with what stands behind its `?`")
@@ -370,6 +377,12 @@ impl<W: Write> Session<W> {
     fn tick(&mut self) -> Result<(), Failure> {
         let Some(end) = &self.expiry else { return Ok(()) };
         self.desk.screen.count_down(&(self.desk.now)(), end).map_err(Failure::Terminal)
+    }
+
+    /// Hands what the browser was led back with to the daemon, which says what it is.
+    async fn hand_over(&mut self, redirect: &SecretString) {
+        self.is_judged = true;
+        self.send(Step::RedirectUrl(redirect.expose_secret().to_owned())).await;
     }
 
     async fn send(&mut self, step: Step) {

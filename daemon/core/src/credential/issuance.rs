@@ -183,7 +183,16 @@ impl<P: Clone> Credential<P> {
             let wait = self.back_off(fate, &failure, turn);
             Activity::Waiting { retry_at: turn.now.boot.after(wait) }
         };
-        self.give_up(self.setback_of(failure, turn.now), next, turn);
+        let setback = match self.lacks_login(turn.now) {
+            // It isn't sent once more: that is known now.
+            Some(message) if !denied && operation != Operation::KeepAlive => {
+                Setback::LoginNeeded(message.to_owned())
+            }
+            _ => self.setback_of(failure, turn.now),
+        };
+        let next =
+            if matches!(setback, Setback::LoginNeeded(_)) { Activity::Refused } else { next };
+        self.give_up(setback, next, turn);
     }
 
     /// Asks once more, with the stored secrets; whoever waits goes on waiting.

@@ -1,15 +1,15 @@
 //! A token that came of a person's login.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
 use super::{
     Activity, Cause, Credential, Effect, Fate, Operation, Receipt, Step, Turn, Waiter, WaiterId,
-    arrival::Arrival,
+    arrival::{Arrival, is_ending},
     issuance::{settle, transient},
 };
-use crate::{IssuanceId, Lifetime, Session};
+use crate::{IssuanceId, Lifetime, Session, Setback};
 
 /// A token that came of a person's login.
 #[derive(Debug)]
@@ -47,6 +47,15 @@ impl<P: Clone> Credential<P> {
             session: login.session,
         };
         let token = Arc::new(self.arrived(Operation::Issue, came, payload, turn));
+        if is_ending(&token, turn.now) {
+            // What came of the login before may be better.
+            let message = "the login's token had as good as expired when it came";
+            let failure = transient(message.to_owned());
+            settle(issuance, Fate::Answered, false, &failure, receipt, turn);
+            let refusal = Setback::Issuance(failure).refusal(Duration::ZERO);
+            turn.effects.push(Effect::Answer { waiter, answer: Err(refusal) });
+            return;
+        }
         self.rotations.give_way();
         let resting = Activity::Resting(super::Next::Due);
         let (mut waiters, reporters) = match std::mem::replace(&mut self.activity, resting) {

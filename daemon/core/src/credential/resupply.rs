@@ -44,10 +44,11 @@ impl<P: Clone> Credential<P> {
         if !can_mend {
             return;
         }
+        let is_refused = matches!(self.activity, Activity::Refused);
         self.consecutive_failures = 0;
         if self.is_left_alone {
             self.activity = Activity::Resting(Next::Asked);
-        } else if self.is_token_due(turn.now) {
+        } else if is_refused || self.is_token_due(turn.now) {
             self.start(Cause::Aging, Vec::new(), turn);
         } else {
             self.activity = Activity::Resting(Next::Due);

@@ -41,6 +41,7 @@ impl<P: Clone> Credential<P> {
         if !is_replaced {
             turn.effects.push(Effect::Discard);
         }
+        self.notice_login(turn);
     }
 
     /// A dance kept a token alive that has been revoked meanwhile.

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
 use tokend_core::{Fate, IssuanceId, Name, Random, Token, TokenId};
 use tokend_provider::{Failure, Issued, Outcome, Verdict};
 use tracing::info;
@@ -60,13 +61,25 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let message = "the token came when it was to be ended already";
         let failure = Failure::new(Verdict::Transient, message);
         info!(credential = %ended.name, issuance = %ended.issuance, "{message}");
-        let Issued { date, .. } = issued;
-        let (expires_at, payload) =
-            (dance::told(issued.expiry).end(ended.sent_at), dance::grant(issued));
-        let credential = credential.with_secrets(&payload.secrets, ended.sent_at);
+        let date = issued.date;
+        self.end_unwanted(&credential, dance, issued, ended.sent_at);
+        let outcome = Outcome::Failed(Failure { date, ..failure });
+        ports::Issuance { outcome, ..ended }
+    }
+
+    /// Has ended what was issued for a credential, or a login, that isn't there any more.
+    pub(in crate::engine) fn end_unwanted(
+        &mut self,
+        credential: &Credential,
+        dance: Dance,
+        issued: Issued,
+        sent_at: Timestamp,
+    ) {
+        let (expires_at, payload) = (dance::told(issued.expiry).end(sent_at), dance::grant(issued));
+        let credential = credential.with_secrets(&payload.secrets, sent_at);
         let token = Token {
             id: TokenId::draw(&mut self.random),
-            issued_at: ended.sent_at,
+            issued_at: sent_at,
             expires_at,
             refresh_at: None,
             taken_up: None,
@@ -78,8 +91,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if let Some(revocation) = self.revocation_of(&credential, &dance, Some(Arc::new(token))) {
             self.write_revocation(revocation, Leaving::Token, None);
         }
-        let outcome = Outcome::Failed(Failure { date, ..failure });
-        ports::Issuance { outcome, ..ended }
     }
 
     /// Tells whether a person has set another refresh token than was sent: what comes of that

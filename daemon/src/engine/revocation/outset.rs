@@ -98,13 +98,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let is_lasting = dance.ends_login(held.as_ref())
             || held.is_some_and(|held| held.refresh_token.is_some());
         let ends_at = token.as_ref().and_then(|token| token.expires_at);
+        // New secrets that the provider has refused are of no use here either.
+        let entry = self.entries.get(&credential.name);
+        let is_refused = entry.is_some_and(|entry| entry.notes.has_refusal());
+        let secrets =
+            if is_refused { credential.former_secrets() } else { credential.secrets.clone() };
         Some(Arc::new(Revocation {
             id: RevocationId::draw(&mut self.random),
             name: credential.name.clone(),
             credential: credential.id,
             provider: credential.provider.clone(),
             variables: credential.variables.clone(),
-            secrets: credential.secrets.clone(),
+            secrets,
             ends_at: ends_at.filter(|_| !is_lasting),
             token,
             asked_at: self.clock.now().wall,

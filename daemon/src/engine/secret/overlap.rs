@@ -30,15 +30,16 @@ pub(in super::super) struct Attempt {
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
-    /// Notes that an issuance tries new secrets, if it does.
-    pub(in super::super) fn note_attempt(&mut self, job: &Job) {
+    /// Notes that an issuance tries new secrets, if it does, and returns how it begins. Those
+    /// that were refused aren't tried time and again, which locks accounts: those before go
+    /// first until they are refused, too, or others are there.
+    pub(in super::super) fn note_attempt(&mut self, job: Job) -> Job {
         self.attempts.remove(&job.name);
-        let Some(credential) = self.entries.get(&job.name).map(|entry| &entry.credential) else {
-            return;
-        };
+        let Some(entry) = self.entries.get(&job.name) else { return job };
+        let (credential, is_refused) = (&entry.credential, entry.notes.has_refusal());
         let unproven = credential.unproven_secrets();
         if unproven.is_empty() || job.operation == Operation::KeepAlive {
-            return;
+            return job;
         }
         let secrets = credential.former_secrets();
         let is_other = differ(&secrets, &credential.secrets);
@@ -53,16 +54,20 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             entropy,
             definition,
             inputs,
-            ..*job
+            ..job
         });
         let now = self.clock.now().wall;
         let tells_apart = job.operation == Operation::Issue
-            || former.as_ref().is_none_or(|former| differs(job, &former.inputs, now));
+            || former.as_ref().is_none_or(|former| differs(&job, &former.inputs, now));
         // A refresh that takes none of them shows nothing.
         if tells_apart {
+            if let Some(former) = former.clone().filter(|_| is_refused) {
+                return former;
+            }
             let attempt = Attempt { issuance: job.issuance, unproven, former, refused: None };
             self.attempts.insert(job.name.clone(), attempt);
         }
+        job
     }
 
     /// Takes in the end of an issuance that may have tried new secrets. Returns what it
@@ -74,11 +79,17 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let name = ended.name.clone();
         let is_this = self.attempts.get(&name).is_some_and(|it| it.issuance == ended.issuance);
         let attempt = if is_this { self.attempts.remove(&name) } else { None };
-        let Some(mut attempt) = attempt else { return Some((ended, BTreeMap::new())) };
         // What may have gone through in part isn't begun again with others.
         let is_refused = ended.fate != Fate::Lost
             && matches!(&ended.outcome,
                 Outcome::Failed(failure) if failure.verdict == Verdict::Denied);
+        let Some(mut attempt) = attempt else {
+            if is_refused && let Some(entry) = self.entries.get_mut(&name) {
+                // Those before don't work any more either.
+                entry.notes.refused = None;
+            }
+            return Some((ended, BTreeMap::new()));
+        };
         let is_issued = matches!(&ended.outcome, Outcome::Issued(_));
         match (attempt.refused.take(), attempt.former.take()) {
             (None, Some(former)) if is_refused => {
@@ -99,6 +110,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             // What people want to know is what is wrong with the new ones.
             (Some(refused), _) if is_refused => {
+                if let Some(entry) = self.entries.get_mut(&name) {
+                    // Neither works.
+                    entry.notes.refused = None;
+                }
                 let took = refused.took.saturating_add(ended.took);
                 Some((Issuance { took, ..refused }, BTreeMap::new()))
             }
@@ -119,6 +134,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 }
 
 impl Notes {
+    /// Tells whether the provider has refused the new secrets while those before work.
+    pub(in super::super) fn has_refusal(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// Returns what there is to say of a secret that the provider has refused while the one
     /// before it still works.
     pub(super) fn refusal(&self, credential: &Credential, input: &str) -> Option<String> {

@@ -57,6 +57,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if let Some(entry) = self.entries.get_mut(&name) {
             entry.dance = Dance::of(&self.definitions, &credential);
             entry.notes.refused = None;
+            entry.notes.sources.clear();
             let of = |it: &Credential| it.secrets.get(REFRESH_TOKEN).map(Fingerprint::of);
             refresh_token = of(&entry.credential) != of(&credential);
             entry.credential = credential;

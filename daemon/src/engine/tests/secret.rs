@@ -103,14 +103,16 @@ fn a_new_secret_is_tried_first_and_the_one_before_goes_once_it_has_worked() {
 fn while_the_new_secret_is_refused_the_one_before_gets_tokens_in_the_same_issuance() {
     let mut bench = Bench::with_token("api");
     bench.set("wr0ng");
-    for (round, value) in ["second", "third"].into_iter().enumerate() {
+    for (is_first, value) in [(true, "second"), (false, "third")] {
         let mut refreshed = bench.refresh();
-        assert_eq!(bench.asked_with(), "wr0ng", "round {round}");
-        let issuance = bench.jobs.0.borrow()[0].issuance;
-        bench.deny();
-        assert!(bench.writes.0.borrow().is_empty(), "the issuance isn't over");
-        assert_eq!(bench.asked_with(), "hunter2");
-        assert_eq!(bench.jobs.0.borrow()[0].issuance, issuance, "it is counted once");
+        if is_first {
+            assert_eq!(bench.asked_with(), "wr0ng");
+            let issuance = bench.jobs.0.borrow()[0].issuance;
+            bench.deny();
+            assert!(bench.writes.0.borrow().is_empty(), "the issuance isn't over");
+            assert_eq!(bench.jobs.0.borrow()[0].issuance, issuance, "it is counted once");
+        }
+        assert_eq!(bench.asked_with(), "hunter2", "what was refused isn't tried again");
         bench.issue(value, 3_600);
         bench.done();
         assert!(refreshed.try_recv().unwrap().is_ok());

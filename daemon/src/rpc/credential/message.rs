@@ -87,9 +87,11 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> IssuanceFai
     let remedy = match &refusal {
         Refusal::Rejected { .. } => format!(
             "check the secrets and the account at the provider; then run `tokend-cli refresh {name}`, \
-             or remove the credential and add it again"
+             or give another secret: `tokend-cli set-secret {name} INPUT --now`"
         ),
-        Refusal::LoginNeeded { .. } => format!("run `tokend-cli login {name}`"),
+        Refusal::LoginNeeded { .. } => {
+            format!("run `{}`", snapshot.login_command.as_deref().unwrap_or_default())
+        }
         Refusal::Impossible { .. } => format!(
             "mend the definition of {} and restart tokend, or remove the credential and add it \
              again",
