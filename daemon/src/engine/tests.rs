@@ -1,6 +1,7 @@
 mod change;
 mod end;
 mod errand;
+mod login;
 mod revocation;
 mod secret;
 
@@ -105,6 +106,7 @@ impl Bench {
         let mut library = Library::built_in();
         library.insert(errand::acme());
         library.insert(revocation::club());
+        library.insert(login::walled());
         let mut engine = Engine::new(
             clock.clone(),
             SplitMix::new(1),
