@@ -269,6 +269,35 @@ async fn a_fixed_port_that_is_taken_ends_it_unless_the_url_is_pasted() {
 }
 
 #[tokio::test]
+async fn what_is_pasted_last_is_judged_before_the_end_of_the_input_counts() {
+    for accepted in [true, false] {
+        let fake = daemon(move |mut said, saying| async move {
+            start(&mut said).await;
+            send_to(&mut said, &saying, "https://app.example/cb", false).await;
+            let Step::RedirectUrl(_) = next(&mut said).await else { panic!("no redirect came") };
+            if accepted {
+                done(&saying).await;
+            } else {
+                let message = "its state differs".to_owned();
+                say(&saying, Progress::Rejected(Rejected { message })).await;
+                assert!(said.message().await.is_ok_and(|step| step.is_none()));
+            }
+        });
+        let Scene { desk, paste, opened: _opened, interrupt: _interrupt, .. } = scene();
+        paste.send(Pasted::Line("?code=c0de".into())).await.unwrap();
+        drop(paste);
+        let (ended, _) = login(&fake, &[], desk).await;
+        if accepted {
+            ended.unwrap();
+        } else {
+            let failure = ended.unwrap_err();
+            assert_eq!(failure.exit(), Exit::PersonNeeded);
+            assert!(failure.to_string().contains("its state differs"), "{failure}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_to_another_machine_is_pasted_as_a_matter_of_course() {
     let fake = daemon(async |mut said, saying| {
         start(&mut said).await;
