@@ -21,7 +21,7 @@ pub(crate) struct Login {
     #[arg(long, conflicts_with_all = ["paste", "no_browser"])]
     device: bool,
     /// Listen on no port; the URL that the browser ends at is pasted
-    #[arg(long, conflicts_with = "no_browser")]
+    #[arg(long)]
     paste: bool,
     /// Show the URL and open no browser
     #[arg(long)]

@@ -144,7 +144,6 @@ fn a_login_has_one_way_and_an_import_one_source() {
     for line in [
         "login",
         "login a --device --paste",
-        "login a --paste --no-browser",
         "login a http://127.0.0.1/?code=s3cret",
         "import a",
         "import a --env .env",
