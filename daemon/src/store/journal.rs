@@ -35,6 +35,9 @@ struct SentRecord {
     unanswered: u32,
     /// Whether the provider refused it, or gave another that was lost.
     spent: bool,
+    /// Whether it refused it.
+    #[serde(default)]
+    refused: bool,
     /// When it was first sent.
     wall_ms: i64,
     boot_ms: i64,
@@ -63,7 +66,7 @@ impl<R: Random> Writer<'_, R> {
         credential: CredentialId,
         issuance: IssuanceId,
         fate: Fate,
-        spent: bool,
+        (spent, refused): (bool, bool),
     ) -> Result<(), WriteError> {
         let record = read(self.connection, self.vault, credential)??;
         let Some(mut record) = record.filter(|record| record.issuance == Some(issuance.0)) else {
@@ -74,6 +77,7 @@ impl<R: Random> Writer<'_, R> {
             Fate::Unsent | Fate::Answered | Fate::Unrecognised => record.unanswered -= 1,
         }
         record.spent |= spent;
+        record.refused |= refused;
         if record.spent || record.unanswered > 0 {
             self.note(credential, &record)
         } else {
@@ -153,6 +157,7 @@ impl SentRecord {
             issuance: None,
             unanswered: 0,
             spent: false,
+            refused: false,
             wall_ms: wall_ms(at.moment.wall),
             boot_ms: boot_ms(at.moment.boot),
             boot_id: at.boot_id.0,
@@ -160,7 +165,9 @@ impl SentRecord {
     }
 
     fn doubt(self, now: &Stamp) -> Doubt {
-        let reason = if self.spent {
+        let reason = if self.refused && self.unanswered == 0 {
+            DoubtReason::Refused
+        } else if self.spent {
             DoubtReason::Spent
         } else if self.issuance.is_none() {
             DoubtReason::Restored

@@ -1,7 +1,7 @@
 //! Does one write inside of a transaction.
 
 use rusqlite::{Connection, OptionalExtension, ffi, params};
-use tokend_core::{Fate, Random, Token};
+use tokend_core::{Fate, Random, Token, Verdict};
 
 use super::{
     envelope::Vault,
@@ -49,7 +49,8 @@ impl<R: Random> Writer<'_, R> {
                 let counts = *fate != Fate::Unsent;
                 let outcome = Outcome::Failed(failure.clone());
                 let credential = self.settle(*issuance, counts, outcome, settled)?;
-                self.note_failure(credential, *issuance, *fate, *spent)?;
+                let refused = *spent && failure.verdict == Verdict::Denied;
+                self.note_failure(credential, *issuance, *fate, (*spent, refused))?;
             }
         }
         Ok(Reply::Done)

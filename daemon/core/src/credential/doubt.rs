@@ -26,7 +26,11 @@ pub enum DoubtReason {
         /// Whether it was sent more than once.
         again: bool,
     },
-    /// It is of no use any more: the provider refused it, or gave another that was lost.
+    /// The provider refused it, and it had never been exchanged before, as far as is known:
+    /// to send it once more does no harm, and may help once a person has mended the cause.
+    Refused,
+    /// It is of no use any more: the provider gave another that was lost, or refused it after
+    /// an exchange of which nothing was heard.
     Spent,
     /// The store is older than what the provider has seen of it.
     Restored,
@@ -56,13 +60,14 @@ impl Doubtful {
                 grace == Duration::MAX || !again && self.age(now) < grace
             }
             DoubtReason::Restored => grace == Duration::MAX,
-            DoubtReason::Spent => false,
+            DoubtReason::Refused | DoubtReason::Spent => false,
         }
     }
 
     /// Tells whether the denial of this issuance was about the refresh token alone.
     pub(super) fn explains(&self, issuance: Option<IssuanceId>) -> bool {
-        self.doubt.reason == DoubtReason::Spent && self.doubt.issuance == issuance
+        matches!(self.doubt.reason, DoubtReason::Refused | DoubtReason::Spent)
+            && self.doubt.issuance == issuance
     }
 }
 
@@ -73,6 +78,7 @@ impl DoubtReason {
                 "the answer to the last refresh never came, and to send the refresh token once \
                  more could end all that came of the login"
             }
+            Self::Refused => "the provider refused the refresh token",
             Self::Spent => "the refresh token is of no use any more",
             Self::Restored => {
                 "the store was restored from a backup, and its refresh token may have been \
@@ -155,13 +161,22 @@ impl<P: Clone> Credential<P> {
         let before = self.doubt;
         let age = before.map_or(Duration::ZERO, |doubtful| doubtful.age(turn.now));
         let reason = match (failure.verdict, fate) {
-            (Verdict::Denied, _) => DoubtReason::Spent,
             (_, Fate::Lost) => DoubtReason::Lost { again: before.is_some() },
+            (Verdict::Denied, _) if before.is_none() => DoubtReason::Refused,
+            (Verdict::Denied, _) => DoubtReason::Spent,
             (_, Fate::Answered | Fate::Unrecognised | Fate::Unsent) => return false,
         };
         let doubt = Doubt { reason, age, issuance: Some(issuance) };
         self.doubt = Some(Doubtful::new(doubt, turn.now.boot));
-        reason == DoubtReason::Spent
+        matches!(reason, DoubtReason::Refused | DoubtReason::Spent)
+    }
+
+    /// A person says that the cause of a refusal is mended.
+    pub(super) fn excuse(&mut self) {
+        let is_refused = |it: &Doubtful| it.doubt.reason == DoubtReason::Refused;
+        if self.terms.origin == Origin::Login {
+            self.doubt = self.doubt.filter(|doubtful| !is_refused(doubtful));
+        }
     }
 
     /// Notes that the refresh token was exchanged, though what came of it isn't there.

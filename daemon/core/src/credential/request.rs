@@ -42,6 +42,7 @@ impl<P: Clone> Credential<P> {
 
     pub(super) fn forced(&mut self, id: WaiterId, turn: &mut Turn<'_, P>) {
         let waiter = Waiter { id, min_ttl: Some(Duration::ZERO) };
+        self.excuse();
         match &mut self.activity {
             Activity::Issuing { waiters, .. } => waiters.push(waiter),
             // The provider has answered already; what is missing is the write.

@@ -10,6 +10,7 @@ impl<P: Clone> Credential<P> {
         if refresh_token {
             self.doubt = None;
         }
+        self.excuse();
         match &self.activity {
             // What is under way goes on with those before.
             Activity::Issuing { step: Step::Sending(_) | Step::Persisting(..), .. }

@@ -23,16 +23,18 @@ pub(in super::super) struct Attempt {
     issuance: IssuanceId,
     /// The secrets that are tried.
     unproven: BTreeMap<String, SecretString>,
-    /// The same with the secrets before, until they are tried.
-    former: Option<Job>,
-    /// How the provider refused the new ones.
+    /// The same with the other secrets, until they are tried.
+    other: Option<Job>,
+    /// Whether those before go first.
+    is_reversed: bool,
+    /// How the provider refused what was tried first.
     refused: Option<Issuance>,
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Notes that an issuance tries new secrets, if it does, and returns how it begins. Those
-    /// that were refused aren't tried time and again, which locks accounts: those before go
-    /// first until they are refused, too, or others are there.
+    /// that were refused aren't tried first time and again, which locks accounts: those before
+    /// go first then.
     pub(in super::super) fn note_attempt(&mut self, job: Job) -> Job {
         self.attempts.remove(&job.name);
         let Some(entry) = self.entries.get(&job.name) else { return job };
@@ -61,11 +63,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             || former.as_ref().is_none_or(|former| differs(&job, &former.inputs, now));
         // A refresh that takes none of them shows nothing.
         if tells_apart {
-            if let Some(former) = former.clone().filter(|_| is_refused) {
-                return former;
-            }
-            let attempt = Attempt { issuance: job.issuance, unproven, former, refused: None };
-            self.attempts.insert(job.name.clone(), attempt);
+            let (issuance, is_reversed) = (job.issuance, is_refused && former.is_some());
+            let (first, other) = match former {
+                Some(former) if is_reversed => (former, Some(job)),
+                former => (job, former),
+            };
+            let attempt = Attempt { issuance, unproven, other, is_reversed, refused: None };
+            self.attempts.insert(first.name.clone(), attempt);
+            return first;
         }
         job
     }
@@ -83,27 +88,24 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let is_refused = ended.fate != Fate::Lost
             && matches!(&ended.outcome,
                 Outcome::Failed(failure) if failure.verdict == Verdict::Denied);
-        let Some(mut attempt) = attempt else {
-            if is_refused && let Some(entry) = self.entries.get_mut(&name) {
-                // Those before don't work any more either.
-                entry.notes.refused = None;
-            }
-            return Some((ended, BTreeMap::new()));
-        };
+        let Some(mut attempt) = attempt else { return Some((ended, BTreeMap::new())) };
         let is_issued = matches!(&ended.outcome, Outcome::Issued(_));
-        match (attempt.refused.take(), attempt.former.take()) {
-            (None, Some(former)) if is_refused => {
+        match (attempt.refused.take(), attempt.other.take()) {
+            (None, Some(other)) if is_refused => {
                 if self.stopping {
                     return Some((put_off(ended), BTreeMap::new()));
                 }
                 let secrets = names(attempt.unproven.keys());
-                info!(credential = %name, secrets, "new secrets refused; trying those before");
-                self.issuer.issue(former);
+                let first = if attempt.is_reversed { "former" } else { "new" };
+                info!(credential = %name, secrets, "{first} secrets refused; trying the others");
+                self.issuer.issue(other);
                 attempt.refused = Some(ended);
                 self.attempts.insert(name, attempt);
                 None
             }
+            (None, _) if is_issued && attempt.is_reversed => Some((ended, BTreeMap::new())),
             (None, _) if is_issued => Some((ended, attempt.unproven)),
+            (Some(_), _) if is_issued && attempt.is_reversed => Some((ended, attempt.unproven)),
             (Some(refused), _) if is_issued => {
                 self.note_refusal(&name, &refused);
                 Some((ended, BTreeMap::new()))
@@ -114,8 +116,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     // Neither works.
                     entry.notes.refused = None;
                 }
+                let told = if attempt.is_reversed { &ended } else { &refused };
+                let outcome = match &told.outcome {
+                    Outcome::Failed(failure) => Outcome::Failed(failure.clone()),
+                    _ => return Some((ended, BTreeMap::new())),
+                };
                 let took = refused.took.saturating_add(ended.took);
-                Some((Issuance { took, ..refused }, BTreeMap::new()))
+                Some((Issuance { took, outcome, ..refused }, BTreeMap::new()))
             }
             _ => Some((ended, BTreeMap::new())),
         }

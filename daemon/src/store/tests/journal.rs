@@ -97,6 +97,28 @@ fn a_second_sending_is_counted_unless_nothing_of_it_was_sent() {
 }
 
 #[test]
+fn a_refusal_is_told_from_what_is_spent_unless_it_came_after_a_lost_answer() {
+    let refuse = |number, at| {
+        let Write::Failure { failure, settled, .. } = failed(number, true, Verdict::Denied, at)
+        else {
+            unreachable!()
+        };
+        let (issuance, fate) = (issuance(number), Fate::Answered);
+        Write::Failure { issuance, fate, spent: true, failure, settled }
+    };
+    let home = Home::new();
+    let mut store = refreshable(&home);
+    done(&mut store, &[send(2, FIRST, at(50)), refuse(2, at(51))]);
+    assert_eq!(reason(&home), Some(DoubtReason::Refused));
+
+    let home = Home::new();
+    let mut store = refreshable(&home);
+    done(&mut store, &[send(2, FIRST, at(50)), end(2, Fate::Lost, false, at(51))]);
+    done(&mut store, &[send(3, FIRST, at(60)), refuse(3, at(61))]);
+    assert_eq!(reason(&home), Some(DoubtReason::Spent));
+}
+
+#[test]
 fn late_news_of_an_earlier_sending_changes_nothing() {
     let home = Home::new();
     let mut store = refreshable(&home);

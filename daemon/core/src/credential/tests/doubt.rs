@@ -58,8 +58,7 @@ fn taken_up(origin: Origin, grace: Option<u64>, history: History) -> Bench {
 fn a_refresh_token_whose_answer_was_lost_is_not_sent_again_if_no_grace_is_known() {
     let mut bench = logged_in(None);
     lose(&mut bench);
-    assert!(next(&mut bench).is_empty());
-    assert_eq!(bench.state(), State::Refused);
+    assert_eq!(bench.state(), State::Refused, "it is said at once");
     bench.ask(1, None);
     assert_eq!(bench.said(), ["1 gets first"], "what is held is served to its end");
     bench.pass(LIFE);
@@ -82,9 +81,11 @@ fn within_a_known_grace_it_is_sent_once_more_and_then_never() {
         let issuance = bench.issuance();
         bench.fail_with(issuance, Fate::Lost, transient("lost".to_owned()));
         bench.said();
-        let left = next(&mut bench);
-        let is_login = bench.credential.terms.origin == LOGIN;
-        assert_eq!(left, if is_login { vec![] } else { vec!["reserve Aging", "send"] });
+        if bench.credential.terms.origin == LOGIN {
+            assert_eq!(bench.state(), State::Refused);
+        } else {
+            assert_eq!(next(&mut bench), ["reserve Aging", "send"]);
+        }
     }
 }
 
@@ -133,6 +134,7 @@ fn what_was_in_doubt_is_in_doubt_after_a_restart() {
         (lost, 900, Some(900), "send", false),
         (twice, 59, Some(900), "send", false),
         (DoubtReason::Spent, 59, Some(900), "send", false),
+        (DoubtReason::Refused, 59, Some(900), "send", false),
         (DoubtReason::Restored, 59, Some(900), "send", false),
     ] {
         let history = || History { doubt: Some(doubt(reason, age)), ..History::default() };
@@ -238,4 +240,32 @@ fn a_refresh_token_that_came_with_a_useless_token_is_not_missed_where_there_are_
     });
     assert_eq!(bench.said(), ["reserve Aging", "send refresh", "settle sent=true"]);
     assert_eq!(next(&mut bench), ["reserve Aging", "send"], "the one before was exchanged");
+}
+
+#[test]
+fn a_refresh_token_that_was_refused_is_tried_once_more_when_a_person_says_so() {
+    let mut bench = logged_in(None);
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    bench.fail(issuance, Verdict::Denied);
+    bench.said();
+    bench.pass(7 * 86_400);
+    bench.wake();
+    assert!(bench.said().is_empty());
+    bench.input(Input::Forced(WaiterId(1)));
+    let issuance = bench.reserve();
+    assert_eq!(bench.said(), ["reserve Forced", "send"]);
+    bench.fail_with(issuance, Fate::Lost, transient("lost".to_owned()));
+    bench.input(Input::Forced(WaiterId(2)));
+    assert_eq!(bench.said()[1..], ["1 refused: login needed", "2 refused: login needed"]);
+
+    // What may have been exchanged isn't sent again for that.
+    let mut bench = logged_in(Some(600));
+    lose(&mut bench);
+    next(&mut bench);
+    let issuance = bench.issuance();
+    bench.fail(issuance, Verdict::Denied);
+    bench.said();
+    bench.input(Input::Forced(WaiterId(1)));
+    assert_eq!(bench.said(), ["1 refused: login needed"]);
 }
