@@ -173,3 +173,12 @@ async fn a_command_that_fails_is_told_of_without_what_it_said() {
     }
     bench.ending.finish();
 }
+
+#[test]
+fn a_file_whose_directory_is_gone_is_looked_for_from_the_nearest_one_that_is_there() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("gone/below/token");
+    let directories = watch::directories(&path);
+    assert!(directories.contains(place.path()), "{directories:?}");
+    assert!(directories.contains(&place.path().join("gone/below")), "{directories:?}");
+}

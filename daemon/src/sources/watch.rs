@@ -126,10 +126,12 @@ fn read(inotify: &OwnedFd) -> Result<Vec<(i32, ReadFlags)>, Errno> {
 const MOST_LINKS: usize = 40;
 
 /// Returns the directories in which a change can make a path lead to something else: its
-/// own, those of the symbolic links on the way, and the one of the file that it leads to.
+/// own, or the nearest above that is there, those of the symbolic links on the way, and the one
+/// of the file that it leads to.
 pub(super) fn directories(path: &Path) -> BTreeSet<PathBuf> {
     let file = path.canonicalize().ok();
-    let ends = [path.parent(), file.as_deref().and_then(Path::parent)];
+    let nearest = path.ancestors().skip(1).find(|place| place.is_dir());
+    let ends = [path.parent(), nearest, file.as_deref().and_then(Path::parent)];
     let mut all: BTreeSet<PathBuf> = ends.into_iter().flatten().map(Path::to_owned).collect();
     let mut way = path.to_owned();
     for _ in 0..MOST_LINKS {
