@@ -163,7 +163,9 @@ impl Provider {
             _ => self.dice.span(Duration::from_millis(5), secs(2)),
         };
         // Whoever refuses has replaced none, nor has one that is out of order and says so.
-        if matches!(&arrival.what, What::Answer { status: 200, .. }) {
+        if let What::Answer { status: 200, body, .. } = &arrival.what
+            && !body.contains("errors")
+        {
             self.replaced.extend(refresh_token);
         }
         let arrival = self.on_its_way(arrival.after(took));
