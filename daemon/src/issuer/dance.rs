@@ -107,7 +107,7 @@ impl Course<'_> {
         let is_unsure =
             outcome.is_unsure() || is_committed && matches!(outcome, Outcome::Failed(_));
         if fate == Fate::Answered && is_unsure {
-            fate = Fate::Lost;
+            fate = Fate::Unsure;
         } else if fate == Fate::Answered && outcome.is_unrecognised() {
             fate = Fate::Unrecognised;
         }

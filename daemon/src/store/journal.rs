@@ -73,7 +73,7 @@ impl<R: Random> Writer<'_, R> {
             return Ok(());
         };
         match fate {
-            Fate::Lost => return Ok(()),
+            Fate::Lost | Fate::Unsure => return Ok(()),
             Fate::Unsent | Fate::Answered | Fate::Unrecognised => record.unanswered -= 1,
         }
         record.spent |= spent;

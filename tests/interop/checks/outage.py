@@ -34,9 +34,9 @@ def run(report, near, far):
         with report.check(f"{far.name}: after {what} of /token a person has to log in"):
             before = len(far.log(NAME))
             far.fail("/token", status)
-            near.cli("refresh", NAME, expect=UNAVAILABLE)
-            said = near.cli("refresh", NAME, expect=PERSON_MUST_ACT).stderr
-            require(f"tokend-cli login {NAME}" in said, said)
+            for _ in range(2):
+                said = near.cli("refresh", NAME, expect=PERSON_MUST_ACT).stderr
+                require(f"tokend-cli login {NAME}" in said, said)
             log_in(near, far, NAME)
             near.cli("refresh", NAME)
             equal(len(far.log(NAME)), before + 2, "requests that the provider took")

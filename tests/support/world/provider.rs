@@ -240,7 +240,7 @@ impl World {
                 match exchange.answer(&answer(status, &headers, body), self.now().wall) {
                     Step::Run(..) => (Fate::Answered, failed("no programs here")),
                     Step::Ask(..) | Step::Poll(..) => (Fate::Answered, failed("nobody is here")),
-                    Step::Done(outcome) if outcome.is_unsure() => (Fate::Lost, outcome),
+                    Step::Done(outcome) if outcome.is_unsure() => (Fate::Unsure, outcome),
                     Step::Done(outcome) if outcome.is_unrecognised() => {
                         (Fate::Unrecognised, outcome)
                     }

@@ -161,7 +161,7 @@ impl<P: Clone> Credential<P> {
         let before = self.doubt;
         let age = before.map_or(Duration::ZERO, |doubtful| doubtful.age(turn.now));
         let reason = match (failure.verdict, fate) {
-            (_, Fate::Lost) => DoubtReason::Lost { again: before.is_some() },
+            (_, Fate::Lost | Fate::Unsure) => DoubtReason::Lost { again: before.is_some() },
             (Verdict::Denied, _) if before.is_none() => DoubtReason::Refused,
             (Verdict::Denied, _) => DoubtReason::Spent,
             (_, Fate::Answered | Fate::Unrecognised | Fate::Unsent) => return false,

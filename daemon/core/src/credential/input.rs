@@ -135,6 +135,9 @@ pub enum Fate {
     Unsent,
     /// It may have reached the provider, whose answer never came.
     Lost,
+    /// Something answered, and it isn't the provider's last word: it may have done all the
+    /// same what it was asked for.
+    Unsure,
     /// The provider answered.
     Answered,
     /// The provider answered that it doesn't recognise who asks: it looked at nothing else

@@ -85,7 +85,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let is_this = self.attempts.get(&name).is_some_and(|it| it.issuance == ended.issuance);
         let attempt = if is_this { self.attempts.remove(&name) } else { None };
         // What may have gone through in part isn't begun again with others.
-        let is_refused = ended.fate != Fate::Lost
+        let is_refused = !matches!(ended.fate, Fate::Lost | Fate::Unsure)
             && matches!(&ended.outcome,
                 Outcome::Failed(failure) if failure.verdict == Verdict::Denied);
         let Some(mut attempt) = attempt else { return Some((ended, BTreeMap::new())) };

@@ -73,6 +73,7 @@ fn what_is_known_of_its_end_decides() {
         (Fate::Unrecognised, false, None),
         (Fate::Answered, true, Some(DoubtReason::Spent)),
         (Fate::Lost, false, Some(DoubtReason::Lost { again: false })),
+        (Fate::Unsure, false, Some(DoubtReason::Lost { again: false })),
     ] {
         let home = Home::new();
         let mut store = refreshable(&home);

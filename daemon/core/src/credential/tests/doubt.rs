@@ -269,3 +269,20 @@ fn a_refresh_token_that_was_refused_is_tried_once_more_when_a_person_says_so() {
     bench.input(Input::Forced(WaiterId(1)));
     assert_eq!(bench.said(), ["1 refused: login needed"]);
 }
+
+#[test]
+fn an_answer_that_is_not_the_last_word_raises_doubt_and_ends_no_token_that_is_held() {
+    let overlap = Some(Duration::ZERO);
+    for (fate, left) in [(Fate::Unsure, true), (Fate::Lost, false)] {
+        let mut bench = logged_in(None);
+        bench.credential.terms.ends_old_after = overlap;
+        bench.pass_to_deadline();
+        let issuance = bench.wake_and_reserve();
+        bench.fail_with(issuance, fate, transient("a page".to_owned()));
+        assert_eq!(bench.state(), State::Refused);
+        bench.said();
+        bench.ask(1, None);
+        let expected = if left { "1 gets first" } else { "1 refused: login needed" };
+        assert_eq!(bench.said(), [expected], "{fate:?}");
+    }
+}
