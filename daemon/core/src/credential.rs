@@ -226,7 +226,7 @@ impl<P: Clone> Credential<P> {
                     match self.prolonged(sent_at, receipt.took, turn) {
                         Some(token) => {
                             let operation = Operation::KeepAlive;
-                            self.issued(issuance, operation, token, None, receipt, turn);
+                            self.issued(issuance, operation, token, false, receipt, turn);
                         }
                         None => self.outlived(issuance, receipt, turn),
                     }

@@ -157,6 +157,11 @@ impl Setback {
 }
 
 impl Failure {
+    /// One that may pass by itself, of which no answer tells more.
+    pub fn transient(message: String) -> Self {
+        Self { verdict: Verdict::Transient, retry_after: None, message }
+    }
+
     /// Returns how long to wait after the `consecutive`-th failure in a row.
     ///
     /// Exponential back-off with full jitter: the wait is drawn evenly up to a

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokend_core::{Failure, Fate, Input, IssuanceId, Name, Random, Receipt, Verdict};
 use tokend_provider::{Issued, Outcome};
 use tracing::{info, warn};
 
-use super::{Engine, Entry, change::Pending, dance, dance::Dance};
+use super::{Engine, change::Pending, dance, dance::Dance};
 use crate::{
-    credential::{Grant, REFRESH_TOKEN, refresh_token},
+    credential::Grant,
     ports::{self, Clock, Issuer, Store, Write, Written},
 };
 
@@ -90,7 +90,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Settles an issuance that no one waits for any more: nothing of it is sent.
     fn take_back(&mut self, issuance: IssuanceId) {
         let message = "it was needed no more".to_owned();
-        let failure = Failure { verdict: Verdict::Transient, retry_after: None, message };
+        let failure = Failure::transient(message);
         let (fate, settled) = (Fate::Unsent, self.settled_now());
         let write = Write::Failure { issuance, fate, spent: false, failure, settled };
         self.submit(Pending::Settlement { issuance }, write);
@@ -149,32 +149,21 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let told = dance::told(issued.expiry);
         let free = dance.is_some_and(Dance::is_static);
         let receipt = Receipt { date: issued.date, took, free, renewed: true };
+        let held = entry.and_then(|entry| entry.slot.published());
+        let before = held.as_ref().map(|held| dance::held(&held.token().payload));
+        let replaced = dance.is_some_and(|dance| issued.rotates(&dance.inputs, before.as_ref()));
         let payload = Grant { proven, ..dance::grant(issued) };
         let came = dance::held(&payload);
-        let held = entry.and_then(|entry| entry.slot.published());
         Input::Issued {
             issuance,
             sent_at,
             lifetime: dance::unused(told, idle, sent_at),
             same: held.is_some_and(|held| dance::is_same(&held.token().payload, &payload)),
             refreshable: dance.is_some_and(|dance| dance.can_refresh(&came)),
-            replaced: entry.and_then(|entry| entry.is_replaced_by(&payload)),
+            replaced,
             session: dance.and_then(|dance| dance.session(&came, told, sent_at)),
             payload,
             receipt,
         }
-    }
-}
-
-impl Entry {
-    /// Tells whether what came has another refresh token than the one that was there to
-    /// send; `None` if there was none.
-    fn is_replaced_by(&self, came: &Grant) -> Option<bool> {
-        let published = self.slot.published();
-        let held = published.as_ref().map(|published| &published.token().payload);
-        let sent = refresh_token(&self.credential, held)?;
-        let came = came.secrets.get(REFRESH_TOKEN).or(came.refresh_token.as_ref());
-        // Who doesn't say leaves it as it was (RFC 6749 §6).
-        Some(came.is_some_and(|came| came.expose_secret() != sent.expose_secret()))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokend_core::{
     BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Policy, Quota,
-    Random, Receipt, Refusal, Setback, Stamp, Token, Verdict, WaiterId,
+    Random, Receipt, Refusal, Setback, Stamp, Token, WaiterId,
 };
 use tracing::{debug, warn};
 
@@ -187,7 +187,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Ends an issuance of which nothing is sent.
     fn send_nothing(&mut self, name: &Name, issuance: IssuanceId, message: &str) {
         let message = message.to_owned();
-        let failure = Failure { verdict: Verdict::Transient, retry_after: None, message };
+        let failure = Failure::transient(message);
         let receipt = Receipt::default();
         self.step(name, Input::Failed { issuance, fate: Fate::Unsent, failure, receipt });
     }

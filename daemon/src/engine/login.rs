@@ -193,7 +193,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.begin(Errand::Login(login), start);
             }
             Err(error) => {
-                let failure = transient(error.to_string());
+                let failure = Failure::transient(error.to_string());
                 self.settle_login(login.issuance, Fate::Unsent, failure, self.settled_now());
                 login.refuse(error);
             }
@@ -232,7 +232,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 };
                 let failure = match &error {
                     Error::NotDone { failure, .. } => failure.clone(),
-                    other => transient(other.to_string()),
+                    other => Failure::transient(other.to_string()),
                 };
                 warn!(credential = %name, %issuance, "{error}");
                 let settled = Settled {
@@ -321,8 +321,4 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             renewed: false,
         }
     }
-}
-
-fn transient(message: String) -> Failure {
-    Failure { verdict: Verdict::Transient, retry_after: None, message }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokend_core::{Cause, Failure, Fate, IssuanceId, Random, Refusal, Stamp, Verdict};
+use tokend_core::{Cause, Failure, Fate, IssuanceId, Random, Refusal, Stamp};
 use tokend_provider::{AcceptedInputs, Definition, Exchange, Inputs, Operation, Outcome};
 use tracing::info;
 
@@ -132,7 +132,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Gives a trial up of which nothing has been sent.
     fn unsent(&mut self, trial: Trial, error: Error) {
-        let failure = transient(error.to_string());
+        let failure = Failure::transient(error.to_string());
         let settled = self.settled_now();
         self.settle_trial(&trial, Fate::Unsent, failure, settled);
         trial.refuse(error);
@@ -149,12 +149,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         };
         let at = Stamp { date, ..self.clock.stamp() };
         let (fate, failure, problem) = match outcome {
-            Outcome::Issued(_) => (fate, transient("the token was thrown away".to_owned()), None),
+            Outcome::Issued(_) => {
+                (fate, Failure::transient("the token was thrown away".to_owned()), None)
+            }
             outcome => {
                 let error = self.not_done("there is no token".to_owned(), outcome);
                 let failure = match &error {
                     Error::NotDone { failure, .. } => failure.clone(),
-                    other => transient(other.to_string()),
+                    other => Failure::transient(other.to_string()),
                 };
                 (fate, failure, Some(error))
             }
@@ -174,8 +176,4 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let write = Write::Failure { issuance, fate, spent: false, failure, settled };
         self.submit(Pending::Settlement { issuance }, write);
     }
-}
-
-fn transient(message: String) -> Failure {
-    Failure { verdict: Verdict::Transient, retry_after: None, message }
 }

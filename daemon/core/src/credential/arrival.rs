@@ -121,7 +121,7 @@ impl<P: Clone> Credential<P> {
         issuance: IssuanceId,
         operation: Operation,
         token: Token<P>,
-        replaced: Option<bool>,
+        replaced: bool,
         receipt: Receipt,
         turn: &mut Turn<'_, P>,
     ) {
@@ -131,15 +131,14 @@ impl<P: Clone> Credential<P> {
         let is_precious = self.spends(operation) && self.terms.origin == Origin::Login;
         if is_ending(&token, turn.now) && !is_precious {
             let (life, least) = (life.as_secs(), LEAST_LIFE.as_secs());
-            let spent = replaced == Some(true);
-            if spent {
+            if replaced {
                 self.forfeit(issuance, turn);
             }
             let failure = transient(format!(
                 "the token had as good as expired when it came: it lives for {life} s, and \
                  less than {least} s is too short to be kept at hand"
             ));
-            settle(issuance, Fate::Answered, spent, &failure, receipt, turn);
+            settle(issuance, Fate::Answered, replaced, &failure, receipt, turn);
             self.failed(Operation::Issue, Fate::Answered, failure, turn);
             return;
         }

@@ -78,9 +78,8 @@ pub enum Input<P> {
         same: bool,
         /// Whether it brought something by which to refresh it.
         refreshable: bool,
-        /// Whether another refresh token came in the place of the one that was sent;
-        /// `None` if none was sent.
-        replaced: Option<bool>,
+        /// Whether another refresh token came in the place of the one that was there.
+        replaced: bool,
         /// How its life can be prolonged, if it can.
         session: Option<Session>,
         /// The secret and what belongs to it.

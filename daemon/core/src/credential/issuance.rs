@@ -389,7 +389,7 @@ impl<P: Clone> Credential<P> {
 }
 
 pub(super) fn transient(message: String) -> Failure {
-    Failure { verdict: Verdict::Transient, retry_after: None, message }
+    Failure::transient(message)
 }
 
 pub(super) fn settle<P>(

@@ -41,7 +41,7 @@ fn issued(issuance: IssuanceId, sent_at: jiff::Timestamp, life: u64, payload: u3
         lifetime: Lifetime::For(Duration::from_secs(life)),
         same: false,
         refreshable: false,
-        replaced: None,
+        replaced: false,
         session: None,
         payload,
         receipt: Receipt::default(),

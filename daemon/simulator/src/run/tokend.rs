@@ -144,7 +144,7 @@ impl<R: Random> Runner for Tokend<R> {
                 lifetime: Lifetime::For(self.life),
                 same: false,
                 refreshable: false,
-                replaced: None,
+                replaced: false,
                 session: None,
                 payload: (),
                 receipt,

@@ -233,7 +233,7 @@ fn a_refresh_token_that_came_with_a_useless_token_is_not_missed_where_there_are_
         lifetime: Lifetime::For(Duration::from_secs(1)),
         same: false,
         refreshable: true,
-        replaced: Some(true),
+        replaced: true,
         session: None,
         payload: "brief",
         receipt: Receipt { renewed: true, ..Receipt::default() },

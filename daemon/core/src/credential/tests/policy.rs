@@ -292,7 +292,7 @@ fn session_under(allowance: Allowance) -> Bench {
         lifetime: Lifetime::For(idle),
         same: false,
         refreshable: false,
-        replaced: None,
+        replaced: false,
         session: Some(Session { idle, end }),
         payload: "first",
         receipt: Receipt::default(),

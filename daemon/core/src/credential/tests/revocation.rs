@@ -92,7 +92,7 @@ fn a_token_that_is_kept_alive_meanwhile_does_not_come_back() {
             lifetime: Lifetime::For(idle),
             same: false,
             refreshable: false,
-            replaced: None,
+            replaced: false,
             session: Some(Session { idle, end: None }),
             payload: "first",
             receipt: Receipt::default(),

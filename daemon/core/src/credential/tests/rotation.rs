@@ -167,7 +167,7 @@ fn a_session_that_is_kept_alive_meanwhile_goes_on_with_the_newer_token() {
         lifetime,
         same,
         refreshable,
-        replaced: None,
+        replaced: false,
         session,
         payload,
         receipt,
