@@ -16,7 +16,9 @@ use tokend_proto::v1::{
 use tonic::{Request, Response, Status, transport::Channel};
 
 pub use crate::client::options::TokenOptions;
-use crate::{Error, Rejection, Rotation, Ruling, Submission, Token, Watch, channel, socket};
+use crate::{
+    Error, Rejection, Rotation, Ruling, Submission, Token, Watch, channel, clock::Clock, socket,
+};
 
 /// Outlasts the ten seconds that a report waits for an issuance.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -45,6 +47,7 @@ struct Inner {
     // Made on first use: a channel can only be made inside a runtime, a client
     // anywhere.
     channel: OnceLock<Channel>,
+    clock: Clock,
 }
 
 impl Client {
@@ -60,7 +63,11 @@ impl Client {
     /// Returns a client of the daemon whose socket is at `path`. It doesn't
     /// connect yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { inner: Arc::new(Inner { path: path.into(), channel: OnceLock::new() }) }
+        Self::timed(path.into(), Clock::default())
+    }
+
+    fn timed(path: PathBuf, clock: Clock) -> Self {
+        Self { inner: Arc::new(Inner { path, channel: OnceLock::new(), clock }) }
     }
 
     /// Returns the path of the socket.
@@ -85,7 +92,8 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn token_with(&self, name: &str, options: TokenOptions) -> Result<Token, Error> {
-        Token::try_from(self.acquire(name, "", options).await?)
+        let sent = self.inner.clock.now();
+        Token::answered(self.acquire(name, "", options).await?, &self.inner.clock, sent)
     }
 
     /// Returns a token of the credential `name` that satisfies the options, but
@@ -103,8 +111,12 @@ impl Client {
         token_id: &str,
         options: TokenOptions,
     ) -> Result<Option<Token>, Error> {
+        let sent = self.inner.clock.now();
         let answer = self.acquire(name, token_id, options).await?;
-        if answer.unchanged { Ok(None) } else { Token::try_from(answer).map(Some) }
+        if answer.unchanged {
+            return Ok(None);
+        }
+        Token::answered(answer, &self.inner.clock, sent).map(Some)
     }
 
     /// Reports that an API refused a token of the credential `name`, so that tokend
@@ -211,7 +223,9 @@ impl Client {
         let names = names.into_iter().map(Into::into).collect();
         let mut service = self.service();
         let call = service.watch_tokens(WatchTokensRequest { names });
-        within(OPENING_TIMEOUT, call).await.map(Watch::new)
+        within(OPENING_TIMEOUT, call)
+            .await
+            .map(|updates| Watch::new(updates, self.inner.clock.clone()))
     }
 
     async fn acquire(

@@ -51,6 +51,7 @@
 
 mod channel;
 mod client;
+mod clock;
 mod error;
 mod rejection;
 mod rotation;

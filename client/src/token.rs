@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -10,16 +11,24 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use tokend_proto::v1::{self, AcquireTokenResponse, placement};
 
-use crate::{Error, RejectionRules, RotationRule};
+use crate::{
+    Error, RejectionRules, RotationRule,
+    clock::{Clock, Deadline, Moment},
+};
 
-/// One generation of what a provider issued. It keeps no clock: ask
+/// One generation of what a provider issued. Clones are cheap and share it. Ask
 /// [`Client::token`](crate::Client::token) anew instead of holding one for long.
 #[derive(Clone)]
 pub struct Token {
+    parts: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
     value: SecretString,
     id: String,
     kind: String,
-    remaining: Option<Duration>,
+    clock: Clock,
+    ends: Deadline,
     issued_at: Option<SystemTime>,
     expires_at: Option<SystemTime>,
     extras: BTreeMap<String, SecretString>,
@@ -33,46 +42,49 @@ pub struct Token {
 impl Token {
     /// Returns the secret itself, as the provider gave it.
     pub fn value(&self) -> &SecretString {
-        &self.value
+        &self.parts.value
     }
 
     /// Returns the opaque id of this generation; it tells nothing about the value.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.parts.id
     }
 
     /// Returns what the provider calls the token's type, such as `Bearer`, if it
     /// says. For how to present the token there are [`Self::headers`] and
     /// [`Self::placements`].
     pub fn token_type(&self) -> Option<&str> {
-        Some(self.kind.as_str()).filter(|name| !name.is_empty())
+        Some(self.parts.kind.as_str()).filter(|name| !name.is_empty())
     }
 
-    /// Returns the life that was left when the daemon answered, by its clock;
-    /// `None` if the token never expires.
+    /// Returns the life that is left now, zero if it is over; `None` if the token never
+    /// expires.
+    ///
+    /// It is what the daemon said, less the time since it was asked, by the wall clock or
+    /// by the time since boot, whichever leaves less.
     pub fn remaining(&self) -> Option<Duration> {
-        self.remaining
+        self.parts.ends.remaining(self.parts.clock.now())
     }
 
     /// Returns when the request that brought the token was sent.
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.issued_at
+        self.parts.issued_at
     }
 
     /// Returns when the token expires; `None` if it never does.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.expires_at
+        self.parts.expires_at
     }
 
     /// Returns other values that belong to the token, by the names that the
     /// provider definition gives them (an instance URL, a tenant ..).
     pub fn extras(&self) -> &BTreeMap<String, SecretString> {
-        &self.extras
+        &self.parts.extras
     }
 
     /// Returns what to put where in a request to the API. All of them apply.
     pub fn placements(&self) -> &[Placement] {
-        &self.placements
+        &self.parts.placements
     }
 
     /// Returns the headers to put into a request to the API, marked as
@@ -99,7 +111,7 @@ impl Token {
     pub fn header_fields(&self) -> Vec<(&str, SecretString)> {
         let mut fields = Vec::new();
         let mut cookies = Zeroizing::new(String::new());
-        for Placement { target, value, .. } in &self.placements {
+        for Placement { target, value, .. } in &self.parts.placements {
             match target {
                 Target::Header(name) => fields.push((name.as_str(), value.clone())),
                 Target::Cookie(name) => {
@@ -118,26 +130,26 @@ impl Token {
     /// Returns where the API is, if the provider definition or the answer that
     /// brought the token says.
     pub fn base_url(&self) -> Option<&str> {
-        Some(self.base_url.as_str()).filter(|url| !url.is_empty())
+        Some(self.parts.base_url.as_str()).filter(|url| !url.is_empty())
     }
 
     /// Returns the hosts that the token may be sent to; a leading dot stands for
     /// every subdomain. Empty if tokend doesn't know; whatever attaches tokens to
     /// requests by itself must not do so then.
     pub fn hosts(&self) -> &[String] {
-        &self.hosts
+        &self.parts.hosts
     }
 
     /// Returns how the API says that it doesn't take this token any more; a
     /// [`Rejection`](crate::Rejection) reports that.
     pub fn rejection(&self) -> &RejectionRules {
-        &self.rejection
+        &self.parts.rejection
     }
 
     /// Returns where answers of the API may have a newer token;
     /// [`Rotation::of`](crate::Rotation::of) looks there.
     pub fn rotations(&self) -> &[RotationRule] {
-        &self.rotations
+        &self.parts.rotations
     }
 }
 
@@ -145,14 +157,14 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
             .field("value", &"[redacted]")
-            .field("id", &self.id)
-            .field("token_type", &self.kind)
-            .field("remaining", &self.remaining)
-            .field("expires_at", &self.expires_at)
-            .field("extras", &self.extras.keys().collect::<Vec<_>>())
-            .field("placements", &self.placements)
-            .field("hosts", &self.hosts)
-            .field("rotations", &self.rotations)
+            .field("id", &self.parts.id)
+            .field("token_type", &self.parts.kind)
+            .field("remaining", &self.remaining())
+            .field("expires_at", &self.parts.expires_at)
+            .field("extras", &self.parts.extras.keys().collect::<Vec<_>>())
+            .field("placements", &self.parts.placements)
+            .field("hosts", &self.parts.hosts)
+            .field("rotations", &self.parts.rotations)
             .finish_non_exhaustive()
     }
 }
@@ -208,27 +220,63 @@ pub enum Target {
     Body(String),
 }
 
-impl TryFrom<AcquireTokenResponse> for Token {
-    type Error = Error;
-
-    fn try_from(answer: AcquireTokenResponse) -> Result<Self, Error> {
+impl Token {
+    /// Reads the answer to a request that was sent at `sent`.
+    pub(crate) fn answered(
+        answer: AcquireTokenResponse,
+        clock: &Clock,
+        sent: Moment,
+    ) -> Result<Self, Error> {
         let token = answer.token.ok_or(Error::BadAnswer("it holds no token"))?;
-        let remaining = answer.remaining.map(Duration::try_from).transpose();
-        Ok(Self {
+        Self::read(token, clock, |expires_at| {
+            let remaining = life(answer.remaining)?;
+            let ends = Deadline::after(remaining, sent);
+            // Where the daemon says what is left, its clock and ours needn't agree.
+            Ok(if remaining.is_none() { ends.or_at(expires_at) } else { ends })
+        })
+    }
+
+    /// Reads what a stream has told by `received`. It may have waited to be read, so here
+    /// the wall clock counts as well.
+    pub(crate) fn told(
+        token: v1::Token,
+        remaining: Option<prost_types::Duration>,
+        clock: &Clock,
+        received: Moment,
+    ) -> Result<Self, Error> {
+        Self::read(token, clock, |expires_at| {
+            Ok(Deadline::after(life(remaining)?, received).or_at(expires_at))
+        })
+    }
+
+    fn read(
+        token: v1::Token,
+        clock: &Clock,
+        ends: impl FnOnce(Option<SystemTime>) -> Result<Deadline, Error>,
+    ) -> Result<Self, Error> {
+        let expires_at = time(token.expire_time)?;
+        let parts = Parts {
             value: token.value.into(),
             id: token.token_id,
             kind: token.token_type,
-            remaining: remaining.map_err(|_| Error::BadAnswer("its remaining life is negative"))?,
+            clock: clock.clone(),
+            ends: ends(expires_at)?,
             issued_at: time(token.issue_time)?,
-            expires_at: time(token.expire_time)?,
+            expires_at,
             extras: token.extras.into_iter().map(|(name, value)| (name, value.into())).collect(),
             placements: token.placements.into_iter().map(placement).collect::<Result<_, _>>()?,
             hosts: token.hosts,
             base_url: token.base_url,
             rejection: token.rejection.unwrap_or_default().into(),
             rotations: token.rotations.into_iter().filter_map(RotationRule::read).collect(),
-        })
+        };
+        Ok(Self { parts: Arc::new(parts) })
     }
+}
+
+fn life(remaining: Option<prost_types::Duration>) -> Result<Option<Duration>, Error> {
+    let remaining = remaining.map(Duration::try_from).transpose();
+    remaining.map_err(|_| Error::BadAnswer("its remaining life is negative"))
 }
 
 pub(crate) fn time(time: Option<prost_types::Timestamp>) -> Result<Option<SystemTime>, Error> {
@@ -266,6 +314,7 @@ fn placement(placement: v1::Placement) -> Result<Placement, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Hands;
 
     fn answer(placements: &[(placement::Target, &str)]) -> AcquireTokenResponse {
         let placements = placements
@@ -290,9 +339,14 @@ mod tests {
         }
     }
 
+    fn read(answer: AcquireTokenResponse) -> Result<Token, Error> {
+        let clock = Clock::Manual(Hands::new());
+        Token::answered(answer, &clock, clock.now())
+    }
+
     #[test]
     fn puts_headers_and_cookies_into_the_headers_and_marks_them() {
-        let token = Token::try_from(answer(&[
+        let token = read(answer(&[
             (placement::Target::Header("X-Api-Key".to_owned()), "k s3cret"),
             (placement::Target::Cookie("a".to_owned()), "1"),
             (placement::Target::Query("q".to_owned()), "2"),
@@ -309,7 +363,7 @@ mod tests {
     #[test]
     fn debug_output_holds_no_secret() {
         let header = placement::Target::Header("X-Api-Key".to_owned());
-        let token = Token::try_from(answer(&[(header, "k s3cret")])).unwrap();
+        let token = read(answer(&[(header, "k s3cret")])).unwrap();
         let shown = format!("{token:?} {:?}", token.headers());
         assert!(shown.contains("X-Api-Key") && shown.contains("csrf"), "{shown}");
         assert!(!shown.contains("s3cret"), "{shown}");
@@ -317,7 +371,7 @@ mod tests {
 
     #[test]
     fn reads_times_and_remaining_life() {
-        let token = Token::try_from(answer(&[])).unwrap();
+        let token = read(answer(&[])).unwrap();
         assert_eq!(token.remaining(), Some(Duration::from_secs(30)));
         assert_eq!(token.expires_at(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
         assert_eq!(token.issued_at(), None);
@@ -339,7 +393,7 @@ mod tests {
             answer(&[(header("a b"), "c")]),
             answer(&[(placement::Target::Cookie("a".to_owned()), "line\nbreak")]),
         ] {
-            let error = Token::try_from(bad).unwrap_err();
+            let error = read(bad).unwrap_err();
             assert!(matches!(error, Error::BadAnswer(_)), "{error:?}");
         }
     }

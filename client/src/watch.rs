@@ -7,10 +7,10 @@ use std::{
 };
 
 use futures_core::Stream;
-use tokend_proto::v1::{AcquireTokenResponse, WatchTokensResponse, watch_tokens_response::State};
+use tokend_proto::v1::{WatchTokensResponse, watch_tokens_response::State};
 use tonic::{Code, Streaming};
 
-use crate::{Error, Token, status};
+use crate::{Error, Token, clock::Clock, status};
 
 /// How things are with some credentials, from [`Client::watch`](crate::Client::watch) on.
 ///
@@ -21,6 +21,7 @@ use crate::{Error, Token, status};
 #[derive(Debug)]
 pub struct Watch {
     updates: Streaming<WatchTokensResponse>,
+    clock: Clock,
 }
 
 /// How things are with one credential: whatever was told of it before is outdated.
@@ -31,8 +32,8 @@ pub struct Update {
 }
 
 impl Watch {
-    pub(crate) fn new(updates: Streaming<WatchTokensResponse>) -> Self {
-        Self { updates }
+    pub(crate) fn new(updates: Streaming<WatchTokensResponse>, clock: Clock) -> Self {
+        Self { updates, clock }
     }
 
     /// Waits for the next update. It can be given up on at any time; nothing is lost.
@@ -46,7 +47,7 @@ impl Stream for Watch {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let answer = ready!(Pin::new(&mut self.updates).poll_next(context));
-        Poll::Ready(answer.map(|answer| Ok(Update::from(answer?))))
+        Poll::Ready(answer.map(|answer| Ok(Update::read(answer?, &self.clock))))
     }
 }
 
@@ -71,14 +72,11 @@ impl Update {
     }
 }
 
-impl From<WatchTokensResponse> for Update {
-    fn from(answer: WatchTokensResponse) -> Self {
+impl Update {
+    fn read(answer: WatchTokensResponse, clock: &Clock) -> Self {
         let WatchTokensResponse { name, state, remaining } = answer;
         let token = match state {
-            Some(State::Token(token)) => {
-                let token = Some(token);
-                Token::try_from(AcquireTokenResponse { token, unchanged: false, remaining })
-            }
+            Some(State::Token(token)) => Token::told(token, remaining, clock, clock.now()),
             Some(State::Absence(absence)) => {
                 let code = Code::from_i32(absence.code);
                 Err(status::told(code, absence.reason, absence.message, None))

@@ -18,6 +18,7 @@ use super::*;
 use crate::{
     ExposeSecret as _,
     client::tests::server::{Fake, ID, Server},
+    clock::Hands,
 };
 
 fn place() -> (TempDir, PathBuf) {
@@ -172,12 +173,15 @@ async fn connects_again_when_the_daemon_is_back() {
 async fn a_watch_tells_of_each_name_and_ends_with_what_has_ended_it() {
     let (_directory, path) = place();
     let server = Server::start(&Fake::default(), &path);
-    let client = Client::at(&path);
+    let hands = Hands::new();
+    let client = Client::timed(path.clone(), Clock::Manual(hands.clone()));
     let mut watch = client.watch(["a", "denied"]).await.unwrap();
     let first = watch.next().await.unwrap().unwrap();
     let token = first.token().unwrap();
     assert_eq!((first.name(), token.id()), ("a", ID));
     assert_eq!(token.remaining(), Some(Duration::from_secs(60)));
+    hands.advance(Duration::from_secs(45));
+    assert_eq!(token.clone().remaining(), Some(Duration::from_secs(15)));
     let second = watch.next().await.unwrap().unwrap();
     assert_eq!(second.name(), "denied");
     assert!(matches!(second.into_token(), Err(Error::NotPermitted { .. })));

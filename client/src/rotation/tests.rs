@@ -3,6 +3,7 @@
 use tokend_proto::v1::{AcquireTokenResponse, RotationRule};
 
 use super::*;
+use crate::clock::Clock;
 
 fn token(rules: &[(rotation_rule::Source, &str, &str)]) -> Token {
     let rule = |(source, strip_prefix, extra): &(rotation_rule::Source, &str, &str)| RotationRule {
@@ -19,7 +20,8 @@ fn token(rules: &[(rotation_rule::Source, &str, &str)]) -> Token {
         ..v1::Token::default()
     };
     let answer = AcquireTokenResponse { token: Some(token), ..AcquireTokenResponse::default() };
-    Token::try_from(answer).unwrap()
+    let clock = Clock::default();
+    Token::answered(answer, &clock, clock.now()).unwrap()
 }
 
 fn header(name: &str) -> rotation_rule::Source {
