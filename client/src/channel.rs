@@ -1,6 +1,7 @@
 //! A gRPC channel over a Unix socket.
 
 use std::{
+    error::Error as StdError,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,6 +12,8 @@ use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
+use crate::{socket, trust::Trust};
+
 /// The authority of every request. A socket has no host name, and HTTP/2 servers
 /// refuse the path that some clients send in its place.
 const ORIGIN: &str = "http://localhost";
@@ -18,22 +21,68 @@ const ORIGIN: &str = "http://localhost";
 /// Returns a channel to the socket at `path`, for the generated clients of
 /// `tokend-proto`.
 ///
-/// It connects when it is first used, and again whenever the connection is lost.
-/// An error of a call over it is told apart by [`Error::from`](crate::Error).
+/// It connects when it is first used, and again whenever the connection is lost; who
+/// listens is verified each time, as [`socket`] says. An error of a call over it is told
+/// apart by [`Error::from`](crate::Error).
 ///
 /// # Panics
 /// Panics outside a tokio runtime.
 pub fn channel(path: impl Into<PathBuf>) -> Channel {
-    let path: Arc<Path> = path.into().into();
-    Endpoint::from_static(ORIGIN).connect_with_connector_lazy(service_fn(move |_: Uri| {
-        let path = Arc::clone(&path);
-        async move {
-            match UnixStream::connect(&path).await {
-                Ok(stream) => Ok(TokioIo::new(stream)),
-                Err(source) => Err(Unreachable { path: path.to_path_buf(), source }),
+    Dial::Socket { path: path.into().into(), trust: Trust::of(&socket::Process) }.channel()
+}
+
+/// How a connection is made.
+#[derive(Clone)]
+pub(crate) enum Dial {
+    /// To a socket, whose server must be one of these.
+    Socket { path: Arc<Path>, trust: Trust },
+    /// To a daemon in this process.
+    #[cfg(any(test, feature = "testing"))]
+    Within(Arc<dyn Fn() -> io::Result<tokio::io::DuplexStream> + Send + Sync>),
+}
+
+impl Dial {
+    /// Returns the path of the socket; of a daemon in this process there is none.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Socket { path, .. } => path,
+            #[cfg(any(test, feature = "testing"))]
+            Self::Within(_) => Path::new(""),
+        }
+    }
+
+    /// Returns a channel, which belongs to the runtime that this is called in.
+    pub(crate) fn channel(&self) -> Channel {
+        let endpoint = Endpoint::from_static(ORIGIN);
+        match self {
+            Self::Socket { path, trust } => {
+                let (path, trust) = (Arc::clone(path), trust.clone());
+                endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+                    let (path, trust) = (Arc::clone(&path), trust.clone());
+                    async move { connect(&path, &trust).await }
+                }))
+            }
+            #[cfg(any(test, feature = "testing"))]
+            Self::Within(open) => {
+                let open = Arc::clone(open);
+                endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+                    let stream = open().map(TokioIo::new);
+                    let path = PathBuf::new();
+                    async move { stream.map_err(|source| Unreachable { path, source }) }
+                }))
             }
         }
-    }))
+    }
+}
+
+type Refusal = Box<dyn StdError + Send + Sync>;
+
+async fn connect(path: &Path, trust: &Trust) -> Result<TokioIo<UnixStream>, Refusal> {
+    let unreachable = |source| Unreachable { path: path.to_path_buf(), source };
+    let stream = UnixStream::connect(path).await.map_err(unreachable)?;
+    let server = stream.peer_cred().map_err(unreachable)?;
+    trust.verify(path, server.uid()).map_err(unreachable)??;
+    Ok(TokioIo::new(stream))
 }
 
 /// A connection that couldn't be made; found again in the source chain of a

@@ -1,22 +1,50 @@
 //! What can go wrong, by what a caller can do about it.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use tokend_proto::reason;
 use tonic::{Code, Status};
 
-use crate::socket;
+use crate::socket::{self, SERVER_VARIABLE};
 
 /// Why there is no answer, or no token in it.
 ///
 /// The texts are tokend's own, for people, and may change; programs go by the
 /// variants and by [`Error::reason`].
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An environment variable names no socket.
     #[error(transparent)]
     Address(#[from] socket::Malformed),
+    /// An environment variable names a user that there isn't.
+    #[error(transparent)]
+    ServerUser(#[from] socket::UnknownUser),
+    /// The process that listens on the socket runs as a user whom there is no reason to
+    /// believe; see [`socket`](crate::socket).
+    #[error("not using {}: {}", path.display(), listener(*uid, *unmapped))]
+    UntrustedServer {
+        /// The socket.
+        path: PathBuf,
+        /// The user.
+        uid: u32,
+        /// Whether that number stands for all users of the host that aren't mapped into
+        /// this container.
+        unmapped: bool,
+    },
+    /// Other users could put a socket of theirs in the place of this one; see
+    /// [`socket`](crate::socket).
+    #[error("not using {}: {} {}", path.display(), directory.display(), exposed(*uid, *mode))]
+    UntrustedSocket {
+        /// The socket.
+        path: PathBuf,
+        /// The directory that holds it.
+        directory: PathBuf,
+        /// The user who owns the directory.
+        uid: u32,
+        /// The directory's permissions.
+        mode: u32,
+    },
     /// Nothing listens on the socket, or there is no socket.
     #[error("tokend isn't running: nothing answers on {}", path.display())]
     DaemonNotRunning {
@@ -37,7 +65,7 @@ pub enum Error {
         /// The socket.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The connection was lost before the answer was there.
     #[error("lost the connection to tokend")]
@@ -147,6 +175,9 @@ impl Error {
             | Self::Unavailable { .. } => true,
             Self::Refused { code, .. } => *code == Code::Unavailable,
             Self::Address(_)
+            | Self::ServerUser(_)
+            | Self::UntrustedServer { .. }
+            | Self::UntrustedSocket { .. }
             | Self::SocketNotPermitted { .. }
             | Self::Unreachable { .. }
             | Self::BadAnswer(_)
@@ -170,6 +201,27 @@ impl Error {
         }
     }
 
+    /// Tells whether a person has to log in before there can be a token again.
+    pub fn login_needed(&self) -> bool {
+        matches!(self, Self::LoginNeeded { .. })
+    }
+
+    /// Tells whether the daemon couldn't be reached or didn't answer, so that nothing is
+    /// known of the credential.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Self::DaemonNotRunning { .. }
+            | Self::SocketNotPermitted { .. }
+            | Self::UntrustedServer { .. }
+            | Self::UntrustedSocket { .. }
+            | Self::Unreachable { .. }
+            | Self::Disconnected(_)
+            | Self::TimedOut => true,
+            Self::Unavailable { reason, .. } => reason == reason::SHUTTING_DOWN,
+            _ => false,
+        }
+    }
+
     /// Returns the reason that tokend gave, one of `tokend_proto::reason`; `None`
     /// if the error isn't an answer of tokend's.
     pub fn reason(&self) -> Option<&str> {
@@ -186,6 +238,9 @@ impl Error {
             Self::CredentialDamaged { .. } => Some(reason::CREDENTIAL_DAMAGED),
             Self::MinTtlUnsatisfiable { .. } => Some(reason::MIN_TTL_UNSATISFIABLE),
             Self::Address(_)
+            | Self::ServerUser(_)
+            | Self::UntrustedServer { .. }
+            | Self::UntrustedSocket { .. }
             | Self::DaemonNotRunning { .. }
             | Self::SocketNotPermitted { .. }
             | Self::Unreachable { .. }
@@ -193,6 +248,34 @@ impl Error {
             | Self::TimedOut
             | Self::BadAnswer(_) => None,
         }
+    }
+}
+
+fn listener(uid: u32, unmapped: bool) -> String {
+    if unmapped {
+        format!(
+            "its daemon runs as a user who isn't mapped into this container and shows as uid \
+             {uid}; map that user, or set {SERVER_VARIABLE}={uid} to believe all who aren't mapped"
+        )
+    } else {
+        format!(
+            "its daemon runs as uid {uid}, neither root nor this user; if that is right, set \
+             {SERVER_VARIABLE}={uid}"
+        )
+    }
+}
+
+fn exposed(uid: u32, mode: u32) -> String {
+    if mode & 0o022 == 0 {
+        format!(
+            "belongs to uid {uid}, neither root nor this user, who could put another socket \
+             there; if that user may be believed, set {SERVER_VARIABLE}={uid}"
+        )
+    } else {
+        format!(
+            "can be written by other users (its mode is {mode:o}), who could put another socket \
+             there; use a directory that only root or this user can write"
+        )
     }
 }
 

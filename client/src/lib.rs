@@ -58,6 +58,7 @@ mod rotation;
 pub mod socket;
 mod status;
 mod token;
+mod trust;
 mod watch;
 
 pub use secrecy::{ExposeSecret, SecretString};

@@ -16,6 +16,21 @@
 //! The operators' socket is `TOKEND_ADMIN_SOCKET` if that is set, else
 //! `admin.sock` beside the callers' socket. A variable that is empty counts as
 //! not set.
+//!
+//! # Whose socket it is
+//!
+//! A connection is used only if no other user of the machine can be at its other end:
+//!
+//! - The process that listens must run as root or as this user, or as one of the users in
+//!   `TOKEND_SERVER_UID`, numbers or names with commas between them. Under socket activation
+//!   that is systemd. Under sudo, the user who called it counts as well.
+//! - The socket's directory must belong to one of these, and no one else may write it.
+//! - `/run/tokend` may belong to another user, as whom the daemon runs then: only root can
+//!   have made it so.
+//!
+//! In a rootless container all users of the host but one show as uid 65534. Map the
+//! daemon's user, or set `TOKEND_SERVER_UID=65534` if every user of the host may be
+//! believed who can put a socket where this one is.
 
 use std::{
     env,
@@ -28,6 +43,8 @@ use std::{
 pub const CALLERS_VARIABLE: &str = "TOKEND_SOCKET";
 /// Names the operators' socket.
 pub const OPERATORS_VARIABLE: &str = "TOKEND_ADMIN_SOCKET";
+/// Names users that the daemon may run as, beside root and this one.
+pub const SERVER_VARIABLE: &str = "TOKEND_SERVER_UID";
 /// The callers' socket of the system's daemon.
 pub const SYSTEM: &str = "/run/tokend/tokend.sock";
 
@@ -70,6 +87,17 @@ pub struct Malformed {
     pub variable: &'static str,
     /// What it is set to.
     pub value: OsString,
+}
+
+/// `TOKEND_SERVER_UID` names a user that there isn't.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{SERVER_VARIABLE} names no user of this machine: {name:?}; it takes numbers or names, with \
+     commas between them"
+)]
+pub struct UnknownUser {
+    /// What is no user's name.
+    pub name: String,
 }
 
 /// Returns the path of the callers' socket.

@@ -1,7 +1,8 @@
 //! From a call's gRPC status to the error that it stands for.
 
 use std::{
-    error::Error as StdError, io, os::unix::fs::MetadataExt as _, path::Path, time::Duration,
+    error::Error as StdError, io, os::unix::fs::MetadataExt as _, path::Path, sync::Arc,
+    time::Duration,
 };
 
 use nix::unistd::{Gid, Group};
@@ -9,7 +10,7 @@ use tokend_proto::{ERROR_DOMAIN, reason};
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorInfo, StatusExt as _};
 
-use crate::{Error, channel::Unreachable};
+use crate::{Error, channel::Unreachable, trust::Distrust};
 
 impl From<Status> for Error {
     /// Tells errors apart by the reason in the status' `google.rpc.ErrorInfo`,
@@ -17,6 +18,9 @@ impl From<Status> for Error {
     fn from(status: Status) -> Self {
         if let Some(Unreachable { path, source }) = cause(&status) {
             return unreachable(path, source);
+        }
+        if let Some(distrust) = cause::<Distrust>(&status) {
+            return distrusted(distrust.clone());
         }
         // The daemon tells when a person was too late by a reason.
         let is_late = status.code() == Code::DeadlineExceeded && info(&status).is_none();
@@ -107,7 +111,20 @@ fn unreachable(path: &Path, source: &io::Error) -> Error {
             Error::SocketNotPermitted { path, group }
         }
         // The source is shared with the status, so it is copied.
-        kind => Error::Unreachable { path, source: io::Error::new(kind, source.to_string()) },
+        kind => {
+            let source = Arc::new(io::Error::new(kind, source.to_string()));
+            Error::Unreachable { path, source }
+        }
+    }
+}
+
+fn distrusted(distrust: Distrust) -> Error {
+    match distrust {
+        Distrust::Named(unknown) => Error::ServerUser(unknown),
+        Distrust::Directory { path, directory, uid, mode } => {
+            Error::UntrustedSocket { path, directory, uid, mode }
+        }
+        Distrust::Server { path, uid, unmapped } => Error::UntrustedServer { path, uid, unmapped },
     }
 }
 

@@ -28,8 +28,8 @@ Exit status:
   1  another failure
   2  bad usage: an unknown flag, a malformed name, a missing or unknown input
   3  no such credential, or not permitted to read it
-  4  not available: the daemon isn't running or its socket isn't permitted, or
-     the provider is down
+  4  not available: the daemon isn't running, its socket isn't permitted or not
+     safe from other users, or the provider is down
   5  a person must act: the provider refused the credential, a login is needed,
      was declined or took too long, or what is stored is damaged
   6  the limits on issuances allow no new token now
@@ -39,6 +39,7 @@ Environment:
   BROWSER              what opens URLs for `login`; by default xdg-open
   TOKEND_SOCKET        the callers' socket, a path or a unix:// URI
   TOKEND_ADMIN_SOCKET  the operators' socket; by default admin.sock beside it
+  TOKEND_SERVER_UID    users that the daemon may run as, beside root and you
   NO_COLOR             no colours, if set";
 
 impl From<Exit> for ExitCode {
@@ -50,9 +51,10 @@ impl From<Exit> for ExitCode {
 impl From<&Error> for Exit {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Address(_) | Error::InvalidRequest { .. } | Error::MinTtlUnsatisfiable { .. } => {
-                Self::Usage
-            }
+            Error::Address(_)
+            | Error::ServerUser(_)
+            | Error::InvalidRequest { .. }
+            | Error::MinTtlUnsatisfiable { .. } => Self::Usage,
             Error::NotFound { reason, .. }
                 if *reason != reason::CREDENTIAL_NOT_FOUND
                     && *reason != reason::CREDENTIAL_REMOVED =>
@@ -63,6 +65,8 @@ impl From<&Error> for Exit {
             Error::NotPermitted { .. } | Error::NotFound { .. } => Self::NotFound,
             Error::DaemonNotRunning { .. }
             | Error::SocketNotPermitted { .. }
+            | Error::UntrustedServer { .. }
+            | Error::UntrustedSocket { .. }
             | Error::Unreachable { .. }
             | Error::Disconnected(_)
             | Error::TimedOut
@@ -114,6 +118,7 @@ mod tests {
             (not_found(reason::USER_NOT_FOUND), 2),
             (Error::DaemonNotRunning { path: path() }, 4),
             (Error::SocketNotPermitted { path: path(), group: None }, 4),
+            (Error::UntrustedServer { path: path(), uid: 1, unmapped: false }, 4),
             (Error::TimedOut, 4),
             (unavailable, 4),
             (Error::StoreFull { message: message(), retry_after: None }, 4),

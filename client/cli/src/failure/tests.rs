@@ -193,7 +193,7 @@ fn sources_are_joined_and_nothing_steers_the_terminal() {
             "tokend-cli: TOKEND_SOCKET must be an absolute path or a unix:// URI, not \"x\\u{1b}[2J\"",
         ],
     );
-    let source = io::Error::new(io::ErrorKind::InvalidInput, "too long");
+    let source = io::Error::new(io::ErrorKind::InvalidInput, "too long").into();
     assert_text(
         &daemon(Error::Unreachable { path: "/x".into(), source }),
         &alice(),

@@ -1,0 +1,126 @@
+//! Whom to believe, by tables.
+
+use std::{ffi::OsString, os::unix::fs::PermissionsExt as _};
+
+use super::*;
+
+struct Environment(&'static str);
+
+impl Surroundings for Environment {
+    fn variable(&self, name: &str) -> Option<OsString> {
+        (name == socket::SERVER_VARIABLE).then(|| self.0.into())
+    }
+
+    fn exists(&self, _: &Path) -> bool {
+        false
+    }
+
+    fn uid(&self) -> u32 {
+        0
+    }
+}
+
+const OWN: u32 = 1_000;
+const DAEMON: u32 = 990;
+const STRANGER: u32 = 1_001;
+
+fn directory(path: &str, uid: u32, mode: u32) -> Directory {
+    Directory { path: path.into(), uid, mode }
+}
+
+fn trust(named: &[u32]) -> Trust {
+    let named = Ok(named.iter().copied().collect());
+    Trust { named, system: Path::new("/run/tokend").to_path_buf() }
+}
+
+fn judge(named: &[u32], held: &Directory, above: &Directory, uid: u32) -> &'static str {
+    let path = Path::new("/the/socket");
+    match trust(named).judge(path, held, Some(above), OWN, uid) {
+        Ok(()) => "believed",
+        Err(Distrust::Server { unmapped: true, .. }) => "unmapped",
+        Err(Distrust::Server { .. }) => "server",
+        Err(Distrust::Directory { .. }) => "directory",
+        Err(Distrust::Named(_)) => "named",
+    }
+}
+
+#[test]
+fn root_this_user_and_who_is_named_are_believed_and_no_one_else() {
+    let run = directory("/run", 0, 0o755);
+    for (uid, named, verdict) in [
+        (0, &[][..], "believed"),
+        (OWN, &[], "believed"),
+        (STRANGER, &[], "server"),
+        (STRANGER, &[DAEMON], "server"),
+        (STRANGER, &[DAEMON, STRANGER], "believed"),
+        (unmapped(), &[], "unmapped"),
+        (unmapped(), &[unmapped()], "believed"),
+    ] {
+        let held = directory("/run/tokend", 0, 0o755);
+        assert_eq!(judge(named, &held, &run, uid), verdict, "{uid} {named:?}");
+    }
+}
+
+#[test]
+fn a_directory_that_others_could_have_made_or_can_write_is_not_used() {
+    let tmp = directory("/tmp", 0, 0o1777);
+    for (uid, mode, verdict) in [
+        (OWN, 0o700, "believed"),
+        (OWN, 0o755, "believed"),
+        (OWN, 0o775, "directory"),
+        (0, 0o1777, "directory"),
+        (0, 0o2770, "directory"),
+        (STRANGER, 0o755, "directory"),
+        (unmapped(), 0o755, "unmapped"),
+    ] {
+        let held = directory("/tmp/mine", uid, mode);
+        assert_eq!(judge(&[], &held, &tmp, OWN), verdict, "{uid} {mode:o}");
+    }
+    let named = directory("/tmp/theirs", STRANGER, 0o755);
+    assert_eq!(judge(&[STRANGER], &named, &tmp, STRANGER), "believed");
+}
+
+#[test]
+fn root_vouches_for_the_user_of_the_systems_directory_only() {
+    let (run, open) = (directory("/run", 0, 0o755), directory("/run", 0, 0o1777));
+    let system = directory("/run/tokend", DAEMON, 0o755);
+    assert_eq!(judge(&[], &system, &run, DAEMON), "believed");
+    assert_eq!(judge(&[], &system, &run, STRANGER), "server");
+    // Anyone could have made it here.
+    assert_eq!(judge(&[], &system, &open, DAEMON), "directory");
+    let other = directory("/run/other", DAEMON, 0o755);
+    assert_eq!(judge(&[], &other, &run, DAEMON), "directory");
+}
+
+#[test]
+fn users_are_named_by_numbers_and_names() {
+    let look_up = |name: &str| (name == "tokend").then_some(DAEMON);
+    let read = |value| named(&Environment(value), look_up);
+    // Whoever runs the test may do so by sudo, which this environment doesn't tell.
+    assert_eq!(read("").unwrap(), BTreeSet::new());
+    assert_eq!(read("65534, tokend,").unwrap(), BTreeSet::from([DAEMON, 65_534]));
+    let error = read("0,nobody-here").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "TOKEND_SERVER_UID names no user of this machine: \"nobody-here\"; it takes numbers or \
+         names, with commas between them"
+    );
+}
+
+#[test]
+fn the_directory_is_the_one_that_links_lead_to() {
+    let place = tempfile::tempdir().unwrap();
+    let (safe, open) = (place.path().join("safe"), place.path().join("open"));
+    for (path, mode) in [(&safe, 0o700), (&open, 0o777)] {
+        fs::create_dir(path).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let own = Uid::effective().as_raw();
+    for (target, link) in [(&safe, &open), (&open, &safe)] {
+        fs::write(target.join("socket"), "").unwrap();
+        let link = link.join("link");
+        std::os::unix::fs::symlink(target.join("socket"), &link).unwrap();
+        let verdict = trust(&[]).verify(&link, own).unwrap();
+        assert_eq!(verdict.is_ok(), *target == safe, "{verdict:?}");
+    }
+}
