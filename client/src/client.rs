@@ -1,23 +1,30 @@
 //! The client that programs hold.
 
+mod builder;
 mod options;
 
 use std::{
+    fmt,
     future::Future,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
-use tokend_proto::v1::{
-    AcquireTokenRequest, AcquireTokenResponse, WatchTokensRequest,
-    token_service_client::TokenServiceClient,
-};
-use tonic::{Request, Response, Status, transport::Channel};
+use tokend_proto::reason;
+use tokio::runtime::Handle;
+use tonic::Request;
 
-pub use crate::client::options::TokenOptions;
+pub use crate::client::{builder::Builder, options::TokenOptions};
 use crate::{
-    Error, Rejection, Rotation, Ruling, Submission, Token, Watch, channel, clock::Clock, socket,
+    Error, Rejection, Rotation, Ruling, Submission, Subscription, Token, Watch,
+    cache::{Cache, Entry, Flights, Landed},
+    channel::Dial,
+    clock::Clock,
+    line::{Asked, Line, within},
+    link::Link,
+    socket,
+    trust::Trust,
 };
 
 /// Outlasts the ten seconds that a report waits for an issuance.
@@ -26,28 +33,45 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A newer token is written to the disk at once, or not at all for now.
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A stream is opened at once, or not at all.
-const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The longest timeout that the daemon is told of.
-const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
-
-/// Gets tokens from tokend. Clones are cheap and share one connection.
+/// Gets tokens from tokend. Clones are cheap and share one connection and one cache.
 ///
-/// The connection is made by the first call, and again after it is lost. It
-/// belongs to the tokio runtime of that first call.
-#[derive(Clone, Debug)]
+/// A token that was asked for once is kept, and kept current by one stream for all names that
+/// were asked for: from then on [`Self::token`] reads memory, and needs the daemon only when
+/// what is held is about to expire. While the daemon is away, what is held is served until
+/// its end. What is watched like this counts as used, so tokend keeps it fresh as long as the
+/// client lives.
+///
+/// The connection is made by the first call, and again after it is lost. It and the task
+/// that reads the stream belong to the tokio runtime of that first call, and are made again
+/// by the first call after that runtime has ended, or in a process that was forked off. The
+/// task ends with the last clone.
+#[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
-    path: PathBuf,
-    // Made on first use: a channel can only be made inside a runtime, a client
-    // anywhere.
-    channel: OnceLock<Channel>,
+    dial: Dial,
     clock: Clock,
+    is_cached: bool,
+    cache: Arc<Cache>,
+    link: Link,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.link.cut();
+        self.cache.flights.abort();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("socket", &self.socket())
+            .field("cache", &self.inner.is_cached)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -55,28 +79,44 @@ impl Client {
     /// connect yet.
     ///
     /// # Errors
-    /// [`Error::Address`] if `TOKEND_SOCKET` isn't a socket's address.
+    /// [`Error::Address`] if `TOKEND_SOCKET` isn't a socket's address,
+    /// [`Error::ServerUser`] if `TOKEND_SERVER_UID` isn't a user's.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self::at(socket::callers(&socket::Process)?))
+        Self::builder().build()
     }
 
     /// Returns a client of the daemon whose socket is at `path`. It doesn't
     /// connect yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self::timed(path.into(), Clock::default())
+        let trust = Trust::of(&socket::Process);
+        let dial = Dial::Socket { path: path.into().into(), trust };
+        Self::over(dial, Clock::default(), true)
     }
 
-    fn timed(path: PathBuf, clock: Clock) -> Self {
-        Self { inner: Arc::new(Inner { path, channel: OnceLock::new(), clock }) }
+    /// Returns what makes a client that differs from [`Self::new`]'s.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn inner_cache(&self) -> &Cache {
+        &self.inner.cache
+    }
+
+    pub(crate) fn over(dial: Dial, clock: Clock, is_cached: bool) -> Self {
+        let (cache, link) = (Arc::default(), Link::default());
+        Self { inner: Arc::new(Inner { dial, clock, is_cached, cache, link }) }
     }
 
     /// Returns the path of the socket.
     pub fn socket(&self) -> &Path {
-        &self.inner.path
+        self.inner.dial.path()
     }
 
     /// Returns a token of the credential `name` with enough life left for a
     /// request or two: 30 s, but never more than a tenth of the token's life.
+    ///
+    /// If it is held already, that takes no I/O, no lock and no allocation, and never waits.
     ///
     /// # Errors
     /// See [`Error`].
@@ -92,8 +132,14 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn token_with(&self, name: &str, options: TokenOptions) -> Result<Token, Error> {
-        let sent = self.inner.clock.now();
-        Token::answered(self.acquire(name, "", options).await?, &self.inner.clock, sent)
+        if let Some(token) = self.held(name, options.min_ttl) {
+            return Ok(token);
+        }
+        if self.inner.is_cached {
+            return Box::pin(self.fetch(name, options)).await;
+        }
+        let token = self.token_if_changed(name, "", options).await?;
+        token.ok_or(Error::BadAnswer("it holds no token"))
     }
 
     /// Returns a token of the credential `name` that satisfies the options, but
@@ -101,7 +147,8 @@ impl Client {
     /// [id](Token::id) is `token_id`.
     ///
     /// It is for programs that keep something for each token, such as a session or
-    /// a configuration file, and would have to make it anew for a new one.
+    /// a configuration file, and would have to make it anew for a new one. It asks the
+    /// daemon each time.
     ///
     /// # Errors
     /// See [`Error`].
@@ -111,12 +158,9 @@ impl Client {
         token_id: &str,
         options: TokenOptions,
     ) -> Result<Option<Token>, Error> {
-        let sent = self.inner.clock.now();
-        let answer = self.acquire(name, token_id, options).await?;
-        if answer.unchanged {
-            return Ok(None);
-        }
-        Token::answered(answer, &self.inner.clock, sent).map(Some)
+        let TokenOptions { min_ttl, timeout } = options;
+        let (name, if_none_match) = (name.to_owned(), token_id.to_owned());
+        self.line().acquire(Asked { name, min_ttl, if_none_match, timeout }).await
     }
 
     /// Reports that an API refused a token of the credential `name`, so that tokend
@@ -154,10 +198,16 @@ impl Client {
         name: &str,
         rejection: Rejection,
     ) -> Result<Ruling, Error> {
+        let token_id = rejection.token_id().map(str::to_owned);
         let mut request = Request::new(rejection.about(name));
         request.set_timeout(REPORT_TIMEOUT);
-        let mut service = self.service();
-        Ruling::try_from(within(REPORT_TIMEOUT, service.report_rejection(request)).await?)
+        let mut service = self.line().service();
+        let answer = within(REPORT_TIMEOUT, service.report_rejection(request)).await?;
+        let ruling = Ruling::try_from(answer)?;
+        if ruling.brought_another() {
+            self.outdate(name, token_id.as_deref());
+        }
+        Ok(ruling)
     }
 
     /// Hands over a newer token of the credential `name` that an API's answer has
@@ -189,11 +239,16 @@ impl Client {
         name: &str,
         rotation: Rotation,
     ) -> Result<Submission, Error> {
+        let token_id = rotation.previous_id().map(str::to_owned);
         let mut request = Request::new(rotation.about(name));
         request.set_timeout(SUBMISSION_TIMEOUT);
-        let mut service = self.service();
+        let mut service = self.line().service();
         let answer = within(SUBMISSION_TIMEOUT, service.submit_rotation(request)).await;
-        Submission::read(answer)
+        let submission = Submission::read(answer)?;
+        if submission != Submission::Unchanged {
+            self.outdate(name, token_id.as_deref());
+        }
+        Ok(submission)
     }
 
     /// Tells of the tokens of these credentials, first how things are and then whatever
@@ -220,48 +275,137 @@ impl Client {
         &self,
         names: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Watch, Error> {
-        let names = names.into_iter().map(Into::into).collect();
-        let mut service = self.service();
-        let call = service.watch_tokens(WatchTokensRequest { names });
-        within(OPENING_TIMEOUT, call)
-            .await
-            .map(|updates| Watch::new(updates, self.inner.clock.clone()))
+        self.line().watch(names.into_iter().map(Into::into).collect()).await
     }
 
-    async fn acquire(
+    /// Returns the token of the credential `name` that this client holds, if it has enough
+    /// life left for a request or two; `None` if it would have to be asked for.
+    ///
+    /// It is what [`Self::token`] looks at first: no I/O, no lock, nothing to wait for.
+    pub fn cached(&self, name: &str) -> Option<Token> {
+        self.held(name, None)
+    }
+
+    /// Tells of the token of the credential `name` as it changes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] if there can be no credential of that name. That there is
+    /// none, or none that this user may read, is told by the subscription.
+    pub fn subscribe(&self, name: &str) -> Result<Subscription, Error> {
+        if !is_name(name) {
+            return Err(Error::InvalidRequest {
+                reason: reason::INVALID_NAME.to_owned(),
+                message: format!("{name:?} is no credential's name: [a-z0-9][a-z0-9_-]{{0,62}}"),
+            });
+        }
+        let entry = self.inner.cache.entry(name);
+        self.tend(&entry);
+        Ok(Subscription::new(self.clone(), entry))
+    }
+
+    /// Returns the token that is held, if it is enough.
+    fn held(&self, name: &str, min_ttl: Option<Duration>) -> Option<Token> {
+        if !self.inner.is_cached {
+            return None;
+        }
+        let (token, is_tended) =
+            self.inner.cache.look(name, |entry| (entry.token(), entry.is_tended()))?;
+        let token = token.filter(|token| token.suffices(min_ttl))?;
+        if !is_tended {
+            self.inner.cache.look(name, |entry| self.tend(entry));
+        }
+        Some(token)
+    }
+
+    /// Sees to it that someone hears if a token changes: by the stream, else by asking now
+    /// and then. No one waits for that.
+    #[cold]
+    pub(crate) fn tend(&self, entry: &Entry) {
+        let Inner { cache, clock, .. } = &*self.inner;
+        if entry.is_tended() || Handle::try_current().is_err() {
+            return;
+        }
+        let line = self.line();
+        let name = entry.name().to_string();
+        if entry.is_due(clock.now()) {
+            let call = self.question(line, &name, TokenOptions::new(), entry.token());
+            drop(Flights::board(cache, (name, None), call));
+        }
+    }
+
+    /// Asks the daemon, together with whoever asks the same now.
+    async fn fetch(&self, name: &str, options: TokenOptions) -> Result<Token, Error> {
+        let asking = async {
+            loop {
+                let call = self.question(self.line(), name, options, None);
+                let question = (name.to_owned(), options.min_ttl);
+                match Flights::join(&self.inner.cache, question, call).await {
+                    // It wasn't told to wait for as long as this caller would.
+                    Landed::Joined(Err(Error::TimedOut)) | Landed::Lost => {}
+                    Landed::Own(answer) | Landed::Joined(answer) => return answer,
+                }
+            }
+        };
+        let answer = tokio::time::timeout(options.timeout, asking).await;
+        let answer = answer.unwrap_or(Err(Error::TimedOut));
+        match answer {
+            // Where no newer token can be had, any that is alive will do, as for the daemon.
+            Err(error) if error.is_silence() && options.min_ttl.is_none() => {
+                let held = self.inner.cache.look(name, |entry| entry.token()).flatten();
+                held.filter(Token::is_alive).ok_or(error)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Returns a call that asks for a token, and puts the answer into the cache.
+    fn question(
         &self,
+        line: Line,
         name: &str,
-        if_none_match: &str,
         options: TokenOptions,
-    ) -> Result<AcquireTokenResponse, Error> {
-        let mut request = Request::new(AcquireTokenRequest {
+        held: Option<Token>,
+    ) -> impl Future<Output = Result<Token, Error>> + Send + 'static {
+        let cache = Arc::clone(&self.inner.cache);
+        let held = held.filter(Token::is_alive);
+        let asked = Asked {
             name: name.to_owned(),
-            min_ttl: options.min_ttl.map(|life| {
-                // Longer than any token lives, for the daemon to refuse.
-                life.try_into().unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
-            }),
-            if_none_match: if_none_match.to_owned(),
-        });
-        // The call ends by our own timer; what the daemon is told only has to be
-        // something that gRPC can say.
-        request.set_timeout(options.timeout.min(LONGEST_TOLD));
-        let mut service = self.service();
-        within(options.timeout, service.acquire_token(request)).await
+            min_ttl: options.min_ttl,
+            if_none_match: held.as_ref().map(|held| held.id().to_owned()).unwrap_or_default(),
+            // Others may join and wait for longer.
+            timeout: options.timeout.max(TokenOptions::new().timeout),
+        };
+        let name = asked.name.clone();
+        async move {
+            let version = cache.look(&name, |entry| entry.version()).unwrap_or_default();
+            let token = line.acquire(asked).await?;
+            let token = token.or(held).ok_or(Error::BadAnswer("it holds no token"))?;
+            // Only what there is gets into the cache, so strangers can't fill it.
+            cache.entry(&name).answered(&token, version, line.clock.now());
+            cache.answered.notify_one();
+            Ok(token)
+        }
     }
 
-    fn service(&self) -> TokenServiceClient<Channel> {
-        let channel = self.inner.channel.get_or_init(|| channel(&self.inner.path));
-        TokenServiceClient::new(channel.clone())
+    /// Drops a token that isn't the latest any more, by the daemon's own word.
+    fn outdate(&self, name: &str, token_id: Option<&str>) {
+        let Inner { cache, .. } = &*self.inner;
+        cache.look(name, |entry| entry.outdate(token_id));
+        cache.flights.close(name);
+    }
+
+    fn line(&self) -> Line {
+        let Inner { link, dial, cache, clock, .. } = &*self.inner;
+        link.line(dial, cache, clock)
     }
 }
 
-/// Waits for the answer to a call, but no longer than so long.
-async fn within<T>(
-    limit: Duration,
-    call: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, Error> {
-    let answer = tokio::time::timeout(limit, call).await.map_err(|_| Error::TimedOut)??;
-    Ok(answer.into_inner())
+/// Tells whether a credential can have this name.
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.len() <= 63
+        && name.bytes().next().is_some_and(fits)
+        && name.bytes().all(|byte| fits(byte) || byte == b'_' || byte == b'-')
 }
 
 #[cfg(test)]

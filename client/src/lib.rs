@@ -49,14 +49,22 @@
 //! they are dropped; the buffers of the gRPC library, through which they came,
 //! are not.
 
+mod backoff;
+mod cache;
 mod channel;
 mod client;
 mod clock;
 mod error;
+mod line;
+mod link;
 mod rejection;
 mod rotation;
 pub mod socket;
 mod status;
+mod stream;
+mod subscription;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod token;
 mod trust;
 mod watch;
@@ -65,10 +73,11 @@ pub use secrecy::{ExposeSecret, SecretString};
 
 pub use crate::{
     channel::channel,
-    client::{Client, TokenOptions},
+    client::{Builder, Client, TokenOptions},
     error::Error,
     rejection::{BodyRule, HeaderRule, Rejection, RejectionRules, Ruling},
     rotation::{Rotation, RotationRule, RotationSource, Submission},
+    subscription::Subscription,
     token::{Placement, Target, Token},
     watch::{Update, Watch},
 };

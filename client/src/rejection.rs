@@ -52,6 +52,14 @@ impl Rejection {
         self
     }
 
+    /// Returns the id of the token, if that is how it is named.
+    pub(crate) fn token_id(&self) -> Option<&str> {
+        match &self.token {
+            request::Token::TokenId(id) => Some(id),
+            request::Token::ValueSha256(_) => None,
+        }
+    }
+
     pub(crate) fn about(self, name: &str) -> ReportRejectionRequest {
         let Self { token, status, code } = self;
         ReportRejectionRequest { name: name.to_owned(), token: Some(token), status, code }

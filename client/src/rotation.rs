@@ -126,6 +126,14 @@ impl Rotation {
         Self { previous, value: Some(value), extras: BTreeMap::new() }
     }
 
+    /// Returns the id of the token before, if that is how it is named.
+    pub(crate) fn previous_id(&self) -> Option<&str> {
+        match &self.previous {
+            PreviousToken::TokenId(id) => Some(id),
+            PreviousToken::ValueSha256(_) => None,
+        }
+    }
+
     pub(crate) fn about(self, name: &str) -> SubmitRotationRequest {
         let Self { previous, value, extras } = self;
         let text = |secret: &SecretString| secret.expose_secret().to_owned();

@@ -16,6 +16,9 @@ use crate::{
     clock::{Clock, Deadline, Moment},
 };
 
+/// The life that a token must still have if no one says, by the contract.
+const DEFAULT_MIN_TTL: Duration = Duration::from_secs(30);
+
 /// One generation of what a provider issued. Clones are cheap and share it. Ask
 /// [`Client::token`](crate::Client::token) anew instead of holding one for long.
 #[derive(Clone)]
@@ -23,6 +26,7 @@ pub struct Token {
     parts: Arc<Parts>,
 }
 
+/// What all clones of a token share.
 pub(crate) struct Parts {
     value: SecretString,
     id: String,
@@ -153,6 +157,12 @@ impl Token {
     }
 }
 
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
@@ -221,6 +231,30 @@ pub enum Target {
 }
 
 impl Token {
+    pub(crate) fn shared(parts: Arc<Parts>) -> Self {
+        Self { parts }
+    }
+
+    pub(crate) fn parts(&self) -> Arc<Parts> {
+        Arc::clone(&self.parts)
+    }
+
+    /// Tells whether it hasn't expired.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.remaining().is_none_or(|left| !left.is_zero())
+    }
+
+    /// Tells whether it has enough life left, as `AcquireToken` would: by default 30 s, but
+    /// never more than a tenth of its whole life.
+    pub(crate) fn suffices(&self, min_ttl: Option<Duration>) -> bool {
+        let needed = min_ttl.unwrap_or_else(|| {
+            let life = self.issued_at().zip(self.expires_at());
+            let life = life.and_then(|(start, end)| end.duration_since(start).ok());
+            life.map_or(DEFAULT_MIN_TTL, |life| DEFAULT_MIN_TTL.min(life / 10))
+        });
+        self.remaining().is_none_or(|left| !left.is_zero() && left >= needed)
+    }
+
     /// Reads the answer to a request that was sent at `sent`.
     pub(crate) fn answered(
         answer: AcquireTokenResponse,
@@ -271,6 +305,16 @@ impl Token {
             rotations: token.rotations.into_iter().filter_map(RotationRule::read).collect(),
         };
         Ok(Self { parts: Arc::new(parts) })
+    }
+}
+
+impl TryFrom<AcquireTokenResponse> for Token {
+    type Error = Error;
+
+    /// Reads an answer that has just arrived.
+    fn try_from(answer: AcquireTokenResponse) -> Result<Self, Error> {
+        let clock = Clock::default();
+        Self::answered(answer, &clock, clock.now())
     }
 }
 

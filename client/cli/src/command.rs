@@ -73,9 +73,13 @@ pub(crate) async fn run(
         }
         Command::Remote(remote) => remote::run(&Daemon::find()?, remote, output).await?,
         Command::Reject(reject) => {
-            return reject::run(&Client::new()?, &reject, &clock::now(), output).await;
+            let client = Client::builder().cache(false).build()?;
+            return reject::run(&client, &reject, &clock::now(), output).await;
         }
-        Command::Rotate(rotate) => rotate::run(&Client::new()?, rotate, &clock::now()).await?,
+        Command::Rotate(rotate) => {
+            let client = Client::builder().cache(false).build()?;
+            rotate::run(&client, rotate, &clock::now()).await?;
+        }
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
         Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,
         Command::Remove { name, keep_token, yes } => {

@@ -19,8 +19,8 @@ pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<()
     if let Some(life) = get.min_ttl {
         options = options.min_ttl(life);
     }
-    let token =
-        Client::new()?.token_with(&get.name, options).await.map_err(Failure::about(&get.name))?;
+    let client = Client::builder().cache(false).build()?;
+    let token = client.token_with(&get.name, options).await.map_err(Failure::about(&get.name))?;
     if get.json {
         json::write(output, &json::token(&get.name, &token))?;
     } else if get.header {

@@ -1,0 +1,69 @@
+//! What this process holds: the token of each name that was asked for, to be read without a
+//! lock.
+
+mod entry;
+mod flight;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+pub(crate) use self::{
+    entry::{Entry, Told},
+    flight::{Flights, Landed},
+};
+
+type Entries = BTreeMap<Arc<str>, Arc<Entry>>;
+
+/// The entries by name. There are only names that tokend has answered for, or that someone
+/// has subscribed to; none is ever taken out.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    entries: ArcSwap<Entries>,
+    writing: Mutex<()>,
+    /// Calls that are under way.
+    pub(crate) flights: Flights,
+    /// There is another name.
+    pub(crate) grown: Notify,
+    /// The daemon has answered a call.
+    pub(crate) answered: Notify,
+}
+
+impl Cache {
+    /// Does something with the entry of `name`, if there is one.
+    pub(crate) fn look<T>(&self, name: &str, what: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
+        self.entries.load().get(name).map(what)
+    }
+
+    /// Returns the entry of `name`, made if need be.
+    pub(crate) fn entry(&self, name: &str) -> Arc<Entry> {
+        let known = || self.look(name, Arc::clone);
+        if let Some(entry) = known() {
+            return entry;
+        }
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = known() {
+            return entry;
+        }
+        let name: Arc<str> = name.into();
+        let entry = Arc::new(Entry::new(Arc::clone(&name)));
+        let mut entries = Entries::clone(&self.entries.load());
+        entries.insert(name, Arc::clone(&entry));
+        self.entries.store(Arc::new(entries));
+        drop(writing);
+        self.grown.notify_one();
+        entry
+    }
+
+    /// Returns all entries, in the order of their names.
+    pub(crate) fn all(&self) -> Arc<Entries> {
+        self.entries.load_full()
+    }
+}
+
+#[cfg(test)]
+mod tests;
