@@ -12,7 +12,6 @@ use std::{
 };
 
 use tokend_proto::reason;
-use tokio::runtime::Handle;
 use tonic::Request;
 
 pub use crate::client::{builder::Builder, options::TokenOptions};
@@ -99,7 +98,7 @@ impl Client {
     }
 
     #[cfg(test)]
-    pub(crate) fn inner_cache(&self) -> &Cache {
+    pub(crate) fn cache(&self) -> &Cache {
         &self.inner.cache
     }
 
@@ -304,7 +303,7 @@ impl Client {
     }
 
     /// Returns the token that is held, if it is enough.
-    fn held(&self, name: &str, min_ttl: Option<Duration>) -> Option<Token> {
+    pub(crate) fn held(&self, name: &str, min_ttl: Option<Duration>) -> Option<Token> {
         if !self.inner.is_cached {
             return None;
         }
@@ -321,15 +320,16 @@ impl Client {
     /// and then. No one waits for that.
     #[cold]
     pub(crate) fn tend(&self, entry: &Entry) {
-        let Inner { cache, clock, .. } = &*self.inner;
-        if entry.is_tended() || Handle::try_current().is_err() {
+        let Inner { link, dial, cache, clock, .. } = &*self.inner;
+        if entry.is_tended() {
             return;
         }
-        let line = self.line();
+        let Some(line) = link.line(dial, cache, clock) else { return };
         let name = entry.name().to_string();
         if entry.is_due(clock.now()) {
+            let runtime = line.runtime.clone();
             let call = self.question(line, &name, TokenOptions::new(), entry.token());
-            drop(Flights::board(cache, (name, None), call));
+            drop(Flights::board(cache, &runtime, (name, None), call));
         }
     }
 
@@ -337,9 +337,11 @@ impl Client {
     async fn fetch(&self, name: &str, options: TokenOptions) -> Result<Token, Error> {
         let asking = async {
             loop {
-                let call = self.question(self.line(), name, options, None);
+                let line = self.line();
+                let runtime = line.runtime.clone();
+                let call = self.question(line, name, options, None);
                 let question = (name.to_owned(), options.min_ttl);
-                match Flights::join(&self.inner.cache, question, call).await {
+                match Flights::join(&self.inner.cache, &runtime, question, call).await {
                     // It wasn't told to wait for as long as this caller would.
                     Landed::Joined(Err(Error::TimedOut)) | Landed::Lost => {}
                     Landed::Own(answer) | Landed::Joined(answer) => return answer,
@@ -396,7 +398,7 @@ impl Client {
 
     fn line(&self) -> Line {
         let Inner { link, dial, cache, clock, .. } = &*self.inner;
-        link.line(dial, cache, clock)
+        link.line(dial, cache, clock).expect("a client is used in a tokio runtime")
     }
 }
 

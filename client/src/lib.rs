@@ -50,6 +50,8 @@
 //! are not.
 
 mod backoff;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod cache;
 mod channel;
 mod client;

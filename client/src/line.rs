@@ -6,6 +6,7 @@ use tokend_proto::v1::{
     AcquireTokenRequest, AcquireTokenResponse, WatchTokensRequest,
     token_service_client::TokenServiceClient,
 };
+use tokio::runtime::Handle;
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
@@ -24,6 +25,8 @@ const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
 pub(crate) struct Line {
     pub(crate) channel: Channel,
     pub(crate) clock: Clock,
+    /// Where the channel lives, and tasks that use it.
+    pub(crate) runtime: Handle,
 }
 
 /// What is asked of `AcquireToken`.

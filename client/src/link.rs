@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::task::AbortHandle;
+use tokio::{runtime::Handle, task::AbortHandle};
 
 use crate::{cache::Cache, channel::Dial, clock::Clock, line::Line, stream::Keeper};
 
@@ -25,20 +25,19 @@ struct Made {
 }
 
 impl Link {
-    /// Returns the line to the daemon.
-    ///
-    /// # Panics
-    /// Panics outside a tokio runtime if there is none by now.
-    pub(crate) fn line(&self, dial: &Dial, cache: &Arc<Cache>, clock: &Clock) -> Line {
+    /// Returns the line to the daemon; `None` if there is none and this is no place to make
+    /// one, outside a tokio runtime.
+    pub(crate) fn line(&self, dial: &Dial, cache: &Arc<Cache>, clock: &Clock) -> Option<Line> {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(made) = made.as_ref().filter(|made| made.is_alive()) {
-            return made.line.clone();
+            return Some(made.line.clone());
         }
-        let line = Line { channel: dial.channel(), clock: clock.clone() };
+        let runtime = Handle::try_current().ok()?;
+        let line = Line { channel: dial.channel(), clock: clock.clone(), runtime };
         let keeper = Keeper::new(Arc::clone(cache), line.clone());
-        let keeper = tokio::spawn(keeper.run()).abort_handle();
+        let keeper = line.runtime.spawn(keeper.run()).abort_handle();
         *made = Some(Made { line: line.clone(), keeper, process: process::id() });
-        line
+        Some(line)
     }
 
     /// Ends the task.

@@ -108,6 +108,12 @@ impl FakeDaemon {
         self.client_with(false)
     }
 
+    /// Returns a client for a program without async.
+    #[cfg(feature = "blocking")]
+    pub fn blocking_client(&self) -> crate::blocking::Client {
+        crate::blocking::Client::from(self.client())
+    }
+
     fn client_with(&self, is_cached: bool) -> Client {
         let state = Arc::clone(&self.state);
         let dial = Dial::Within(Arc::new(move || open(&state)));

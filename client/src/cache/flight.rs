@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, task::AbortHandle};
+use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
 
 use super::Cache;
 use crate::{Error, Token};
@@ -47,11 +47,16 @@ pub(crate) enum Landed {
 
 impl Flights {
     /// Waits for the call that asks the same, which is begun if need be.
-    pub(crate) async fn join<F>(cache: &Arc<Cache>, question: Question, call: F) -> Landed
+    pub(crate) async fn join<F>(
+        cache: &Arc<Cache>,
+        runtime: &Handle,
+        question: Question,
+        call: F,
+    ) -> Landed
     where
         F: Future<Output = Result<Token, Error>> + Send + 'static,
     {
-        let (mut answer, is_own) = Self::board(cache, question, call);
+        let (mut answer, is_own) = Self::board(cache, runtime, question, call);
         let landed = answer.wait_for(Option::is_some).await;
         match landed.as_deref() {
             Ok(Some(result)) if is_own => Landed::Own(result.clone()),
@@ -63,6 +68,7 @@ impl Flights {
     /// Begins a call, unless one that asks the same is under way.
     pub(crate) fn board<F>(
         cache: &Arc<Cache>,
+        runtime: &Handle,
         question: Question,
         call: F,
     ) -> (watch::Receiver<Answer>, bool)
@@ -76,7 +82,7 @@ impl Flights {
         state.number += 1;
         let number = state.number;
         let (sender, answer) = watch::channel(None);
-        let task = tokio::spawn({
+        let task = runtime.spawn({
             let (cache, question) = (Arc::clone(cache), question.clone());
             async move {
                 let result = call.await;

@@ -35,7 +35,7 @@ fn needing(life: u64) -> TokenOptions {
 
 /// Waits until the client's stream tells of the token.
 async fn tended(client: &Client) {
-    while !client.inner_cache().look("api", |entry| entry.is_tended()).unwrap() {
+    while !client.cache().look("api", |entry| entry.is_tended()).unwrap() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -10,7 +10,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct TokenOptions {
-    pub(super) min_ttl: Option<Duration>,
+    pub(crate) min_ttl: Option<Duration>,
     pub(super) timeout: Duration,
 }
 
