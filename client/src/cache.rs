@@ -6,7 +6,11 @@ mod flight;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -17,7 +21,12 @@ pub(crate) use self::{
     flight::{Flights, Landed},
 };
 
+use crate::clock::Moment;
+
 type Entries = BTreeMap<Arc<str>, Arc<Entry>>;
+
+/// After two beats that didn't come, in milliseconds.
+const DEAF: u64 = 75_000;
 
 /// The entries by name. There are only names that tokend has answered for, or that someone
 /// has subscribed to; none is ever taken out.
@@ -25,6 +34,8 @@ type Entries = BTreeMap<Arc<str>, Arc<Entry>>;
 pub(crate) struct Cache {
     entries: ArcSwap<Entries>,
     writing: Mutex<()>,
+    /// When news was last listened for, in milliseconds since boot; 0 if no one says.
+    beaten_at: AtomicU64,
     /// Calls that are under way.
     pub(crate) flights: Flights,
     /// There is another name.
@@ -34,6 +45,17 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
+    /// Notes that news is listened for.
+    pub(crate) fn beat(&self, now: Moment) {
+        self.beaten_at.store(milliseconds(now.boot), Ordering::Relaxed);
+    }
+
+    /// Tells whether no news was listened for for so long that what is held may be anything.
+    pub(crate) fn is_deaf(&self, now: Moment) -> bool {
+        let beaten_at = self.beaten_at.load(Ordering::Relaxed);
+        beaten_at != 0 && milliseconds(now.boot).saturating_sub(beaten_at) > DEAF
+    }
+
     /// Does something with the entry of `name`, if there is one.
     pub(crate) fn look<T>(&self, name: &str, what: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
         self.entries.load().get(name).map(what)
@@ -63,6 +85,10 @@ impl Cache {
     pub(crate) fn all(&self) -> Arc<Entries> {
         self.entries.load_full()
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(20);
 ///
 /// The connection is made by the first call, and again after it is lost. It and the task
 /// that reads the stream belong to the tokio runtime of that first call, and are made again
-/// by the first call after that runtime has ended, or in a process that was forked off. The
-/// task ends with the last clone.
+/// by the first call after that runtime has ended, or in a process that was forked off. While
+/// nothing runs that runtime, tokend is asked. The task ends with the last clone.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -307,11 +307,12 @@ impl Client {
         if !self.inner.is_cached {
             return None;
         }
-        let (token, is_tended) =
-            self.inner.cache.look(name, |entry| (entry.token(), entry.is_tended()))?;
-        let token = token.filter(|token| token.suffices(min_ttl))?;
+        let Inner { cache, clock, .. } = &*self.inner;
+        let (token, is_tended) = cache.look(name, |entry| (entry.token(), entry.is_tended()))?;
+        let now = clock.now();
+        let token = token.filter(|token| token.suffices(min_ttl, now) && !cache.is_deaf(now))?;
         if !is_tended {
-            self.inner.cache.look(name, |entry| self.tend(entry));
+            cache.look(name, |entry| self.tend(entry));
         }
         Some(token)
     }
@@ -343,7 +344,8 @@ impl Client {
                 let question = (name.to_owned(), options.min_ttl);
                 match Flights::join(&self.inner.cache, &runtime, question, call).await {
                     // It wasn't told to wait for as long as this caller would.
-                    Landed::Joined(Err(Error::TimedOut)) | Landed::Lost => {}
+                    Landed::Joined(Err(Error::TimedOut)) => {}
+                    Landed::Lost => tokio::task::yield_now().await,
                     Landed::Own(answer) | Landed::Joined(answer) => return answer,
                 }
             }
@@ -351,10 +353,13 @@ impl Client {
         let answer = tokio::time::timeout(options.timeout, asking).await;
         let answer = answer.unwrap_or(Err(Error::TimedOut));
         match answer {
-            // Where no newer token can be had, any that is alive will do, as for the daemon.
-            Err(error) if error.is_silence() && options.min_ttl.is_none() => {
+            // Where no newer token can be had, any that is alive will do by default, as for
+            // the daemon.
+            Err(error) if error.is_silence() => {
                 let held = self.inner.cache.look(name, |entry| entry.token()).flatten();
-                held.filter(Token::is_alive).ok_or(error)
+                let needed = options.min_ttl.or(Some(Duration::ZERO));
+                let now = self.inner.clock.now();
+                held.filter(|held| held.suffices(needed, now)).ok_or(error)
             }
             answer => answer,
         }

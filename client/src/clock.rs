@@ -28,6 +28,11 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    /// Tells whether this is the time by which timers go, too.
+    pub(crate) fn is_machines(&self) -> bool {
+        matches!(self, Self::System)
+    }
+
     /// Reads both clocks. It enters no kernel where the machine's clock source allows that.
     pub(crate) fn now(&self) -> Moment {
         match self {
@@ -121,11 +126,11 @@ mod tests {
         let end = Deadline::after(Some(MINUTE), since);
         assert_eq!(end.remaining(since), Some(MINUTE));
         let at = |wall: SystemTime, boot| end.remaining(Moment { wall, boot });
-        let second = Duration::from_secs(1);
+        let seconds = Duration::from_secs;
         // The wall clock was set back, or forward.
-        assert_eq!(at(since.wall - MINUTE, since.boot + second), Some(MINUTE - second));
+        assert_eq!(at(since.wall - MINUTE, since.boot + seconds(1)), Some(seconds(59)));
         assert_eq!(at(since.wall + 2 * MINUTE, since.boot), Some(Duration::ZERO));
-        assert_eq!(end.or_at(Some(since.wall + second)).remaining(since), Some(second));
+        assert_eq!(end.or_at(Some(since.wall + seconds(1))).remaining(since), Some(seconds(1)));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Gets API tokens from tokend, the token daemon, over its Unix socket.
 //!
 //! tokend keeps the tokens fresh; a program asks for one whenever it needs one
-//! and keeps none for long. A token that is held is answered at once, without a
-//! request to the API's provider.
+//! and keeps none itself. What was asked for once the [`Client`] holds, and has kept
+//! current by one stream for all names: from then on a token takes no I/O, no lock and no
+//! allocation, and is there while tokend restarts.
 //!
 //! ```no_run
 //! use tokend_client::{Client, ExposeSecret};
@@ -42,12 +43,19 @@
 //!
 //! If the API refuses a token all the same, [`Client::report_rejection`] asks for
 //! another and shows the loop around it. If the API's answers bring newer tokens,
-//! [`Client::submit_rotation`] hands them to everyone else. [`Client::watch`] tells of
-//! tokens as they change.
+//! [`Client::submit_rotation`] hands them to everyone else. [`Client::subscribe`] tells of
+//! a token as it changes, [`Client::watch`] of many.
 //!
-//! Which socket is used is said in [`socket`]. Values of tokens are wiped when
+//! Which socket is used, and who may serve it, is said in [`socket`]. Values of tokens are wiped when
 //! they are dropped; the buffers of the gRPC library, through which they came,
 //! are not.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `blocking`: `blocking::Client`, for programs without async.
+//! - `testing`: `testing::FakeDaemon`, a daemon in the process of a test.
 
 mod backoff;
 #[cfg(feature = "blocking")]

@@ -23,6 +23,9 @@ const GATHERING: Duration = Duration::from_millis(50);
 /// A stream that has lasted so long was none of a daemon that fails at once each time.
 const SOUND: Duration = Duration::from_secs(10);
 
+/// How often it is shown that the runtime is running. It wakes the process.
+const BEAT: Duration = Duration::from_secs(30);
+
 type Names = BTreeSet<Arc<str>>;
 type Opening = Pin<Box<dyn Future<Output = Result<Watch, Error>> + Send>>;
 
@@ -39,6 +42,8 @@ pub(crate) struct Keeper {
     opened_at: Duration,
     /// When to look whether a stream is to be opened.
     due: Option<Pin<Box<Sleep>>>,
+    /// When to show that the runtime is running.
+    beat: Pin<Box<Sleep>>,
     /// Whether the daemon went away, so that it can come back at any time.
     is_lost: bool,
 }
@@ -47,6 +52,7 @@ pub(crate) struct Keeper {
 enum Event {
     Grown,
     Answered,
+    Beat,
     Due,
     Opened(Result<Watch, Error>),
     Told(Update),
@@ -65,6 +71,7 @@ impl Keeper {
             opened_at: Duration::ZERO,
             // Another runtime may have left names behind.
             due: Some(Box::pin(sleep(Duration::ZERO))),
+            beat: Box::pin(sleep(Duration::ZERO)),
             is_lost: false,
         }
     }
@@ -78,9 +85,11 @@ impl Keeper {
                 }
                 // The daemon is back before its time.
                 Event::Answered if self.is_lost && self.opening.is_none() => {
+                    self.is_lost = false;
                     self.look_in(GATHERING);
                 }
                 Event::Grown | Event::Answered => {}
+                Event::Beat => self.beat(),
                 Event::Due => self.open(),
                 Event::Opened(Ok(stream)) => self.opened(stream),
                 Event::Opened(Err(error)) => self.failed(&error),
@@ -101,6 +110,7 @@ impl Keeper {
                 self.opening = None;
                 Event::Opened(opened)
             }
+            () = &mut self.beat => Event::Beat,
             () = ready(self.due.as_mut()) => {
                 self.due = None;
                 Event::Due
@@ -120,7 +130,7 @@ impl Keeper {
         if wanted.is_empty() || (self.stream.is_some() && wanted == self.names) {
             return;
         }
-        let names = wanted.iter().map(|name| name.to_string()).collect();
+        let names = wanted.iter().map(ToString::to_string).collect();
         self.names = wanted;
         let line = self.line.clone();
         self.opening = Some(Box::pin(async move { line.watch(names).await }));
@@ -162,6 +172,15 @@ impl Keeper {
         if self.opening.is_none() {
             let wait = self.backoff.lost();
             self.look_in(wait);
+        }
+    }
+
+    /// A runtime that isn't running, since nothing blocks on it, hears no news and doesn't do
+    /// this.
+    fn beat(&mut self) {
+        self.beat = Box::pin(sleep(BEAT));
+        if self.line.clock.is_machines() {
+            self.cache.beat(self.line.clock.now());
         }
     }
 

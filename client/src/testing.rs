@@ -175,7 +175,9 @@ impl FakeDaemon {
             held.is_stopped = true;
             std::mem::take(&mut held.connections)
         };
-        connections.into_iter().for_each(|connection| connection.abort());
+        for connection in connections {
+            connection.abort();
+        }
     }
 
     /// Takes connections again. What was held still is.
@@ -197,6 +199,12 @@ impl FakeDaemon {
     /// Returns all newer tokens that were handed over, the oldest first.
     pub fn rotations(&self) -> Vec<Submitted> {
         self.state.lock().rotations.clone()
+    }
+
+    /// Returns the clock by which tokens end.
+    #[cfg(test)]
+    pub(crate) fn hands(&self) -> crate::clock::Hands {
+        self.state.hands().clone()
     }
 
     /// Lets no stream be opened, for this reason.

@@ -244,15 +244,15 @@ impl Token {
         self.remaining().is_none_or(|left| !left.is_zero())
     }
 
-    /// Tells whether it has enough life left, as `AcquireToken` would: by default 30 s, but
-    /// never more than a tenth of its whole life.
-    pub(crate) fn suffices(&self, min_ttl: Option<Duration>) -> bool {
+    /// Tells whether it has enough life left at `now`, as `AcquireToken` would: by default
+    /// 30 s, but never more than a tenth of its whole life.
+    pub(crate) fn suffices(&self, min_ttl: Option<Duration>, now: Moment) -> bool {
         let needed = min_ttl.unwrap_or_else(|| {
             let life = self.issued_at().zip(self.expires_at());
             let life = life.and_then(|(start, end)| end.duration_since(start).ok());
             life.map_or(DEFAULT_MIN_TTL, |life| DEFAULT_MIN_TTL.min(life / 10))
         });
-        self.remaining().is_none_or(|left| !left.is_zero() && left >= needed)
+        self.parts.ends.remaining(now).is_none_or(|left| !left.is_zero() && left >= needed)
     }
 
     /// Reads the answer to a request that was sent at `sent`.

@@ -103,7 +103,9 @@ impl Flights {
     /// Ends all calls.
     pub(crate) fn abort(&self) {
         let calls = std::mem::take(&mut self.state().calls);
-        calls.into_values().for_each(|flight| flight.task.abort());
+        for flight in calls.into_values() {
+            flight.task.abort();
+        }
     }
 
     fn land(&self, question: &Question, number: u64) {

@@ -12,6 +12,7 @@ use tonic::Code;
 
 use crate::{
     Client, Error, ExposeSecret as _, Rejection, Rotation, Ruling, Submission, Token, TokenOptions,
+    clock::Clock,
     testing::{FakeDaemon, FakeToken},
 };
 
@@ -211,6 +212,26 @@ async fn a_client_without_cache_asks_each_time_and_opens_no_stream() {
     tokio::time::sleep(seconds(60)).await;
     assert_eq!((daemon.requests("api"), daemon.streams().len()), (3, 0));
     assert!(client.cached("api").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_runtime_was_not_running_asks_before_it_serves() {
+    let daemon = daemon("one", 3_600);
+    let client = daemon.client();
+    client.token("api").await.unwrap();
+    tended(&client).await;
+    let clock = Clock::Manual(daemon.hands());
+    client.cache().beat(clock.now());
+    daemon.advance(seconds(75));
+    client.token("api").await.unwrap();
+    assert_eq!(daemon.requests("api"), 1);
+    daemon.advance(seconds(1));
+    assert!(client.cached("api").is_none());
+    client.token("api").await.unwrap();
+    assert_eq!(daemon.requests("api"), 2);
+    // If the daemon is away, what is held has to do.
+    daemon.stop();
+    client.token_with("api", needing(60)).await.unwrap();
 }
 
 #[test]

@@ -14,16 +14,24 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::INVALID_MIN_TTL, Code::InvalidArgument, "InvalidRequest", false),
         (reason::INVALID_REJECTION, Code::InvalidArgument, "InvalidRequest", false),
         (reason::INVALID_INPUT, Code::InvalidArgument, "InvalidRequest", false),
+        (reason::INVALID_ROTATION, Code::InvalidArgument, "InvalidRequest", false),
+        (reason::INVALID_DEFINITION, Code::InvalidArgument, "InvalidRequest", false),
+        (reason::INVALID_PAGE_TOKEN, Code::InvalidArgument, "InvalidRequest", false),
         (reason::INVALID_PRINCIPAL, Code::InvalidArgument, "InvalidRequest", false),
         (reason::CALLER_NOT_PERMITTED, Code::PermissionDenied, "NotPermitted", false),
         (reason::CREDENTIAL_NOT_FOUND, Code::NotFound, "NotFound", false),
         (reason::CREDENTIAL_REMOVED, Code::Aborted, "NotFound", false),
         (reason::PROVIDER_NOT_FOUND, Code::NotFound, "NotFound", false),
         (reason::READER_NOT_FOUND, Code::NotFound, "NotFound", false),
+        (reason::REVOCATION_NOT_FOUND, Code::NotFound, "NotFound", false),
         (reason::USER_NOT_FOUND, Code::NotFound, "NotFound", false),
         (reason::ISSUANCE_BUDGET_EXHAUSTED, Code::ResourceExhausted, "BudgetExhausted", true),
         (reason::PROVIDER_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
         (reason::STORE_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
+        (reason::TOO_MANY_ROTATIONS, Code::ResourceExhausted, "Unavailable", true),
+        (reason::TOO_MANY_OPERATIONS, Code::ResourceExhausted, "Unavailable", true),
+        (reason::TOO_MANY_WATCHES, Code::ResourceExhausted, "Unavailable", true),
+        (reason::REVOCATION_PENDING, Code::Unavailable, "Unavailable", true),
         (reason::SHUTTING_DOWN, Code::Unavailable, "Unavailable", true),
         (reason::STORE_FULL, Code::ResourceExhausted, "StoreFull", true),
         (reason::CREDENTIAL_REJECTED, Code::FailedPrecondition, "CredentialRejected", false),
@@ -36,6 +44,14 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::LOGIN_UNDER_WAY, Code::Aborted, "Refused", false),
         (reason::LOGIN_DECLINED, Code::Aborted, "Refused", false),
         (reason::LOGIN_EXPIRED, Code::DeadlineExceeded, "Refused", false),
+        (reason::ROTATION_UNSUPPORTED, Code::FailedPrecondition, "Refused", false),
+        (reason::REVOCATION_UNSUPPORTED, Code::FailedPrecondition, "Refused", false),
+        (reason::DEFINITION_UNUSABLE, Code::FailedPrecondition, "Refused", false),
+        (reason::PROVIDER_REFUSED, Code::FailedPrecondition, "Refused", false),
+        (reason::TOKEN_SUPERSEDED, Code::Aborted, "Refused", false),
+        (reason::NO_TOKEN, Code::Unavailable, "Refused", true),
+        (reason::SERVICE_UNKNOWN, Code::NotFound, "Refused", false),
+        (reason::INTERNAL, Code::Internal, "Refused", false),
         ("OF_A_LATER_VERSION", Code::Unavailable, "Refused", true),
     ];
     for (reason, code, variant, transient) in table {
@@ -46,8 +62,15 @@ fn every_reason_of_the_contract_has_its_variant() {
         assert_eq!(error.reason(), Some(*reason));
         assert_eq!(error.to_string(), "what it says");
         assert_eq!(error.is_transient(), *transient, "{reason}");
+        assert_eq!(error.login_needed(), *reason == reason::LOGIN_NEEDED);
         let waits = matches!(*variant, "BudgetExhausted" | "StoreFull" | "Unavailable");
         assert_eq!(error.retry_after(), waits.then_some(seconds(7)), "{reason}");
+    }
+    let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/reason.rs");
+    let contract = std::fs::read_to_string(contract).unwrap();
+    for line in contract.lines().filter(|line| line.starts_with("pub const ")) {
+        let reason = line.split('"').nth(1).unwrap();
+        assert!(table.iter().any(|(known, ..)| *known == reason), "{reason} is left out");
     }
 }
 
