@@ -38,6 +38,14 @@ struct Directory {
     mode: u32,
 }
 
+/// What the check needs to know of this process.
+#[derive(Clone, Copy, Debug)]
+struct Users {
+    own: u32,
+    /// The number that stands for users who aren't mapped here, if there are any.
+    unmapped: Option<u32>,
+}
+
 impl Trust {
     /// Takes whom the surroundings name.
     pub(crate) fn of(surroundings: &impl Surroundings) -> Self {
@@ -72,8 +80,8 @@ impl Trust {
     pub(crate) fn verify(&self, path: &Path, uid: u32) -> io::Result<Result<(), Distrust>> {
         let directory = Directory::of(path)?;
         let parent = directory.path.parent().map(Directory::at).transpose()?;
-        let own = Uid::effective().as_raw();
-        Ok(self.judge(path, &directory, parent.as_ref(), own, uid))
+        let users = Users { own: Uid::effective().as_raw(), unmapped: unmapped() };
+        Ok(self.judge(path, &directory, parent.as_ref(), users, uid))
     }
 
     fn judge(
@@ -81,7 +89,7 @@ impl Trust {
         path: &Path,
         directory: &Directory,
         parent: Option<&Directory>,
-        own: u32,
+        users: Users,
         uid: u32,
     ) -> Result<(), Distrust> {
         let named = self.named.as_ref().map_err(Clone::clone)?;
@@ -91,18 +99,22 @@ impl Trust {
         let vouched = directory.path == self.system
             && parent.is_some_and(|parent| parent.uid == 0 && !parent.is_open());
         let believed = |uid: u32| {
-            uid == 0 || uid == own || named.contains(&uid) || (vouched && uid == directory.uid)
+            uid == 0
+                || uid == users.own
+                || named.contains(&uid)
+                || (vouched && uid == directory.uid)
         };
         if directory.is_open() || !believed(directory.uid) {
             let Directory { path: directory, uid, mode } = directory.clone();
             // What isn't mapped here is better told of the server, with its remedy.
-            if mode & OTHERS_WRITE == 0 && uid == unmapped() {
+            if mode & OTHERS_WRITE == 0 && users.unmapped == Some(uid) {
                 return Err(Distrust::Server { path: path(), uid, unmapped: true });
             }
             return Err(Distrust::Directory { path: path(), directory, uid, mode });
         }
         if !believed(uid) {
-            return Err(Distrust::Server { path: path(), uid, unmapped: uid == unmapped() });
+            let unmapped = users.unmapped == Some(uid);
+            return Err(Distrust::Server { path: path(), uid, unmapped });
         }
         Ok(())
     }
@@ -150,11 +162,15 @@ fn named(
     Ok(named)
 }
 
-/// Returns the number by which users show that aren't mapped into this user namespace
-/// (`user_namespaces(7)`).
-fn unmapped() -> u32 {
+/// Returns the number by which users show that aren't mapped into this user namespace; `None`
+/// if all are (`user_namespaces(7)`).
+fn unmapped() -> Option<u32> {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    if map.split_whitespace().eq(["0", "0", "4294967295"]) {
+        return None;
+    }
     let told = fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
-    told.and_then(|text| text.trim().parse().ok()).unwrap_or(65_534)
+    Some(told.and_then(|text| text.trim().parse().ok()).unwrap_or(65_534))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ impl Surroundings for Environment {
 const OWN: u32 = 1_000;
 const DAEMON: u32 = 990;
 const STRANGER: u32 = 1_001;
+const UNMAPPED: u32 = 65_534;
 
 fn directory(path: &str, uid: u32, mode: u32) -> Directory {
     Directory { path: path.into(), uid, mode }
@@ -35,7 +36,8 @@ fn trust(named: &[u32]) -> Trust {
 
 fn judge(named: &[u32], held: &Directory, above: &Directory, uid: u32) -> &'static str {
     let path = Path::new("/the/socket");
-    match trust(named).judge(path, held, Some(above), OWN, uid) {
+    let users = Users { own: OWN, unmapped: Some(UNMAPPED) };
+    match trust(named).judge(path, held, Some(above), users, uid) {
         Ok(()) => "believed",
         Err(Distrust::Server { unmapped: true, .. }) => "unmapped",
         Err(Distrust::Server { .. }) => "server",
@@ -53,8 +55,8 @@ fn root_this_user_and_who_is_named_are_believed_and_no_one_else() {
         (STRANGER, &[], "server"),
         (STRANGER, &[DAEMON], "server"),
         (STRANGER, &[DAEMON, STRANGER], "believed"),
-        (unmapped(), &[], "unmapped"),
-        (unmapped(), &[unmapped()], "believed"),
+        (UNMAPPED, &[], "unmapped"),
+        (UNMAPPED, &[UNMAPPED], "believed"),
     ] {
         let held = directory("/run/tokend", 0, 0o755);
         assert_eq!(judge(named, &held, &run, uid), verdict, "{uid} {named:?}");
@@ -71,7 +73,7 @@ fn a_directory_that_others_could_have_made_or_can_write_is_not_used() {
         (0, 0o1777, "directory"),
         (0, 0o2770, "directory"),
         (STRANGER, 0o755, "directory"),
-        (unmapped(), 0o755, "unmapped"),
+        (UNMAPPED, 0o755, "unmapped"),
     ] {
         let held = directory("/tmp/mine", uid, mode);
         assert_eq!(judge(&[], &held, &tmp, OWN), verdict, "{uid} {mode:o}");
