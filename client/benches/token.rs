@@ -65,13 +65,13 @@ fn ready(asking: impl Future<Output = Result<Token, tokend_client::Error>>) -> T
     }
 }
 
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 1_000)]
 fn held(bencher: Bencher<'_, '_>) {
     let client = &PROGRAM.client;
     bencher.bench(|| ready(client.token(NAME)));
 }
 
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 1_000)]
 fn held_and_none_of_async(bencher: Bencher<'_, '_>) {
     let client = &PROGRAM.client;
     bencher.bench(|| client.cached(NAME));

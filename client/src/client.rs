@@ -131,14 +131,11 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn token_with(&self, name: &str, options: TokenOptions) -> Result<Token, Error> {
-        if let Some(token) = self.held(name, options.min_ttl) {
-            return Ok(token);
+        match self.held(name, options.min_ttl) {
+            Some(token) => Ok(token),
+            // Out of the way: a token that is held is there the sooner, the smaller this is.
+            None => Box::pin(self.fetch(name, options)).await,
         }
-        if self.inner.is_cached {
-            return Box::pin(self.fetch(name, options)).await;
-        }
-        let token = self.token_if_changed(name, "", options).await?;
-        token.ok_or(Error::BadAnswer("it holds no token"))
     }
 
     /// Returns a token of the credential `name` that satisfies the options, but

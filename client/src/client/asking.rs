@@ -42,8 +42,12 @@ impl Client {
         }
     }
 
-    /// Asks the daemon, together with whoever asks the same now.
+    /// Asks the daemon; with a cache, together with whoever asks the same now.
     pub(super) async fn fetch(&self, name: &str, options: TokenOptions) -> Result<Token, Error> {
+        if !self.inner.is_cached {
+            let token = self.token_if_changed(name, "", options).await?;
+            return token.ok_or(Error::BadAnswer("it holds no token"));
+        }
         let asking = async {
             loop {
                 let line = self.line();
