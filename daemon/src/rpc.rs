@@ -2,6 +2,7 @@
 
 mod access;
 mod admin;
+mod authority;
 mod credential;
 mod health;
 mod ledger;

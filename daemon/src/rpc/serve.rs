@@ -16,7 +16,7 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{Door, Peer, Services, access};
+use super::{Door, Peer, Services, access, authority::Mended};
 
 /// A socket that callers connect to.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ async fn connection(
     });
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.timer(TokioTimer::new()).max_header_list_size(LARGEST_HEADER_LIST);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(Mended::new(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = &mut connection => result,

@@ -1,0 +1,71 @@
+//! Replaces what can't stand in an authority by what can, of the same size (RFC 7541 §5.2).
+
+/// How the characters of a string are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Plain,
+    Huffman,
+}
+
+/// A value that is read byte by byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text {
+    coding: Coding,
+    /// The bits of the character that has begun, of which there are `length`.
+    code: u16,
+    length: usize,
+}
+
+/// One more than the last code of each length in bits; characters' codes are in the order of
+/// their lengths (RFC 7541, appendix B). Longer ones aren't ASCII, and stay.
+const ENDS: [u16; 16] =
+    [0, 0, 0, 0, 0, 0x0a, 0x2e, 0x7c, 0xfe, 0, 0x3fd, 0x7fd, 0xffc, 0x1ffe, 0x3ffe, 0x7fff];
+
+/// What the codes of a space and of `%` begin with; `-` and `.` have the last bit set.
+const SPACE_OR_PERCENT: (usize, u16) = (5, 0b01010);
+/// The code of `/`, which is `3` with the last bit set.
+const SLASH: (usize, u16) = (6, 0b01_1000);
+
+impl Text {
+    pub(super) fn new(coding: Coding) -> Self {
+        Self { coding, code: 0, length: 0 }
+    }
+
+    /// Mends the next byte. Returns whether it had to.
+    pub(super) fn mend(&mut self, byte: &mut u8) -> bool {
+        match self.coding {
+            Coding::Plain => mend_plain(byte),
+            Coding::Huffman => self.mend_coded(byte),
+        }
+    }
+
+    /// Sets bits as they come, so that a character may go on in a byte that isn't there yet.
+    fn mend_coded(&mut self, byte: &mut u8) -> bool {
+        let before = *byte;
+        for mask in (0..u8::BITS).rev().map(|bit| 1 << bit) {
+            if self.length + 1 == ENDS.len() {
+                break;
+            }
+            self.length += 1;
+            self.code = self.code << 1 | u16::from(*byte & mask != 0);
+            if [SPACE_OR_PERCENT, SLASH].contains(&(self.length, self.code)) {
+                *byte |= mask;
+                self.code |= 1;
+            }
+            if self.code < ENDS[self.length] {
+                (self.length, self.code) = (0, 0);
+            }
+        }
+        *byte != before
+    }
+}
+
+/// Replaces what no authority has (RFC 3986 §3.2): a path's separators, and what a path has
+/// beyond ASCII.
+fn mend_plain(byte: &mut u8) -> bool {
+    let valid = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@[]".contains(byte);
+    if !valid {
+        *byte = b'-';
+    }
+    !valid
+}
