@@ -70,6 +70,7 @@ def provider(work, env):
     clients = {
         "short": client(short),
         "long": client(3600),
+        "example": client(3600),
         "form": client(3600, auth="client_secret_post"),
         "orders": client(3600),
         "untrusted": client(3600),

@@ -1,4 +1,4 @@
-"""Runs the Python client, whose checks count as the suite's own."""
+"""Runs the Python clients, whose checks count as the suite's own."""
 
 import subprocess
 import sys
@@ -17,13 +17,19 @@ def install(work):
 
 
 def run(report, near, work, env):
-    """Relays what the client says."""
+    """Relays what the clients say."""
     with report.check("add takes a token that slides, for a definition of ours"):
         add = ("add", "sliding", "--provider=sliding", "--secret-stdin=token")
         near.cli(*add, secret="the-first-of-them")
+    client(report, work, env, "client.py", near.socket, near.admin_socket, text=near.get("long"))
+    client(report, work, env, "connection.py", near.socket)
+
+
+def client(report, work, env, name, *arguments, text=""):
+    """Relays what one of them says."""
     ended = subprocess.run(
-        [work / "venv/bin/python", "-B", SOURCE / "client.py", near.socket, near.admin_socket],
-        input=near.get("long"),
+        [work / "venv/bin/python", "-B", SOURCE / name, *arguments],
+        input=text,
         env={**env, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         text=True,
@@ -35,4 +41,4 @@ def run(report, near, work, env):
     failed = sum(line.startswith("not ok - ") for line in results)
     report.failed += failed
     if (ended.returncode == 0) != (failed == 0) or not results:
-        report.not_ok("the Python client runs to its end", ended.stderr)
+        report.not_ok(f"the Python program {name} runs to its end", ended.stderr)

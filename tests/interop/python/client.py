@@ -34,13 +34,6 @@ OPERATORS = {
 }
 
 
-def connect(path):
-    """Opens a channel. Without the option grpcio names the socket's path as authority."""
-    return grpc.insecure_channel(
-        f"unix:{path}", options=[("grpc.default_authority", "localhost")]
-    )
-
-
 class Reflected:
     """A service whose methods and messages the server itself described."""
 
@@ -205,7 +198,8 @@ def main():
     """Runs all checks."""
     report = Report()
     expected = sys.stdin.read()
-    with connect(sys.argv[1]) as callers, connect(sys.argv[2]) as operators:
+    callers, operators = (grpc.insecure_channel(f"unix:{path}") for path in sys.argv[1:])
+    with callers, operators:
         check_reflection(report, callers, operators)
         check_health(report, callers)
         check_tokens(report, callers, expected)
