@@ -11,7 +11,7 @@ const AUTHORITY: &[u8] = b":authority";
 /// Where the static table has it (RFC 7541, appendix A).
 const AUTHORITY_INDEX: u8 = 1;
 
-/// More bytes than h2 takes for one integer (RFC 7541 §5.1).
+/// h2 takes no integer of more bytes (RFC 7541 §5.1).
 const LONGEST_INTEGER: u32 = 5;
 
 /// Reads the fields of one block after another, however they come in pieces.

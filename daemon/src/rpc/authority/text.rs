@@ -17,7 +17,7 @@ pub(super) struct Text {
 }
 
 /// One more than the last code of each length in bits; characters' codes are in the order of
-/// their lengths (RFC 7541, appendix B). Longer ones aren't ASCII, and stay.
+/// their lengths (RFC 7541, appendix B). Longer ones are of no use in a path, and stay.
 const ENDS: [u16; 16] =
     [0, 0, 0, 0, 0, 0x0a, 0x2e, 0x7c, 0xfe, 0, 0x3fd, 0x7fd, 0xffc, 0x1ffe, 0x3ffe, 0x7fff];
 
@@ -60,8 +60,8 @@ impl Text {
     }
 }
 
-/// Replaces what no authority has (RFC 3986 §3.2): a path's separators, and what a path has
-/// beyond ASCII.
+/// Replaces what no host has (RFC 3986 §3.2): a path's separators, and what a path has beyond
+/// ASCII. Percent signs, too, which are valid in a few places: no one looks at those here.
 fn mend_plain(byte: &mut u8) -> bool {
     let valid = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@[]".contains(byte);
     if !valid {

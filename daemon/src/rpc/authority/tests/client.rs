@@ -106,12 +106,11 @@ impl Sent {
         if let Some(place) = self.table.iter().rposition(|known| *known == field) {
             return integer(block, 0x80, 0x7f, 61 + self.table.len() - place);
         }
-        match self.table.iter().rposition(|(known, _)| known == name) {
-            Some(place) => integer(block, 0x40, 0x3f, 61 + self.table.len() - place),
-            None => {
-                block.push(0x40);
-                string(block, name, huffman);
-            }
+        if let Some(place) = self.table.iter().rposition(|(known, _)| known == name) {
+            integer(block, 0x40, 0x3f, 61 + self.table.len() - place);
+        } else {
+            block.push(0x40);
+            string(block, name, huffman);
         }
         string(block, value, huffman);
         self.table.push(field);
