@@ -75,6 +75,8 @@ fn rooms_do_not_import_each_other_sideways() {
         ("program", &[]),
         // The services speak to the engine in its own words.
         ("rpc", &["engine"]),
+        // So does what hands out tokens.
+        ("handout", &["engine"]),
         ("published", &[]),
         ("credential", &[]),
         ("socket", &[]),

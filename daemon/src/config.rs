@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 pub use self::file::ConfigError;
@@ -34,6 +35,10 @@ pub struct Config {
     pub on_login_needed: Option<Vec<String>>,
     /// Whether tokens are ended at their providers when the daemon ends.
     pub revoke_on_shutdown: bool,
+    /// How long the start of a unit waits for its token.
+    pub unit_wait: Duration,
+    /// Whether this is the machine's daemon, and not a user's.
+    pub is_system: bool,
 }
 
 /// The surroundings that defaults come from.
@@ -54,6 +59,11 @@ const SYSTEM: [(Place, &str); 4] = [
     (Place::Cache, "/var/cache/tokend"),
     (Place::Runtime, "/run/tokend"),
 ];
+
+/// How long the start of a unit waits for its token, if the configuration doesn't say: less
+/// than the 90 seconds after which systemd gives up on a start (`DefaultTimeoutStartSec=`,
+/// systemd-system.conf(5)).
+pub const UNIT_WAIT: Duration = Duration::from_secs(60);
 
 /// The group that a system-wide daemon lets connect.
 pub const CLIENTS_GROUP: &str = "tokend-clients";
@@ -133,6 +143,7 @@ impl Config {
             (None, Ok(dir)) => File::read_if_there(&dir.join("tokend.toml"))?,
             (None, Err(_)) => File::default(),
         };
+        let unit_wait = file.unit_wait().unwrap_or(UNIT_WAIT);
         let File { state_dir, runtime_dir, key_file, mark_file, .. } = file;
         let File { provider_dirs, socket_group, log, on_login_needed, revoke_on_shutdown, .. } =
             file;
@@ -165,6 +176,8 @@ impl Config {
             log: log.unwrap_or_else(|| "info".to_owned()),
             on_login_needed,
             revoke_on_shutdown: revoke_on_shutdown.unwrap_or_default(),
+            unit_wait,
+            is_system: system,
         })
     }
 }
@@ -295,7 +308,8 @@ mod tests {
         let path = dir.path().join("tokend.toml");
         std::fs::write(
             &path,
-            "state_dir = '/a'\nruntime_dir = '/b'\nlog = 'debug'\nrevoke_on_shutdown = true\n",
+            "state_dir = '/a'\nruntime_dir = '/b'\nlog = 'debug'\nrevoke_on_shutdown = true\n\
+             unit_wait = '5s'\n",
         )
         .unwrap();
         let config = Config::load(Some(&path), &here(1_000, &[], false)).unwrap();
@@ -303,6 +317,7 @@ mod tests {
         assert_eq!(config.key_file, Path::new("/a/key"));
         assert_eq!(config.log, "debug");
         assert!(config.revoke_on_shutdown);
+        assert_eq!(config.unit_wait, Duration::from_secs(5));
         assert!(config.provider_dirs.is_empty());
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     definitions::{Definitions, Unreadable},
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
+    handout::Handout,
     hook::{self, Hook},
     issuer::HttpIssuer,
     ports::{Clock, Sources},
@@ -53,6 +54,10 @@ pub struct Daemon {
     clock: SystemClock,
     about: Arc<About>,
     listeners: Vec<Listener>,
+    units: Option<UnixListener>,
+    /// The user whose own systemd is believed, besides root's.
+    user: Option<u32>,
+    unit_wait: Duration,
     hook: Option<Hook>,
     /// Socket files that are ours to remove.
     sockets: Vec<PathBuf>,
@@ -166,7 +171,7 @@ impl Daemon {
         if let Some(hook) = &hook {
             engine.tell_logins(hook.notices());
         }
-        let Sockets { listeners, made, callers } = Sockets::open(config, inherited)?;
+        let Sockets { listeners, units, made, callers } = Sockets::open(config, inherited)?;
         let about = Arc::new(About {
             uid,
             started_at: clock.now().wall,
@@ -186,6 +191,9 @@ impl Daemon {
             clock,
             about,
             listeners,
+            units,
+            user: (!config.is_system).then_some(uid),
+            unit_wait: config.unit_wait,
             hook,
             sockets,
         })
@@ -215,6 +223,9 @@ impl Daemon {
             clock,
             about,
             listeners,
+            units,
+            user,
+            unit_wait,
             hook,
             sockets,
         } = self;
@@ -238,6 +249,15 @@ impl Daemon {
             let services = Services::new(&context, listener.door);
             serve(listener, services, uid, stopping.clone(), GRACE)
         });
+        let handout = Handout {
+            slots: Arc::clone(&context.slots),
+            engine: context.engine.clone(),
+            clock: Arc::clone(&context.clock),
+            user,
+            wait: unit_wait,
+        };
+        let handing = units.map(|units| handout.serve(units, stopping.clone(), GRACE));
+        let handing = futures_util::future::OptionFuture::from(handing);
         let mut ended = stopping.clone();
         let engine = engine::run(
             engine,
@@ -249,14 +269,14 @@ impl Daemon {
             ISSUANCE_GRACE,
         );
         systemd::notify(&[NotifyState::Ready]);
-        let (engine, _, ()) =
-            tokio::join!(engine, futures_util::future::join_all(serving), async {
-                shutdown.await;
-                info!("shutting down");
-                systemd::notify(&[NotifyState::Stopping]);
-                stop.send_replace(true);
-                watchers.close();
-            });
+        let serving = futures_util::future::join_all(serving);
+        let (engine, _, _, ()) = tokio::join!(engine, serving, handing, async {
+            shutdown.await;
+            info!("shutting down");
+            systemd::notify(&[NotifyState::Stopping]);
+            stop.send_replace(true);
+            watchers.close();
+        });
         spreading.abort();
         for socket in sockets {
             if let Err(error) = std::fs::remove_file(&socket) {
@@ -279,6 +299,7 @@ impl Daemon {
 /// The sockets that the daemon serves.
 struct Sockets {
     listeners: Vec<Listener>,
+    units: Option<UnixListener>,
     made: Vec<PathBuf>,
     callers: PathBuf,
 }
@@ -288,31 +309,41 @@ impl Sockets {
         let reach = reach(config)?;
         let mut made = Vec::new();
         let mut callers = config.runtime_dir.join(socket::CALLERS);
-        let mut listeners = Vec::new();
-        for (door, name, reach, given) in [
-            (Door::Callers, socket::CALLERS, reach, inherited.callers),
-            (Door::Operators, socket::OPERATORS, Reach::Own, inherited.operators),
-        ] {
-            let path = config.runtime_dir.join(name);
-            let listener = if let Some(listener) = given {
-                let address = listener.local_addr().ok();
-                let path = address.and_then(|address| address.as_pathname().map(Path::to_owned));
-                if let (Door::Callers, Some(path)) = (door, path) {
-                    callers = path;
+        // Who has systemd make the sockets and leaves this one out doesn't want it.
+        let wants_units = inherited.is_empty() || inherited.units.is_some();
+        let mut open = |name, reach, given: Option<_>| {
+            let listener = match given {
+                Some(listener) => listener,
+                None => {
+                    let path = config.runtime_dir.join(name);
+                    socket::make_directory(&config.runtime_dir, reach)?;
+                    let listener = socket::bind(&path, reach)?;
+                    made.push(path);
+                    listener
                 }
-                listener
-            } else {
-                socket::make_directory(&config.runtime_dir, reach)?;
-                let listener = socket::bind(&path, reach)?;
-                made.push(path);
-                listener
             };
             let system = |source| StartError::System { what: "a socket", source };
             listener.set_nonblocking(true).map_err(system)?;
-            let socket = UnixListener::from_std(listener).map_err(system)?;
-            listeners.push(Listener { socket, door });
+            UnixListener::from_std(listener).map_err(system)
+        };
+        if let Some(given) = &inherited.callers
+            && let Ok(address) = given.local_addr()
+            && let Some(path) = address.as_pathname()
+        {
+            callers = path.to_owned();
         }
-        Ok(Self { listeners, made, callers })
+        let listeners = vec![
+            Listener {
+                socket: open(socket::CALLERS, reach, inherited.callers)?,
+                door: Door::Callers,
+            },
+            Listener {
+                socket: open(socket::OPERATORS, Reach::Own, inherited.operators)?,
+                door: Door::Operators,
+            },
+        ];
+        let units = wants_units.then(|| open(socket::UNITS, Reach::Own, inherited.units));
+        Ok(Self { listeners, units: units.transpose()?, made, callers })
     }
 }
 

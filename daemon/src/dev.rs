@@ -26,7 +26,7 @@ use tokio::{
 use self::provider::DemoProvider;
 use crate::{
     clock::{NoBootId, SystemClock},
-    config::Config,
+    config::{Config, UNIT_WAIT},
     credential::Supply,
     daemon::{Daemon, StartError},
     engine::{Author, Change, Command, Error, NewCredential},
@@ -139,6 +139,8 @@ fn config(dir: &TempDir) -> Config {
         provider_dirs: vec![dir.join("providers.d")],
         socket_group: None,
         revoke_on_shutdown: false,
+        unit_wait: UNIT_WAIT,
+        is_system: false,
         log: String::new(),
         on_login_needed: None,
     }

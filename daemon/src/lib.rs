@@ -2,7 +2,7 @@
 //!
 //! The rooms know each other by [`ports`] only: the [`engine`] asks a store, an
 //! issuer and a clock, whoever they are; [`daemon`] wires the real ones to it and
-//! to [`rpc`], which serves callers.
+//! to [`rpc`], which serves callers, and to [`handout`], which serves systemd.
 
 pub mod clock;
 pub mod config;
@@ -12,6 +12,7 @@ pub mod definitions;
 pub mod dev;
 pub mod engine;
 pub mod entropy;
+pub mod handout;
 pub mod hook;
 pub mod init;
 pub mod issuer;

@@ -1,4 +1,4 @@
-//! Makes the sockets that callers connect to.
+//! Makes the sockets that callers, operators and systemd connect to.
 
 use std::{
     fs::{self, DirBuilder, Permissions},
@@ -15,6 +15,9 @@ pub const CALLERS: &str = "tokend.sock";
 
 /// The name of the operators' socket in the runtime directory.
 pub const OPERATORS: &str = "admin.sock";
+
+/// The name of the units' socket in the runtime directory.
+pub const UNITS: &str = "credentials.sock";
 
 /// The longest path of a socket in bytes (`unix(7)`).
 const LONGEST_PATH: usize = 107;

@@ -13,13 +13,15 @@ pub struct Inherited {
     pub callers: Option<UnixListener>,
     /// The operators' socket: `FileDescriptorName=admin`.
     pub operators: Option<UnixListener>,
+    /// The units' socket: `FileDescriptorName=credentials`.
+    pub units: Option<UnixListener>,
 }
 
 /// systemd handed over something else than sockets to listen on.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "systemd handed over {name:?} as descriptor {number}, which isn't one of tokend's sockets: \
-     a socket unit needs FileDescriptorName=tokend or FileDescriptorName=admin and ListenStream="
+     a socket unit needs ListenStream= and FileDescriptorName=tokend, admin or credentials"
 )]
 pub struct Unexpected {
     name: String,
@@ -46,11 +48,18 @@ impl Inherited {
             let place = match name {
                 "tokend" => &mut inherited.callers,
                 "admin" => &mut inherited.operators,
+                "credentials" => &mut inherited.units,
                 _ => return Err(unexpected(None)),
             };
             *place = socket;
         }
         Ok(inherited)
+    }
+
+    /// Tells whether systemd listens for the daemon at all.
+    pub fn is_empty(&self) -> bool {
+        let Self { callers, operators, units } = self;
+        [callers, operators, units].into_iter().all(Option::is_none)
     }
 }
 

@@ -3,9 +3,15 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use jiff::SignedDuration;
 use serde::Deserialize;
+
+/// The longest time that a unit's start can be made to wait: who waits for longer has a
+/// provider that is down for good.
+const LONGEST_UNIT_WAIT: Duration = Duration::from_secs(3_600);
 
 /// `tokend.toml`. Every key can be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +27,7 @@ pub(super) struct File {
     pub(super) log: Option<String>,
     pub(super) on_login_needed: Option<Vec<String>>,
     pub(super) revoke_on_shutdown: Option<bool>,
+    pub(super) unit_wait: Option<String>,
 }
 
 /// The configuration can't be had.
@@ -60,6 +67,16 @@ pub enum ConfigError {
         path: PathBuf,
         /// The key.
         key: &'static str,
+    },
+    /// A time can't be read, or it is too long.
+    #[error("{}: {key} is {value:?}; give a time of at most 1h, such as \"60s\"", path.display())]
+    NoTime {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
     },
     /// There is no home directory.
     #[error("there is no home directory: set HOME or {variable}, or name a file with --config")]
@@ -103,7 +120,15 @@ impl File {
         }
     }
 
+    /// Returns how long a unit's start waits for its token, if the file says; `0s` is no time.
+    pub(super) fn unit_wait(&self) -> Option<Duration> {
+        self.unit_wait.as_deref().and_then(time)
+    }
+
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        if let Some(value) = self.unit_wait.clone().filter(|value| time(value).is_none()) {
+            return Err(ConfigError::NoTime { path: path.to_owned(), key: "unit_wait", value });
+        }
         let program = self.on_login_needed.as_ref().map(|command| command.first());
         if program.is_some_and(|program| program.is_none_or(String::is_empty)) {
             let path = path.to_owned();
@@ -124,6 +149,12 @@ impl File {
             }
         }
     }
+}
+
+/// Parses a time as people write it, `90s` or `1m 30s`.
+fn time(text: &str) -> Option<Duration> {
+    let time: SignedDuration = text.parse().ok()?;
+    Duration::try_from(time).ok().filter(|time| *time <= LONGEST_UNIT_WAIT)
 }
 
 #[cfg(test)]
@@ -160,6 +191,21 @@ mod tests {
         for text in ["on_login_needed = []", "on_login_needed = ['', 'x']"] {
             let error = error_of(text);
             assert!(error.starts_with("tokend.toml: on_login_needed names no program"), "{error}");
+        }
+    }
+
+    #[test]
+    fn times_are_written_with_their_units_and_have_a_bound() {
+        for value in ["60", "-1s", "2h", "soon", ""] {
+            let error = error_of(&format!("unit_wait = '{value}'"));
+            let expected = format!(
+                "tokend.toml: unit_wait is {value:?}; give a time of at most 1h, such as \"60s\""
+            );
+            assert_eq!(error, expected);
+        }
+        for (value, seconds) in [("0s", 0), ("90s", 90), ("1m 30s", 90), ("1h", 3_600)] {
+            let file = File { unit_wait: Some(value.to_owned()), ..File::default() };
+            assert_eq!(file.unit_wait(), Some(Duration::from_secs(seconds)));
         }
     }
 

@@ -1,0 +1,278 @@
+//! Hands tokens to units as they start, by `LoadCredential=` of systemd (systemd.exec(5)).
+//!
+//! systemd connects, says in its address which unit asks for what, and reads to the end. There
+//! is no way to tell it that there is nothing to hand out: it would start the unit with an
+//! empty credential (systemd/systemd#27373). So whatever may pass by itself is waited for.
+
+mod asker;
+mod denial;
+mod form;
+
+use std::{sync::Arc, time::Duration};
+
+use rustix::net::sockopt;
+use tokend_core::Name;
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{UnixListener, UnixStream, unix::SocketAddr},
+    sync::{mpsc, oneshot, watch},
+    task::{JoinError, JoinSet},
+    time::{sleep, timeout},
+};
+use tracing::{error, info, warn};
+
+use self::{asker::Asker, denial::Denial, form::Wanted};
+use crate::{
+    engine::{Command, Error},
+    ports::Clock,
+    published::{Published, Slot, Slots},
+};
+
+/// How many connections there are at once. More wait in the socket's queue: a machine that
+/// boots starts hundreds of units, and each connection takes a descriptor.
+const MOST: usize = 256;
+
+/// How long systemd may take to read what it is handed. It reads at once.
+const LONGEST_WRITE: Duration = Duration::from_secs(10);
+
+/// How long to wait when no more connections can be accepted, for lack of descriptors, say:
+/// they stay in the queue meanwhile.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The engine is asked no more often than this.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What it takes to hand out tokens.
+#[derive(Clone)]
+pub struct Handout {
+    /// Tokens to be read.
+    pub slots: Arc<Slots>,
+    /// Where commands for the engine go.
+    pub engine: mpsc::Sender<Command>,
+    /// The clock.
+    pub clock: Arc<dyn Clock + Send + Sync>,
+    /// The user whose own systemd is believed, besides root's.
+    pub user: Option<u32>,
+    /// How long a unit's start waits for its token.
+    pub wait: Duration,
+}
+
+/// A process at the other end, as the kernel recorded it when it connected.
+#[derive(Debug, Clone, Copy)]
+struct Process {
+    uid: u32,
+    /// `None` if it is in a PID namespace that tokend can't see.
+    pid: Option<i32>,
+}
+
+impl Handout {
+    /// Serves one socket until `shutdown` changes, then lets those who are answered already read
+    /// on, at most for `grace`. Whoever isn't accepted by then is served by the next daemon,
+    /// if systemd holds the socket.
+    pub async fn serve(
+        self,
+        listener: UnixListener,
+        mut shutdown: watch::Receiver<bool>,
+        grace: Duration,
+    ) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept(), if connections.len() < MOST => match accepted {
+                    Ok((stream, _)) => {
+                        if let Some((process, asker)) = self.admit(&stream) {
+                            let stopping = shutdown.clone();
+                            connections.spawn(self.clone().answer(stream, process, asker, stopping));
+                        }
+                    }
+                    Err(error) => {
+                        warn!("can't accept a connection from systemd: {error}");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(ended) = connections.join_next() => report(ended),
+                () = told(&mut shutdown) => break,
+            }
+        }
+        drop(listener);
+        let drained = timeout(grace, async {
+            while let Some(ended) = connections.join_next().await {
+                report(ended);
+            }
+        });
+        if drained.await.is_err() {
+            connections.shutdown().await;
+        }
+    }
+
+    /// Finds out who asks. Whoever isn't systemd learns nothing.
+    fn admit(&self, stream: &UnixStream) -> Option<(Process, Asker)> {
+        let process = match sockopt::socket_peercred(stream) {
+            Ok(cred) => Process {
+                uid: cred.uid.as_raw(),
+                pid: Some(cred.pid.as_raw_nonzero().get()).filter(|pid| *pid > 0),
+            },
+            Err(error) => {
+                warn!("can't tell who connects to the units' socket: {error}");
+                return None;
+            }
+        };
+        let Process { uid, pid } = process;
+        // Any process can bind such an address. The file's permissions keep others away, too;
+        // they can be set wrongly.
+        if !self.believes(uid) {
+            warn!(
+                uid,
+                pid,
+                "not systemd, but another user's process: handed nothing by the units' socket; \
+                 programs read tokens from tokend.sock"
+            );
+            return None;
+        }
+        // Not the address that comes with the connection: mio takes abstract ones for none.
+        let address = stream.peer_addr().ok();
+        match Asker::parse(address.as_ref().and_then(SocketAddr::as_abstract_name)) {
+            Ok(asker) => Some((process, asker)),
+            Err(problem) => {
+                warn!(
+                    uid,
+                    pid,
+                    "handed nothing by the units' socket: {problem}; programs read tokens from \
+                     tokend.sock"
+                );
+                None
+            }
+        }
+    }
+
+    /// Tells whether a process of this user is believed to be systemd. Root's is the machine's.
+    fn believes(&self, uid: u32) -> bool {
+        uid == 0 || self.user == Some(uid)
+    }
+
+    /// Hands out what is asked for, or nothing, and says so.
+    async fn answer(
+        self,
+        mut stream: UnixStream,
+        process: Process,
+        asker: Asker,
+        stopping: watch::Receiver<bool>,
+    ) {
+        let Asker { unit, id } = &asker;
+        let Process { uid, pid } = process;
+        let bytes = match self.find(&asker, stopping).await {
+            Ok(bytes) => bytes,
+            Err(denial) => {
+                let remedy = denial.remedy();
+                error!(
+                    unit,
+                    id, uid, pid, "the unit's credential is left empty: {denial}; {remedy}"
+                );
+                return;
+            }
+        };
+        let write = async {
+            stream.write_all(&bytes).await?;
+            stream.shutdown().await
+        };
+        match timeout(LONGEST_WRITE, write).await {
+            Ok(Ok(())) => info!(unit, id, uid, pid, "token handed out"),
+            Ok(Err(problem)) => {
+                warn!(unit, id, uid, pid, "the unit's start was given up: {problem}")
+            }
+            Err(_) => {
+                warn!(unit, id, uid, pid, "whoever asked for the unit's token doesn't read it")
+            }
+        }
+    }
+
+    async fn find(
+        &self,
+        asker: &Asker,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, Denial> {
+        let Wanted { name, form } = Wanted::parse(&asker.id)?;
+        let mut setback = None;
+        let waiting = self.wait_for(asker, &name, &mut setback, stopping);
+        let waited = timeout(self.wait, waiting).await;
+        let published =
+            waited.unwrap_or_else(|_| Err(Denial::late(name.clone(), self.wait, setback)))?;
+        form.of(&published).map_err(|missing| Denial::NotThere { name, missing })
+    }
+
+    /// Waits until a token is there, or until waiting is of no use.
+    async fn wait_for(
+        &self,
+        asker: &Asker,
+        name: &Name,
+        setback: &mut Option<Error>,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<Arc<Published>, Denial> {
+        loop {
+            let slot = self.slot_for(&asker.unit, name);
+            let slot = slot.ok_or_else(|| Denial::Unknown(name.clone()))?;
+            let mut changes = slot.changes();
+            if let Some(published) = slot.acquire(None, self.clock.now()) {
+                return Ok(published);
+            }
+            let problem = match self.ask(name).await {
+                Ok(published) => return Ok(published),
+                Err(problem) => problem,
+            };
+            let Some(pause) = denial::passes_after(&problem, self.wait) else {
+                return Err(Denial::Refused { name: name.clone(), problem });
+            };
+            if setback.is_none() {
+                let Asker { unit, id } = asker;
+                info!(unit, id, "the unit's start waits for its token: {problem}");
+            }
+            *setback = Some(problem);
+            let settled = changes.wait_for(|()| self.is_settled(&asker.unit, name));
+            tokio::select! {
+                _ = settled => {}
+                () = sleep(pause.max(LEAST_PAUSE)) => {}
+                () = told(&mut stopping) => {
+                    return Err(Denial::Refused { name: name.clone(), problem: Error::Stopping });
+                }
+            }
+        }
+    }
+
+    /// Returns the slot of a credential, if the unit may have its tokens. Whoever writes unit
+    /// files is root or the daemon's own user, who read everything: so any unit may.
+    fn slot_for(&self, _unit: &str, name: &Name) -> Option<Arc<Slot>> {
+        self.slots.get(name.as_str())
+    }
+
+    /// Tells whether there is nothing to wait for any more.
+    fn is_settled(&self, unit: &str, name: &Name) -> bool {
+        let now = self.clock.now();
+        let usable =
+            |slot: Arc<Slot>| slot.published().is_some_and(|p| p.token().satisfies(None, now));
+        self.slot_for(unit, name).is_none_or(usable)
+    }
+
+    async fn ask(&self, name: &Name) -> Result<Arc<Published>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Acquire { name: name.clone(), min_ttl: None, reply };
+        self.engine.send(command).await.map_err(|_| Error::Stopping)?;
+        answer.await.map_err(|_| Error::Stopping)?
+    }
+}
+
+/// Resolves when the daemon is to end.
+async fn told(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and the daemon with it.
+    let _ = shutdown.wait_for(|ending| *ending).await;
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(problem) = ended
+        && problem.is_panic()
+    {
+        error!("handing out a token failed: {problem}");
+    }
+}
+
+#[cfg(test)]
+mod tests;
