@@ -8,12 +8,9 @@ mod support;
 use std::{
     fs,
     io::Read as _,
-    os::{
-        fd::OwnedFd,
-        unix::{
-            fs::{MetadataExt as _, PermissionsExt as _},
-            net::UnixStream,
-        },
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        net::UnixStream,
     },
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -49,7 +46,7 @@ fn connect_for(path: &Path, unit: &str, id: &str) -> UnixStream {
     bind(&own, &SocketAddrUnix::new_abstract_name(address.as_bytes()).unwrap()).unwrap();
     connect(&own, &SocketAddrUnix::new(path).unwrap()).unwrap();
     shutdown(&own, Shutdown::Write).unwrap();
-    let stream = UnixStream::from(OwnedFd::from(own));
+    let stream = UnixStream::from(own);
     stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
     stream
 }

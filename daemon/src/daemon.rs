@@ -308,30 +308,26 @@ impl Sockets {
     fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
         let reach = reach(config)?;
         let mut made = Vec::new();
-        let mut callers = config.runtime_dir.join(socket::CALLERS);
-        // Who has systemd make the sockets and leaves this one out doesn't want it.
+        // Whoever has systemd make the sockets and leaves this one out doesn't want it, and
+        // the directory is not the daemon's to make it in.
         let wants_units = inherited.is_empty() || inherited.units.is_some();
         let mut open = |name, reach, given: Option<_>| {
-            let listener = match given {
-                Some(listener) => listener,
-                None => {
-                    let path = config.runtime_dir.join(name);
-                    socket::make_directory(&config.runtime_dir, reach)?;
-                    let listener = socket::bind(&path, reach)?;
-                    made.push(path);
-                    listener
-                }
+            let listener = if let Some(listener) = given {
+                listener
+            } else {
+                let path = config.runtime_dir.join(name);
+                socket::make_directory(&config.runtime_dir, reach)?;
+                let listener = socket::bind(&path, reach)?;
+                made.push(path);
+                listener
             };
             let system = |source| StartError::System { what: "a socket", source };
             listener.set_nonblocking(true).map_err(system)?;
             UnixListener::from_std(listener).map_err(system)
         };
-        if let Some(given) = &inherited.callers
-            && let Ok(address) = given.local_addr()
-            && let Some(path) = address.as_pathname()
-        {
-            callers = path.to_owned();
-        }
+        let callers = inherited.callers.as_ref().and_then(|given| given.local_addr().ok());
+        let callers = callers.and_then(|address| address.as_pathname().map(Path::to_owned));
+        let callers = callers.unwrap_or_else(|| config.runtime_dir.join(socket::CALLERS));
         let listeners = vec![
             Listener {
                 socket: open(socket::CALLERS, reach, inherited.callers)?,
@@ -359,4 +355,32 @@ fn reach(config: &Config) -> Result<Reach, StartError> {
          `groupadd --system {name}` makes it"
     );
     Ok(Reach::Own)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::Surroundings;
+
+    #[tokio::test]
+    async fn the_units_socket_is_made_unless_systemd_makes_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, given) = (dir.path().join("tokend.toml"), dir.path().join("given"));
+        std::fs::write(&file, format!("runtime_dir = '{}/run'\n", dir.path().display())).unwrap();
+        let env = BTreeMap::from([("HOME".into(), dir.path().into())]);
+        let here = Surroundings { env, uid: 1_000, has_run_user: false };
+        let config = Config::load(Some(&file), &here).unwrap();
+
+        let own = Sockets::open(&config, Inherited::default()).unwrap();
+        assert!(own.units.is_some());
+        assert!(own.made.ends_with(&[config.runtime_dir.join(socket::UNITS)]), "{:?}", own.made);
+        drop(own);
+        let callers = std::os::unix::net::UnixListener::bind(&given).unwrap();
+        let inherited = Inherited { callers: Some(callers), ..Inherited::default() };
+        let mixed = Sockets::open(&config, inherited).unwrap();
+        assert!(mixed.units.is_none());
+        assert_eq!((mixed.callers, mixed.made.len()), (given, 1), "only the operators' socket");
+    }
 }

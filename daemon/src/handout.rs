@@ -178,14 +178,15 @@ impl Handout {
         match timeout(LONGEST_WRITE, write).await {
             Ok(Ok(())) => info!(unit, id, uid, pid, "token handed out"),
             Ok(Err(problem)) => {
-                warn!(unit, id, uid, pid, "the unit's start was given up: {problem}")
+                warn!(unit, id, uid, pid, "the unit's start was given up: {problem}");
             }
             Err(_) => {
-                warn!(unit, id, uid, pid, "whoever asked for the unit's token doesn't read it")
+                warn!(unit, id, uid, pid, "whoever asked for the unit's token doesn't read it");
             }
         }
     }
 
+    /// Returns what is asked for, once it is there.
     async fn find(
         &self,
         asker: &Asker,

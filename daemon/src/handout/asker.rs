@@ -1,7 +1,5 @@
 //! Who asks for what: the name that systemd gives its end of a connection.
 
-use std::fmt::{Display, Formatter};
-
 /// What `/unit/` stands between: a random number, and who asks for what.
 const KIND: &str = "/unit/";
 
@@ -81,12 +79,6 @@ fn is_unit(name: &str) -> bool {
 fn is_id(id: &str) -> bool {
     let plain = |c: u8| (b' '..=b'~').contains(&c) && c != b'/' && c != b':';
     !matches!(id, "" | "." | "..") && id.bytes().all(plain)
-}
-
-impl Display for Asker {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} for {}", self.unit, self.id)
-    }
 }
 
 #[cfg(test)]

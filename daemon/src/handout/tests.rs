@@ -1,7 +1,6 @@
 //! Handing out with a socket, an engine that does as it is told, and time that is simulated.
 
 use std::{
-    os::fd::OwnedFd,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -102,7 +101,7 @@ fn ask(path: PathBuf, address: Option<&str>) -> Asking {
     }
     connect(&own, &SocketAddrUnix::new(path).unwrap()).unwrap();
     shutdown(&own, Shutdown::Write).unwrap();
-    let stream = std::os::unix::net::UnixStream::from(OwnedFd::from(own));
+    let stream = std::os::unix::net::UnixStream::from(own);
     stream.set_nonblocking(true).unwrap();
     Asking(UnixStream::from_std(stream).unwrap())
 }
