@@ -67,6 +67,7 @@ mod clock;
 mod error;
 mod line;
 mod link;
+mod path;
 mod rejection;
 mod rotation;
 pub mod socket;

@@ -13,7 +13,7 @@ use tokend_proto::{
     },
 };
 
-use crate::{Error, Token};
+use crate::{Error, Token, path};
 
 mod cookie;
 
@@ -158,16 +158,7 @@ impl RotationSource {
 
 /// Follows a path into a JSON body.
 fn place<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
-    let (mut names, mut name, mut characters) = (Vec::new(), String::new(), path.chars());
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => name.extend(characters.next()),
-            '.' => names.push(std::mem::take(&mut name)),
-            other => name.push(other),
-        }
-    }
-    names.push(name);
-    names.iter().try_fold(body, |place, name| match place {
+    path::names(path).iter().try_fold(body, |place, name| match place {
         Value::Array(all) => all.get(name.parse::<usize>().ok()?),
         place => place.get(name),
     })
