@@ -61,6 +61,8 @@ mod backoff;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod cache;
+#[cfg(feature = "tower")]
+mod attach;
 mod channel;
 mod client;
 mod clock;
@@ -82,6 +84,10 @@ mod watch;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
+#[cfg(feature = "tower")]
+pub use crate::attach::{Attach, AttachError, TokenBody, TokenFate};
+#[cfg(feature = "tower")]
+pub use crate::attach::{TokenLayer, TokenService};
 pub use crate::{
     channel::channel,
     client::{Builder, Client, TokenOptions},
