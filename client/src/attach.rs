@@ -9,6 +9,10 @@ mod json;
 #[cfg(feature = "tower")]
 mod layer;
 mod place;
+#[cfg(feature = "reqwest")]
+mod redirect;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod target;
 
 use std::{future::Future, sync::Arc, time::Duration};

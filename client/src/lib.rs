@@ -61,7 +61,7 @@ mod backoff;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod cache;
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "reqwest"))]
 mod attach;
 mod channel;
 mod client;
@@ -84,7 +84,7 @@ mod watch;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "reqwest"))]
 pub use crate::attach::{Attach, AttachError, TokenBody, TokenFate};
 #[cfg(feature = "tower")]
 pub use crate::attach::{TokenLayer, TokenService};

@@ -178,6 +178,17 @@ impl<B: Body> TokenBody<B> {
     pub(super) fn unread(body: B) -> Self {
         Self { start: VecDeque::new(), trailers: None, failed: None, rest: Some(body), tape: None }
     }
+
+    /// Returns all of the data, if it is at hand.
+    #[cfg(feature = "reqwest")]
+    pub(super) fn into_bytes(self) -> Result<Bytes, Self> {
+        match self {
+            Self { start, trailers: None, failed: None, rest: None, .. } => {
+                Ok(Whole { data: start, trailers: None }.bytes())
+            }
+            other => Err(other),
+        }
+    }
 }
 
 impl<B: Body<Data = Bytes> + Unpin> TokenBody<B> {

@@ -8,7 +8,8 @@ use crate::Error;
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why a request wasn't sent with a token, or has no answer. But for
-/// [`Service`](Self::Service), nothing was sent.
+/// [`Service`](Self::Service) and [`TooManyRedirects`](Self::TooManyRedirects), nothing was
+/// sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
@@ -47,6 +48,9 @@ pub enum AttachError {
     /// The token belongs into the query, and makes a URI that isn't one.
     #[error("the token doesn't fit into the request's URI")]
     Uri(#[source] http::Error),
+    /// The API leads from one place to the next and has no end.
+    #[error("the API's redirections don't end: {0} were followed")]
+    TooManyRedirects(usize),
     /// What sends the requests failed.
     #[error("can't send the request")]
     Service(#[source] BoxError),

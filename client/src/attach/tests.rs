@@ -3,3 +3,5 @@
 mod daemon;
 #[cfg(feature = "tower")]
 mod exchanges;
+#[cfg(feature = "reqwest")]
+mod reqwest;
