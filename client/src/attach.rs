@@ -5,6 +5,8 @@ mod answer;
 mod body;
 mod error;
 mod fate;
+#[cfg(feature = "tonic")]
+mod grpc;
 mod json;
 #[cfg(feature = "tower")]
 mod layer;
@@ -21,6 +23,8 @@ use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body::Body;
 
+#[cfg(feature = "tonic")]
+pub use self::grpc::TokenChannel;
 #[cfg(feature = "tower")]
 pub use self::layer::{TokenLayer, TokenService};
 pub use self::{body::TokenBody, error::AttachError, fate::TokenFate};

@@ -84,6 +84,8 @@ mod watch;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
+#[cfg(feature = "tonic")]
+pub use crate::attach::TokenChannel;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
 pub use crate::attach::{Attach, AttachError, TokenBody, TokenFate};
 #[cfg(feature = "tower")]

@@ -3,5 +3,7 @@
 mod daemon;
 #[cfg(feature = "tower")]
 mod exchanges;
+#[cfg(feature = "tonic")]
+mod grpc;
 #[cfg(feature = "reqwest")]
 mod reqwest;

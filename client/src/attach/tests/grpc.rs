@@ -1,0 +1,100 @@
+//! gRPC calls, between a generated client and a server on loopback. The service is the one
+//! that this package has a client and a server of at hand: tokend's own.
+
+use std::sync::{Arc, Mutex};
+
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokend_proto::v1::{
+    AcquireTokenRequest, token_service_client::TokenServiceClient,
+    token_service_server::TokenServiceServer,
+};
+use tokio::net::TcpListener;
+use tonic::{Code, Status, transport::Endpoint};
+
+use super::daemon::{Daemon, Told};
+use crate::{Attach, AttachError, TokenFate, attach::sample};
+
+/// Starts a server that refuses the token `t1`. Returns where it is, and what it got.
+async fn start() -> (Endpoint, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let got = Arc::<Mutex<Vec<String>>>::default();
+    let heard = Arc::clone(&got);
+    let judge = move |request: tonic::Request<()>| {
+        let token = request.metadata().get("authorization").map(|it| it.to_str().unwrap());
+        heard.lock().unwrap().push(token.unwrap_or("none").to_owned());
+        match token {
+            Some("Bearer t1") | None => Err(Status::unauthenticated("expired")),
+            Some(_) => Ok(request),
+        }
+    };
+    let told = Told::default();
+    told.issue(sample::message("answer"));
+    let service = TokenServiceServer::with_interceptor(told, judge);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(service.clone());
+            tokio::spawn(async move {
+                let server = auto::Builder::new(TokioExecutor::new()).http2_only();
+                server.serve_connection(TokioIo::new(stream), service).await.map_err(drop)
+            });
+        }
+    });
+    (endpoint.parse().unwrap(), got)
+}
+
+#[tokio::test]
+async fn a_refused_call_is_repeated_with_another_token() {
+    let daemon = Daemon::start(["t1", "t2"].map(sample::message));
+    let (endpoint, got) = start().await;
+    let channel = Attach::new(&daemon.client, "api").channel(&endpoint);
+    let mut client = TokenServiceClient::new(channel);
+    let answer = client.acquire_token(AcquireTokenRequest::default()).await.unwrap();
+    assert!(answer.extensions().get::<TokenFate>().unwrap().is_repeated());
+    assert_eq!(answer.into_inner().token.unwrap().value, "answer");
+    assert_eq!(*got.lock().unwrap(), ["Bearer t1", "Bearer t2"]);
+    assert_eq!(daemon.told.reports(), [("id of t1".to_owned(), 401, String::new())]);
+
+    let answer = client.acquire_token(AcquireTokenRequest::default()).await.unwrap();
+    assert!(!answer.extensions().get::<TokenFate>().unwrap().is_repeated());
+}
+
+#[tokio::test]
+async fn without_another_token_the_refusal_is_the_answer() {
+    let daemon = Daemon::start([sample::message("t1")]);
+    let (endpoint, got) = start().await;
+    let channel = Attach::new(&daemon.client, "api").channel(&endpoint);
+    let call = TokenServiceClient::new(channel).acquire_token(AcquireTokenRequest::default()).await;
+    let status = call.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "expired"));
+    assert_eq!(got.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_must_not_be_made_says_why() {
+    let daemon = Daemon::start([sample::message("t2")]);
+    let (own, got) = start().await;
+    let ask = async |attach: Attach, endpoint: &Endpoint| {
+        let mut client = TokenServiceClient::new(attach.channel(endpoint));
+        client.acquire_token(AcquireTokenRequest::default()).await.unwrap_err()
+    };
+    let attach = || Attach::new(&daemon.client, "api");
+    let status = ask(attach().hosts(["b.example"]), &own).await;
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    let source = std::error::Error::source(&status).and_then(|it| it.downcast_ref());
+    assert!(matches!(source, Some(AttachError::NotAHost { .. })), "{status:?}");
+    let status = ask(attach(), &Endpoint::from_static("http://api.example.com")).await;
+    assert_eq!(status.message(), "a token doesn't go to api.example.com in the clear; use https");
+    daemon.told.go_down();
+    let options = crate::TokenOptions::new();
+    let status = ask(attach().options(options), &own).await;
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Unavailable, "no token for the request: no")
+    );
+    assert!(got.lock().unwrap().is_empty());
+}
