@@ -24,7 +24,7 @@ use http::{Request, Response, request::Parts};
 use http_body::Body;
 
 #[cfg(feature = "tonic")]
-pub use self::grpc::TokenChannel;
+pub use self::grpc::{TokenChannel, TokenInterceptor};
 #[cfg(feature = "tower")]
 pub use self::layer::{TokenLayer, TokenService};
 pub use self::{body::TokenBody, error::AttachError, fate::TokenFate};

@@ -57,12 +57,12 @@
 //! - `blocking`: `blocking::Client`, for programs without async.
 //! - `testing`: `testing::FakeDaemon`, a daemon in the process of a test.
 
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+mod attach;
 mod backoff;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod cache;
-#[cfg(any(feature = "tower", feature = "reqwest"))]
-mod attach;
 mod channel;
 mod client;
 mod clock;
@@ -84,10 +84,10 @@ mod watch;
 
 pub use secrecy::{ExposeSecret, SecretString};
 
-#[cfg(feature = "tonic")]
-pub use crate::attach::TokenChannel;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
 pub use crate::attach::{Attach, AttachError, TokenBody, TokenFate};
+#[cfg(feature = "tonic")]
+pub use crate::attach::{TokenChannel, TokenInterceptor};
 #[cfg(feature = "tower")]
 pub use crate::attach::{TokenLayer, TokenService};
 pub use crate::{

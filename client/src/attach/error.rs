@@ -45,6 +45,10 @@ pub enum AttachError {
     /// The request's body failed before anything was sent.
     #[error("can't read the request's body")]
     RequestBody(#[source] BoxError),
+    /// The token belongs into the query or the body, where a gRPC call has no place for it.
+    #[cfg(feature = "tonic")]
+    #[error("the token doesn't belong into the metadata of a call: its provider has another place")]
+    NotMetadata,
     /// The token belongs into the query, and makes a URI that isn't one.
     #[error("the token doesn't fit into the request's URI")]
     Uri(#[source] http::Error),

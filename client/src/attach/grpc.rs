@@ -8,16 +8,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use tonic::{
     Code, Status,
     body::Body,
+    metadata::MetadataMap,
+    service::Interceptor,
     transport::{Channel, Endpoint},
 };
 use tower::{Layer as _, Service, ServiceExt as _, util::MapRequest};
 
-use super::{Attach, AttachError, TokenBody, TokenService};
-use crate::Error;
+use super::{Attach, AttachError, TokenBody, TokenService, place, target};
+use crate::{Error, Placement, Target, Token};
 
 /// A channel whose calls have tokens in them, made by [`Attach::channel`].
 #[derive(Clone, Debug)]
@@ -58,6 +60,59 @@ impl Attach {
         let boxed: fn(Request<TokenBody<Body>>) -> Request<Body> = |request| request.map(Body::new);
         let plain = endpoint.connect_lazy().map_request(boxed);
         TokenChannel { to: endpoint.uri().clone(), inner: self.layer().layer(plain) }
+    }
+}
+
+/// Puts tokens that are held into the metadata of calls, made by [`Attach::interceptor`].
+#[derive(Clone, Debug)]
+pub struct TokenInterceptor {
+    to: Uri,
+    pub(super) attach: Attach,
+}
+
+impl Attach {
+    /// Returns an interceptor for calls to this endpoint, for where a
+    /// [`channel`](Self::channel) doesn't fit. It gets a token first.
+    ///
+    /// An interceptor can't wait, so each call has the token that the client holds at the
+    /// time ([`Client::cached`](crate::Client::cached), which is kept current), and ends with
+    /// `UNAVAILABLE` if it holds none. It sees no answers: refusals are for the program to
+    /// report.
+    ///
+    /// # Errors
+    /// [`AttachError`]: tokend has no token, or it mustn't go there.
+    pub async fn interceptor(&self, endpoint: &Endpoint) -> Result<TokenInterceptor, AttachError> {
+        let interceptor = TokenInterceptor { to: endpoint.uri().clone(), attach: self.clone() };
+        interceptor.put(&self.token().await?, HeaderMap::new())?;
+        Ok(interceptor)
+    }
+}
+
+impl TokenInterceptor {
+    fn put(&self, token: &Token, headers: HeaderMap) -> Result<HeaderMap, AttachError> {
+        target::check(&self.to, self.attach.hosts.as_deref(), token)?;
+        let mut head = Request::new(()).into_parts().0;
+        (head.method, head.headers) = (Method::POST, headers);
+        let is_metadata =
+            |place: &Placement| matches!(place.target(), Target::Header(_) | Target::Cookie(_));
+        if !place::placements(token, &head.method).all(is_metadata) {
+            return Err(AttachError::NotMetadata);
+        }
+        place::put(&mut head, token)?;
+        Ok(head.headers)
+    }
+}
+
+impl Interceptor for TokenInterceptor {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        let name = &self.attach.name;
+        let held = self.attach.client.cached(name);
+        let token =
+            held.ok_or_else(|| Status::unavailable(format!("no token of {name} is held yet")))?;
+        let metadata = std::mem::take(request.metadata_mut());
+        let headers = self.put(&token, metadata.into_headers()).map_err(status)?;
+        *request.metadata_mut() = MetadataMap::from_headers(headers);
+        Ok(request)
     }
 }
 

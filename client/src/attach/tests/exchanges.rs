@@ -18,7 +18,9 @@ use tokio::sync::Notify;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use super::daemon::Daemon;
-use crate::{Attach, AttachError, Error, Ruling, Submission, TokenBody, TokenFate, attach::sample};
+use crate::{
+    Attach, AttachError, Client, Error, Ruling, Submission, TokenBody, TokenFate, attach::sample,
+};
 
 /// A request as the API got it: its line, the headers, and the body.
 type Got = (String, HeaderMap, Bytes);
@@ -436,7 +438,9 @@ async fn an_error_says_whose_it_is() {
     assert!(error.token_error().is_none());
 
     daemon.told.go_down();
-    let error = api.ask(&attach.options(crate::TokenOptions::new()), get(API)).await.unwrap_err();
+    // One that holds nothing.
+    let attach = Attach::new(&Client::at(daemon.client.socket()), "api");
+    let error = api.ask(&attach, get(API)).await.unwrap_err();
     assert!(error.is_transient() && matches!(error.token_error(), Some(Error::Unavailable { .. })));
     assert_eq!(api.got().len(), 1);
     let nobody = Daemon::start([]);

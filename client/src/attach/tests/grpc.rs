@@ -9,14 +9,14 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokend_proto::v1::{
-    AcquireTokenRequest, token_service_client::TokenServiceClient,
+    self, AcquireTokenRequest, placement, token_service_client::TokenServiceClient,
     token_service_server::TokenServiceServer,
 };
 use tokio::net::TcpListener;
-use tonic::{Code, Status, transport::Endpoint};
+use tonic::{Code, Status, service::Interceptor as _, transport::Endpoint};
 
 use super::daemon::{Daemon, Told};
-use crate::{Attach, AttachError, TokenFate, attach::sample};
+use crate::{Attach, AttachError, Client, TokenFate, attach::sample};
 
 /// Starts a server that refuses the token `t1`. Returns where it is, and what it got.
 async fn start() -> (Endpoint, Arc<Mutex<Vec<String>>>) {
@@ -90,11 +90,50 @@ async fn a_call_that_must_not_be_made_says_why() {
     let status = ask(attach(), &Endpoint::from_static("http://api.example.com")).await;
     assert_eq!(status.message(), "a token doesn't go to api.example.com in the clear; use https");
     daemon.told.go_down();
-    let options = crate::TokenOptions::new();
-    let status = ask(attach().options(options), &own).await;
+    // One that holds nothing.
+    let status = ask(Attach::new(&Client::at(daemon.client.socket()), "api"), &own).await;
     assert_eq!(
         (status.code(), status.message()),
         (Code::Unavailable, "no token for the request: no")
     );
     assert!(got.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_interceptor_puts_in_what_is_held() {
+    let daemon = Daemon::start([sample::message("t2")]);
+    let (endpoint, got) = start().await;
+    let attach = Attach::new(&daemon.client, "api");
+    let interceptor = attach.interceptor(&endpoint).await.unwrap();
+    let channel = endpoint.connect_lazy();
+    let mut client = TokenServiceClient::with_interceptor(channel, interceptor);
+    daemon.told.go_down();
+    client.acquire_token(AcquireTokenRequest::default()).await.unwrap();
+    assert_eq!(*got.lock().unwrap(), ["Bearer t2"]);
+
+    let elsewhere = Endpoint::from_static("https://else.example");
+    let error = attach.interceptor(&elsewhere).await.unwrap_err();
+    assert!(matches!(error, AttachError::NotAHost { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_interceptor_without_a_token_that_fits_lets_nothing_through() {
+    let daemon = Daemon::start([sample::message("t2")]);
+    let endpoint = Endpoint::from_static("https://api.example.com");
+    let attach = Attach::new(&daemon.client, "api");
+    let mut interceptor = attach.interceptor(&endpoint).await.unwrap();
+    interceptor.call(tonic::Request::new(())).unwrap();
+    interceptor.attach = Attach::new(&daemon.client, "other");
+    let status = interceptor.call(tonic::Request::new(())).unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.message(), "no token of other is held yet");
+
+    let in_query = v1::Token {
+        placements: vec![sample::put(placement::Target::Query("key".to_owned()), "t3")],
+        ..sample::message("t3")
+    };
+    let daemon = Daemon::start([in_query]);
+    let attach = Attach::new(&daemon.client, "api");
+    let error = attach.interceptor(&endpoint).await.unwrap_err();
+    assert!(matches!(error, AttachError::NotMetadata), "{error:?}");
 }
