@@ -53,7 +53,8 @@ const BODY_LIMIT: usize = 1 << 20;
 /// if the program gives up meanwhile. If an answer says by the token's rules that it was
 /// refused, with whatever status, that is reported; and if tokend has another by then, the
 /// request is repeated with that, once, and the second answer is returned whatever it
-/// says. No answer is lost: where tokend can't be reached, the first one is returned.
+/// says. A report waits for ten seconds at most, and no answer is lost: where tokend can't be
+/// reached, the first one is returned.
 /// [`TokenFate`], among the response's extensions, tells how the token fared.
 ///
 /// A request can be repeated if its body was sent to its end and is no longer than

@@ -8,8 +8,7 @@ use crate::Error;
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why a request wasn't sent with a token, or has no answer. But for
-/// [`Service`](Self::Service) and [`TooManyRedirects`](Self::TooManyRedirects), nothing was
-/// sent.
+/// [`Service`](Self::Service), what it tells of was not sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {

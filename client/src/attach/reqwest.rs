@@ -72,15 +72,13 @@ impl Middleware for Attaching {
         next: Next<'_>,
     ) -> reqwest_middleware::Result<reqwest::Response> {
         let (mut head, body) = Request::try_from(request)?.into_parts();
-        let attach = &self.attach;
-        let mut body = Carried::of(body, attach.body_limit).await.map_err(wrapped)?;
+        let mut body = Carried::of(body, self.attach.body_limit).await.map_err(wrapped)?;
         let mut rest = Rest { next, extensions };
-        // Who answers for what the API's answer leads to isn't the program.
-        let mut strict = attach.clone();
+        let mut attach = self.attach.clone();
         for _ in 0..=LONGEST_CHAIN {
             let url = Url::parse(&head.uri.to_string()).ok();
             let (response, sent) =
-                strict.exchange(&head, body, &mut rest).await.map_err(|failure| match failure {
+                attach.exchange(&head, body, &mut rest).await.map_err(|failure| match failure {
                     Failure::Attach(error) => wrapped(error),
                     Failure::Sent(error) => without_token(error, url.as_ref()),
                 })?;
@@ -91,7 +89,8 @@ impl Middleware for Attaching {
             let Some(whole) = again else { return Ok(handed_on(response, url)) };
             head = next.head;
             body = Carried::Whole(whole);
-            strict = strict.pass_elsewhere();
+            // Where an answer leads isn't the program's fault.
+            attach = attach.pass_elsewhere();
         }
         Err(wrapped(AttachError::TooManyRedirects(LONGEST_CHAIN)))
     }

@@ -54,6 +54,7 @@ pub(super) struct Told {
 #[derive(Default)]
 struct Held {
     tokens: VecDeque<v1::Token>,
+    lives: Vec<Option<i64>>,
     reports: Vec<(String, u32, String)>,
     submissions: Vec<(String, String)>,
     is_down: bool,
@@ -85,6 +86,11 @@ impl Told {
     /// Holds one more token, for when the one before is refused.
     pub(super) fn issue(&self, token: v1::Token) {
         self.held.lock().unwrap().tokens.push_back(token);
+    }
+
+    /// The life that each token was asked for, in seconds.
+    pub(super) fn lives(&self) -> Vec<Option<i64>> {
+        self.held.lock().unwrap().lives.clone()
     }
 
     /// The id, the status and the code of each report.
@@ -128,9 +134,10 @@ impl TokenService for Told {
 
     async fn acquire_token(
         &self,
-        _: Request<AcquireTokenRequest>,
+        request: Request<AcquireTokenRequest>,
     ) -> Result<Response<AcquireTokenResponse>, Status> {
-        let held = self.up()?;
+        let mut held = self.up()?;
+        held.lives.push(request.into_inner().min_ttl.map(|life| life.seconds));
         let Some(token) = held.tokens.front().cloned() else {
             return Err(refused(Code::FailedPrecondition, reason::LOGIN_NEEDED));
         };

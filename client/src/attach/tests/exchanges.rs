@@ -7,6 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -461,4 +462,13 @@ async fn whatever_the_method_the_token_is_in_it() {
         api.ask(&attach, request).await.unwrap();
     }
     assert_eq!(api.authorizations(), ["Bearer t1"; 4]);
+}
+
+#[tokio::test]
+async fn a_token_lives_as_long_as_the_program_needs_it() {
+    let daemon = Daemon::start([sample::message("t1")]);
+    let api = Api::answering([ok()]);
+    let attach = Attach::new(&daemon.client, "api").min_ttl(Duration::from_secs(600));
+    api.ask(&attach, get(API)).await.unwrap();
+    assert_eq!(daemon.told.lives(), [Some(600)]);
 }
