@@ -181,13 +181,9 @@ impl<B: Body> TokenBody<B> {
 
     /// Returns all of the data, if it is at hand.
     #[cfg(feature = "reqwest")]
-    pub(super) fn into_bytes(self) -> Result<Bytes, Self> {
-        match self {
-            Self { start, trailers: None, failed: None, rest: None, .. } => {
-                Ok(Whole { data: start, trailers: None }.bytes())
-            }
-            other => Err(other),
-        }
+    pub(super) fn bytes(&self) -> Option<Bytes> {
+        let is_whole = self.rest.is_none() && self.trailers.is_none() && self.failed.is_none();
+        is_whole.then(|| Whole { data: self.start.clone(), trailers: None }.bytes())
     }
 }
 

@@ -4,7 +4,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri, header::COOKIE, request::Parts,
     uri::PathAndQuery,
 };
-use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
+use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
 
 use super::AttachError;
 use crate::{Placement, Target, Token};
@@ -61,7 +61,9 @@ pub(super) fn withdraw(parts: &mut Parts, token: &Token) -> Result<(), AttachErr
                     values.cloned().partition(|value| value.as_bytes() == secret.as_bytes());
                 if !gone.is_empty() {
                     parts.headers.remove(&name);
-                    kept.into_iter().for_each(|value| _ = parts.headers.append(&name, value));
+                    for value in kept {
+                        parts.headers.append(&name, value);
+                    }
                 }
             }
             Target::Cookie(name) => {
@@ -144,7 +146,8 @@ fn pair(crumb: &str) -> (&str, &str) {
 
 fn with_parameter(uri: &Uri, name: &str, value: &str) -> Result<Uri, AttachError> {
     let own = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
-    without_parameters(uri, |other, _| other == name, Some(own.into()))
+    let own = Zeroizing::new(own);
+    without_parameters(uri, |other, _| other == name, Some(&own))
 }
 
 /// Returns a URI whose query has some parameters less and perhaps one more; what stays is as
@@ -152,7 +155,7 @@ fn with_parameter(uri: &Uri, name: &str, value: &str) -> Result<Uri, AttachError
 fn without_parameters(
     uri: &Uri,
     is_to_go: impl Fn(&str, &str) -> bool,
-    own: Option<SecretString>,
+    own: Option<&str>,
 ) -> Result<Uri, AttachError> {
     let is_kept = |text: &&str| {
         let pair = form_urlencoded::parse(text.as_bytes()).next();
@@ -160,7 +163,6 @@ fn without_parameters(
     };
     let before = uri.query().into_iter().flat_map(|query| query.split('&'));
     let kept = before.filter(|text| !text.is_empty()).filter(is_kept);
-    let own = own.as_ref().map(|own| own.expose_secret());
     let query = Zeroizing::new(kept.chain(own).collect::<Vec<_>>().join("&"));
     let mark = if query.is_empty() { "" } else { "?" };
     let text = Zeroizing::new([uri.path(), mark, &query].concat());

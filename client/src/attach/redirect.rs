@@ -40,10 +40,14 @@ pub(super) fn next<B>(answer: &Response<B>, before: &Parts) -> Option<Next> {
     head.uri = to.as_str().parse::<Uri>().ok()?;
     if !keeps_body {
         head.method = Method::GET;
-        OF_A_BODY.iter().for_each(|name| _ = head.headers.remove(name));
+        for name in &OF_A_BODY {
+            head.headers.remove(name);
+        }
     }
     if to.origin() != from.origin() {
-        OWN.iter().for_each(|name| _ = head.headers.remove(name));
+        for name in &OWN {
+            head.headers.remove(name);
+        }
     }
     Some(Next { head, keeps_body })
 }

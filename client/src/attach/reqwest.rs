@@ -6,7 +6,7 @@ use reqwest_middleware::{Middleware, Next};
 
 use super::{
     Attach, AttachError, Transport,
-    body::{Carried, TokenBody},
+    body::{Carried, TokenBody, Whole},
     error::Failure,
     redirect,
 };
@@ -85,7 +85,7 @@ impl Middleware for Attaching {
             let Some(next) = redirect::next(&response, &head) else {
                 return Ok(handed_on(response, url));
             };
-            let again = if next.keeps_body { sent.again() } else { Some(Default::default()) };
+            let again = if next.keeps_body { sent.again() } else { Some(Whole::default()) };
             let Some(whole) = again else { return Ok(handed_on(response, url)) };
             head = next.head;
             body = Carried::Whole(whole);
@@ -104,9 +104,9 @@ impl Transport<reqwest::Body> for Rest<'_, '_> {
         &mut self,
         request: Request<TokenBody<reqwest::Body>>,
     ) -> Result<Response<reqwest::Body>, reqwest_middleware::Error> {
-        let request = request.map(|body| match body.into_bytes() {
-            Ok(bytes) => reqwest::Body::from(bytes),
-            Err(body) => reqwest::Body::wrap(body),
+        let request = request.map(|body| match body.bytes() {
+            Some(bytes) => reqwest::Body::from(bytes),
+            None => reqwest::Body::wrap(body),
         });
         let answer = self.next.clone().run(request.try_into()?, self.extensions).await?;
         Ok(answer.into())

@@ -50,10 +50,10 @@ impl Api {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let got = Arc::<Mutex<Vec<Got>>>::default();
-        let heard = Arc::clone(&got);
+        let shared = Arc::clone(&got);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let got = Arc::clone(&heard);
+                let got = Arc::clone(&shared);
                 let service = service_fn(move |request: Request<hyper::body::Incoming>| {
                     let got = Arc::clone(&got);
                     async move {
@@ -121,6 +121,8 @@ fn everywhere(value: &str) -> v1::Token {
 }
 
 fn client(attach: &Attach) -> ClientWithMiddleware {
+    // Where another package wants TLS, no client can be made without, used or not.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // What a program sets doesn't count.
     let builder = ::reqwest::Client::builder().no_proxy().redirect(Policy::limited(5));
     attach.reqwest(builder).unwrap().build()
