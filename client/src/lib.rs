@@ -54,6 +54,8 @@
 //!
 //! None is on by default.
 //!
+//! - `tower`, `reqwest`, `tonic`: `Attach`, which puts tokens into the requests of HTTP and
+//!   gRPC clients, reports refusals, repeats what was refused, and hands over newer tokens.
 //! - `blocking`: `blocking::Client`, for programs without async.
 //! - `testing`: `testing::FakeDaemon`, a daemon in the process of a test.
 
