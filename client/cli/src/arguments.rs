@@ -10,7 +10,7 @@ mod revocations;
 mod supply;
 mod terms;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -101,8 +101,8 @@ pub(crate) enum Command {
     #[command(after_help = REJECT_HELP)]
     Reject(Reject),
     /// Hand over a newer token that an API's answer has brought
-    #[command(after_help = ROTATE_HELP)]
-    Rotate(Rotate),
+    #[command(visible_alias = "rotate", after_help = ROTATED_HELP)]
+    Rotated(Rotated),
     /// List the credentials
     List {
         #[command(flatten)]
@@ -169,7 +169,8 @@ What the provider answers goes to standard output. It can hold a secret that is 
 new key, say.";
 
 const REJECT_HELP: &str = "\
-Reports the token that is held now, unless --token-stdin says which. It may cost an issuance.
+Reports the token that is held now, unless standard input says which: `tokend-cli reject NAME - <
+FILE`. It may cost an issuance.
 `tokend-cli get NAME --json` says in rejection how an answer of the API tells.
 
 Exit status:
@@ -178,11 +179,15 @@ Exit status:
   4  there is no other for now, or it is still on its way
   5  a person must act: no issuance can bring another token";
 
-const ROTATE_HELP: &str = "\
-Reads the newer token from standard input; the value of a header will do. From then on everyone
-gets it. `tokend-cli get NAME --json` says in rotations where in an answer it may be.
+const ROTATED_HELP: &str = "\
+Reads from standard input what `curl --dump-header` or `curl --include` has written: of several
+answers in a row, the last counts. If it brings a newer token, everyone gets that from then on; if
+it brings none, nothing happens. A newer token by itself will do as well, or the value of a header.
+`tokend-cli get NAME --json` says in rotations where in an answer a newer token may be.
 
-Exit status: 0 if everyone gets it, 1 if another token has taken its place already.";
+Exit status: 0 if everyone gets it, or there is none. If another token has taken the place of the
+one that the API was asked with, it is 0 for an answer, since that one is as good, and 1 for a
+token by itself.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Form {
@@ -252,19 +257,28 @@ pub(crate) struct Reject {
     /// The API's code for the error, such as `invalid_token`
     #[arg(long, value_name = "TEXT")]
     pub(crate) code: Option<String>,
-    /// Read the refused token from standard input; only its hash leaves the command
-    #[arg(long)]
+    /// `-`: read the refused token from standard input; only its hash leaves the command
+    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true)]
+    pub(crate) token: Option<String>,
+    /// The same as `-`
+    #[arg(long, conflicts_with = "token")]
     pub(crate) token_stdin: bool,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Rotate {
+pub(crate) struct Rotated {
     /// The credential's name
     pub(crate) name: String,
     /// The id of the token that the API was asked with, as `get --json` tells it; without it,
     /// the one that is held now
     #[arg(long, value_name = "ID")]
     pub(crate) token_id: Option<String>,
+    /// The environment variable that holds the token that the API was asked with
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "token_id")]
+    pub(crate) token_env: Option<String>,
+    /// The file that holds the answer's body, if that may bring a newer token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

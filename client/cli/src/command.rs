@@ -17,7 +17,7 @@ mod remote;
 mod remove;
 mod revocations;
 mod revoke;
-mod rotate;
+mod rotated;
 mod set;
 mod set_secret;
 mod show;
@@ -76,9 +76,8 @@ pub(crate) async fn run(
             let client = Client::builder().cache(false).build()?;
             return reject::run(&client, &reject, &clock::now(), output).await;
         }
-        Command::Rotate(rotate) => {
-            let client = Client::builder().cache(false).build()?;
-            rotate::run(&client, rotate, &clock::now()).await?;
+        Command::Rotated(rotated) => {
+            rotated::run(&Client::builder().cache(false).build()?, rotated, &clock::now()).await?;
         }
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
         Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,

@@ -65,6 +65,9 @@ pub(crate) enum Failure {
     /// The token has no such value.
     #[error("the token of {credential} has no field {field:?}; it has {}", known.join(", "))]
     NoField { credential: String, field: String, known: Vec<String> },
+    /// Beside a body there is something else than a head.
+    #[error("standard input holds no head of an answer: no line like HTTP/1.1 200 OK comes first")]
+    NoAnswer,
     /// The token goes into no header.
     #[error("the token of {0} isn't sent in a header")]
     NoHeader(String),
@@ -112,6 +115,7 @@ impl Failure {
             | Self::NoOperation { .. } => Exit::Usage,
             Self::Import { .. }
             | Self::Secret(_)
+            | Self::NoAnswer
             | Self::NoPair(_)
             | Self::NoField { .. }
             | Self::NoHeader(_)
@@ -175,6 +179,7 @@ impl Failure {
             Self::Superseded(name) => Some(format!("tokend-cli get {name} prints that one")),
             Self::NotAReader(_)
             | Self::NoField { .. }
+            | Self::NoAnswer
             | Self::Definition { .. }
             | Self::Terminal(_)
             | Self::Output(_)

@@ -8,6 +8,7 @@ use std::{
     process::{Command, ExitStatus, Stdio},
 };
 
+use ring::digest::{SHA256, digest};
 use secrecy::{
     SecretString,
     zeroize::{Zeroize as _, Zeroizing},
@@ -112,6 +113,12 @@ pub(crate) fn read(
 /// Returns the token in a header's value: no token has spaces in it.
 pub(crate) fn bare(value: &str) -> &str {
     value.rsplit_once(char::is_whitespace).map_or(value, |(_, token)| token)
+}
+
+/// Returns the SHA-256 hash of a token (FIPS 180-4), by which tokend knows its own.
+pub(crate) fn sha256(token: &str) -> [u8; 32] {
+    let hash = digest(&SHA256, token.as_bytes());
+    hash.as_ref().try_into().expect("SHA-256 makes 32 bytes")
 }
 
 fn run(input: &str, command: &str) -> Result<Vec<u8>, Problem> {

@@ -98,8 +98,9 @@ fn a_token_is_no_argument() {
         "reject a s3cret",
         "reject a --token s3cret",
         "reject a --token-stdin=s3cret",
-        "rotate a s3cret",
-        "rotate a --token s3cret",
+        "reject a - s3cret",
+        "rotated a s3cret",
+        "rotated a --token s3cret",
     ] {
         assert_eq!(parse(line).map(drop), Err(2), "{line}");
     }
@@ -107,6 +108,7 @@ fn a_token_is_no_argument() {
         panic!("not read as reject");
     };
     assert!(reject.token_stdin && reject.status == Some(401));
+    assert!(parse("reject a -").is_ok() && parse("rotate a --body answer.json").is_ok());
 }
 
 #[test]

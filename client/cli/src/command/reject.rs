@@ -7,7 +7,6 @@ use std::{
 
 use jiff::tz::TimeZone;
 use prost_types::Timestamp;
-use ring::digest::{SHA256, digest};
 use secrecy::ExposeSecret as _;
 use tokend_client::{Client, Rejection, Ruling, Token, TokenOptions};
 
@@ -28,7 +27,7 @@ pub(super) async fn run(
     output: &mut Output<impl Write>,
 ) -> Result<Exit, Failure> {
     let name = &reject.name;
-    let refused = if reject.token_stdin {
+    let refused = if reject.token_stdin || reject.token.is_some() {
         Some(by_value(&mut io::stdin())?)
     } else {
         // Any that hasn't expired: it needs no life, and must cost no issuance.
@@ -53,9 +52,7 @@ pub(super) async fn run(
 fn by_value(stdin: &mut impl Read) -> Result<Rejection, Failure> {
     let token = secret::read("the token", &Place::Stdin, stdin)?;
     let token = secret::bare(token.expose_secret());
-    let hash = digest(&SHA256, token.as_bytes());
-    let hash = hash.as_ref().try_into().expect("SHA-256 makes 32 bytes");
-    Ok(Rejection::of_value_sha256(hash))
+    Ok(Rejection::of_value_sha256(secret::sha256(token)))
 }
 
 /// Returns the report of a token, but `None` if it was asked for after the command

@@ -1,0 +1,41 @@
+//! What is piped in.
+
+use http::HeaderName;
+
+use super::*;
+
+fn read(stdin: &str, body: Option<&str>) -> Result<(String, String), String> {
+    let body = body.map(|body| Zeroizing::new(body.as_bytes().to_vec()));
+    match super::read(&mut stdin.as_bytes(), body).map_err(|failure| failure.to_string())? {
+        Given::Token(value) => Ok(("token".to_owned(), value.expose_secret().to_owned())),
+        Given::Answer(answer) => {
+            let names: Vec<_> = answer.headers.keys().map(HeaderName::as_str).collect();
+            Ok((names.join(","), String::from_utf8(answer.body.to_vec()).unwrap()))
+        }
+    }
+}
+
+#[test]
+fn is_an_answer_or_a_token() {
+    let seen = |kind: &str, text: &str| Ok((kind.to_owned(), text.to_owned()));
+    assert_eq!(read("t2\n", None), seen("token", "t2"));
+    assert_eq!(read("Bearer t2\r\n", None), seen("token", "t2"));
+    let head = "HTTP/2 200\r\nx-token: t2\r\n\r\n";
+    assert_eq!(read(head, None), seen("x-token", ""));
+    assert_eq!(read(&format!("{head}body"), None), seen("x-token", "body"));
+    assert_eq!(read(head, Some("{}")), seen("x-token", "{}"));
+    assert_eq!(read("", Some("{}")), seen("", "{}"));
+    assert_eq!(read("", None), Err("the newer token is empty".to_owned()));
+    let other = read("s3cret", Some("{}")).unwrap_err();
+    assert!(!other.contains("s3cret"), "{other}");
+}
+
+#[test]
+fn whoever_writes_a_long_answer_can_write_it_to_its_end() {
+    let length = LONGEST_ANSWER + 100;
+    let mut long =
+        "HTTP/2 200\r\nx-token: t2\r\n\r\n".as_bytes().chain(io::repeat(b' ').take(length));
+    let Ok(Given::Answer(answer)) = super::read(&mut long, None) else { panic!("no answer") };
+    assert_eq!(answer.headers["x-token"], "t2");
+    assert_eq!(long.read(&mut [0]).unwrap(), 0);
+}
