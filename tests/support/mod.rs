@@ -170,7 +170,12 @@ impl Place {
 
     /// Prepares `tokend-cli` to talk to this place's daemon.
     pub fn cli(&self) -> Command {
-        let mut command = Command::new(binary("tokend-cli"));
+        self.cli_at(&binary("tokend-cli"))
+    }
+
+    /// Prepares `tokend-cli` by another path.
+    pub fn cli_at(&self, path: &Path) -> Command {
+        let mut command = Command::new(path);
         command.env("TOKEND_SOCKET", self.socket()).env_remove("TOKEND_ADMIN_SOCKET");
         command.stdin(Stdio::null());
         command

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod add;
+mod get;
+mod helper;
 mod import;
 mod inputs;
 mod login;
@@ -10,14 +12,16 @@ mod revocations;
 mod supply;
 mod terms;
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{exit, span};
+use crate::exit;
 
 pub(crate) use crate::arguments::{
     add::{Add, Terms},
+    get::{Format, Get},
+    helper::{Helper, Mapping, Protocol},
     import::{Import, Source},
     inputs::{Inputs, Secrets},
     login::Login,
@@ -40,7 +44,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print a token
-    #[command(after_help = GET_HELP)]
+    #[command(after_help = get::HELP)]
     Get(Get),
     /// Store a new credential
     #[command(after_help = "Without a terminal to ask on, the inputs that are needed must be \
@@ -103,6 +107,9 @@ pub(crate) enum Command {
     /// Hand over a newer token that an API's answer has brought
     #[command(visible_alias = "rotate", after_help = ROTATED_HELP)]
     Rotated(Rotated),
+    /// Give git and docker what they ask a credential helper for
+    #[command(after_help = helper::HELP)]
+    Helper(Helper),
     /// List the credentials
     List {
         #[command(flatten)]
@@ -143,11 +150,6 @@ pub(crate) enum Command {
     /// List the APIs that tokend knows, show what one needs, and help to write more
     Providers(Providers),
 }
-
-const GET_HELP: &str = "\
-Plain `get` prints the token's value: of a name and a password, the password. --basic prints both as
-`curl --user` takes them. --field prints one value: `token`, one of the token's extras by its name,
-and of a name and a password `id` or `secret`. Each prints one line.";
 
 const SET_SECRET_HELP: &str = "\
 The values come as with `add`: from the terminal, a file, an environment variable, standard input or
@@ -194,30 +196,6 @@ pub(crate) struct Form {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Get {
-    /// The credential's name
-    pub(crate) name: String,
-    /// Print header lines: `Authorization: Bearer ..`
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) header: bool,
-    /// Print a JSON object with all that belongs to the token
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print a name and a password as `name:password`
-    #[arg(long, conflicts_with_all = ["json", "header"])]
-    pub(crate) basic: bool,
-    /// Print one of the token's values: `token`, `id`, `secret` or an extra
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["json", "header", "basic"])]
-    pub(crate) field: Option<String>,
-    /// The life that the token must still have (30s, 5m, 1h30m)
-    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
-    pub(crate) min_ttl: Option<Duration>,
-    /// How long to wait for the token
-    #[arg(long, value_name = "SPAN", value_parser = span::parse, default_value = "60s")]
-    pub(crate) timeout: Duration,
 }
 
 #[derive(Debug, Args)]

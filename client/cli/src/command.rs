@@ -24,13 +24,13 @@ mod show;
 mod status;
 mod values;
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use tokend_client::Client;
 
 use crate::{
     arguments::Command, caller::Caller, clock, daemon::Daemon, exit::Exit, failure::Failure,
-    login::Desk, output::Output,
+    helper, login::Desk, output::Output,
 };
 
 /// Runs a command, and says what to end with.
@@ -78,6 +78,9 @@ pub(crate) async fn run(
         }
         Command::Rotated(rotated) => {
             rotated::run(&Client::builder().cache(false).build()?, rotated, &clock::now()).await?;
+        }
+        Command::Helper(helper) => {
+            return helper::run(&helper, &mut io::stdin(), output).await;
         }
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
         Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,

@@ -15,7 +15,7 @@ use tonic::Status;
 use crate::{
     caller::Caller,
     exit::Exit,
-    import, input, login as here,
+    format, helper, import, input, login as here,
     output::{is_unsafe, printable},
     secret,
 };
@@ -65,6 +65,12 @@ pub(crate) enum Failure {
     /// The token has no such value.
     #[error("the token of {credential} has no field {field:?}; it has {}", known.join(", "))]
     NoField { credential: String, field: String, known: Vec<String> },
+    /// The token can't be had in the form that a tool takes.
+    #[error("{problem}")]
+    Format { problem: format::Problem, credential: String },
+    /// A tool that asks for a host gets nothing.
+    #[error("{}", chain(problem))]
+    Helper { problem: helper::Problem },
     /// Beside a body there is something else than a head.
     #[error("standard input holds no head of an answer: no line like HTTP/1.1 200 OK comes first")]
     NoAnswer,
@@ -108,6 +114,7 @@ impl Failure {
                 _ => Exit::Failed,
             },
             Self::Import { problem, .. } if problem.is_usage() => Exit::Usage,
+            Self::Format { problem, .. } if problem.is_usage() => Exit::Usage,
             Self::Input(_)
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
@@ -115,6 +122,8 @@ impl Failure {
             | Self::NoOperation { .. } => Exit::Usage,
             Self::Import { .. }
             | Self::Secret(_)
+            | Self::Format { .. }
+            | Self::Helper { .. }
             | Self::NoAnswer
             | Self::NoPair(_)
             | Self::NoField { .. }
@@ -125,6 +134,11 @@ impl Failure {
             | Self::Output(_)
             | Self::Start(_) => Exit::Failed,
         }
+    }
+
+    /// Returns what went wrong, in one line.
+    pub(crate) fn message(&self) -> String {
+        chain(self)
     }
 
     /// Writes the message and the remedy to standard error.
@@ -160,6 +174,8 @@ impl Failure {
             Self::Input(problem) => problem.remedy(),
             Self::Import { problem, credential } => problem.remedy(credential),
             Self::Secret(problem) => problem.remedy(),
+            Self::Format { problem, credential } => Some(problem.remedy(credential)),
+            Self::Helper { problem } => problem.remedy(),
             Self::NotAReader(text) if !text.contains(':') => {
                 Some(format!("user:{text} or group:{text}"))
             }

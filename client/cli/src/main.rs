@@ -10,6 +10,9 @@ mod daemon;
 mod exit;
 mod expiry;
 mod failure;
+mod format;
+mod helper;
+mod host;
 mod import;
 mod input;
 mod json;
@@ -22,7 +25,7 @@ mod span;
 mod state;
 mod table;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
 use clap::Parser as _;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -32,7 +35,7 @@ use crate::{arguments::Arguments, caller::Caller, failure::Failure, output::Outp
 fn main() -> ExitCode {
     // Keeps secrets out of core dumps. It fails on no kernel that tokend runs on.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(helper::spelt_out(env::args_os()));
     let caller = Caller::of_this_process();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(Failure::Start).and_then(|runtime| {

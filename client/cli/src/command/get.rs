@@ -1,64 +1,118 @@
 //! `get`: prints a token.
 
-mod field;
-
-use std::io::{self, Write};
+use std::{
+    env,
+    io::{self, Write},
+};
 
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use tokend_client::{Client, Placement, Target, Token, TokenOptions};
 
 use crate::{
-    arguments::Get,
+    arguments::{Format, Get},
     failure::Failure,
+    format::{self, Login, Problem, field},
     json,
     output::{Output, printable},
 };
 
+/// Where kubectl says what it wants (client.authentication.k8s.io).
+const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
+
 pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<(), Failure> {
+    let unfit = |problem| Failure::Format { problem, credential: get.name.clone() };
+    if let Some(flag) = get.misplaced() {
+        return Err(unfit(Problem::Misplaced(flag)));
+    }
     let mut options = TokenOptions::new().timeout(get.timeout);
     if let Some(life) = get.min_ttl {
         options = options.min_ttl(life);
     }
     let client = Client::builder().cache(false).build()?;
-    let token = client.token_with(&get.name, options).await.map_err(Failure::about(&get.name))?;
-    if get.json {
-        json::write(output, &json::token(&get.name, &token))?;
-    } else if get.header {
-        let lines = header_lines(&token);
-        if lines.is_empty() {
-            return Err(Failure::NoHeader(get.name.clone()));
+    let token =
+        client.token_with(&get.name, options).await.map_err(Failure::about(&get.name))?;
+    let login = || {
+        let host = format::host(&token, get.host.as_ref()).map_err(unfit)?;
+        Ok::<_, Failure>(Login::of(&token, host, get.username.as_deref(), field(get, &token)?))
+    };
+    match get.format() {
+        Format::Plain if get.basic => {
+            let pair = field::pair(&token).ok_or_else(|| Failure::NoPair(get.name.clone()))?;
+            line(output, &pair)?;
         }
-        for text in &lines {
-            line(output, text)?;
+        Format::Plain => line(output, value(get, &token)?.expose_secret())?,
+        Format::Header => headers(get, &token, output)?,
+        Format::Json => json::write(output, &json::token(&get.name, &token))?,
+        Format::Env => {
+            let default = || format::default_variable(&get.name);
+            let variable = get.variable.clone().unwrap_or_else(default);
+            let value = value(get, &token)?;
+            line(output, &format::env(&variable, value.expose_secret()).map_err(unfit)?)?;
         }
-        let elsewhere = |placement: &Placement| {
-            matches!(placement.target(), Target::Query(_) | Target::Body(_))
-        };
-        if token.placements().iter().any(elsewhere) {
-            let _ = writeln!(
-                io::stderr(),
-                "tokend-cli: {} also needs query parameters or fields of a body; --json has them in placements",
-                printable(&get.name)
-            );
+        Format::Curl => {
+            for text in format::curl(&token).map_err(unfit)?.lines() {
+                line(output, text)?;
+            }
+            let is_body = |placement: &Placement| matches!(placement.target(), Target::Body(_));
+            warn_of_more(get, &token, is_body, "fields of a body");
         }
-    } else if get.basic {
-        let pair = field::pair(&token).ok_or_else(|| Failure::NoPair(get.name.clone()))?;
-        line(output, &pair)?;
-    } else if let Some(name) = &get.field {
-        match field::value(&token, name) {
-            Some(value) => line(output, value.expose_secret())?,
-            None => {
-                return Err(Failure::NoField {
-                    credential: get.name.clone(),
-                    field: name.clone(),
-                    known: field::names(&token),
-                });
+        Format::Kubernetes => {
+            let info = env::var(EXEC_INFO).ok().filter(|info| !info.is_empty());
+            let value = value(get, &token)?;
+            let printed = format::kubernetes(&token, &value, info.as_deref()).map_err(unfit)?;
+            json::write(output, &printed)?;
+        }
+        Format::Aws => json::write(output, &format::aws(&token).map_err(unfit)?)?,
+        Format::Docker => json::write(output, &format::docker(&login()?))?,
+        Format::Git => {
+            let lines = format::git(&login()?, token.expires_at()).map_err(unfit)?;
+            for text in lines.lines() {
+                line(output, text)?;
             }
         }
-    } else {
-        line(output, token.value().expose_secret())?;
+        Format::Netrc => line(output, &format::netrc(&login()?).map_err(unfit)?)?,
     }
     Ok(())
+}
+
+/// Returns the value that is asked for, the token's own if none is.
+fn value(get: &Get, token: &Token) -> Result<SecretString, Failure> {
+    Ok(field(get, token)?.unwrap_or_else(|| token.value().clone()))
+}
+
+/// Returns the value that --field names.
+fn field(get: &Get, token: &Token) -> Result<Option<SecretString>, Failure> {
+    let Some(name) = &get.field else { return Ok(None) };
+    field::value(token, name).map(Some).ok_or_else(|| Failure::NoField {
+        credential: get.name.clone(),
+        field: name.clone(),
+        known: field::names(token),
+    })
+}
+
+fn headers(get: &Get, token: &Token, output: &mut Output<impl Write>) -> Result<(), Failure> {
+    let lines = header_lines(token);
+    if lines.is_empty() {
+        return Err(Failure::NoHeader(get.name.clone()));
+    }
+    for text in &lines {
+        line(output, text)?;
+    }
+    let elsewhere =
+        |placement: &Placement| matches!(placement.target(), Target::Query(_) | Target::Body(_));
+    warn_of_more(get, token, elsewhere, "query parameters or fields of a body");
+    Ok(())
+}
+
+/// Says that what is printed isn't all that the API needs.
+fn warn_of_more(get: &Get, token: &Token, is_left: impl Fn(&Placement) -> bool, what: &str) {
+    if token.placements().iter().any(is_left) {
+        let _ = writeln!(
+            io::stderr(),
+            "tokend-cli: {} also needs {what}; --json has them in placements",
+            printable(&get.name)
+        );
+    }
 }
 
 /// Writes a text as it is for programs, and so that it can't steer the terminal

@@ -69,6 +69,8 @@ fn line(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     fn read(text: &str) -> Option<(String, String)> {
@@ -97,6 +99,16 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 is a text", ok("", "HTTP/1.1 is a text")),
         ] {
             assert_eq!(read(text), answer, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(bytes in vec(any::<u8>(), 0..200), body in ".{0,20}") {
+            let head = [b"HTTP/2 200\r\n", &bytes[..], b"\r\n\r\n", body.as_bytes()].concat();
+            let answer = Answer::read(&head).unwrap();
+            prop_assert!(answer.body.ends_with(body.as_bytes()));
+            let _ = Answer::read(&bytes);
         }
     }
 

@@ -7,12 +7,12 @@ use tokend_client::{Target, Token};
 /// The token's value.
 const TOKEN: &str = "token";
 /// The name of a name and a password ..
-const ID: &str = "id";
+pub(crate) const ID: &str = "id";
 /// .. and the password.
-const SECRET: &str = "secret";
+pub(crate) const SECRET: &str = "secret";
 
 /// Returns a value by its name. A name that the definition has chosen comes first.
-pub(super) fn value(token: &Token, name: &str) -> Option<SecretString> {
+pub(crate) fn value(token: &Token, name: &str) -> Option<SecretString> {
     if let Some(extra) = token.extras().get(name) {
         return Some(extra.clone());
     }
@@ -27,7 +27,7 @@ pub(super) fn value(token: &Token, name: &str) -> Option<SecretString> {
 }
 
 /// Returns the names of all values.
-pub(super) fn names(token: &Token) -> Vec<String> {
+pub(crate) fn names(token: &Token) -> Vec<String> {
     let known = [TOKEN, ID, SECRET].into_iter().filter(|name| value(token, name).is_some());
     let extras = token.extras().keys().map(String::as_str);
     let mut names: Vec<String> = known.chain(extras).map(str::to_owned).collect();
@@ -37,7 +37,7 @@ pub(super) fn names(token: &Token) -> Vec<String> {
 }
 
 /// Returns `id:secret` of a token that is sent by HTTP Basic (RFC 7617 §2).
-pub(super) fn pair(token: &Token) -> Option<Zeroizing<String>> {
+pub(crate) fn pair(token: &Token) -> Option<Zeroizing<String>> {
     let sent = token.placements().iter().find_map(|placement| match placement.target() {
         Target::Header(name) if name.eq_ignore_ascii_case("authorization") => {
             let value = placement.value().expose_secret();

@@ -1,0 +1,44 @@
+//! Which credential is for a host.
+
+use super::*;
+
+fn mapping(credential: Option<&str>, username: Option<&str>) -> Mapping {
+    Mapping {
+        credential: credential.map(str::to_owned),
+        hosts: Vec::new(),
+        username: username.map(str::to_owned),
+        min_ttl: None,
+        timeout: std::time::Duration::ZERO,
+    }
+}
+
+#[test]
+fn the_command_line_goes_before_the_file() {
+    let host: Host = "git.example".parse().unwrap();
+    let entry = entry(&mapping(Some("api"), Some("ann")), &host).unwrap().unwrap();
+    assert_eq!((entry.credential.as_str(), entry.username.as_deref()), ("api", Some("ann")));
+}
+
+#[tokio::test]
+async fn nothing_is_asked_of_tokend_for_a_host_without_tls() {
+    let host: Host = "http://git.example".parse().unwrap();
+    let entry = Entry::new(host.clone(), "api");
+    let refused = token(&mapping(None, None), &entry, &host).await.unwrap_err();
+    assert!(refused.to_string().contains("without TLS"), "{refused}");
+}
+
+#[test]
+fn a_host_that_a_token_is_not_for_is_told_with_those_that_it_is_for() {
+    let problem = |hosts: &[&str]| Problem::NotForHost {
+        credential: "github".to_owned(),
+        host: "github.com".to_owned(),
+        hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+    };
+    assert_eq!(
+        problem(&["api.github.com", ".test"]).to_string(),
+        "the token of github isn't for github.com; it is for api.github.com, .test"
+    );
+    let unknown = problem(&[]);
+    assert!(unknown.to_string().ends_with("tokend doesn't know which hosts it is for"));
+    assert!(unknown.remedy().unwrap().contains("github.com github"));
+}

@@ -1,0 +1,161 @@
+//! Hosts as tools name them, and which of them a token is for.
+
+use std::{net::Ipv4Addr, str::FromStr};
+
+use url::{Host as Kind, Url};
+
+/// A host, perhaps with a port; with a dot in front, all hosts below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    text: String,
+    name: String,
+    port: Option<u16>,
+    is_plain: bool,
+}
+
+/// Why a text is no host.
+#[derive(Debug, thiserror::Error)]
+#[error("a host is written as git.example, git.example:8443 or .example, for all below it")]
+pub(crate) struct Malformed;
+
+impl Host {
+    /// Returns it as it was given.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the name alone, as URLs spell it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells whether it stands for one host.
+    pub(crate) fn is_single(&self) -> bool {
+        !self.name.starts_with('.')
+    }
+
+    /// Tells whether a secret would go there in the clear: by http, and not to this machine.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.is_plain && !self.is_loopback()
+    }
+
+    /// Tells whether another host is this one, or below it if that is what it stands for.
+    /// Without a port, it is on any.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        covers(&self.name, &other.name) && self.port.is_none_or(|port| other.port == Some(port))
+    }
+
+    fn is_loopback(&self) -> bool {
+        let address = self.name.parse::<Ipv4Addr>();
+        self.name == "localhost" || self.name == "[::1]" || address.is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+/// Tells whether a token may be sent to a host, by [`Token::hosts`](tokend_client::Token::hosts).
+pub(crate) fn is_among(hosts: &[impl AsRef<str>], host: &Host) -> bool {
+    hosts.iter().any(|allowed| covers(allowed.as_ref(), &host.name))
+}
+
+fn covers(allowed: &str, name: &str) -> bool {
+    match allowed.strip_prefix('.') {
+        Some(domain) => name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
+        None => allowed == name,
+    }
+}
+
+impl FromStr for Host {
+    type Err = Malformed;
+
+    /// Reads a host, or the one of a URL: docker names its own hub by one.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let (dot, rest) = match text.strip_prefix('.') {
+            Some(rest) => (".", rest),
+            None => ("", text),
+        };
+        let url = if rest.contains("://") { rest.to_owned() } else { format!("https://{rest}") };
+        let url = Url::parse(&url).map_err(|_| Malformed)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Malformed);
+        }
+        let is_plain = url.scheme() != "https";
+        match url.host() {
+            // A scheme that the URL standard doesn't know leaves names as they are.
+            Some(host @ Kind::Domain(_)) => {
+                Ok(format!("{dot}{host}").trim_end_matches('.').to_ascii_lowercase())
+            }
+            Some(host) if dot.is_empty() => Ok(host.to_string()),
+            _ => Err(Malformed),
+        }
+        .map(|name| Self { text: text.to_owned(), name, port: url.port(), is_plain })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(text: &str) -> Host {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn reads_hosts_as_tools_write_them() {
+        for (text, name, port) in [
+            ("ghcr.io", "ghcr.io", None),
+            ("GHCR.io.", "ghcr.io", None),
+            ("localhost:5000", "localhost", Some(5000)),
+            ("git.example:443", "git.example", None),
+            ("https://index.docker.io/v1/", "index.docker.io", None),
+            ("registry.example/team/image", "registry.example", None),
+            (".pkg.dev", ".pkg.dev", None),
+            ("[::1]:8080", "[::1]", Some(8080)),
+            ("b\u{fc}cher.example", "xn--bcher-kva.example", None),
+        ] {
+            let host = host(text);
+            assert_eq!((host.name(), host.port, host.text()), (name, port, text));
+            assert_eq!(host.is_single(), !text.starts_with('.'));
+        }
+        for text in ["", ".", "a b", "a:99999", "ann:s3cret@git.example", ".127.0.0.1", "https://"]
+        {
+            assert!(text.parse::<Host>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_covers_itself_and_with_a_dot_what_is_below() {
+        for (known, asked, covered) in [
+            ("git.example", "git.example", true),
+            ("git.example", "git.example:8443", true),
+            ("git.example:8443", "git.example:8443", true),
+            ("git.example:8443", "git.example", false),
+            ("git.example", "evil-git.example", false),
+            ("git.example", "git.example.evil.example", false),
+            ("git.example", "a.git.example", false),
+            (".git.example", "a.git.example", true),
+            (".git.example", "git.example", false),
+            (".git.example", "evilgit.example", false),
+        ] {
+            assert_eq!(host(known).covers(&host(asked)), covered, "{known} {asked}");
+        }
+        let hosts = [".example".to_owned(), "a.test".to_owned()];
+        assert!(is_among(&hosts, &host("https://a.test:8443")));
+        assert!(is_among(&hosts, &host("b.example")) && !is_among(&hosts, &host("b.test")));
+        assert!(!is_among(&[""; 0], &host("a.test")));
+    }
+
+    #[test]
+    fn only_this_machine_is_safe_without_tls() {
+        for (text, exposed) in [
+            ("http://git.example", true),
+            ("git://git.example", true),
+            ("http://127.0.0.1.example", true),
+            ("https://git.example", false),
+            ("git.example", false),
+            ("http://localhost:3000", false),
+            ("http://127.0.0.2", false),
+            ("http://[::1]:80", false),
+        ] {
+            assert_eq!(host(text).is_exposed(), exposed, "{text}");
+        }
+    }
+}
