@@ -91,6 +91,13 @@ class Daemon:
             equal(ended.returncode, expect, f"{said}; exit status")
         return ended
 
+    def tools(self, directory):
+        """Makes the names by which tools call tokend-cli, and returns where they find them."""
+        directory.mkdir()
+        for name in ("tokend-cli", "git-credential-tokend", "docker-credential-tokend"):
+            (directory / name).symlink_to(self._programs["tokend-cli"])
+        return {**self._env, "PATH": f"{directory}:{self._env['PATH']}"}
+
     def get(self, name):
         """Returns the token that `tokend-cli get` prints."""
         return self.cli("get", name).stdout.removesuffix("\n")
