@@ -282,7 +282,8 @@ impl Client {
         self.held(name, None)
     }
 
-    /// Tells of the token of the credential `name` as it changes.
+    /// Tells of the token of the credential `name` as it changes. If none is held here yet,
+    /// tokend is asked for one, which no one waits for.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] if there can be no credential of that name. That there is

@@ -21,7 +21,7 @@ pub enum Error {
     #[error(transparent)]
     ServerUser(#[from] socket::UnknownUser),
     /// The process that listens on the socket runs as a user whom there is no reason to
-    /// believe; see [`socket`](crate::socket).
+    /// believe; see [`socket`].
     #[error("not using {}: {}", path.display(), listener(*uid, *unmapped))]
     UntrustedServer {
         /// The socket.
@@ -33,7 +33,7 @@ pub enum Error {
         unmapped: bool,
     },
     /// Other users could put a socket of theirs in the place of this one; see
-    /// [`socket`](crate::socket).
+    /// [`socket`].
     #[error("not using {}: {} {}", path.display(), directory.display(), exposed(*uid, *mode))]
     UntrustedSocket {
         /// The socket.

@@ -46,9 +46,9 @@
 //! [`Client::submit_rotation`] hands them to everyone else. [`Client::subscribe`] tells of
 //! a token as it changes, [`Client::watch`] of many.
 //!
-//! Which socket is used, and who may serve it, is said in [`socket`]. Values of tokens are wiped when
-//! they are dropped; the buffers of the gRPC library, through which they came,
-//! are not.
+//! Which socket is used, and who may serve it, is said in [`socket`]. Values of
+//! tokens are wiped when they are dropped; the buffers of the gRPC library, through
+//! which they came, are not.
 //!
 //! # Features
 //!
