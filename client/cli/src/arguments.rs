@@ -1,6 +1,8 @@
 //! The command line.
 
 mod add;
+mod completions;
+mod exec;
 mod get;
 mod helper;
 mod import;
@@ -9,8 +11,10 @@ mod login;
 mod providers;
 mod remote;
 mod revocations;
+mod sink;
 mod supply;
 mod terms;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -20,6 +24,8 @@ use crate::exit;
 
 pub(crate) use crate::arguments::{
     add::{Add, Terms},
+    completions::{Completions, Man, Shell},
+    exec::{Exec, Handed},
     get::{Format, Get},
     helper::{Helper, Mapping, Protocol},
     import::{Import, Source},
@@ -28,8 +34,10 @@ pub(crate) use crate::arguments::{
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
     remote::Remote,
     revocations::{Revocations, RevocationsCommand},
+    sink::{Format, Sink},
     supply::{SetSecret, Supply},
     terms::{Policy, Set},
+    watch::Watch,
 };
 
 /// Gets tokens from tokend, adds credentials and shows how they are
@@ -46,6 +54,15 @@ pub(crate) enum Command {
     /// Print a token
     #[command(after_help = get::HELP)]
     Get(Get),
+    /// Run a program with tokens, in its environment or in files
+    #[command(after_help = exec::HELP)]
+    Exec(Exec),
+    /// Tell of tokens as they change, or run a program for each
+    #[command(after_help = watch::HELP)]
+    Watch(Watch),
+    /// Keep a file that holds the current token
+    #[command(after_help = sink::HELP)]
+    Sink(Sink),
     /// Store a new credential
     #[command(after_help = "Without a terminal to ask on, the inputs that are needed must be \
         given by flags;\n`tokend-cli providers show NAME` lists them. The credential stays stored if \
@@ -149,6 +166,11 @@ pub(crate) enum Command {
     },
     /// List the APIs that tokend knows, show what one needs, and help to write more
     Providers(Providers),
+    /// Print a script that makes a shell complete commands and names
+    #[command(after_help = completions::HELP)]
+    Completions(Completions),
+    /// Write the manual pages
+    Man(Man),
 }
 
 const SET_SECRET_HELP: &str = "\

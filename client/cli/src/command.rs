@@ -3,12 +3,16 @@
 mod access;
 mod add;
 mod budget;
+mod completions;
+mod exec;
 mod first_steps;
 mod get;
 mod import;
 mod issuances;
 mod list;
 mod login;
+mod man;
+mod part;
 mod providers;
 mod readers;
 mod refresh;
@@ -21,8 +25,10 @@ mod rotated;
 mod set;
 mod set_secret;
 mod show;
+mod sink;
 mod status;
 mod values;
+mod watch;
 
 use std::io::{self, Write};
 
@@ -45,6 +51,9 @@ pub(crate) async fn run(
     };
     match command {
         Command::Get(get) => get::run(&get, output).await?,
+        Command::Exec(exec) => return exec::run(exec).await,
+        Command::Watch(watch) => return watch::run(watch, output).await,
+        Command::Sink(sink) => return sink::run(sink).await,
         Command::Add(add) => add::run(&Daemon::find()?, add, caller, output).await?,
         Command::Import(import) => {
             import::run(&Daemon::find()?, import, caller, output).await?;
@@ -95,6 +104,8 @@ pub(crate) async fn run(
         Command::Providers(providers) => {
             return providers::run(&Daemon::find()?, providers, output).await;
         }
+        Command::Completions(completions) => completions::run(&completions, output)?,
+        Command::Man(man) => man::run(man)?,
     }
     output.flush()?;
     Ok(Exit::Done)

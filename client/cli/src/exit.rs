@@ -8,17 +8,35 @@ use tonic::Code;
 
 /// What scripts can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Exit {
-    Done = 0,
-    Failed = 1,
-    Usage = 2,
-    NotFound = 3,
-    Unavailable = 4,
-    PersonNeeded = 5,
-    BudgetSpent = 6,
-    /// As shells have it for what SIGINT ends.
-    Cancelled = 130,
+    Done,
+    Failed,
+    Usage,
+    NotFound,
+    Unavailable,
+    PersonNeeded,
+    BudgetSpent,
+    Cancelled,
+    /// What another program ended with.
+    Other(u8),
+}
+
+impl Exit {
+    /// Returns the number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Unavailable => 4,
+            Self::PersonNeeded => 5,
+            Self::BudgetSpent => 6,
+            // As shells have it for what SIGINT ends.
+            Self::Cancelled => 130,
+            Self::Other(code) => code,
+        }
+    }
 }
 
 /// The table of the statuses, for `--help`.
@@ -33,7 +51,7 @@ Exit status:
   5  a person must act: the provider refused the credential, a login is needed,
      was declined or took too long, or what is stored is damaged
   6  the limits on issuances allow no new token now
-  130  cancelled while a login was waited for
+  130  cancelled by Ctrl-C while a login or a change was waited for
 
 Environment:
   BROWSER              what opens URLs for `login`; by default xdg-open
@@ -44,7 +62,7 @@ Environment:
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -134,7 +152,7 @@ mod tests {
             (refused(Code::AlreadyExists), 1),
             (Error::BadAnswer("x"), 1),
         ] {
-            assert_eq!(Exit::from(&error) as u8, exit, "{error:?}");
+            assert_eq!(Exit::from(&error).code(), exit, "{error:?}");
         }
     }
 }

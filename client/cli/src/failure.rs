@@ -17,7 +17,7 @@ use crate::{
     exit::Exit,
     format, helper, import, input, login as here,
     output::{is_unsafe, printable},
-    secret,
+    replace, secret,
 };
 
 /// Why a command failed.
@@ -80,6 +80,24 @@ pub(crate) enum Failure {
     /// It isn't the latest any more, if it ever was.
     #[error("another token of {0} has taken its place already")]
     Superseded(String),
+    /// Two values are to be in one variable.
+    #[error("two values can't both be in {0}: name another variable, as in VARIABLE=NAME")]
+    VariableTwice(String),
+    /// A program can't be run.
+    #[error("can't run {program}")]
+    NotRun { program: String, source: io::Error },
+    /// A program that was run for a token failed.
+    #[error("{program} failed for the token of {credential}: {how}")]
+    Reaction { credential: String, program: String, how: String },
+    /// Every place for files is on a disk, or others can write there.
+    #[error("there is no directory in memory for files")]
+    NoMemory,
+    /// A file can't be written.
+    #[error(transparent)]
+    File(#[from] replace::Problem),
+    /// systemd can't be told how it is.
+    #[error("can't tell systemd")]
+    Notify(#[source] io::Error),
     /// The person at the terminal gave no answer.
     #[error("can't ask on the terminal")]
     Terminal(#[source] io::Error),
@@ -115,10 +133,16 @@ impl Failure {
             },
             Self::Import { problem, .. } if problem.is_usage() => Exit::Usage,
             Self::Format { problem, .. } if problem.is_usage() => Exit::Usage,
+            // As env(1) has it.
+            Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Exit::Other(127)
+            }
+            Self::NotRun { .. } => Exit::Other(126),
             Self::Input(_)
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
             | Self::NothingToSet(_)
+            | Self::VariableTwice(_)
             | Self::NoOperation { .. } => Exit::Usage,
             Self::Import { .. }
             | Self::Secret(_)
@@ -130,6 +154,10 @@ impl Failure {
             | Self::NoHeader(_)
             | Self::Superseded(_)
             | Self::Definition { .. }
+            | Self::Reaction { .. }
+            | Self::NoMemory
+            | Self::File(_)
+            | Self::Notify(_)
             | Self::Terminal(_)
             | Self::Output(_)
             | Self::Start(_) => Exit::Failed,
@@ -193,7 +221,15 @@ impl Failure {
                 Some(format!("tokend-cli get {name} --json says where it goes, in placements"))
             }
             Self::Superseded(name) => Some(format!("tokend-cli get {name} prints that one")),
+            Self::NoMemory => {
+                Some("--directory DIR takes another place, even if it is on a disk".to_owned())
+            }
             Self::NotAReader(_)
+            | Self::VariableTwice(_)
+            | Self::NotRun { .. }
+            | Self::Reaction { .. }
+            | Self::File(_)
+            | Self::Notify(_)
             | Self::NoField { .. }
             | Self::NoAnswer
             | Self::Definition { .. }
@@ -208,6 +244,12 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Daemon { error, credential: None }
     }
+}
+
+/// Says on standard error what went wrong while the command goes on.
+pub(crate) fn tell(failure: &Failure) {
+    // If no one reads it, nothing is lost.
+    let _ = writeln!(io::stderr(), "tokend-cli: {}", printable(&chain(failure)));
 }
 
 /// Joins an error and its sources with `: `.

@@ -23,7 +23,17 @@ use crate::output::{Output, is_unsafe};
 
 /// Writes a value and a line break.
 pub(crate) fn write(output: &mut Output<impl Write>, value: &Value) -> io::Result<()> {
-    let plain = Zeroizing::new(format!("{value:#}"));
+    output.write_all(escaped(format!("{value:#}")).as_bytes())
+}
+
+/// Returns a value in one line, and a line break.
+pub(crate) fn line(value: &Value) -> Zeroizing<String> {
+    escaped(value.to_string())
+}
+
+/// Escapes what could steer a terminal.
+fn escaped(plain: String) -> Zeroizing<String> {
+    let plain = Zeroizing::new(plain);
     let mut shown = Zeroizing::new(String::with_capacity(plain.len() + 1));
     for character in plain.chars() {
         // Control characters up to U+001F are escaped already; what is left of
@@ -35,7 +45,7 @@ pub(crate) fn write(output: &mut Output<impl Write>, value: &Value) -> io::Resul
         }
     }
     shown.push('\n');
-    output.write_all(shown.as_bytes())
+    shown
 }
 
 pub(crate) fn token(name: &str, token: &Token) -> Value {

@@ -6,10 +6,13 @@ mod ask;
 mod caller;
 mod clock;
 mod command;
+mod completion;
 mod daemon;
+mod ending;
 mod exit;
 mod expiry;
 mod failure;
+mod follow;
 mod format;
 mod helper;
 mod host;
@@ -19,6 +22,7 @@ mod json;
 mod login;
 mod moment;
 mod output;
+mod replace;
 mod secret;
 mod source;
 mod span;
@@ -35,6 +39,7 @@ use crate::{arguments::Arguments, caller::Caller, failure::Failure, output::Outp
 fn main() -> ExitCode {
     // Keeps secrets out of core dumps. It fails on no kernel that tokend runs on.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    completion::serve();
     let arguments = Arguments::parse_from(helper::spelt_out(env::args_os()));
     let caller = Caller::of_this_process();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -126,7 +126,7 @@ fn line(output: &mut Output<impl Write>, text: &str) -> io::Result<()> {
 }
 
 /// Returns complete header lines.
-fn header_lines(token: &Token) -> Vec<Zeroizing<String>> {
+pub(super) fn header_lines(token: &Token) -> Vec<Zeroizing<String>> {
     let line = |(name, value): (&str, SecretString)| {
         Zeroizing::new(format!("{name}: {}", value.expose_secret()))
     };

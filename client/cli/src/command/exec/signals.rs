@@ -1,0 +1,96 @@
+//! The signals that are meant for the program.
+
+use std::{fs, io, thread};
+
+use nix::sys::signal::Signal;
+use signal_hook::{
+    iterator::{Handle, SignalsInfo, exfiltrator::WithOrigin},
+    low_level::siginfo::Cause,
+};
+use tokio::sync::mpsc;
+
+/// What is passed on. Those that stop a process aren't among them: the program is in this
+/// process's group, and a shell stops and continues both at once.
+const PASSED_ON: [Signal; 7] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
+];
+
+/// Signals, as they come.
+pub(super) struct Signals {
+    received: mpsc::UnboundedReceiver<Signal>,
+    handle: Handle,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Signals {
+    /// Receives them from now on, instead of their taking effect. What was ignored before, as
+    /// by nohup(1), stays so here and in the program.
+    pub(super) fn receive() -> io::Result<Self> {
+        let ignored = ignored()?;
+        let wanted = PASSED_ON.into_iter().filter(|signal| !has(ignored, *signal));
+        let mut signals = SignalsInfo::<WithOrigin>::new(wanted.map(|signal| signal as i32))?;
+        let handle = signals.handle();
+        let (sender, received) = mpsc::unbounded_channel();
+        let thread = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for origin in signals.forever() {
+                // What a terminal sends goes to the whole group, so that the program has it.
+                let Ok(signal) = Signal::try_from(origin.signal) else { continue };
+                if !matches!(origin.cause, Cause::Kernel) && sender.send(signal).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { received, handle, thread: Some(thread) })
+    }
+
+    /// Waits for one. It can be given up on at any time; nothing is lost.
+    pub(super) async fn next(&mut self) -> Option<Signal> {
+        self.received.recv().await
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.handle.close();
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Returns the signals that this process ignores, one bit each (proc_pid_status(5)).
+fn ignored() -> io::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    Ok(read(&status).unwrap_or_default())
+}
+
+fn read(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+fn has(set: u64, signal: Signal) -> bool {
+    set >> (signal as i32 - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_is_read_from_the_kernel() {
+        let set = read("Name:\tx\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000001003\n").unwrap();
+        assert!(has(set, Signal::SIGHUP) && has(set, Signal::SIGINT) && has(set, Signal::SIGPIPE));
+        assert!(!has(set, Signal::SIGTERM) && !has(set, Signal::SIGUSR1));
+        assert_eq!(read("Name:\tx\n"), None);
+        // Rust's runtime ignores it in every program.
+        assert!(has(ignored().unwrap(), Signal::SIGPIPE));
+    }
+}

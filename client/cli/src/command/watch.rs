@@ -1,0 +1,132 @@
+//! `watch`: tells of tokens as they change, or runs a program for each.
+
+mod reaction;
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
+
+use prost_types::Timestamp;
+use serde_json::{Value, json};
+use tokend_client::{Client, Error, ExposeSecret as _, Token};
+
+use self::reaction::Reaction;
+use crate::{
+    arguments::Watch,
+    clock,
+    ending::Ending,
+    exit::Exit,
+    failure::{self, Failure},
+    follow::{Follow, News},
+    json,
+    output::{Output, printable},
+    span,
+};
+
+pub(super) async fn run(watch: Watch, output: &mut Output<impl Write>) -> Result<Exit, Failure> {
+    let mut ending = Ending::watch().map_err(Failure::Start)?;
+    let mut follow = Follow::new(Client::new()?, watch.names, false);
+    let mut reaction = Reaction::new(watch.program);
+    let mut firsts = Firsts { are_told: !watch.changes_only, seen: BTreeSet::new() };
+    loop {
+        let news = tokio::select! {
+            asked = ending.next() => {
+                reaction.end(asked.0).await;
+                return Ok(asked.for_a_service());
+            }
+            () = reaction.run() => continue,
+            news = follow.next() => news,
+        };
+        let (name, content) = match news {
+            Some(News::Token(name, token)) => (name, Ok(token)),
+            Some(News::Absent(name, error)) => (name, Err(error)),
+            Some(News::Lost(error)) => {
+                failure::tell(&error.into());
+                continue;
+            }
+            Some(News::Ended(error)) => return Err(error.into()),
+            None => return Ok(Exit::Failed),
+        };
+        if !firsts.is_due(&name) {
+            continue;
+        }
+        match content {
+            Ok(token) if reaction.is_wanted() => reaction.want(name, token),
+            Err(error) if reaction.is_wanted() => failure::tell(&Failure::about(&name)(error)),
+            content => {
+                let now = clock::now();
+                if watch.json {
+                    let object = object(&name, &content, &now, watch.show_token);
+                    output.write_all(json::line(&object).as_bytes())?;
+                } else {
+                    line(output, &name, &content, &now)?;
+                }
+                // Whoever reads it waits for it.
+                output.flush()?;
+            }
+        }
+    }
+}
+
+/// Whether it is told how things are at first.
+struct Firsts {
+    are_told: bool,
+    seen: BTreeSet<String>,
+}
+
+impl Firsts {
+    /// Tells whether what is new about a credential is to be told.
+    fn is_due(&mut self, name: &str) -> bool {
+        !self.seen.insert(name.to_owned()) || self.are_told
+    }
+}
+
+fn line(
+    output: &mut Output<impl Write>,
+    name: &str,
+    content: &Result<Token, Error>,
+    now: &Timestamp,
+) -> io::Result<()> {
+    let now = Timestamp { nanos: 0, ..*now };
+    let what = match content {
+        Ok(token) => match token.remaining() {
+            Some(life) => format!("token {}, expires in {}", token.id(), span::show_duration(life)),
+            None => format!("token {}, never expires", token.id()),
+        },
+        Err(error) => format!("no token: {error}"),
+    };
+    writeln!(output, "{now} {}: {}", printable(name), printable(&what))
+}
+
+fn object(name: &str, content: &Result<Token, Error>, now: &Timestamp, with_value: bool) -> Value {
+    let time =
+        |time: Option<std::time::SystemTime>| time.map(|time| Timestamp::from(time).to_string());
+    match content {
+        Ok(token) => {
+            let mut object = json!({
+                "name": name,
+                "time": now.to_string(),
+                "event": "token",
+                "token_id": token.id(),
+                "issue_time": time(token.issued_at()),
+                "expire_time": time(token.expires_at()),
+                "remaining_seconds": token.remaining().map(|life| life.as_secs()),
+            });
+            if with_value {
+                object["value"] = token.value().expose_secret().into();
+            }
+            object
+        }
+        Err(error) => json!({
+            "name": name,
+            "time": now.to_string(),
+            "event": "no_token",
+            "reason": error.reason(),
+            "message": error.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

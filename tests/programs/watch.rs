@@ -1,0 +1,91 @@
+//! `watch`: tokens as they change.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use super::{Running, add, token};
+use crate::support::{Place, provider::Provider};
+
+#[test]
+fn changes_are_told_without_tokens_through_a_restart() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let daemon = place.start();
+    add(&place, &provider, &["one"]);
+    let running = Running::start(place.cli().arg("watch"));
+    let first = running.line();
+    assert!(first.contains("Z one: token ") && first.ends_with("expires in 1h"), "{first}");
+    assert!(place.run(["refresh", "one"]).status.success());
+    assert!(running.line().contains("Z one: token "));
+    daemon.kill();
+    let _daemon = place.start();
+    assert!(place.run(["refresh", "one"]).status.success());
+    let third = running.wait_for_part("Z one: token ");
+    assert!(!third.contains("c0ffee"), "{third}");
+    running.signal(Signal::SIGTERM);
+    // The token that was held all along is no news.
+    assert_eq!(running.end(), (Some(0), Vec::new()));
+}
+
+#[test]
+fn each_change_is_an_object_on_a_line_and_has_the_token_if_it_is_asked_for() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    let running =
+        Running::start(place.cli().args(["watch", "one", "none", "--json", "--show-token"]));
+    let mut objects = [running.line(), running.line()]
+        .map(|line: String| serde_json::from_str::<serde_json::Value>(&line).unwrap());
+    objects.sort_by_key(|object| object["name"].to_string());
+    assert_eq!(objects[0]["event"], "no_token");
+    assert_eq!(objects[0]["reason"], "CREDENTIAL_NOT_FOUND");
+    assert_eq!(objects[1]["value"], token(1));
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.end(), (Some(130), Vec::new()));
+}
+
+#[test]
+fn a_program_runs_for_each_token_one_at_a_time_and_the_latest_counts() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    // It says what it got, waits to be told to go on, and fails.
+    let go = place.path().join("go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let script = format!("echo $TOKEND_NAME $(cat); read line < {}; exit 3", go.display());
+    let mut command = place.cli();
+    command.args(["watch", "one", "--", "sh", "-c", &script]);
+    let running = Running::start(&mut command);
+    running.wait_for(&format!("one {}", token(1)));
+    // All these come while it runs.
+    let mut watch = place.cli();
+    let other = Running::start(watch.args(["watch", "one", "--json", "--show-token"]));
+    other.wait_for_part(&token(1));
+    for number in 2..=4 {
+        assert!(place.run(["refresh", "one"]).status.success());
+        other.wait_for_part(&token(number));
+    }
+    let mut seen = 1;
+    while seen < 4 {
+        fs::write(&go, "\n").unwrap();
+        running.wait_for_part("sh failed for the token of one: exit status: 3");
+        let line = running.wait_for_part("one token-");
+        let number = (seen + 1..=4).find(|number| line == format!("one {}", token(*number)));
+        seen = number.expect("it is a newer one");
+    }
+    // It is ended as the watch is.
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.end(), (Some(0), Vec::new()));
+}
+
+#[test]
+fn a_watch_waits_for_a_daemon_that_is_not_there_yet() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let daemon = place.start();
+    add(&place, &provider, &["one"]);
+    daemon.end();
+    let running = Running::start(place.cli().args(["watch", "one"]));
+    assert!(running.line().starts_with("tokend-cli: tokend isn't running"));
+    let _daemon = place.start();
+    running.wait_for_part("Z one: token ");
+}
