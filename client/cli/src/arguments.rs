@@ -100,7 +100,12 @@ pub(crate) enum Command {
     /// Ask the provider for a new token now
     #[command(after_help = "It may cost an issuance, of which some providers allow a few a day. \
         It also makes tokend try\nagain after a refusal, once the cause is mended.")]
-    Refresh { name: String },
+    Refresh {
+        /// The credential's name
+        name: String,
+        #[command(flatten)]
+        form: Form,
+    },
     /// End the token that is held, here and at the provider
     #[command(after_help = REVOKE_HELP)]
     Revoke {
@@ -112,6 +117,8 @@ pub(crate) enum Command {
         /// Don't ask
         #[arg(long, short)]
         yes: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// List the tokens that providers haven't ended yet, or give one up
     Revocations(Revocations),
@@ -151,6 +158,8 @@ pub(crate) enum Command {
         /// Don't ask
         #[arg(long, short)]
         yes: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Show how all credentials are, and what to do
     Status {
@@ -227,6 +236,8 @@ pub(crate) struct Readers {
     /// user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
     #[arg(required = true, value_name = "READER")]
     pub(crate) readers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) form: Form,
 }
 
 #[derive(Debug, Args)]

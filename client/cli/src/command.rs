@@ -73,9 +73,12 @@ pub(crate) async fn run(
         Command::Access { name, user, form } => {
             return access::run(&Daemon::find()?, name, user, &form, output).await;
         }
-        Command::Refresh { name } => refresh::run(&Daemon::find()?, name, output).await?,
-        Command::Revoke { name, local, yes } => {
-            revoke::run(&Daemon::find()?, name, local, yes, output).await?;
+        Command::Refresh { name, form } => {
+            refresh::run(&Daemon::find()?, name, &form, output).await?;
+        }
+        Command::Revoke { name, local, yes, form } => {
+            let wish = revoke::Wish { local, yes, json: form.json };
+            revoke::run(&Daemon::find()?, name, wish, output).await?;
         }
         Command::Revocations(revocations) => {
             revocations::run(&Daemon::find()?, revocations, output).await?;
@@ -93,8 +96,9 @@ pub(crate) async fn run(
         }
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
         Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,
-        Command::Remove { name, keep_token, yes } => {
-            remove::run(&Daemon::find()?, name, keep_token, yes, output).await?;
+        Command::Remove { name, keep_token, yes, form } => {
+            let wish = remove::Wish { keep_token, yes, json: form.json };
+            remove::run(&Daemon::find()?, name, wish, output).await?;
         }
         Command::Status { form } => status::run(&Daemon::find()?, &form, output).await?,
         Command::Issuances(issuances) => {

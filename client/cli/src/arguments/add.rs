@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::arguments::{Inputs, Policy, Supply, terms::WHEN};
+use crate::arguments::{Form, Inputs, Policy, Supply, terms::WHEN};
 
 #[derive(Debug, Args)]
 pub(crate) struct Add {
@@ -17,6 +17,8 @@ pub(crate) struct Add {
     pub(crate) supply: Supply,
     #[command(flatten)]
     pub(crate) terms: Terms,
+    #[command(flatten)]
+    pub(crate) form: Form,
 }
 
 /// Who may read the tokens, and how they are kept.

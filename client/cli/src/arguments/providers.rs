@@ -66,6 +66,9 @@ pub(crate) struct Checked {
     /// Files with a definition each
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) form: Form,
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +80,9 @@ pub(crate) struct Explain {
     /// Give a variable; those that aren't given have their names in their places
     #[arg(long = "var", value_name = "INPUT=VALUE")]
     pub(crate) variables: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) form: Form,
 }
 
 #[derive(Debug, Args)]
@@ -91,4 +97,7 @@ pub(crate) struct Try {
     /// Don't ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) form: Form,
 }

@@ -22,5 +22,7 @@ pub(crate) enum RevocationsCommand {
         /// Don't ask
         #[arg(long, short)]
         yes: bool,
+        #[command(flatten)]
+        form: Form,
     },
 }

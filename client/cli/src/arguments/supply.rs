@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::{
-    arguments::Secrets,
+    arguments::{Form, Secrets},
     expiry::{self, Expiry},
     input::Flag,
     source, span,
@@ -67,4 +67,6 @@ pub(crate) struct SetSecret {
     /// Ask for a token at once, to try the new secrets; it may cost an issuance
     #[arg(long)]
     pub(crate) now: bool,
+    #[command(flatten)]
+    pub(crate) form: Form,
 }

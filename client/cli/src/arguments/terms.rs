@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use tokend_proto::v1::credential::RefreshPolicy;
 
+use crate::arguments::Form;
+
 /// The policies, as help shows them.
 pub(super) const WHEN: &str = "always|used|on-demand";
 
@@ -33,6 +35,8 @@ pub(crate) struct Set {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) change: Change,
+    #[command(flatten)]
+    pub(crate) form: Form,
 }
 
 #[derive(Debug, Args)]

@@ -160,3 +160,30 @@ fn a_login_has_one_way_and_an_import_one_source() {
         assert!(parse(line).is_ok(), "{line}");
     }
 }
+
+#[test]
+fn whatever_prints_something_prints_json_too() {
+    const OTHERS: [(&str, &str); 7] = [
+        ("exec", "what it prints is the program's"),
+        ("sink", "it prints nothing; the file has --format"),
+        ("completions", "it prints a script"),
+        ("man", "it prints nothing"),
+        ("reject", "the exit status says all"),
+        ("rotate", "it prints nothing"),
+        ("providers schema", "it prints JSON"),
+    ];
+    fn without(command: &clap::Command, above: &str, found: &mut Vec<String>) {
+        for command in command.get_subcommands() {
+            let path = format!("{above} {}", command.get_name()).trim_start().to_owned();
+            let excused = OTHERS.iter().any(|(other, reason)| path == *other && !reason.is_empty());
+            let has_json = command.get_arguments().any(|it| it.get_long() == Some("json"));
+            if has_json == excused {
+                found.push(path.clone());
+            }
+            without(command, &path, found);
+        }
+    }
+    let mut found = Vec::new();
+    without(&Arguments::command(), "", &mut found);
+    assert!(found.is_empty(), "{found:?} lack --json, or need no excuse");
+}

@@ -1,11 +1,15 @@
 //! `add`: stores a credential and waits for its first token, unless someone has to log in.
 
-use std::{io::Write, os::unix::fs::MetadataExt as _, time::Duration};
+use std::{
+    io::{self, Write},
+    os::unix::fs::MetadataExt as _,
+    time::Duration,
+};
 
 use tokend_client::{Error, Token};
 use tokend_proto::v1::{
-    AcquireTokenRequest, CreateCredentialRequest, Credential, GetProviderRequest, Provider,
-    credential::RefreshPolicy,
+    AcquireTokenRequest, CreateCredentialRequest, Credential, GetCredentialRequest,
+    GetProviderRequest, Provider, credential::RefreshPolicy,
 };
 
 use crate::{
@@ -18,6 +22,7 @@ use crate::{
     daemon::{Daemon, answer, answer_within},
     expiry,
     failure::Failure,
+    json,
     output::Output,
     span,
 };
@@ -32,7 +37,7 @@ pub(super) async fn run(
     caller: &Caller,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    let Add { name, provider, inputs, mut supply, terms } = add;
+    let Add { name, provider, inputs, mut supply, terms, form } = add;
     readers::check(&terms.readers)?;
     readers::check(&terms.submitters)?;
     let mut flags = inputs.take_flags();
@@ -42,7 +47,12 @@ pub(super) async fn run(
     let mut values = values::gather(&provider, flags)?;
     values.expire_times = expiry::all(supply.secret_expires);
     let new = New { name, provider, values, terms };
-    Box::pin(store(daemon, new)).await?.tell(daemon, caller, output).await
+    let added = Box::pin(store(daemon, new)).await?;
+    if form.json {
+        added.report(daemon, output).await
+    } else {
+        added.tell(daemon, caller, output).await
+    }
 }
 
 /// A credential that isn't stored yet.
@@ -87,6 +97,26 @@ pub(super) async fn store(daemon: &Daemon, new: New) -> Result<Added, Failure> {
 }
 
 impl Added {
+    /// Shows the credential as it is once its first token is there, as JSON.
+    async fn report(
+        &self,
+        daemon: &Daemon,
+        output: &mut Output<impl Write>,
+    ) -> Result<(), Failure> {
+        let name = &self.credential.name;
+        let first = first_token(daemon, name).await;
+        let request = GetCredentialRequest { name: name.clone() };
+        let call = answer(daemon.credentials().get_credential(request)).await;
+        let credential = call.map_err(Failure::about(name))?;
+        json::write(output, &json::credential(&credential))?;
+        match first {
+            Err(Failure::FirstToken { error: Error::LoginNeeded { .. }, .. }) if self.logs_in => {
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
     /// Says that it is stored, how its first token is, and what can be done next.
     pub(super) async fn tell(
         &self,
@@ -96,7 +126,8 @@ impl Added {
     ) -> Result<(), Failure> {
         let Credential { name, provider, .. } = &self.credential;
         writeln!(output, "added {name} ({provider})")?;
-        match first_token(daemon, name, output).await {
+        let first = first_token(daemon, name).await;
+        match first.and_then(|token| Ok(show(output, token.as_ref())?)) {
             Err(Failure::FirstToken { error: Error::LoginNeeded { .. }, .. }) if self.logs_in => {
                 writeln!(output, "next: tokend-cli login {name}")?;
             }
@@ -118,13 +149,9 @@ impl Added {
     }
 }
 
-/// Waits for the issuance that creating the credential has started. To refresh
-/// would spend another one.
-async fn first_token(
-    daemon: &Daemon,
-    name: &str,
-    output: &mut Output<impl Write>,
-) -> Result<(), Failure> {
+/// Waits for the issuance that creating the credential has started; returns no token if it
+/// isn't there yet. To refresh would spend another one.
+async fn first_token(daemon: &Daemon, name: &str) -> Result<Option<Token>, Failure> {
     let min_ttl = Some(prost_types::Duration::default());
     let request =
         AcquireTokenRequest { name: name.to_owned(), min_ttl, ..AcquireTokenRequest::default() };
@@ -132,21 +159,23 @@ async fn first_token(
         .await
         .and_then(Token::try_from);
     match token {
-        Ok(token) => match token.remaining() {
-            Some(life) => {
-                writeln!(output, "first token: ok, expires in {}", span::show_duration(life))?;
-            }
-            None => writeln!(output, "first token: ok, never expires")?,
-        },
+        Ok(token) => Ok(Some(token)),
         // Nothing has failed yet.
-        Err(Error::TimedOut) => {
-            writeln!(output, "first token: not there yet; `tokend-cli status` shows how it goes")?;
+        Err(Error::TimedOut) => Ok(None),
+        Err(error) => Err(Failure::FirstToken { error, credential: name.to_owned() }),
+    }
+}
+
+fn show(output: &mut Output<impl Write>, token: Option<&Token>) -> io::Result<()> {
+    match token.map(Token::remaining) {
+        Some(Some(life)) => {
+            writeln!(output, "first token: ok, expires in {}", span::show_duration(life))
         }
-        Err(error) => {
-            return Err(Failure::FirstToken { error, credential: name.to_owned() });
+        Some(None) => writeln!(output, "first token: ok, never expires"),
+        None => {
+            writeln!(output, "first token: not there yet; `tokend-cli status` shows how it goes")
         }
     }
-    Ok(())
 }
 
 /// Tells whether others than the one who adds a credential are to read it: the

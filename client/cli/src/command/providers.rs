@@ -31,7 +31,7 @@ pub(super) async fn run(
     match command {
         ProvidersCommand::List { form } => show::list(daemon, &form, output).await?,
         ProvidersCommand::Show(shown) => show::show(daemon, shown, output).await?,
-        ProvidersCommand::Check(checked) => return check::run(daemon, checked).await,
+        ProvidersCommand::Check(checked) => return check::run(daemon, checked, output).await,
         ProvidersCommand::Explain(explain) => return explain::run(daemon, explain, output).await,
         ProvidersCommand::Try(candidate) => return trial::run(daemon, *candidate, output).await,
         ProvidersCommand::Schema => {

@@ -5,34 +5,35 @@ use std::io::{self, Write};
 use tokend_proto::v1::{Credential, GrantAccessRequest, RevokeAccessRequest, credential::Role};
 
 use crate::{
-    arguments::{Grant, Readers, RevokeAccess},
+    arguments::{Form, Grant, Readers, RevokeAccess},
     daemon::{Daemon, answer},
     failure::Failure,
+    json,
     output::{Output, printable},
 };
 
 pub(super) async fn grant(
     daemon: &Daemon,
-    Grant { readers: Readers { name, readers }, submit }: Grant,
+    Grant { readers: Readers { name, readers, form }, submit }: Grant,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     check(&readers)?;
     let (etag, role) = (String::new(), role(submit));
     let request = GrantAccessRequest { name: name.clone(), readers, etag, role };
     let call = answer(daemon.credentials().grant_access(request)).await;
-    Ok(write(output, &call.map_err(Failure::about(&name))?)?)
+    Ok(tell(output, &call.map_err(Failure::about(&name))?, &form)?)
 }
 
 pub(super) async fn revoke(
     daemon: &Daemon,
-    RevokeAccess { readers: Readers { name, readers }, submit }: RevokeAccess,
+    RevokeAccess { readers: Readers { name, readers, form }, submit }: RevokeAccess,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     check(&readers)?;
     let (etag, role) = (String::new(), role(submit));
     let request = RevokeAccessRequest { name: name.clone(), readers, etag, role };
     let call = answer(daemon.credentials().revoke_access(request)).await;
-    Ok(write(output, &call.map_err(Failure::about(&name))?)?)
+    Ok(tell(output, &call.map_err(Failure::about(&name))?, &form)?)
 }
 
 fn role(submit: bool) -> i32 {
@@ -53,6 +54,13 @@ pub(super) fn check(readers: &[String]) -> Result<(), Failure> {
         Some(reader) => Err(Failure::NotAReader(reader.clone())),
         None => Ok(()),
     }
+}
+
+fn tell(output: &mut Output<impl Write>, credential: &Credential, form: &Form) -> io::Result<()> {
+    if form.json {
+        return json::write(output, &json::credential(credential));
+    }
+    write(output, credential)
 }
 
 fn write(output: &mut Output<impl Write>, credential: &Credential) -> io::Result<()> {

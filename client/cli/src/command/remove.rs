@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use serde_json::json;
 use tokend_client::Error;
 use tokend_proto::v1::{DeleteCredentialRequest, GetCredentialRequest};
 
@@ -9,16 +10,25 @@ use crate::{
     ask::{self, Terminal},
     daemon::{Daemon, answer},
     failure::Failure,
+    json,
     output::{Output, printable},
 };
+
+/// How it is to be done, and told.
+pub(super) struct Wish {
+    pub(super) keep_token: bool,
+    pub(super) yes: bool,
+    pub(super) json: bool,
+}
 
 pub(super) async fn run(
     daemon: &Daemon,
     name: String,
-    keep_token: bool,
-    yes: bool,
+    Wish { keep_token, yes, json }: Wish,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
+    let told =
+        |removed, revoking| json!({ "name": name, "removed": removed, "revoking": revoking });
     let mut etag = String::new();
     if !yes {
         let Some(mut terminal) = Terminal::open() else {
@@ -40,13 +50,19 @@ pub(super) async fn run(
             Err(error) => return Err(Failure::about(&name)(error)),
         };
         if !ask::confirm(&question, &mut terminal).map_err(Failure::Terminal)? {
+            if json {
+                return Ok(json::write(output, &told(false, false))?);
+            }
             writeln!(output, "{name} is left as it was")?;
             return Ok(());
         }
     }
     let request = DeleteCredentialRequest { name: name.clone(), etag, keep_token };
     let call = answer(daemon.credentials().delete_credential(request)).await;
-    if call.map_err(Failure::about(&name))?.revoking {
+    let revoking = call.map_err(Failure::about(&name))?.revoking;
+    if json {
+        json::write(output, &told(true, revoking))?;
+    } else if revoking {
         writeln!(
             output,
             "removed {name}; its token is being revoked: `tokend-cli revocations` shows whether it \

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use prost_types::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokend_proto::v1::{DropRevocationRequest, ListRevocationsRequest, PendingRevocation};
 
 use crate::{
-    arguments::{Revocations, RevocationsCommand},
+    arguments::{Form, Revocations, RevocationsCommand},
     ask::{self, Terminal},
     clock,
     daemon::{Daemon, answer},
@@ -23,8 +23,8 @@ pub(super) async fn run(
     Revocations { command, form }: Revocations,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    if let Some(RevocationsCommand::Drop { id, yes }) = command {
-        return give_up(daemon, id, yes, output).await;
+    if let Some(RevocationsCommand::Drop { id, yes, form }) = command {
+        return give_up(daemon, id, yes, &form, output).await;
     }
     let request = ListRevocationsRequest {};
     let revocations = answer(daemon.admin().list_revocations(request)).await?.revocations;
@@ -42,6 +42,7 @@ async fn give_up(
     daemon: &Daemon,
     id: String,
     yes: bool,
+    form: &Form,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     if !yes {
@@ -52,10 +53,17 @@ async fn give_up(
         };
         let question = "give it up? the token may live on at its provider, and tokend forgets it";
         if !ask::confirm(question, &mut terminal).map_err(Failure::Terminal)? {
+            if form.json {
+                return Ok(json::write(output, &json!({ "id": id, "dropped": false }))?);
+            }
             return Ok(writeln!(output, "it goes on")?);
         }
     }
-    answer(daemon.admin().drop_revocation(DropRevocationRequest { id })).await?;
+    let request = DropRevocationRequest { id: id.clone() };
+    answer(daemon.admin().drop_revocation(request)).await?;
+    if form.json {
+        return Ok(json::write(output, &json!({ "id": id, "dropped": true }))?);
+    }
     Ok(writeln!(output, "given up: the token may live on at its provider")?)
 }
 

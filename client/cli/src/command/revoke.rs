@@ -8,17 +8,24 @@ use crate::{
     ask::{self, Terminal},
     daemon::{Daemon, answer, answer_within},
     failure::Failure,
+    json,
     output::Output,
 };
 
 /// Outlasts the daemon's own limit on one dance.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How it is to be done, and told.
+pub(super) struct Wish {
+    pub(super) local: bool,
+    pub(super) yes: bool,
+    pub(super) json: bool,
+}
+
 pub(super) async fn run(
     daemon: &Daemon,
     name: String,
-    local: bool,
-    yes: bool,
+    Wish { local, yes, json }: Wish,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     if !yes {
@@ -33,7 +40,7 @@ pub(super) async fn run(
         let request = GetCredentialRequest { name: name.clone() };
         let call = answer(daemon.credentials().get_credential(request)).await;
         let credential = call.map_err(Failure::about(&name))?;
-        let provider = credential.provider;
+        let provider = &credential.provider;
         let question = if local {
             format!("drop the token of {name} here? it lives on at {provider}")
         } else {
@@ -42,6 +49,9 @@ pub(super) async fn run(
             )
         };
         if !ask::confirm(&question, &mut terminal).map_err(Failure::Terminal)? {
+            if json {
+                return Ok(json::write(output, &json::credential(&credential))?);
+            }
             writeln!(output, "the token of {name} is left as it was")?;
             return Ok(());
         }
@@ -49,6 +59,9 @@ pub(super) async fn run(
     let request = RevokeTokenRequest { name: name.clone(), local };
     let call = answer_within(PATIENCE, daemon.credentials().revoke_token(request)).await;
     let credential = call.map_err(Failure::about(&name))?;
+    if json {
+        return Ok(json::write(output, &json::credential(&credential))?);
+    }
     let done = if local { "dropped" } else { "revoked" };
     writeln!(output, "{done} the token of {name}")?;
     if credential.token.is_some() {

@@ -9,6 +9,7 @@ use crate::{
     arguments::Set,
     daemon::{Daemon, answer},
     failure::Failure,
+    json,
     output::{Output, printable},
     state,
 };
@@ -18,13 +19,17 @@ pub(super) async fn run(
     set: Set,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    let name = set.name.clone();
+    let (name, as_json) = (set.name.clone(), set.form.json);
     let call = answer(daemon.credentials().update_credential(request(set))).await;
-    Ok(write(output, &call.map_err(Failure::about(&name))?)?)
+    let credential = call.map_err(Failure::about(&name))?;
+    if as_json {
+        return Ok(json::write(output, &json::credential(&credential))?);
+    }
+    Ok(write(output, &credential)?)
 }
 
 /// Returns the request that changes what is named and nothing else.
-fn request(Set { name, change }: Set) -> UpdateCredentialRequest {
+fn request(Set { name, change, .. }: Set) -> UpdateCredentialRequest {
     let mut paths = Vec::new();
     let mut credential = Credential { name, ..Credential::default() };
     if let Some(policy) = change.refresh {

@@ -17,6 +17,7 @@ use crate::{
     exit::Exit,
     expiry,
     failure::Failure,
+    json,
     output::{Output, printable},
 };
 
@@ -28,7 +29,7 @@ pub(super) async fn run(
     set: SetSecret,
     output: &mut Output<impl Write>,
 ) -> Result<Exit, Failure> {
-    let SetSecret { name, mut inputs, secrets, mut supply, expires, now } = set;
+    let SetSecret { name, mut inputs, secrets, mut supply, expires, now, form } = set;
     let mut flags = secrets.take_flags();
     flags.extend(supply.take_flags());
     let is_bare = flags.is_empty() && inputs.is_empty() && supply.secret_expires.is_empty();
@@ -59,12 +60,19 @@ pub(super) async fn run(
         request.secrets.keys().chain(request.sources.keys()).cloned().collect();
     let call = answer(daemon.credentials().replace_secrets(request)).await;
     let mut credential = call.map_err(about())?;
-    write(output, &credential, &names)?;
+    if !form.json {
+        write(output, &credential, &names)?;
+    }
     if now {
         let request = RefreshCredentialRequest { name: name.clone() };
         let call = answer_within(PATIENCE, daemon.credentials().refresh_credential(request)).await;
         credential = call.map_err(about())?;
-        writeln!(output, "refreshed {}", printable(&name))?;
+        if !form.json {
+            writeln!(output, "refreshed {}", printable(&name))?;
+        }
+    }
+    if form.json {
+        json::write(output, &json::credential(&credential))?;
     }
     output.flush()?;
     // What was wrong with others before is no news.

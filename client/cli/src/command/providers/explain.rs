@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use serde_json::{Value, json};
 use tokend_proto::v1::{ExplainDefinitionRequest, Explanation};
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     input::Problem,
+    json,
     output::{Output, printable},
 };
 
@@ -32,6 +34,12 @@ pub(super) async fn run(
         request.variables.insert(name.to_owned(), value.to_owned());
     }
     let explained = answer(daemon.providers().explain_definition(request)).await?;
+    if explain.form.json {
+        let values = explained.explanations.iter().map(object).collect();
+        json::write(output, &Value::Array(values))?;
+        output.flush()?;
+        return Ok(Exit::Done);
+    }
     for (number, explanation) in explained.explanations.iter().enumerate() {
         if number > 0 {
             writeln!(output)?;
@@ -40,6 +48,10 @@ pub(super) async fn run(
     }
     output.flush()?;
     Ok(Exit::Done)
+}
+
+fn object(Explanation { purpose, when, requests, .. }: &Explanation) -> Value {
+    json!({ "purpose": purpose, "when": when, "requests": requests })
 }
 
 fn write(output: &mut Output<impl Write>, explanation: &Explanation) -> io::Result<()> {

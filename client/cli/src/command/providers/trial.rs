@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tokend_client::Error;
 use tokend_proto::v1::{
     TryDefinitionRequest, TryDefinitionResponse,
@@ -22,6 +23,7 @@ use crate::{
     daemon::{Daemon, answer},
     exit::Exit,
     failure::Failure,
+    json,
     output::{Output, printable},
 };
 
@@ -33,7 +35,7 @@ pub(super) async fn run(
     candidate: Try,
     output: &mut Output<impl Write>,
 ) -> Result<Exit, Failure> {
-    let Try { definition: word, inputs, yes } = candidate;
+    let Try { definition: word, inputs, yes, form } = candidate;
     let draft = Draft::of(&word)?;
     let provider = match draft.look(daemon).await? {
         Ok(provider) => provider,
@@ -56,7 +58,9 @@ pub(super) async fn run(
         if let Some(Event::Account(account)) = next(&mut stream).await? {
             let question = format!("{} Go on?", cost(&account));
             if !ask::confirm(&question, terminal).map_err(Failure::Terminal)? {
-                writeln!(output, "nothing was sent")?;
+                if !form.json {
+                    writeln!(output, "nothing was sent")?;
+                }
                 output.flush()?;
                 return Ok(Exit::Done);
             }
@@ -65,10 +69,16 @@ pub(super) async fn run(
     request.validate_only = false;
     let mut stream = answer(daemon.providers().try_definition(request)).await?;
     while let Some(event) = next(&mut stream).await? {
-        write(output, &event, yes)?;
+        if form.json {
+            output.write_all(json::line(&object(&event)).as_bytes())?;
+        } else {
+            write(output, &event, yes)?;
+        }
         output.flush()?;
     }
-    writeln!(output, "the token was thrown away")?;
+    if !form.json {
+        writeln!(output, "the token was thrown away")?;
+    }
     output.flush()?;
     Ok(Exit::Done)
 }
@@ -80,6 +90,16 @@ async fn next(stream: &mut Streaming<TryDefinitionResponse>) -> Result<Option<Ev
 
 fn cost(account: &str) -> String {
     format!("This spends one issuance of {}.", printable(account))
+}
+
+/// Returns an event for a line of its own.
+fn object(event: &Event) -> serde_json::Value {
+    match event {
+        Event::Account(account) => json!({ "account": account }),
+        Event::Request(text) => json!({ "request": text }),
+        Event::Answer(text) => json!({ "answer": text }),
+        Event::Finding(Finding { name, value }) => json!({ "finding": name, "value": value }),
+    }
 }
 
 fn write(output: &mut Output<impl Write>, event: &Event, unasked: bool) -> io::Result<()> {
