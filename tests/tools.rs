@@ -277,6 +277,50 @@ fn providers_are_listed_and_shown_in_the_old_form_too() {
 }
 
 #[test]
+fn each_change_is_told_as_json_if_that_is_asked_for() {
+    let provider = provider(|_| Reply::json(200, "{}"));
+    let place = place();
+    let _daemon = place.start();
+    let words = ["add", "api", "--json", "--provider", "acme"].map(str::to_owned);
+    let added = place.run_with_input(words.into_iter().chain(inputs(&provider)), SECRET);
+    let added: Value = serde_json::from_slice(&added.stdout).unwrap();
+    assert_eq!((&added["name"], &added["state"]), (&json!("api"), &json!("FRESH")));
+    let of_credential = [
+        (["set", "api", "--refresh", "used"].as_slice(), "refresh_policy", json!("USED")),
+        (&["grant", "api", "uid:7"], "readers", json!(["uid:7"])),
+        (&["revoke-access", "api", "uid:7"], "readers", json!([])),
+        (&["set-secret", "api", "--secret-env", "password=NAME"], "name", json!("api")),
+        (&["refresh", "api"], "name", json!("api")),
+        (&["revoke", "api", "--yes"], "token", Value::Null),
+    ];
+    for (words, key, value) in of_credential {
+        let mut command = place.cli();
+        let done = command.env("NAME", SECRET).args(words).arg("--json").output().unwrap();
+        assert!(done.status.success(), "{words:?}: {}", text(&done.stderr));
+        let done: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(done[key], value, "{words:?}: {done}");
+    }
+    let removed = json!({ "name": "api", "removed": true, "revoking": false });
+    assert_eq!(told(&place, &["remove", "api", "--yes"]), removed);
+
+    let bad = place.path().join("bad.toml");
+    fs::write(&bad, "titel = 'Acme'\n").unwrap();
+    let checked = place.run(["providers", "check", bad.to_str().unwrap(), "--json"]);
+    assert_eq!((checked.status.code(), text(&checked.stderr)), (Some(1), String::new()));
+    let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let problem = checked[0]["problem"].as_str().unwrap();
+    assert!(problem.contains("bad.toml:1:1: unknown key `titel`"), "{problem}");
+    let explained = told(&place, &["providers", "explain", "acme"]);
+    assert_eq!(explained[0]["purpose"], "issue", "{explained}");
+    let words = ["providers", "try", "acme", "--yes", "--json"].map(str::to_owned);
+    let tried = place.run_with_input(words.into_iter().chain(inputs(&provider)), SECRET);
+    let events = text(&tried.stdout);
+    let events: Vec<Value> =
+        events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events[0]["account"].is_string() && events[1]["request"].is_string(), "{events:?}");
+}
+
+#[test]
 fn callers_can_do_none_of_this() {
     let provider = provider(|_| Reply::json(200, "{}"));
     let place = place();

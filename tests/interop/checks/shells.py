@@ -96,7 +96,6 @@ def run(report, near, programs, work, env):
                 terminal.wait(TOKEN)
             finally:
                 terminal.close()
-    near.cli("remove", NAME, "--yes")
     with report.check("colours are for terminals only, and for none that want none"):
         status, help = ["tokend-cli", "status"], ["tokend-cli", "--help"]
         for command in (status, help):
@@ -105,6 +104,7 @@ def run(report, near, programs, work, env):
             require(plain and "\x1b[" not in plain, f"{command} shows {plain!r}")
             piped = process.run(command, env=env)
             require("\x1b[" not in piped, f"{command} prints {piped!r} to a pipe")
+    near.cli("remove", NAME, "--yes")
     with report.check("man(1) shows the page of each command without a warning"):
         pages = work / "man"
         pages.mkdir()
