@@ -230,6 +230,7 @@ pub(crate) struct Form {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "the field is the argument's name")]
 pub(crate) struct Readers {
     /// The credential's name
     pub(crate) name: String,

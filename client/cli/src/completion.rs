@@ -17,7 +17,7 @@ pub(crate) const VARIABLE: &str = "TOKEND_CLI_COMPLETE";
 /// A person waits at the prompt; a daemon that answers does so within a few.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// The daemon tells what there is without a pause.
+/// The daemon tells all there is without a pause.
 const LULL: Duration = Duration::from_millis(50);
 
 /// Answers a shell and ends the process, if a shell is what asks.
@@ -124,8 +124,8 @@ async fn listed() -> Option<Vec<String>> {
 /// Returns the names of what any other caller may read: a stream begins with all of them, and
 /// nothing says where they end but that no more come.
 async fn told() -> Option<Vec<String>> {
-    let mut names = Vec::new();
     let mut watch = Client::new().ok()?.watch([""; 0]).await.ok()?;
+    let mut names = vec![watch.next().await?.ok()?.name().to_owned()];
     while let Ok(Some(Ok(update))) = timeout(LULL, watch.next()).await {
         names.push(update.name().to_owned());
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ring::rand::{SystemRandom, generate};
+use ring::rand::{Random, SystemRandom, generate};
 use tokend_client::{Client, Error, Token, Update};
 use tokio::{
     sync::mpsc,
@@ -27,7 +27,7 @@ const WORTH_TELLING: u32 = 4;
 #[derive(Debug)]
 pub(crate) enum News {
     /// Another token than before.
-    Token(String, Token),
+    Token(String, Box<Token>),
     /// There is no token any more, or for another reason than before.
     Absent(String, Error),
     /// tokend can't be reached; it is tried again. It is told once until it is back.
@@ -155,7 +155,7 @@ impl Follower {
         }
         self.told.insert(name.clone(), told);
         let news = match content {
-            Ok(token) => News::Token(name, token),
+            Ok(token) => News::Token(name, Box::new(token)),
             Err(error) => News::Absent(name, error),
         };
         self.sender.send(news).await.map_err(|_| Unheard)
@@ -212,7 +212,7 @@ fn may_pass(error: &Error) -> bool {
 /// Returns how long to wait before the next attempt, with full jitter.
 fn pause(failures: u32, longest: Duration) -> Duration {
     // Without a source of randomness all wait alike.
-    let drawn = generate(&SystemRandom::new()).map_or([u8::MAX; 4], |drawn| drawn.expose());
+    let drawn = generate(&SystemRandom::new()).map_or([u8::MAX; 4], Random::expose);
     let share = f64::from(u32::from_le_bytes(drawn)) / f64::from(u32::MAX);
     ceiling(failures, longest).mul_f64(share)
 }

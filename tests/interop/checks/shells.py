@@ -14,6 +14,13 @@ from report import Failed, equal, require
 NAME = "tab-was-pressed"
 TOKEN = "what-the-tab-key-leads-to"
 
+# It says what it reads and how often it is interrupted, and ends with 4.
+PROGRAM = """\
+trap 'echo interrup""ted' INT
+echo rea""dy
+while :; do read -r line && echo "got-$line"; [ "$line" = end ] && exit 4; done
+"""
+
 SHELLS = {
     "bash": (["bash", "--norc", "--noprofile", "-i"], "source <(tokend-cli completions bash)"),
     "zsh": (
@@ -38,14 +45,15 @@ class Terminal:
         os.write(self._terminal, text.encode())
 
     def wait(self, pattern):
-        """Waits until something is shown that wasn't waited for before."""
+        """Waits until something is shown, and returns what was shown before it since."""
         end = time.monotonic() + process.DEADLINE
         while not (found := re.search(pattern, self.shown)):
             left = end - time.monotonic()
             if left <= 0 or not select.select([self._terminal], [], [], left)[0]:
                 raise Failed(f"{pattern!r} is never shown, but {self.shown!r}")
             self.shown += self._read()
-        self.shown = self.shown[found.end() :]
+        before, self.shown = self.shown[: found.start()], self.shown[found.end() :]
+        return before
 
     def end(self):
         """Waits for the end, and returns all that was shown."""
@@ -96,6 +104,11 @@ def run(report, near, programs, work, env):
                 terminal.wait(TOKEN)
             finally:
                 terminal.close()
+    with report.check("names are completed for those, too, to whom nothing is listed"):
+        asked = {**env, "TOKEND_ADMIN_SOCKET": str(near.socket), "TOKEND_CLI_COMPLETE": "fish"}
+        line = ["tokend-cli", "--", "tokend-cli", "get", "tab"]
+        # A prompt isn't kept waiting: on a slow machine the name may come with a later attempt.
+        process.until("the name is completed", lambda: NAME in process.run(line, env=asked))
     with report.check("colours are for terminals only, and for none that want none"):
         status, help = ["tokend-cli", "status"], ["tokend-cli", "--help"]
         for command in (status, help):
@@ -104,6 +117,29 @@ def run(report, near, programs, work, env):
             require(plain and "\x1b[" not in plain, f"{command} shows {plain!r}")
             piped = process.run(command, env=env)
             require("\x1b[" not in piped, f"{command} prints {piped!r} to a pipe")
+    with report.check("on a terminal, a program of exec is interrupted once, stopped and continued"):
+        program = work / "program"
+        program.write_text(PROGRAM)
+        terminal = Terminal(SHELLS["bash"][0], env)
+        try:
+            terminal.type(f"tokend-cli exec --files {NAME} -- bash {program}\n")
+            terminal.wait("ready")
+            terminal.type("\x03")
+            terminal.wait("interrupted")
+            terminal.type("one\n")
+            between = terminal.wait("got-one")
+            require("interrupted" not in between, f"it was interrupted again: {between!r}")
+            terminal.type("\x1a")
+            terminal.wait("Stopped")
+            terminal.type("fg\n")
+            terminal.type("two\n")
+            terminal.wait("got-two")
+            terminal.type("end\n")
+            terminal.wait("got-end")
+            terminal.type("echo status=$?\n")
+            terminal.wait("status=4")
+        finally:
+            terminal.close()
     near.cli("remove", NAME, "--yes")
     with report.check("man(1) shows the page of each command without a warning"):
         pages = work / "man"

@@ -73,7 +73,7 @@ impl Basin {
                     self.unwritten.take().map(|(token, _)| token)
                 }
                 news = follow.next() => match news {
-                    Some(News::Token(_, token)) => Some(token),
+                    Some(News::Token(_, token)) => Some(*token),
                     Some(News::Absent(_, error)) => {
                         let lasts = !error.is_transient();
                         let failure = Failure::about(&self.name)(error);

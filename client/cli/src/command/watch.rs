@@ -39,7 +39,7 @@ pub(super) async fn run(watch: Watch, output: &mut Output<impl Write>) -> Result
             news = follow.next() => news,
         };
         let (name, content) = match news {
-            Some(News::Token(name, token)) => (name, Ok(token)),
+            Some(News::Token(name, token)) => (name, Ok(*token)),
             Some(News::Absent(name, error)) => (name, Err(error)),
             Some(News::Lost(error)) => {
                 failure::tell(&error.into());

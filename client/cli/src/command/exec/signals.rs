@@ -65,7 +65,7 @@ impl Drop for Signals {
     }
 }
 
-/// Returns the signals that this process ignores, one bit each (proc_pid_status(5)).
+/// Returns the signals that this process ignores, one bit each (`proc_pid_status(5)`).
 fn ignored() -> io::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     Ok(read(&status).unwrap_or_default())
