@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ring::rand::{Random, SystemRandom, generate};
 use tokend_client::{Client, Error, Token, Update};
 use tokio::{
     sync::mpsc,
@@ -211,10 +210,7 @@ fn may_pass(error: &Error) -> bool {
 
 /// Returns how long to wait before the next attempt, with full jitter.
 fn pause(failures: u32, longest: Duration) -> Duration {
-    // Without a source of randomness all wait alike.
-    let drawn = generate(&SystemRandom::new()).map_or([u8::MAX; 4], Random::expose);
-    let share = f64::from(u32::from_le_bytes(drawn)) / f64::from(u32::MAX);
-    ceiling(failures, longest).mul_f64(share)
+    ceiling(failures, longest).mul_f64(fastrand::f64())
 }
 
 /// Returns the longest pause after so many failures.

@@ -31,7 +31,7 @@ pub(super) async fn run(exec: Exec) -> Result<Exit, Failure> {
     if let Some(life) = exec.min_ttl {
         options = options.min_ttl(life);
     }
-    let client = Client::new()?;
+    let client = Client::builder().cache(false).build()?;
     let tokens = acquire(&client, &gifts, options).await?;
     let (program, arguments) =
         exec.program.split_first().expect("the command line names a program");

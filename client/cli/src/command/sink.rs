@@ -30,7 +30,7 @@ pub(super) async fn run(sink: Sink) -> Result<Exit, Failure> {
     let place = Place::new(&sink.file)?.mode(sink.mode);
     let place = place.owner(owner.and_then(|it| it.user), owner.and_then(|it| it.group));
     let mut basin = Basin { name: sink.name, part, place, unwritten: None, end: None };
-    let client = Client::new()?;
+    let client = Client::builder().cache(false).build()?;
     if sink.once {
         let token = client.token(&basin.name).await.map_err(Failure::about(&basin.name))?;
         basin.write(&token)?;

@@ -26,7 +26,8 @@ use crate::{
 
 pub(super) async fn run(watch: Watch, output: &mut Output<impl Write>) -> Result<Exit, Failure> {
     let mut ending = Ending::watch().map_err(Failure::Start)?;
-    let mut follow = Follow::new(Client::new()?, watch.names, false);
+    let client = Client::builder().cache(false).build()?;
+    let mut follow = Follow::new(client, watch.names, false);
     let mut reaction = Reaction::new(watch.program);
     let mut firsts = Firsts { are_told: !watch.changes_only, seen: BTreeSet::new() };
     loop {
