@@ -34,7 +34,7 @@ pub(crate) use crate::arguments::{
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
     remote::Remote,
     revocations::{Revocations, RevocationsCommand},
-    sink::{Format, Sink},
+    sink::{Content, Sink},
     supply::{SetSecret, Supply},
     terms::{Policy, Set},
     watch::Watch,

@@ -20,8 +20,8 @@ pub(crate) struct Sink {
     /// The file that is to hold the token
     pub(crate) file: PathBuf,
     /// What to write: the token, header lines, or a JSON object with all that belongs to the token
-    #[arg(long, value_enum, default_value_t = Format::Plain)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = Content::Token)]
+    pub(crate) format: Content,
     /// Write one of the token's values, as `get --field` prints it
     #[arg(long, value_name = "NAME", conflicts_with = "format")]
     pub(crate) field: Option<String>,
@@ -41,8 +41,8 @@ pub(crate) struct Sink {
 
 /// What is written of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Plain,
+pub(crate) enum Content {
+    Token,
     Header,
     Json,
 }

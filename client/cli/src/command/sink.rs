@@ -7,7 +7,7 @@ use tokend_client::{Client, Token};
 use tokio::time::{Sleep, sleep};
 
 use crate::{
-    arguments::{Format, Sink},
+    arguments::{Content, Sink},
     command::part::Part,
     ending::Ending,
     exit::Exit,
@@ -22,9 +22,9 @@ const RETRY: Duration = Duration::from_secs(5);
 pub(super) async fn run(sink: Sink) -> Result<Exit, Failure> {
     let part = match (&sink.field, sink.format) {
         (Some(field), _) => Part::Field(field.clone()),
-        (None, Format::Plain) => Part::Value,
-        (None, Format::Header) => Part::Headers,
-        (None, Format::Json) => Part::Json,
+        (None, Content::Token) => Part::Value,
+        (None, Content::Header) => Part::Headers,
+        (None, Content::Json) => Part::Json,
     };
     let owner = sink.owner.as_ref();
     let place = Place::new(&sink.file)?.mode(sink.mode);

@@ -12,7 +12,9 @@ fn token(remaining: Option<i64>) -> Token {
         expire_time: remaining.map(|_| Timestamp { seconds: 3_660, nanos: 0 }),
         ..v1::Token::default()
     };
-    let remaining = remaining.map(|seconds| prost_types::Duration { seconds, nanos: 0 });
+    // Time passes meanwhile, though less than this.
+    let nanos = 900_000_000;
+    let remaining = remaining.map(|seconds| prost_types::Duration { seconds, nanos });
     let answer = AcquireTokenResponse { token: Some(token), unchanged: false, remaining };
     Token::try_from(answer).unwrap()
 }
