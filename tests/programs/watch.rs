@@ -85,7 +85,9 @@ fn a_watch_waits_for_a_daemon_that_is_not_there_yet() {
     add(&place, &provider, &["one"]);
     daemon.end();
     let running = Running::start(place.cli().args(["watch", "one"]));
-    assert!(running.line().starts_with("tokend-cli: tokend isn't running"));
+    let waiting = running.line();
+    assert!(waiting.starts_with("tokend-cli: tokend isn't running: "), "{waiting}");
+    assert!(waiting.ends_with("; it is tried again"), "{waiting}");
     let _daemon = place.start();
     running.wait_for_part("Z one: token ");
 }

@@ -80,6 +80,9 @@ pub(crate) enum Failure {
     /// It isn't the latest any more, if it ever was.
     #[error("another token of {0} has taken its place already")]
     Superseded(String),
+    /// The daemon can't be reached, and is waited for.
+    #[error("{}; it is tried again", chain(.0))]
+    Waiting(Error),
     /// Two values are to be in one variable.
     #[error("two values can't both be in {0}: name another variable, as in VARIABLE=NAME")]
     VariableTwice(String),
@@ -154,6 +157,7 @@ impl Failure {
             | Self::NoHeader(_)
             | Self::Superseded(_)
             | Self::Definition { .. }
+            | Self::Waiting(_)
             | Self::Reaction { .. }
             | Self::NoMemory
             | Self::File(_)
@@ -225,6 +229,7 @@ impl Failure {
                 Some("--directory DIR takes another place, even if it is on a disk".to_owned())
             }
             Self::NotAReader(_)
+            | Self::Waiting(_)
             | Self::VariableTwice(_)
             | Self::NotRun { .. }
             | Self::Reaction { .. }

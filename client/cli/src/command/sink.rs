@@ -88,7 +88,7 @@ impl Basin {
                         None
                     }
                     Some(News::Lost(error)) => {
-                        failure::tell(&error.into());
+                        failure::tell(&Failure::Waiting(error));
                         None
                     }
                     Some(News::Ended(error)) => return Err(error.into()),

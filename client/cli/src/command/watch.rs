@@ -43,7 +43,7 @@ pub(super) async fn run(watch: Watch, output: &mut Output<impl Write>) -> Result
             Some(News::Token(name, token)) => (name, Ok(*token)),
             Some(News::Absent(name, error)) => (name, Err(error)),
             Some(News::Lost(error)) => {
-                failure::tell(&error.into());
+                failure::tell(&Failure::Waiting(error));
                 continue;
             }
             Some(News::Ended(error)) => return Err(error.into()),

@@ -96,7 +96,9 @@ pub(super) async fn keep(
                     }
                 }
                 News::Absent(name, error) => failure::tell(&Failure::about(&name)(error)),
-                News::Lost(error) | News::Ended(error) => failure::tell(&error.into()),
+                News::Lost(error) => failure::tell(&Failure::Waiting(error)),
+                // The program goes on with what it has.
+                News::Ended(error) => failure::tell(&error.into()),
             },
         }
     }
