@@ -89,7 +89,8 @@ pub(crate) async fn run(
             return reject::run(&client, &reject, &clock::now(), output).await;
         }
         Command::Rotated(rotated) => {
-            rotated::run(&Client::builder().cache(false).build()?, rotated, &clock::now()).await?;
+            let client = Client::builder().cache(false).build()?;
+            rotated::run(&client, rotated, &clock::now()).await?;
         }
         Command::Helper(helper) => {
             return helper::run(&helper, &mut io::stdin(), output).await;

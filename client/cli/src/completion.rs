@@ -63,7 +63,7 @@ fn candidates(path: &str, argument: &str) -> Option<Candidates> {
         (_, "provider")
         | ("providers" | "providers show", "name")
         | ("providers explain" | "providers try", "definition") => Some(Candidates::Providers),
-        (_, "name" | "names") => Some(Candidates::Credentials),
+        (_, "name" | "names" | "credential") => Some(Candidates::Credentials),
         (_, "handed") => Some(Candidates::Handed),
         (_, "program") => Some(Candidates::Paths),
         _ => None,

@@ -135,12 +135,12 @@ impl Failure {
                 _ => Exit::Failed,
             },
             Self::Import { problem, .. } if problem.is_usage() => Exit::Usage,
-            Self::Format { problem, .. } if problem.is_usage() => Exit::Usage,
             // As env(1) has it.
             Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Exit::Other(127)
             }
             Self::NotRun { .. } => Exit::Other(126),
+            Self::Format { problem, .. } if problem.is_usage() => Exit::Usage,
             Self::Input(_)
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }

@@ -29,8 +29,7 @@ pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<()
         options = options.min_ttl(life);
     }
     let client = Client::builder().cache(false).build()?;
-    let token =
-        client.token_with(&get.name, options).await.map_err(Failure::about(&get.name))?;
+    let token = client.token_with(&get.name, options).await.map_err(Failure::about(&get.name))?;
     let login = || {
         let host = format::host(&token, get.host.as_ref()).map_err(unfit)?;
         Ok::<_, Failure>(Login::of(&token, host, get.username.as_deref(), field(get, &token)?))

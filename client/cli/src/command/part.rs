@@ -3,12 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 use tokend_client::Token;
 
-use crate::{
-    command::get,
-    failure::Failure,
-    format::field,
-    json,
-};
+use crate::{command::get, failure::Failure, format::field, json};
 
 /// The part of a token that a program is handed.
 #[derive(Clone, Debug, PartialEq, Eq)]
