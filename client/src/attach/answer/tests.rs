@@ -139,6 +139,7 @@ fn a_body_is_read_only_if_it_can_say_something() {
         (&fields, 200, &[("content-type", "text/html")], false),
         (&fields, 200, &[("content-type", "text/event-stream")], false),
         (&fields, 200, &[("content-type", "application/x-ndjson")], false),
+        (&fields, 200, &[("content-type", "application/grpc+json")], false),
         (&fields, 200, &[("content-type", "application/octet-stream")], false),
         (&fields, 200, &[json, ("content-encoding", "gzip")], false),
         (&fields, 200, &[json, ("content-encoding", "identity")], true),

@@ -1,142 +1,26 @@
 //! The layer, between a program and an API that are both of the test's own.
 
 use std::{
-    collections::VecDeque,
     error::Error as _,
     io,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
-use http_body::{Body, Frame};
-use http_body_util::{BodyExt as _, Full};
-use tokend_proto::v1::{self, placement::Target, rejection, rotation_rule};
+use http::{Method, Request};
+use http_body_util::Full;
 use tokio::sync::Notify;
-use tower::{Layer as _, Service, ServiceExt as _, service_fn};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use super::daemon::Daemon;
+use super::{
+    api::{API, Api, answer, fate, get, ok, sliding, text},
+    daemon::Daemon,
+};
 use crate::{
     Attach, AttachError, Client, Error, Ruling, Submission, TokenBody, TokenFate, attach::sample,
 };
-
-/// A request as the API got it: its line, the headers, and the body.
-type Got = (String, HeaderMap, Bytes);
-
-/// An API that answers as it is told, and remembers what it was asked.
-#[derive(Clone, Default)]
-struct Api {
-    got: Arc<Mutex<Vec<Got>>>,
-    answers: Arc<Mutex<VecDeque<Response<Bits>>>>,
-}
-
-/// A body that comes bit by bit, of a length that it doesn't say.
-#[derive(Default)]
-struct Bits(VecDeque<io::Result<Frame<Bytes>>>);
-
-impl Bits {
-    fn of(bits: &[&'static str]) -> Self {
-        Self(bits.iter().map(|bit| Ok(Frame::data(Bytes::from_static(bit.as_bytes())))).collect())
-    }
-}
-
-impl Body for Bits {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Poll::Ready(self.0.pop_front())
-    }
-}
-
-impl Api {
-    fn answering(answers: impl IntoIterator<Item = Response<Bits>>) -> Self {
-        let api = Self::default();
-        api.answers.lock().unwrap().extend(answers);
-        api
-    }
-
-    fn got(&self) -> Vec<Got> {
-        self.got.lock().unwrap().clone()
-    }
-
-    /// What each request had as `Authorization`.
-    fn authorizations(&self) -> Vec<String> {
-        let value = |(_, headers, _): Got| {
-            headers.get("authorization").map_or("none", |value| value.to_str().unwrap()).to_owned()
-        };
-        self.got().into_iter().map(value).collect()
-    }
-
-    async fn ask<B>(
-        &self,
-        attach: &Attach,
-        request: Request<B>,
-    ) -> Result<Response<TokenBody<Bits>>, AttachError>
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: std::error::Error + Send + Sync,
-    {
-        let api = self.clone();
-        let service = service_fn(move |request: Request<TokenBody<B>>| {
-            let api = api.clone();
-            async move {
-                let (head, body) = request.into_parts();
-                let body = body.collect().await.map_err(|_| io::Error::other("lost"))?.to_bytes();
-                let line = format!("{} {}", head.method, head.uri);
-                api.got.lock().unwrap().push((line, head.headers, body));
-                let answer = api.answers.lock().unwrap().pop_front();
-                answer.ok_or_else(|| io::Error::other("no answer"))
-            }
-        });
-        attach.layer().layer(service).ready().await?.call(request).await
-    }
-}
-
-fn get(uri: &str) -> Request<Full<Bytes>> {
-    Request::get(uri).body(Full::default()).unwrap()
-}
-
-fn answer(status: u16, bits: &[&'static str]) -> Response<Bits> {
-    Response::builder().status(status).body(Bits::of(bits)).unwrap()
-}
-
-fn ok() -> Response<Bits> {
-    answer(200, &["fine"])
-}
-
-fn fate<B>(response: &Response<B>) -> &TokenFate {
-    response.extensions().get().unwrap()
-}
-
-async fn text(response: Response<TokenBody<Bits>>) -> String {
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Rules by which a 200 refuses a token in its body, and hands out a newer one in a header.
-fn sliding(value: &str) -> v1::Token {
-    let rule = rejection::BodyRule {
-        path: "errors.*.message".to_owned(),
-        values: vec!["Unauthorized".to_owned()],
-        ..Default::default()
-    };
-    let source = Some(rotation_rule::Source::Header("X-Authorization".to_owned()));
-    let strip_prefix = "Bearer ".to_owned();
-    v1::Token {
-        rejection: Some(v1::Rejection { body: vec![rule], ..Default::default() }),
-        rotations: vec![v1::RotationRule { source, strip_prefix, ..Default::default() }],
-        ..sample::message(value)
-    }
-}
-
-const API: &str = "https://api.example.com/v1";
 
 #[tokio::test]
 async fn a_request_has_the_token_in_it_and_its_answer_comes_as_it_is() {
@@ -291,48 +175,6 @@ async fn an_answer_outlives_a_daemon_that_is_gone() {
 }
 
 #[tokio::test]
-async fn a_body_that_refuses_the_token_is_read_and_returned_unchanged() {
-    let daemon = Daemon::start([sliding("t1"), sliding("t2"), sliding("t3")]);
-    let refusal = [r#"{"errors":[{"mess"#, r#"age":"Unauthorized"}]}"#];
-    let api =
-        Api::answering([answer(200, &refusal), ok(), answer(200, &refusal), answer(200, &refusal)]);
-    let attach = Attach::new(&daemon.client, "api");
-    let response = api.ask(&attach, get(API)).await.unwrap();
-    assert_eq!(text(response).await, "fine");
-    assert_eq!(daemon.told.reports(), [("id of t1".to_owned(), 200, "invalid_token".to_owned())]);
-    let response = api.ask(&attach, get(API)).await.unwrap();
-    assert!(fate(&response).is_refused());
-    assert_eq!(text(response).await, refusal.concat());
-    assert_eq!(api.authorizations(), ["Bearer t1", "Bearer t2", "Bearer t2", "Bearer t3"]);
-}
-
-#[tokio::test]
-async fn a_body_beyond_the_limit_or_cut_off_is_returned_as_it_comes() {
-    let daemon = Daemon::start([sliding("t1"), sliding("t2")]);
-    let refusal = r#"{"errors":[{"message":"Unauthorized"}]}"#;
-    let mut broken = answer(200, &["half"]);
-    broken.body_mut().0.push_back(Err(io::Error::other("cut off")));
-    let mut trailed = answer(200, &["whole"]);
-    let trailers = HeaderMap::from_iter([(http::header::EXPIRES, "0".parse().unwrap())]);
-    trailed.body_mut().0.push_back(Ok(Frame::trailers(trailers.clone())));
-    let api = Api::answering([answer(200, &[refusal, " "]), broken, trailed]);
-    let attach = Attach::new(&daemon.client, "api").body_limit(refusal.len());
-    let response = api.ask(&attach, get(API)).await.unwrap();
-    assert_eq!(text(response).await, format!("{refusal} "));
-
-    let mut body = api.ask(&attach, get(API)).await.unwrap().into_body();
-    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
-    assert!(!body.is_end_stream());
-    assert_eq!(body.frame().await.unwrap().unwrap_err().to_string(), "cut off");
-    assert!(body.frame().await.is_none());
-
-    let body = api.ask(&attach, get(API)).await.unwrap().into_body().collect().await.unwrap();
-    assert_eq!(body.trailers(), Some(&trailers));
-    assert_eq!(body.to_bytes(), "whole");
-    assert!(daemon.told.reports().is_empty());
-}
-
-#[tokio::test]
 async fn a_newer_token_is_handed_over_before_the_answer() {
     let daemon = Daemon::start([sliding("t1")]);
     let mut newer = ok();
@@ -376,57 +218,6 @@ async fn a_newer_token_is_not_lost_when_the_program_gives_up() {
     gate.notify_one();
     daemon.told.stored.notified().await;
     assert_eq!(daemon.told.submissions(), [("id of t1".to_owned(), "t2".to_owned())]);
-}
-
-#[tokio::test]
-async fn a_body_that_comes_bit_by_bit_is_repeated_if_it_was_all_sent_and_is_short() {
-    for (limit, repeated) in [(10, true), (9, false)] {
-        let daemon = Daemon::start(["t1", "t2"].map(sample::message));
-        let api = Api::answering([answer(401, &[]), ok()]);
-        let attach = Attach::new(&daemon.client, "api").body_limit(limit);
-        let request = Request::post(API).body(Bits::of(&["hello", "world"])).unwrap();
-        let response = api.ask(&attach, request).await.unwrap();
-        assert_eq!(fate(&response).is_repeated(), repeated, "{limit}");
-        assert_eq!(response.status(), if repeated { 200 } else { 401 });
-        assert!(api.got().iter().all(|(_, _, body)| body == "helloworld"));
-        assert_eq!(daemon.told.reports().len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn a_body_that_was_not_all_sent_is_not_repeated() {
-    let daemon = Daemon::start(["t1", "t2"].map(sample::message));
-    let service = service_fn(|request: Request<TokenBody<Bits>>| async move {
-        let mut body = request.into_body();
-        body.frame().await.unwrap().unwrap();
-        Ok::<_, io::Error>(answer(401, &[]))
-    });
-    let service = Attach::new(&daemon.client, "api").layer().layer(service);
-    let request = Request::post(API).body(Bits::of(&["hello", "world"])).unwrap();
-    let response = service.oneshot(request).await.unwrap();
-    assert!(fate(&response).is_refused() && !fate(&response).is_repeated());
-}
-
-#[tokio::test]
-async fn a_token_goes_into_a_body_that_is_whole_anew_when_it_is_repeated() {
-    let in_body = |value: &str| v1::Token {
-        placements: vec![sample::put(Target::Body("session".to_owned()), value)],
-        ..sample::message(value)
-    };
-    let daemon = Daemon::start(["t1", "t2"].map(in_body));
-    let api = Api::answering([answer(401, &[]), ok()]);
-    let attach = Attach::new(&daemon.client, "api");
-    let request = Request::post(API).body(Full::from(r#"{"a":1}"#)).unwrap();
-    api.ask(&attach, request).await.unwrap();
-    let bodies: Vec<_> = api.got().into_iter().map(|(_, _, body)| body).collect();
-    assert_eq!(bodies, [r#"{"a":1,"session":"t1"}"#, r#"{"a":1,"session":"t2"}"#]);
-
-    let request = Request::post(API).body(Bits::of(&["{}"])).unwrap();
-    let error = api.ask(&attach, request).await.unwrap_err();
-    assert!(matches!(error, AttachError::Body(_)), "{error:?}");
-    let request = Request::post(API).body(Full::from("{}")).unwrap();
-    let error = api.ask(&attach.body_limit(1), request).await.unwrap_err();
-    assert!(error.to_string().ends_with("it comes bit by bit, or is too long"), "{error}");
 }
 
 #[tokio::test]
