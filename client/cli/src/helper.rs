@@ -116,8 +116,12 @@ async fn token(mapping: &Mapping, entry: &Entry, host: &Host) -> Result<Token, F
     if let Some(life) = mapping.min_ttl {
         options = options.min_ttl(life);
     }
-    let token =
-        Client::new()?.token_with(credential, options).await.map_err(Failure::about(credential))?;
+    let token = Client::builder()
+        .cache(false)
+        .build()?
+        .token_with(credential, options)
+        .await
+        .map_err(Failure::about(credential))?;
     let is_named =
         mapping.credential.is_none() || mapping.hosts.iter().any(|named| named.covers(host));
     if is_named || is_among(token.hosts(), host) {

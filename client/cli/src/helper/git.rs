@@ -125,7 +125,7 @@ fn authorization(token: &Token) -> Option<(String, SecretString)> {
 async fn erase(credential: &str, request: &Request<'_>) -> Result<(), Failure> {
     let Some(sent) = request.sent.filter(|sent| !sent.is_empty()) else { return Ok(()) };
     let report = Rejection::of_value_sha256(secret::sha256(sent)).status(REFUSED);
-    let ruling = Client::new()?.report_rejection(credential, report).await;
+    let ruling = Client::builder().cache(false).build()?.report_rejection(credential, report).await;
     if !ruling.map_err(Failure::about(credential))?.brought_another() {
         let _ = writeln!(
             io::stderr(),
