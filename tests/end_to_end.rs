@@ -299,10 +299,18 @@ fn another_user_reads_what_was_granted_and_cannot_tell_the_rest_from_nothing() {
         text(&nothing.stderr),
         "forbidden and absent look alike"
     );
-    assert_eq!(as_stranger(&["list"]).status.code(), Some(4), "no operator");
+    assert_eq!(as_stranger(&["status"]).status.code(), Some(4), "no operator");
+    let nothing = "no credential's tokens are yours to read; an operator lets you in by \
+                   `tokend-cli grant`\n";
+    assert_output(&as_stranger(&["list"]), 0, nothing, "");
 
     assert!(place.run(["grant", "ours", &format!("uid:{STRANGER}")]).status.success());
     assert_output(&as_stranger(&["get", "ours"]), 0, "token-2-c0ffee\n", "");
+    let listed: serde_json::Value =
+        serde_json::from_slice(&as_stranger(&["list", "--json"]).stdout).unwrap();
+    assert_eq!(listed[0]["name"], "ours");
+    assert!(listed[0]["token_id"].is_string() && listed.get(1).is_none(), "{listed}");
+    assert!(!listed.to_string().contains("c0ffee"), "{listed}");
     assert!(place.run(["revoke-access", "ours", &format!("uid:{STRANGER}")]).status.success());
     assert_eq!(as_stranger(&["get", "ours"]).status.code(), Some(3));
     assert!(place.run(["grant", "ours", &format!("gid:{group}")]).status.success());

@@ -71,6 +71,7 @@ mod clock;
 mod error;
 mod line;
 mod link;
+mod listing;
 mod path;
 mod rejection;
 mod rotation;
@@ -96,6 +97,7 @@ pub use crate::{
     channel::channel,
     client::{Builder, Client, TokenOptions},
     error::Error,
+    listing::Listed,
     rejection::{BodyRule, HeaderRule, Rejection, RejectionRules, Ruling},
     rotation::{Rotation, RotationRule, RotationSource, Submission},
     subscription::Subscription,

@@ -8,6 +8,7 @@ mod watchers;
 use std::{
     collections::BTreeMap,
     fmt::{Debug, Formatter},
+    ops::Bound,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -106,6 +107,14 @@ impl Slots {
         self.all.load().keys().cloned().collect()
     }
 
+    /// Returns the first few slots whose names come after one; without one, of all.
+    pub fn after(&self, name: Option<&Name>, most: usize) -> Vec<Arc<Slot>> {
+        let from = name.map_or(Bound::Unbounded, Bound::Excluded);
+        let slots = self.all.load();
+        let later = slots.range::<Name, _>((from, Bound::Unbounded));
+        later.take(most).map(|(_, slot)| Arc::clone(slot)).collect()
+    }
+
     /// Returns who watches them.
     pub fn watchers(&self) -> Arc<Watchers> {
         Arc::clone(&self.watchers)
@@ -152,6 +161,11 @@ impl Slot {
             watchers,
             usage: Usage::new(),
         }
+    }
+
+    /// Returns the credential's name.
+    pub fn name(&self) -> &Name {
+        &self.name
     }
 
     /// Returns who may do what with its tokens.

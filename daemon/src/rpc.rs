@@ -1,11 +1,15 @@
 //! Serves the contract to callers and operators.
 
+mod absence;
 mod access;
 mod admin;
 mod authority;
+#[cfg(test)]
+mod bench;
 mod credential;
 mod health;
 mod ledger;
+mod listing;
 mod login;
 mod peer;
 mod principal;

@@ -15,9 +15,9 @@ use hyper_util::{
 };
 use tempfile::TempDir;
 use tokend_proto::v1::{
-    AcquireTokenRequest, AcquireTokenResponse, Placement, ReportRejectionRequest,
-    ReportRejectionResponse, SubmitRotationRequest, SubmitRotationResponse, Token,
-    WatchTokensRequest, WatchTokensResponse,
+    AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse, Placement,
+    ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest, SubmitRotationResponse,
+    Token, WatchTokensRequest, WatchTokensResponse,
     placement::Target,
     token_service_server::{TokenService, TokenServiceServer},
     watch_tokens_response::State,
@@ -109,6 +109,13 @@ impl TokenService for Service {
         let (name, state) = (NAME.to_owned(), Some(State::Token(token(TOLD))));
         let update = WatchTokensResponse { state, name, remaining: Some(hour()) };
         Ok(Response::new(Once(Some(update))))
+    }
+
+    async fn list_tokens(
+        &self,
+        _: Request<ListTokensRequest>,
+    ) -> Result<Response<ListTokensResponse>, Status> {
+        Err(Status::unimplemented("no one lists"))
     }
 
     async fn report_rejection(

@@ -134,7 +134,7 @@ pub(crate) enum Command {
     /// Give git and docker what they ask a credential helper for
     #[command(after_help = helper::HELP)]
     Helper(Helper),
-    /// List the credentials
+    /// List the credentials; without an operator's rights, those whose tokens you may read
     List {
         #[command(flatten)]
         form: Form,

@@ -6,7 +6,7 @@ use std::{ffi::OsStr, time::Duration};
 use clap::{Command, CommandFactory as _, ValueHint};
 use clap_complete::{ArgValueCompleter, CompletionCandidate, env::CompleteEnv};
 use tokend_client::Client;
-use tokend_proto::v1::{ListCredentialsRequest, ListProvidersRequest};
+use tokend_proto::v1::ListProvidersRequest;
 use tokio::time::timeout;
 
 use crate::{arguments::Arguments, daemon::Daemon};
@@ -16,9 +16,6 @@ pub(crate) const VARIABLE: &str = "TOKEND_CLI_COMPLETE";
 
 /// A person waits at the prompt; a daemon that answers does so within a few.
 const PATIENCE: Duration = Duration::from_millis(300);
-
-/// The daemon tells all there is without a pause.
-const LULL: Duration = Duration::from_millis(50);
 
 /// Answers a shell and ends the process, if a shell is what asks.
 pub(crate) fn serve() {
@@ -100,36 +97,10 @@ fn ask(question: impl AsyncFn() -> Option<Vec<String>>) -> Vec<String> {
     names
 }
 
+/// Returns the names of what the caller may read; an operator may read all.
 async fn all_credentials() -> Option<Vec<String>> {
-    match listed().await {
-        Some(names) => Some(names),
-        None => told().await,
-    }
-}
-
-/// Returns the names that an operator is told.
-async fn listed() -> Option<Vec<String>> {
-    let (daemon, mut names, mut page_token) = (Daemon::find().ok()?, Vec::new(), String::new());
-    loop {
-        let request = ListCredentialsRequest { page_size: 0, page_token };
-        let page = daemon.credentials().list_credentials(request).await.ok()?.into_inner();
-        names.extend(page.credentials.into_iter().map(|credential| credential.name));
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Some(names);
-        }
-    }
-}
-
-/// Returns the names of what any other caller may read: a stream begins with all of them, and
-/// nothing says where they end but that no more come.
-async fn told() -> Option<Vec<String>> {
-    let mut watch = Client::builder().cache(false).build().ok()?.watch([""; 0]).await.ok()?;
-    let mut names = vec![watch.next().await?.ok()?.name().to_owned()];
-    while let Ok(Some(Ok(update))) = timeout(LULL, watch.next()).await {
-        names.push(update.name().to_owned());
-    }
-    Some(names)
+    let listed = Client::builder().cache(false).build().ok()?.list().await.ok()?;
+    Some(listed.iter().map(|credential| credential.name().to_owned()).collect())
 }
 
 async fn all_providers() -> Option<Vec<String>> {

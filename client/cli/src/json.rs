@@ -13,7 +13,7 @@ use std::{
 use prost_types::Timestamp;
 use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
 use serde_json::{Value, json};
-use tokend_client::{RotationSource, Target, Token};
+use tokend_client::{Listed, RotationSource, Target, Token};
 use tokend_proto::v1::{
     Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput, RemoteOperation,
 };
@@ -105,6 +105,19 @@ pub(crate) fn token(name: &str, token: &Token) -> Value {
         "hosts": token.hosts(),
         "rejection": rejection,
         "rotations": rotations.collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) fn listed(listed: &Listed) -> Value {
+    let absence = listed
+        .absence()
+        .map(|absence| json!({ "reason": absence.reason(), "message": absence.to_string() }));
+    json!({
+        "name": listed.name(),
+        "token_id": listed.token_id(),
+        "expire_time": time(listed.expires_at().map(Timestamp::from)),
+        "remaining_seconds": listed.remaining().map(|life| life.as_secs()),
+        "absence": absence,
     })
 }
 

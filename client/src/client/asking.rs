@@ -113,7 +113,7 @@ impl Client {
         cache.flights.close(name);
     }
 
-    pub(super) fn line(&self) -> Line {
+    pub(crate) fn line(&self) -> Line {
         let Inner { link, dial, cache, clock, .. } = &*self.inner;
         link.line(dial, cache, clock).expect("a client is used in a tokio runtime")
     }

@@ -12,8 +12,10 @@ use futures_core::Stream;
 use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
-        AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
-        SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest, WatchTokensResponse,
+        AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
+        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
+        SubmitRotationResponse, WatchTokensRequest, WatchTokensResponse,
+        list_tokens_response::Entry,
         report_rejection_request as rejected,
         report_rejection_response::Outcome as Ruled,
         submit_rotation_request::PreviousToken,
@@ -105,6 +107,15 @@ impl TokenService for Service {
             service.state.notify();
         });
         Ok(Response::new(Updates(updates)))
+    }
+
+    /// Tells all on one page.
+    async fn list_tokens(
+        &self,
+        _: Request<ListTokensRequest>,
+    ) -> Result<Response<ListTokensResponse>, Status> {
+        let tokens = self.state.names().into_iter().map(|name| self.entry(name)).collect();
+        Ok(Response::new(ListTokensResponse { tokens, next_page_token: String::new() }))
     }
 
     async fn report_rejection(
@@ -211,13 +222,30 @@ impl Service {
         let remaining = held.as_ref().ok().and_then(|token| self.left(token)?.try_into().ok());
         let state = match held {
             Ok(token) => Told::Token(token.message),
-            Err(error) => Told::Absence(Absence {
-                code: code(&error).into(),
-                reason: error.reason().unwrap_or_default().to_owned(),
-                message: error.to_string(),
-            }),
+            Err(error) => Told::Absence(absence(&error)),
         };
         WatchTokensResponse { name, state: Some(state), remaining }
+    }
+
+    fn entry(&self, name: String) -> Entry {
+        match self.state.look(&name) {
+            Ok(token) => Entry {
+                name,
+                remaining: self.left(&token).and_then(|left| left.try_into().ok()),
+                token_id: token.message.token_id,
+                expire_time: token.message.expire_time,
+                absence: None,
+            },
+            Err(error) => Entry { name, absence: Some(absence(&error)), ..Entry::default() },
+        }
+    }
+}
+
+fn absence(error: &Error) -> Absence {
+    Absence {
+        code: code(error).into(),
+        reason: error.reason().unwrap_or_default().to_owned(),
+        message: error.to_string(),
     }
 }
 

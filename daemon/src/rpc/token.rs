@@ -12,8 +12,9 @@ use tokend_core::{Moment, Name};
 use tokend_proto::{
     reason,
     v1::{
-        AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
-        SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest,
+        AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
+        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
+        SubmitRotationResponse, WatchTokensRequest,
     },
 };
 use tonic::{
@@ -27,7 +28,7 @@ use tower_service::Service;
 use tracing::info;
 
 use super::{
-    Context, Peer, access, rejection, rotation, status,
+    Context, Peer, access, listing, rejection, rotation, status,
     watch::{self, UpdateCodec, Updates},
 };
 use crate::{
@@ -73,6 +74,14 @@ impl Tokens {
         } else {
             Err(denied(&peer, &name))
         }
+    }
+
+    async fn list(
+        self,
+        request: Request<ListTokensRequest>,
+    ) -> Result<Response<ListTokensResponse>, Status> {
+        let peer = peer(&request)?;
+        listing::page(&self.0, &peer, request.into_inner()).await.map(Response::new)
     }
 
     async fn report(
@@ -187,6 +196,10 @@ impl Service<http::Request<Incoming>> for Tokens {
                     let codec = ProstCodec::default();
                     Grpc::new(codec).unary(ReportRejection(service), request).await
                 }
+                "/tokend.v1.TokenService/ListTokens" => {
+                    let codec = ProstCodec::default();
+                    Grpc::new(codec).unary(ListTokens(service), request).await
+                }
                 "/tokend.v1.TokenService/WatchTokens" => {
                     Grpc::new(UpdateCodec).server_streaming(WatchTokens(service), request).await
                 }
@@ -230,6 +243,22 @@ impl Service<Request<WatchTokensRequest>> for WatchTokens {
 
     fn call(&mut self, request: Request<WatchTokensRequest>) -> Self::Future {
         future::ready(watch::open(self.0.0.clone(), &request))
+    }
+}
+
+struct ListTokens(Tokens);
+
+impl Service<Request<ListTokensRequest>> for ListTokens {
+    type Response = Response<ListTokensResponse>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<ListTokensResponse>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
+        task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ListTokensRequest>) -> Self::Future {
+        Box::pin(self.0.clone().list(request))
     }
 }
 

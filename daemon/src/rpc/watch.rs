@@ -10,13 +10,10 @@ use std::{
 use bytes::BufMut;
 use futures_util::stream::{self, BoxStream};
 use prost::Message;
-use tokend_core::{BootTime, Moment, Name, Setback};
+use tokend_core::{BootTime, Moment, Name};
 use tokend_proto::{
     reason,
-    v1::{
-        WatchTokensRequest, WatchTokensResponse,
-        watch_tokens_response::{Absence, State},
-    },
+    v1::{WatchTokensRequest, WatchTokensResponse, watch_tokens_response::State},
 };
 use tokio::{task::yield_now, time::sleep};
 use tonic::{
@@ -27,7 +24,9 @@ use tonic_prost::{ProstCodec, ProstDecoder};
 use tracing::info;
 
 use super::{
-    Context, Peer, access, status,
+    Context, Peer,
+    absence::{self, Absence},
+    access, status,
     token::{parse_name, peer},
 };
 use crate::{
@@ -83,20 +82,7 @@ struct Watch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Told {
     Token(Edition),
-    None(Reason),
-}
-
-/// Why there is no token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// There is no such credential, or the caller may not read it.
-    Unknown,
-    /// Nothing has been issued.
-    Empty,
-    /// What was issued has ended.
-    Expired,
-    /// No other could be had.
-    Failed(Arc<Setback>),
+    None(Absence),
 }
 
 /// How things are with one credential.
@@ -164,18 +150,12 @@ impl Watch {
     fn look(&mut self, name: Name) -> Option<Update> {
         let now = self.context.clock.now();
         let slot = self.slot(&name);
-        let published = slot.as_ref().and_then(|slot| slot.published());
-        let usable = published.as_ref().filter(|published| !published.token().is_expired(now));
-        let told = match (&slot, usable) {
-            (None, _) => Told::None(Reason::Unknown),
-            (Some(_), Some(token)) => Told::Token(token.edition()),
-            (Some(slot), None) => Told::None(match (slot.setback(), &published) {
-                (Some(setback), _) => Reason::Failed(setback),
-                (None, Some(_)) => Reason::Expired,
-                (None, None) => Reason::Empty,
-            }),
+        let held = slot.as_ref().map_or(Err(Absence::Unknown), |slot| absence::held(slot, now));
+        let told = match &held {
+            Ok(token) => Told::Token(token.edition()),
+            Err(absence) => Told::None(absence.clone()),
         };
-        let unknown = told == Told::None(Reason::Unknown);
+        let unknown = told == Told::None(Absence::Unknown);
         let before = if unknown && matches!(self.watcher.watched(), Watched::All) {
             // Of what wasn't there for the caller it hears nothing.
             Some(self.told.remove(&name)?)
@@ -185,10 +165,7 @@ impl Watch {
         if before.as_ref() == Some(&told) {
             return None;
         }
-        let content = match (told, published) {
-            (Told::None(reason), _) => Err(self.status(&name, &reason)),
-            (Told::Token(_), token) => Ok(token?),
-        };
+        let content = held.map_err(|absence| self.status(&name, &absence));
         if let (Some(slot), Ok(_)) = (slot, &content) {
             slot.note_use(now);
         }
@@ -202,23 +179,13 @@ impl Watch {
         access::decide(&self.peer, own_uid, &slot.access()).is_some().then_some(slot)
     }
 
-    fn status(&self, name: &Name, reason: &Reason) -> Status {
-        let without = |message| status::new(Code::Unavailable, reason::NO_TOKEN, message);
-        match reason {
-            Reason::Unknown if access::is_operator(&self.peer, self.context.about.uid) => {
-                status::of(&Error::NotFound(name.clone()))
-            }
-            Reason::Unknown => {
-                let (uid, pid) = (self.peer.uid, self.peer.pid);
-                info!(uid, pid, credential = %name, "watcher not permitted");
-                status::not_permitted()
-            }
-            Reason::Empty => without(format!("no token of {name} is held yet")),
-            Reason::Expired => {
-                without(format!("the token of {name} has expired and has no successor yet"))
-            }
-            Reason::Failed(setback) => status::of(&Error::Refused(setback.refusal(Duration::ZERO))),
+    fn status(&self, name: &Name, absence: &Absence) -> Status {
+        let operator = access::is_operator(&self.peer, self.context.about.uid);
+        if *absence == Absence::Unknown && !operator {
+            let (uid, pid) = (self.peer.uid, self.peer.pid);
+            info!(uid, pid, credential = %name, "watcher not permitted");
         }
+        absence.status(name, operator)
     }
 
     /// Returns how long nothing ends, at most; what is watched counts as used.
@@ -296,7 +263,7 @@ impl Encoder for UpdateCodec {
                 tail
             }
             Err(status) => {
-                let state = Some(State::Absence(absence(&status)));
+                let state = Some(State::Absence(absence::message(&status)));
                 WatchTokensResponse { name, state, remaining: None }
             }
         };
@@ -313,14 +280,6 @@ impl Encoder for UpdateCodec {
 /// Returns what belongs behind a prepared token.
 fn tail(token: &Published, name: String, now: Moment) -> WatchTokensResponse {
     WatchTokensResponse { name, state: None, remaining: token.remaining(now) }
-}
-
-fn absence(status: &Status) -> Absence {
-    Absence {
-        code: status.code().into(),
-        reason: status::reason(status),
-        message: status.message().to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! `list`: the credentials.
+//! `list`: the credentials; to callers who are no operators, those that they may read.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde_json::Value;
+use tokend_client::{Client, Error, Listed};
 use tokend_proto::v1::{Credential, ListCredentialsRequest};
 
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
     failure::Failure,
     json,
     output::Output,
-    state, table,
+    span, state,
+    table::{self, Cell, Tone},
 };
 
 pub(super) async fn run(
@@ -20,7 +22,15 @@ pub(super) async fn run(
     form: &Form,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    let credentials = all(daemon).await?;
+    let credentials = match all(daemon).await {
+        Ok(credentials) => credentials,
+        Err(error) if is_closed(&error) => {
+            let listed = Client::builder().cache(false).build()?.list().await;
+            // Of two sockets that can't be used the callers' is the one to speak of.
+            return Ok(readable(form, output, &listed?)?);
+        }
+        Err(error) => return Err(error.into()),
+    };
     if form.json {
         let values = credentials.iter().map(json::credential).collect();
         return Ok(json::write(output, &Value::Array(values))?);
@@ -41,7 +51,38 @@ pub(super) async fn run(
     Ok(table::write(output, ["NAME", "PROVIDER", "STATE", "READERS"], rows)?)
 }
 
-async fn all(daemon: &Daemon) -> Result<Vec<Credential>, Failure> {
+/// Tells whether the operators' socket isn't for this user, or not here.
+fn is_closed(error: &Error) -> bool {
+    matches!(error, Error::SocketNotPermitted { .. } | Error::DaemonNotRunning { .. })
+}
+
+fn readable(form: &Form, output: &mut Output<impl Write>, listed: &[Listed]) -> io::Result<()> {
+    if form.json {
+        return json::write(output, &Value::Array(listed.iter().map(json::listed).collect()));
+    }
+    if listed.is_empty() {
+        return writeln!(
+            output,
+            "no credential's tokens are yours to read; an operator lets you in by `tokend-cli grant`"
+        );
+    }
+    let row = |credential: &Listed| {
+        let left = credential.remaining().map(span::show_duration);
+        let (word, tone, left) = match credential.absence() {
+            None => ("held", Tone::Good, left.unwrap_or_else(|| "never".to_owned())),
+            Some(_) => ("none", Tone::Waiting, String::new()),
+        };
+        let why = credential.absence().map(ToString::to_string).unwrap_or_default();
+        [credential.name().into(), Cell::new(word, tone), left.into(), why.into()]
+    };
+    table::write(
+        output,
+        ["NAME", "TOKEN", "EXPIRES IN", "WHY NONE"],
+        listed.iter().map(row).collect(),
+    )
+}
+
+async fn all(daemon: &Daemon) -> Result<Vec<Credential>, Error> {
     let mut credentials = Vec::new();
     let mut page_token = String::new();
     loop {

@@ -27,7 +27,11 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
                 .to_owned()
         }
         Error::NotPermitted { .. } => {
-            format!("an operator can see why: `tokend-cli access {name} --as {}`", caller.user)
+            format!(
+                "an operator can see why: `tokend-cli access {name} --as {}`\n\
+                 `tokend-cli list` shows what you may read",
+                caller.user
+            )
         }
         Error::NotFound { reason, .. } => match reason.as_str() {
             reason::CREDENTIAL_NOT_FOUND => "`tokend-cli list` shows all there are".to_owned(),

@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
-        self, AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest,
-        ReportRejectionResponse, SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest,
-        WatchTokensResponse, report_rejection_request,
+        self, AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
+        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
+        SubmitRotationResponse, WatchTokensRequest, WatchTokensResponse, report_rejection_request,
         report_rejection_response::Outcome,
         submit_rotation_request::PreviousToken,
         submit_rotation_response,
@@ -142,6 +142,13 @@ impl TokenService for Told {
             return Err(refused(Code::FailedPrecondition, reason::LOGIN_NEEDED));
         };
         Ok(Response::new(AcquireTokenResponse { token: Some(token), ..Default::default() }))
+    }
+
+    async fn list_tokens(
+        &self,
+        _: Request<ListTokensRequest>,
+    ) -> Result<Response<ListTokensResponse>, Status> {
+        Err(Status::unimplemented("no one lists"))
     }
 
     async fn report_rejection(

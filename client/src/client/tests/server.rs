@@ -17,9 +17,9 @@ use hyper_util::{
 use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
-        AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
-        SubmitRotationRequest, SubmitRotationResponse, Token as Message, WatchTokensRequest,
-        WatchTokensResponse,
+        AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
+        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
+        SubmitRotationResponse, Token as Message, WatchTokensRequest, WatchTokensResponse,
         report_rejection_response::Outcome,
         token_service_server::{TokenService, TokenServiceServer},
         watch_tokens_response::{Absence, State},
@@ -101,6 +101,13 @@ impl TokenService for Fake {
         _: Request<SubmitRotationRequest>,
     ) -> Result<Response<SubmitRotationResponse>, Status> {
         Err(Status::unimplemented(""))
+    }
+
+    async fn list_tokens(
+        &self,
+        _: Request<ListTokensRequest>,
+    ) -> Result<Response<ListTokensResponse>, Status> {
+        Err(Status::unimplemented("no one lists"))
     }
 
     async fn report_rejection(

@@ -1,97 +1,14 @@
 //! Watchers, with slots that the tests write to.
 
-use std::{collections::BTreeMap, future::Future, pin::pin, sync::Mutex, task};
+use std::{future::Future, pin::pin, task};
 
-use jiff::Timestamp;
-use secrecy::SecretString;
-use tokend_core::{BootId, Failure, Token, TokenId, Verdict, after};
+use tokend_core::{Failure, Setback, Verdict};
 use tokend_proto::v1;
-use tokend_provider::Library;
-use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::{
-    credential::{Grant, Reader, ReaderKind, Source},
-    ports::{Clock, Look, Reading, Sources},
-    published::{Presentation, Slots},
-    rpc::About,
-};
-
-const OWN: u32 = 990;
-const ANN: u32 = 1_000;
-
-/// A clock that stands until it is set.
-#[derive(Debug, Clone)]
-struct StillClock(Arc<Mutex<Duration>>);
-
-impl Clock for StillClock {
-    fn now(&self) -> Moment {
-        let since = *self.0.lock().unwrap();
-        Moment { wall: after(start(), since), boot: BootTime(since) }
-    }
-
-    fn boot_id(&self) -> BootId {
-        BootId([0; 16])
-    }
-}
-
-fn start() -> Timestamp {
-    "2026-01-01T00:00:00Z".parse().unwrap()
-}
-
-/// Secrets lie nowhere here.
-#[derive(Debug)]
-struct NoSources;
-
-impl Sources for NoSources {
-    fn mind(&self, _: &Name, _: &BTreeMap<String, Source>) {}
-
-    fn look(&self, _: &Name, _: Look) {}
-
-    fn read(&self, source: Source) -> oneshot::Receiver<Reading> {
-        panic!("nobody reads here: {source}")
-    }
-}
-
-struct Bench {
-    context: Context,
-    clock: StillClock,
-}
+use crate::rpc::bench::{ANN, Bench, OWN, access_of, start, token};
 
 impl Bench {
-    fn new() -> Self {
-        let clock = StillClock(Arc::default());
-        let about = About {
-            uid: OWN,
-            started_at: start(),
-            state_dir: "/s".into(),
-            socket: "/r".into(),
-            problems: Vec::new(),
-        };
-        let context = Context {
-            slots: Arc::new(Slots::default()),
-            engine: mpsc::channel(1).0,
-            definitions: Arc::new(Library::default()),
-            sources: Arc::new(NoSources),
-            clock: Arc::new(clock.clone()),
-            about: Arc::new(about),
-        };
-        Self { context, clock }
-    }
-
-    fn pass(&self, seconds: u64) {
-        *self.clock.0.lock().unwrap() += Duration::from_secs(seconds);
-    }
-
-    /// Makes a credential that Ann may read.
-    fn make(&self, name: &str) -> Arc<Slot> {
-        let access = access_of(&[ANN]);
-        let slot = Slot::new(name.parse().unwrap(), access, self.context.slots.watchers());
-        let slot = Arc::new(slot);
-        self.context.slots.insert(&slot);
-        slot
-    }
-
     fn watch(&self, uid: u32, names: &[&str]) -> Result<Watch, Status> {
         let peer = Peer { uid, gid: uid, groups: Vec::new(), pid: None };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -109,38 +26,6 @@ impl Bench {
         }
         told
     }
-}
-
-fn access_of(readers: &[u32]) -> crate::credential::Access {
-    let reader = |id: &u32| Reader { kind: ReaderKind::User, id: *id, name: None };
-    crate::credential::Access {
-        readers: readers.iter().map(reader).collect(),
-        ..Default::default()
-    }
-}
-
-/// A token that lives for an hour from the start.
-fn token(value: &str) -> Published {
-    let secret = || SecretString::from(value);
-    let payload = Grant {
-        value: secret(),
-        token_type: None,
-        refresh_token: None,
-        secrets: BTreeMap::new(),
-        proven: BTreeMap::new(),
-        extras: BTreeMap::new(),
-    };
-    let token = Token {
-        id: TokenId([value.as_bytes()[0]; 16]),
-        issued_at: start(),
-        expires_at: Some(after(start(), Duration::from_secs(3_600))),
-        refresh_at: None,
-        taken_up: None,
-        refreshes: None,
-        session: None,
-        payload,
-    };
-    Published::new(Arc::new(token), Presentation::default())
 }
 
 fn text(update: Update) -> String {
@@ -284,7 +169,7 @@ async fn a_watched_token_counts_as_used_now_and_then() {
     assert_eq!(a.last_use(), Some(start()));
     bench.pass(1);
     bench.told(&mut watch);
-    assert_eq!(a.last_use(), Some(bench.clock.now().wall));
+    assert_eq!(a.last_use(), Some(bench.context.clock.now().wall));
 }
 
 #[tokio::test]
@@ -311,7 +196,7 @@ async fn a_stream_ends_with_the_daemon_and_too_many_are_refused() {
 #[test]
 fn the_prepared_token_is_part_of_the_message_of_the_contract() {
     let bench = Bench::new();
-    let now = bench.clock.now();
+    let now = bench.context.clock.now();
     let published = Arc::new(token("1"));
     let mut message = bytes::BytesMut::new();
     let tail = tail(&published, "a".to_owned(), now);

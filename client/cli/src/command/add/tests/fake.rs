@@ -21,9 +21,9 @@ use tokend_proto::{
         GetCredentialRequest, GetDefinitionSchemaRequest, GetDefinitionSchemaResponse,
         GetProviderRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
         ListIssuancesRequest, ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse,
-        LoginCredentialRequest, LoginCredentialResponse, LoginMethod, Provider, ProviderInput,
-        RefreshCredentialRequest, ReplaceSecretsRequest, ReportRejectionRequest,
-        ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
+        ListTokensRequest, ListTokensResponse, LoginCredentialRequest, LoginCredentialResponse,
+        LoginMethod, Provider, ProviderInput, RefreshCredentialRequest, ReplaceSecretsRequest,
+        ReportRejectionRequest, ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
         RunRemoteOperationRequest, RunRemoteOperationResponse, SubmitRotationRequest,
         SubmitRotationResponse, TryDefinitionRequest, TryDefinitionResponse,
         UpdateCredentialRequest, WatchTokensRequest, WatchTokensResponse,
@@ -133,6 +133,10 @@ impl TokenService for Fake {
         &self,
         _: Request<WatchTokensRequest>,
     ) -> Answer<Self::WatchTokensStream> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_tokens(&self, _: Request<ListTokensRequest>) -> Answer<ListTokensResponse> {
         Err(Status::unimplemented(""))
     }
 

@@ -1,0 +1,128 @@
+//! Slots that tests write to, and a clock that stands.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokend_core::{BootId, BootTime, Moment, Name, Token, TokenId, after};
+use tokend_provider::Library;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{About, Context};
+use crate::{
+    credential::{Grant, Reader, ReaderKind, Source},
+    ports::{Clock, Look, Reading, Sources},
+    published::{Presentation, Published, Slot, Slots},
+};
+
+pub(super) const OWN: u32 = 990;
+pub(super) const ANN: u32 = 1_000;
+
+/// A clock that stands until it is set.
+#[derive(Debug, Clone)]
+pub(super) struct StillClock(Arc<Mutex<Duration>>);
+
+impl Clock for StillClock {
+    fn now(&self) -> Moment {
+        let since = *self.0.lock().unwrap();
+        Moment { wall: after(start(), since), boot: BootTime(since) }
+    }
+
+    fn boot_id(&self) -> BootId {
+        BootId([0; 16])
+    }
+}
+
+pub(super) fn start() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// Secrets lie nowhere here.
+#[derive(Debug)]
+struct NoSources;
+
+impl Sources for NoSources {
+    fn mind(&self, _: &Name, _: &BTreeMap<String, Source>) {}
+
+    fn look(&self, _: &Name, _: Look) {}
+
+    fn read(&self, source: Source) -> oneshot::Receiver<Reading> {
+        panic!("nobody reads here: {source}")
+    }
+}
+
+pub(super) struct Bench {
+    pub(super) context: Context,
+    clock: StillClock,
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let clock = StillClock(Arc::default());
+        let about = About {
+            uid: OWN,
+            started_at: start(),
+            state_dir: "/s".into(),
+            socket: "/r".into(),
+            problems: Vec::new(),
+        };
+        let context = Context {
+            slots: Arc::new(Slots::default()),
+            engine: mpsc::channel(1).0,
+            definitions: Arc::new(Library::default()),
+            sources: Arc::new(NoSources),
+            clock: Arc::new(clock.clone()),
+            about: Arc::new(about),
+        };
+        Self { context, clock }
+    }
+
+    pub(super) fn pass(&self, seconds: u64) {
+        *self.clock.0.lock().unwrap() += Duration::from_secs(seconds);
+    }
+
+    /// Makes a credential that Ann may read.
+    pub(super) fn make(&self, name: &str) -> Arc<Slot> {
+        let access = access_of(&[ANN]);
+        let slot = Slot::new(name.parse().unwrap(), access, self.context.slots.watchers());
+        let slot = Arc::new(slot);
+        self.context.slots.insert(&slot);
+        slot
+    }
+}
+
+pub(super) fn access_of(readers: &[u32]) -> crate::credential::Access {
+    let reader = |id: &u32| Reader { kind: ReaderKind::User, id: *id, name: None };
+    crate::credential::Access {
+        readers: readers.iter().map(reader).collect(),
+        ..Default::default()
+    }
+}
+
+/// A token that lives for an hour from the start.
+pub(super) fn token(value: &str) -> Published {
+    let secret = || SecretString::from(value);
+    let payload = Grant {
+        value: secret(),
+        token_type: None,
+        refresh_token: None,
+        secrets: BTreeMap::new(),
+        proven: BTreeMap::new(),
+        extras: BTreeMap::new(),
+    };
+    let token = Token {
+        id: TokenId([value.as_bytes()[0]; 16]),
+        issued_at: start(),
+        expires_at: Some(after(start(), Duration::from_secs(3_600))),
+        refresh_at: None,
+        taken_up: None,
+        refreshes: None,
+        session: None,
+        payload,
+    };
+    Published::new(Arc::new(token), Presentation::default())
+}
