@@ -10,6 +10,8 @@ pub(crate) struct Host {
     text: String,
     name: String,
     port: Option<u16>,
+    /// The scheme's port, for one that isn't asked on another.
+    usual_port: u16,
     is_plain: bool,
 }
 
@@ -42,7 +44,8 @@ impl Host {
     /// Tells whether another host is this one, or below it if that is what it stands for.
     /// Without a port, it is on any.
     pub(crate) fn covers(&self, other: &Self) -> bool {
-        covers(&self.name, &other.name) && self.port.is_none_or(|port| other.port == Some(port))
+        let asked = other.port.unwrap_or(other.usual_port);
+        covers(&self.name, &other.name) && self.port.is_none_or(|port| asked == port)
     }
 
     fn is_loopback(&self) -> bool {
@@ -66,27 +69,36 @@ fn covers(allowed: &str, name: &str) -> bool {
 impl FromStr for Host {
     type Err = Malformed;
 
-    /// Reads a host, or the one of a URL: docker names its own hub by one.
+    /// Reads a host, or the one of a URL: docker names its own hub by one. What URLs would
+    /// leave out or read as something else is no host: nobody else reads it alike.
     fn from_str(text: &str) -> Result<Self, Malformed> {
+        let is_odd = |c: char| c.is_whitespace() || c.is_control() || "\\%?#@".contains(c);
+        if text.contains(is_odd) {
+            return Err(Malformed);
+        }
         let (dot, rest) = match text.strip_prefix('.') {
             Some(rest) => (".", rest),
             None => ("", text),
         };
-        let url = if rest.contains("://") { rest.to_owned() } else { format!("https://{rest}") };
-        let url = Url::parse(&url).map_err(|_| Malformed)?;
-        if !url.username().is_empty() || url.password().is_some() {
+        let (scheme, rest) = rest.split_once("://").unwrap_or(("https", rest));
+        if rest.starts_with('/') {
             return Err(Malformed);
         }
-        let is_plain = url.scheme() != "https";
-        match url.host() {
-            // A scheme that the URL standard doesn't know leaves names as they are.
-            Some(host @ Kind::Domain(_)) => {
-                Ok(format!("{dot}{host}").trim_end_matches('.').to_ascii_lowercase())
-            }
-            Some(host) if dot.is_empty() => Ok(host.to_string()),
-            _ => Err(Malformed),
-        }
-        .map(|name| Self { text: text.to_owned(), name, port: url.port(), is_plain })
+        let read = |scheme| Url::parse(&format!("{scheme}://{rest}")).map_err(|_| Malformed);
+        let (url, plain) = (read("https")?, read("http")?);
+        let name = match url.host() {
+            Some(host @ Kind::Domain(_)) => format!("{dot}{host}").trim_end_matches('.').to_owned(),
+            Some(host) if dot.is_empty() => host.to_string(),
+            _ => return Err(Malformed),
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            name,
+            // Each leaves out its own.
+            port: url.port().or(plain.port()),
+            usual_port: if scheme.eq_ignore_ascii_case("http") { 80 } else { 443 },
+            is_plain: !scheme.eq_ignore_ascii_case("https"),
+        })
     }
 }
 
@@ -104,7 +116,9 @@ mod tests {
             ("ghcr.io", "ghcr.io", None),
             ("GHCR.io.", "ghcr.io", None),
             ("localhost:5000", "localhost", Some(5000)),
-            ("git.example:443", "git.example", None),
+            ("git.example:443", "git.example", Some(443)),
+            ("http://git.example:80", "git.example", Some(80)),
+            ("HTTPS://git.example", "git.example", None),
             ("https://index.docker.io/v1/", "index.docker.io", None),
             ("registry.example/team/image", "registry.example", None),
             (".pkg.dev", ".pkg.dev", None),
@@ -115,8 +129,21 @@ mod tests {
             assert_eq!((host.name(), host.port, host.text()), (name, port, text));
             assert_eq!(host.is_single(), !text.starts_with('.'));
         }
-        for text in ["", ".", "a b", "a:99999", "ann:s3cret@git.example", ".127.0.0.1", "https://"]
-        {
+        for text in [
+            "",
+            ".",
+            "a b",
+            "a:99999",
+            "ann:s3cret@git.example",
+            ".127.0.0.1",
+            "https://",
+            "https:///git.example",
+            "git\texample",
+            "git.example\r",
+            "git.example\\.evil.example",
+            "git%2eexample",
+            "git.example?.evil.example",
+        ] {
             assert!(text.parse::<Host>().is_err(), "{text}");
         }
     }
@@ -128,6 +155,10 @@ mod tests {
             ("git.example", "git.example:8443", true),
             ("git.example:8443", "git.example:8443", true),
             ("git.example:8443", "git.example", false),
+            ("git.example:443", "git.example:8443", false),
+            ("git.example:443", "git.example", true),
+            ("git.example:80", "http://git.example", true),
+            ("git.example:80", "https://git.example", false),
             ("git.example", "evil-git.example", false),
             ("git.example", "git.example.evil.example", false),
             ("git.example", "a.git.example", false),

@@ -56,7 +56,11 @@ impl<'a> Request<'a> {
     fn host(&self) -> Option<Result<Host, Problem>> {
         let is_web = matches!(self.protocol, "http" | "https");
         let url = format!("{}://{}", self.protocol, self.host);
-        (is_web && !self.host.is_empty()).then(|| url.parse().map_err(|_| Problem::NoHost))
+        (is_web && !self.host.is_empty()).then(|| {
+            // git has decoded it: what is behind a slash isn't a path.
+            let host = url.parse().ok().filter(|_| !self.host.contains('/'));
+            host.ok_or(Problem::NoHost)
+        })
     }
 
     /// Tells whether the server takes a scheme, and not Basic, which all git knows.

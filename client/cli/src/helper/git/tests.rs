@@ -80,7 +80,10 @@ fn only_the_web_is_asked_for_tokens() {
     let host = |text| Request::read(text).host().unwrap();
     assert!(host("protocol=http\nhost=git.example\n").unwrap().is_exposed());
     assert!(!host("protocol=https\nhost=git.example\n").unwrap().is_exposed());
-    assert!(host("protocol=https\nhost=a b\n").is_err());
+    for odd in ["a b", "git\rexample", "git.example/.evil.example", "git.example\\.evil.example"] {
+        let asked = format!("protocol=https\nhost={odd}\n");
+        assert!(Request::read(&asked).host().unwrap().is_err(), "{odd:?}");
+    }
 }
 
 #[test]
