@@ -89,11 +89,12 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
-/// Reads all that a tool has to say, which may be a secret.
+/// Reads all that a tool has to say, which may be a secret. Paths and other users' passwords
+/// need be no UTF-8; no host and no token has what is put in the place of other bytes.
 fn request(stdin: &mut impl Read) -> Result<Zeroizing<String>, Problem> {
-    let mut text = Zeroizing::new(String::new());
-    stdin.take(LONGEST_REQUEST).read_to_string(&mut text).map_err(Problem::Request)?;
-    Ok(text)
+    let mut bytes = Zeroizing::new(Vec::new());
+    stdin.take(LONGEST_REQUEST).read_to_end(&mut bytes).map_err(Problem::Request)?;
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Returns which credential is for a host, if one is.

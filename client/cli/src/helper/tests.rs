@@ -19,6 +19,12 @@ fn the_command_line_goes_before_the_file() {
     assert_eq!((entry.credential.as_str(), entry.username.as_deref()), ("api", Some("ann")));
 }
 
+#[test]
+fn what_a_tool_says_beside_the_host_may_be_any_bytes() {
+    let asked = request(&mut &b"host=git.example\npath=caf\xe9.git\n"[..]).unwrap();
+    assert!(asked.starts_with("host=git.example\n"), "{asked:?}");
+}
+
 #[tokio::test]
 async fn nothing_is_asked_of_tokend_for_a_host_without_tls() {
     let host: Host = "http://git.example".parse().unwrap();
