@@ -9,12 +9,9 @@ use crate::format::{Login, Problem};
 pub(crate) fn netrc(login: &Login) -> Result<Zeroizing<String>, Problem> {
     let name = word("user's name", &login.name)?;
     let secret = word("password", login.secret.expose_secret())?;
-    Ok(Zeroizing::new(format!(
-        "machine {} login {} password {}",
-        login.host.name(),
-        *name,
-        *secret
-    )))
+    // Readers look for an IPv6 address as it is outside of URLs.
+    let host = login.host.name().trim_matches(['[', ']']);
+    Ok(Zeroizing::new(format!("machine {host} login {} password {}", *name, *secret)))
 }
 
 fn word(what: &'static str, text: &str) -> Result<Zeroizing<String>, Problem> {

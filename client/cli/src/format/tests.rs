@@ -114,6 +114,12 @@ proptest! {
 }
 
 #[test]
+fn an_ipv6_address_has_no_brackets_in_a_netrc() {
+    let login = Login::of(&pair("ann:x"), "http://[::1]:8080/".parse().unwrap(), None, None);
+    assert_eq!(netrc(&login).unwrap().as_str(), "machine ::1 login ann password x");
+}
+
+#[test]
 fn a_nul_fits_nowhere() {
     assert!(matches!(env("X", "a\0b"), Err(Problem::Nul)));
     assert!(matches!(curl(&placed(&[(query("q"), "a\0b")])), Err(Problem::Nul)));
