@@ -5,6 +5,7 @@ mod curl;
 mod docker;
 pub(crate) mod field;
 mod git;
+mod header;
 mod kubernetes;
 mod login;
 mod netrc;
@@ -19,6 +20,7 @@ pub(crate) use crate::format::{
     curl::curl,
     docker::docker,
     git::{git, git_scheme},
+    header::header_lines,
     kubernetes::kubernetes,
     login::{Login, default_name, host},
     netrc::netrc,

@@ -5,11 +5,12 @@ use std::{
     io::{self, Write},
 };
 
-use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokend_client::{Client, Placement, Target, Token, TokenOptions};
 
 use crate::{
     arguments::{Format, Get},
+    command::part,
     failure::Failure,
     format::{self, Login, Problem, field},
     json,
@@ -81,20 +82,11 @@ fn value(get: &Get, token: &Token) -> Result<SecretString, Failure> {
 
 /// Returns the value that --field names.
 fn field(get: &Get, token: &Token) -> Result<Option<SecretString>, Failure> {
-    let Some(name) = &get.field else { return Ok(None) };
-    field::value(token, name).map(Some).ok_or_else(|| Failure::NoField {
-        credential: get.name.clone(),
-        field: name.clone(),
-        known: field::names(token),
-    })
+    get.field.as_deref().map(|name| part::field(&get.name, token, name)).transpose()
 }
 
 fn headers(get: &Get, token: &Token, output: &mut Output<impl Write>) -> Result<(), Failure> {
-    let lines = header_lines(token);
-    if lines.is_empty() {
-        return Err(Failure::NoHeader(get.name.clone()));
-    }
-    for text in &lines {
+    for text in &part::header_lines(&get.name, token)? {
         line(output, text)?;
     }
     let elsewhere =
@@ -124,54 +116,9 @@ fn line(output: &mut Output<impl Write>, text: &str) -> io::Result<()> {
     }
 }
 
-/// Returns complete header lines.
-pub(super) fn header_lines(token: &Token) -> Vec<Zeroizing<String>> {
-    let line = |(name, value): (&str, SecretString)| {
-        Zeroizing::new(format!("{name}: {}", value.expose_secret()))
-    };
-    token.header_fields().into_iter().map(line).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use tokend_proto::v1::{self, AcquireTokenResponse, placement};
-
     use super::*;
-
-    fn token(placements: &[(placement::Target, &str)]) -> Token {
-        let placements = placements
-            .iter()
-            .map(|(target, value)| v1::Placement {
-                target: Some(target.clone()),
-                value: (*value).to_owned(),
-                writes_only: false,
-            })
-            .collect();
-        let token = v1::Token { placements, ..v1::Token::default() };
-        let answer = AcquireTokenResponse { token: Some(token), ..AcquireTokenResponse::default() };
-        Token::try_from(answer).unwrap()
-    }
-
-    #[test]
-    fn header_lines_are_complete() {
-        let header = |name: &str| placement::Target::Header(name.to_owned());
-        let cookie = |name: &str| placement::Target::Cookie(name.to_owned());
-        let token = token(&[
-            (header("Authorization"), "Bearer x"),
-            (cookie("a"), "1"),
-            (header("X-Tenant"), "t"),
-            (cookie("b"), "2"),
-        ]);
-        let lines: Vec<_> = header_lines(&token).iter().map(|line| line.to_string()).collect();
-        assert_eq!(lines, ["Authorization: Bearer x", "X-Tenant: t", "Cookie: a=1; b=2"]);
-    }
-
-    #[test]
-    fn a_token_in_the_query_has_no_header_line() {
-        assert!(
-            header_lines(&token(&[(placement::Target::Query("t".to_owned()), "x")])).is_empty()
-        );
-    }
 
     #[test]
     fn programs_get_the_bytes_and_terminals_no_escape_sequence() {

@@ -155,6 +155,19 @@ fn curl_gets_all_headers_cookies_and_query_parameters() {
 }
 
 #[test]
+fn header_lines_are_complete() {
+    let token = placed(&[
+        (header("Authorization"), "Bearer x"),
+        (Target::Cookie("a".to_owned()), "1"),
+        (header("X-Tenant"), "t"),
+        (Target::Cookie("b".to_owned()), "2"),
+    ]);
+    let lines: Vec<_> = header_lines(&token).iter().map(|line| line.to_string()).collect();
+    assert_eq!(lines, ["Authorization: Bearer x", "X-Tenant: t", "Cookie: a=1; b=2"]);
+    assert!(header_lines(&placed(&[(query("t"), "x")])).is_empty());
+}
+
+#[test]
 fn kubectl_is_answered_in_its_own_version() {
     let token = with_extras("t1", &[]);
     let answer = |info: Option<&str>| kubernetes(&token, token.value(), info);
