@@ -199,6 +199,13 @@ fn what_git_erases_is_a_refusal_if_it_is_the_token_that_is_held() {
     assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
     assert_output(&erase("t1"), 0, "", "");
     assert_eq!(provider.requests().len(), 2);
+
+    // Where no other token can be had, that isn't promised.
+    add_basic(&place);
+    map(&place, "git.example basic\n");
+    let dead = erase(PASSWORD);
+    let said = "tokend-cli: the token of basic was refused; no issuance can bring another token: ";
+    assert!(dead.status.success() && text(&dead.stderr).starts_with(said), "{dead:?}");
 }
 
 #[test]
@@ -315,11 +322,12 @@ fn a_refused_token_is_piped_in() {
     let provider = add_toggle(&place);
     let reject = |token: &str| {
         place.run_with_input(
-            ["reject", "api", "-", "--status", "200", "--code", "Unauthorized"],
+            ["reject", "api", "-", "--status", "200", "--code", "Unauthorized", "--json"],
             token,
         )
     };
-    assert!(reject("t1\n").status.success());
+    let ruling: Value = serde_json::from_slice(&reject("t1\n").stdout).unwrap();
+    assert_eq!((&ruling["name"], &ruling["outcome"]), (&json!("api"), &json!("REFRESHED")));
     assert!(reject("Bearer t1").status.success());
     assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
     assert_eq!(provider.requests().len(), 2);

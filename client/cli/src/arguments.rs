@@ -275,6 +275,8 @@ pub(crate) struct Reject {
     /// The same as `-`
     #[arg(long, conflicts_with = "token")]
     pub(crate) token_stdin: bool,
+    #[command(flatten)]
+    pub(crate) form: Form,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod completions;
 mod exec;
 mod first_steps;
 mod get;
+mod held;
 mod import;
 mod issuances;
 mod list;

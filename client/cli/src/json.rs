@@ -2,6 +2,7 @@
 //! `null` for what isn't there.
 
 mod ledger;
+mod ruling;
 mod secret;
 
 use std::{
@@ -18,7 +19,10 @@ use tokend_proto::v1::{
     Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput, RemoteOperation,
 };
 
-pub(crate) use crate::json::ledger::{budget, issuance, revocation};
+pub(crate) use crate::json::{
+    ledger::{budget, issuance, revocation},
+    ruling::ruling,
+};
 use crate::output::{Output, is_unsafe};
 
 /// Writes a value and a line break.

@@ -23,6 +23,7 @@ mod login;
 mod moment;
 mod output;
 mod replace;
+mod ruling;
 mod secret;
 mod source;
 mod span;

@@ -163,12 +163,11 @@ fn a_login_has_one_way_and_an_import_one_source() {
 
 #[test]
 fn whatever_prints_something_prints_json_too() {
-    const OTHERS: [(&str, &str); 10] = [
+    const OTHERS: [(&str, &str); 9] = [
         ("exec", "what it prints is the program's"),
         ("sink", "it prints nothing; the file has --format"),
         ("completions", "it prints a script"),
         ("man", "it prints nothing"),
-        ("reject", "the exit status says all"),
         ("rotated", "it prints nothing"),
         ("helper", "it prints nothing by itself"),
         ("helper git", "what it prints is git's to say"),

@@ -1,22 +1,21 @@
 //! `reject`: reports that an API refused a token.
 
-use std::{
-    io::{self, Read, Write},
-    time::Duration,
-};
+use std::io::{self, Read, Write};
 
 use jiff::tz::TimeZone;
 use prost_types::Timestamp;
 use secrecy::ExposeSecret as _;
-use tokend_client::{Client, Rejection, Ruling, Token, TokenOptions};
+use tokend_client::{Client, Rejection, Ruling};
 
 use crate::{
     arguments::Reject,
     clock,
+    command::held::{held, was_held},
     exit::Exit,
     failure::Failure,
-    moment,
+    json,
     output::{Output, printable},
+    ruling,
     secret::{self, Place},
 };
 
@@ -30,10 +29,8 @@ pub(super) async fn run(
     let refused = if reject.token_stdin || reject.token.is_some() {
         Some(by_value(&mut io::stdin())?)
     } else {
-        // Any that hasn't expired: it needs no life, and must cost no issuance.
-        let any = TokenOptions::new().min_ttl(Duration::ZERO);
-        let token = client.token_with(name, any).await.map_err(Failure::about(name))?;
-        by_id(&token, started)
+        let token = held(client, name).await?;
+        was_held(&token, started).then(|| Rejection::of(&token))
     };
     let ruling = match refused {
         Some(refused) => {
@@ -42,7 +39,7 @@ pub(super) async fn run(
         }
         None => Ruling::Superseded,
     };
-    let exit = write(output, name, &ruling, &clock::now(), &clock::zone())?;
+    let exit = write(output, reject, &ruling, &clock::now(), &clock::zone())?;
     output.flush()?;
     Ok(exit)
 }
@@ -53,15 +50,6 @@ fn by_value(stdin: &mut impl Read) -> Result<Rejection, Failure> {
     let token = secret::read("the token", &Place::Stdin, stdin)?;
     let token = secret::bare(token.expose_secret());
     Ok(Rejection::of_value_sha256(secret::sha256(token)))
-}
-
-/// Returns the report of a token, but `None` if it was asked for after the command
-/// began: no API can have refused that one yet.
-fn by_id(token: &Token, started: &Timestamp) -> Option<Rejection> {
-    let issued_at = token.issued_at().map(Timestamp::from);
-    let is_newer = issued_at
-        .is_some_and(|issued| (issued.seconds, issued.nanos) >= (started.seconds, started.nanos));
-    (!is_newer).then(|| Rejection::of(token))
 }
 
 /// Adds what the API said.
@@ -79,57 +67,19 @@ fn told(rejection: Rejection, reject: &Reject) -> Rejection {
 /// Says what a report came to and what to do, and returns what to end with.
 fn write(
     output: &mut Output<impl Write>,
-    name: &str,
+    reject: &Reject,
     ruling: &Ruling,
     now: &Timestamp,
     zone: &TimeZone,
 ) -> io::Result<Exit> {
-    let name = printable(name);
-    let repeat = format!("repeat the request with it, once: tokend-cli get {name}");
-    let (came_to, message, to_do, exit) = match ruling {
-        Ruling::Superseded => {
-            ("another token has taken its place already".to_owned(), "", repeat, Exit::Done)
-        }
-        Ruling::Refreshed => ("a new token has been issued".to_owned(), "", repeat, Exit::Done),
-        Ruling::InFlight => (
-            "a new token is on its way".to_owned(),
-            "",
-            "look again in a moment: tokend-cli status".to_owned(),
-            Exit::Unavailable,
-        ),
-        Ruling::Suppressed { retry_at, message } => {
-            let again = retry_at.map(|at| moment::ahead(now, &at.into(), zone));
-            let again = again.map_or_else(String::new, |at| format!("; a report is heard {at}"));
-            (
-                format!("no other token for now{again}"),
-                message.as_str(),
-                format!("wait; see why: tokend-cli show {name}"),
-                Exit::Unavailable,
-            )
-        }
-        Ruling::NotATokenProblem { message } => (
-            "it isn't the token".to_owned(),
-            message.as_str(),
-            "see what the API asks for: other rights, another address, another account".to_owned(),
-            Exit::Failed,
-        ),
-        Ruling::CredentialDead { message } => (
-            "no issuance can bring another token".to_owned(),
-            message.as_str(),
-            format!("see what is wrong: tokend-cli show {name}"),
-            Exit::PersonNeeded,
-        ),
-        _ => (
-            "the report came to something that this tokend-cli doesn't know".to_owned(),
-            "",
-            "see how it is: tokend-cli status".to_owned(),
-            Exit::Failed,
-        ),
-    };
-    let why = if message.is_empty() { String::new() } else { format!(": {}", printable(message)) };
-    writeln!(output, "{name}: {came_to}{why}")?;
-    writeln!(output, "{to_do}")?;
-    Ok(exit)
+    let told = ruling::told(&reject.name, ruling, now, zone);
+    if reject.form.json {
+        json::write(output, &json::ruling(&reject.name, ruling))?;
+    } else {
+        writeln!(output, "{}: {}", printable(&reject.name), told.came_to)?;
+        writeln!(output, "{}", told.to_do)?;
+    }
+    Ok(told.exit)
 }
 
 #[cfg(test)]

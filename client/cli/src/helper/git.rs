@@ -7,12 +7,13 @@ use tokend_client::{Client, Rejection, Target, Token};
 
 use crate::{
     arguments::Mapping,
+    clock,
     failure::Failure,
     format::{self, Login, field},
     helper::{Problem, entry, request, token},
     host::Host,
     output::{Output, printable},
-    secret,
+    ruling, secret,
 };
 
 /// The API's answer that makes git take a password for refused.
@@ -130,12 +131,15 @@ async fn erase(credential: &str, request: &Request<'_>) -> Result<(), Failure> {
     let Some(sent) = request.sent.filter(|sent| !sent.is_empty()) else { return Ok(()) };
     let report = Rejection::of_value_sha256(secret::sha256(sent)).status(REFUSED);
     let ruling = Client::builder().cache(false).build()?.report_rejection(credential, report).await;
-    if !ruling.map_err(Failure::about(credential))?.brought_another() {
+    let ruling = ruling.map_err(Failure::about(credential))?;
+    if !ruling.brought_another() {
+        let told = ruling::told(credential, &ruling, &clock::now(), &clock::zone());
         let _ = writeln!(
             io::stderr(),
-            "tokend-cli: the token of {0} was refused, and there is no other for now\n\
-             hint: tokend-cli show {0}",
-            printable(credential)
+            "tokend-cli: the token of {} was refused; {}\nhint: {}",
+            printable(credential),
+            told.came_to,
+            told.to_do
         );
     }
     Ok(())

@@ -1,18 +1,26 @@
 //! Reports and what they come to.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use clap::Parser as _;
-use tokend_proto::v1::{self, AcquireTokenResponse};
+use serde_json::Value;
 
 use super::*;
 use crate::arguments::{Arguments, Command};
 
 const NOW: Timestamp = Timestamp { seconds: 3_600, nanos: 0 };
 
-fn shown(ruling: &Ruling) -> (String, Exit) {
+fn parse(line: &str) -> Reject {
+    let words = ["tokend-cli", "reject", "causely"].into_iter().chain(line.split_whitespace());
+    match Arguments::try_parse_from(words).unwrap().command {
+        Some(Command::Reject(reject)) => reject,
+        other => panic!("not read as reject: {other:?}"),
+    }
+}
+
+fn shown(line: &str, ruling: &Ruling) -> (String, Exit) {
     let mut output = Output::of_a_test(Vec::new(), false);
-    let exit = write(&mut output, "causely", ruling, &NOW, &TimeZone::UTC).unwrap();
+    let exit = write(&mut output, &parse(line), ruling, &NOW, &TimeZone::UTC).unwrap();
     (String::from_utf8(output.into_writer()).unwrap(), exit)
 }
 
@@ -56,7 +64,32 @@ fn says_what_it_came_to_and_what_to_do() {
             "see what is wrong: tokend-cli show causely",
         ),
     ] {
-        assert_eq!(shown(&ruling), (format!("causely: {came_to}\n{to_do}\n"), exit));
+        assert_eq!(shown("", &ruling), (format!("causely: {came_to}\n{to_do}\n"), exit));
+    }
+}
+
+#[test]
+fn scripts_are_told_in_the_words_of_the_contract() {
+    let message = "the limit is reached".to_owned();
+    let retry_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(4_200));
+    for (ruling, exit, told) in [
+        (Ruling::Refreshed, Exit::Done, ["REFRESHED", "null", "null"]),
+        (
+            Ruling::Suppressed { retry_at, message: message.clone() },
+            Exit::Unavailable,
+            ["SUPPRESSED", "1970-01-01T01:10:00Z", message.as_str()],
+        ),
+        (
+            Ruling::CredentialDead { message: message.clone() },
+            Exit::PersonNeeded,
+            ["CREDENTIAL_DEAD", "null", message.as_str()],
+        ),
+    ] {
+        let (json, ended) = shown("--json", &ruling);
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let text = |key: &str| json[key].as_str().unwrap_or("null").to_owned();
+        assert_eq!(["outcome", "retry_time", "message"].map(text), told);
+        assert_eq!((text("name").as_str(), ended), ("causely", exit));
     }
 }
 
@@ -75,32 +108,8 @@ fn of_a_value_only_the_hash_is_reported() {
 }
 
 #[test]
-fn a_token_that_the_command_itself_has_brought_is_not_reported() {
-    let issued = |nanos| {
-        let token = v1::Token {
-            token_id: "t-1".to_owned(),
-            issue_time: Some(Timestamp { nanos, ..NOW }),
-            ..v1::Token::default()
-        };
-        let answer = AcquireTokenResponse { token: Some(token), ..AcquireTokenResponse::default() };
-        Token::try_from(answer).unwrap()
-    };
-    let started = Timestamp { nanos: 500, ..NOW };
-    assert_eq!(by_id(&issued(499), &started), Some(Rejection::of_id("t-1")));
-    assert_eq!(by_id(&issued(500), &started), None);
-    assert_eq!(by_id(&issued(501), &started), None);
-}
-
-#[test]
 fn tells_what_the_api_said() {
-    let report = |line: &str| {
-        let words = ["tokend-cli", "reject", "a"].into_iter().chain(line.split_whitespace());
-        let Some(Command::Reject(reject)) = Arguments::try_parse_from(words).unwrap().command
-        else {
-            panic!("not read as reject");
-        };
-        told(Rejection::of_id("t-1"), &reject)
-    };
+    let report = |line: &str| told(Rejection::of_id("t-1"), &parse(line));
     let plain = Rejection::of_id("t-1");
     assert_eq!(report(""), plain);
     assert_eq!(
