@@ -213,8 +213,8 @@ Exit status:
   5  a person must act: no issuance can bring another token";
 
 const ROTATED_HELP: &str = "\
-Reads from standard input what `curl --dump-header` or `curl --include` has written: of several
-answers in a row, the last counts. If it brings a newer token, everyone gets that from then on; if
+Reads from standard input what `curl --dump-header` or `curl --include` has written of an answer: of
+several heads in a row, as of proxies and redirects, the last counts. If it brings a newer token, everyone gets that from then on; if
 it brings none, nothing happens. A newer token by itself will do as well, or the value of a header.
 `tokend-cli get NAME --json` says in rotations where in an answer a newer token may be.
 

@@ -74,6 +74,9 @@ pub(crate) enum Failure {
     /// Beside a body there is something else than a head.
     #[error("standard input holds no head of an answer: no line like HTTP/1.1 200 OK comes first")]
     NoAnswer,
+    /// What is behind a head can be an answer or a body.
+    #[error("behind the head of an answer there is another head, which may be its body")]
+    TwoHeads,
     /// The token goes into no header.
     #[error("the token of {0} isn't sent in a header")]
     NoHeader(String),
@@ -152,6 +155,7 @@ impl Failure {
             | Self::Format { .. }
             | Self::Helper { .. }
             | Self::NoAnswer
+            | Self::TwoHeads
             | Self::NoPair(_)
             | Self::NoField { .. }
             | Self::NoHeader(_)
@@ -224,6 +228,11 @@ impl Failure {
             Self::NoHeader(name) => {
                 Some(format!("tokend-cli get {name} --json says where it goes, in placements"))
             }
+            Self::TwoHeads => Some(
+                "hand over one answer at a time; if it is heads alone, --body FILE says where the \
+                 last one's body is, or that there is none: --body /dev/null"
+                    .to_owned(),
+            ),
             Self::Superseded(name) => Some(format!("tokend-cli get {name} prints that one")),
             Self::NoMemory => {
                 Some("--directory DIR takes another place, even if it is on a disk".to_owned())

@@ -6,16 +6,18 @@ use std::{
     fs::File,
     io::{self, Read, Write as _},
     path::Path,
-    time::Duration,
 };
 
 use prost_types::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
-use tokend_client::{Client, Rotation, Submission, Token, TokenOptions};
+use tokend_client::{Client, Rotation, Submission, Token};
 
 use crate::{
     arguments::Rotated,
-    command::rotated::answer::Answer,
+    command::{
+        held::{held, was_held},
+        rotated::answer::{Answer, Unclear},
+    },
     failure::Failure,
     output::printable,
     secret::{self, Place},
@@ -23,6 +25,9 @@ use crate::{
 
 /// Of a longer answer the head counts, and a body that is cut off brings nothing.
 const LONGEST_ANSWER: u64 = 16 * 1024 * 1024;
+
+/// What may be piped in.
+const INPUT: &str = "the answer or the newer token";
 
 /// What was piped in.
 enum Given {
@@ -47,18 +52,29 @@ pub(super) async fn run(
             too_late(&given, name)
         };
     }
-    // Any that hasn't expired: it must cost no issuance.
-    let any = TokenOptions::new().min_ttl(Duration::ZERO);
-    let token = client.token_with(&name, any).await.map_err(Failure::about(&name))?;
+    let token = held(client, &name).await?;
     let rotation = match &given {
         Given::Token(value) => Some(Rotation::of_id(token.id(), value.clone())),
         Given::Answer(answer) => Rotation::of(&token, &answer.headers, Some(&answer.body)),
     };
     let Some(rotation) = rotation else { return Ok(()) };
-    let is_it = token_id.is_none_or(|id| id == token.id())
-        && sent.is_none_or(|sent| sent.expose_secret() == token.value().expose_secret())
-        && was_held(&token, started);
+    let is_it = was_sent(&token, token_id.as_deref(), sent.as_ref(), started);
     if is_it && submit(client, &name, rotation).await? { Ok(()) } else { too_late(&given, name) }
+}
+
+/// Tells whether a token is the one that the API was asked with. Times are gone by only
+/// where nothing says which that was: clocks are set back, too.
+fn was_sent(
+    token: &Token,
+    token_id: Option<&str>,
+    sent: Option<&SecretString>,
+    started: &Timestamp,
+) -> bool {
+    match (token_id, sent) {
+        (Some(id), _) => id == token.id(),
+        (None, Some(sent)) => sent.expose_secret() == token.value().expose_secret(),
+        (None, None) => was_held(token, started),
+    }
 }
 
 /// Reads the file of a body.
@@ -77,14 +93,12 @@ fn file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 /// the body in a file, there may be nothing else.
 fn read(stdin: &mut impl Read, body: Option<Zeroizing<Vec<u8>>>) -> Result<Given, Failure> {
     let mut bytes = Zeroizing::new(Vec::new());
-    let failed = |source| {
-        let input = "the answer or the newer token".to_owned();
-        secret::Problem::Stdin { input, source }
-    };
+    let failed = |source| secret::Problem::Stdin { input: INPUT.to_owned(), source };
     stdin.take(LONGEST_ANSWER).read_to_end(&mut bytes).map_err(failed)?;
     // Whoever writes more isn't to fail of it.
     io::copy(stdin, &mut io::sink()).map_err(failed)?;
-    match (Answer::read(&bytes), body) {
+    let answer = Answer::read(&bytes, body.is_some()).map_err(|Unclear| Failure::TwoHeads)?;
+    match (answer, body) {
         (Some(answer), None) => Ok(Given::Answer(answer)),
         (Some(answer), Some(body)) => Ok(Given::Answer(Answer { body, ..answer })),
         (None, Some(body)) if bytes.is_empty() => {
@@ -92,7 +106,7 @@ fn read(stdin: &mut impl Read, body: Option<Zeroizing<Vec<u8>>>) -> Result<Given
         }
         (None, Some(_)) => Err(Failure::NoAnswer),
         (None, None) => {
-            let value = secret::read("the newer token", &Place::Stdin, &mut &bytes[..])?;
+            let value = secret::read(INPUT, &Place::Stdin, &mut &bytes[..])?;
             Ok(Given::Token(secret::bare(value.expose_secret()).into()))
         }
     }
@@ -103,13 +117,6 @@ fn variable_of(variable: &str) -> Result<SecretString, Failure> {
     let place = Place::Variable(variable.to_owned());
     let value = secret::read("the token", &place, &mut io::empty())?;
     Ok(secret::bare(value.expose_secret()).into())
-}
-
-/// Tells whether a token was held when the command began: no API can have been asked with
-/// a later one yet.
-fn was_held(token: &Token, started: &Timestamp) -> bool {
-    let issued_at = token.issued_at().map(Timestamp::from);
-    issued_at.is_none_or(|issued| (issued.seconds, issued.nanos) < (started.seconds, started.nanos))
 }
 
 /// Hands over a newer token, and tells whether it counts.

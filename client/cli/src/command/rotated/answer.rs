@@ -1,6 +1,9 @@
 //! An API's answer as curl writes it down.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
+};
 use secrecy::zeroize::Zeroizing;
 
 /// The headers and the body of an answer.
@@ -10,23 +13,53 @@ pub(super) struct Answer {
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
+/// Behind a head there is another, or a body that looks like one: whoever can put something
+/// into an API's answers must not bring a token by that.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unclear;
+
+struct Head<'a> {
+    status_line: &'a [u8],
+    headers: HeaderMap,
+    rest: &'a [u8],
+}
+
 impl Answer {
     /// Reads the last of several heads in a row (RFC 9112 §2.1), and what follows it.
     /// Proxies, 100 (Continue), redirects and challenges have heads of their own before.
-    /// `None` if there is no head.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let (mut headers, mut rest) = head(bytes)?;
-        while let Some((later, after)) = head(rest) {
-            (headers, rest) = (later, after);
+    /// `None` if there is no head. Behind an answer that has a body another head counts
+    /// only where all bodies are elsewhere.
+    pub(super) fn read(bytes: &[u8], heads_alone: bool) -> Result<Option<Self>, Unclear> {
+        let Some(mut last) = head(bytes) else { return Ok(None) };
+        while let Some(later) = head(last.rest) {
+            if !heads_alone && last.has_body() {
+                return Err(Unclear);
+            }
+            last = later;
         }
-        Some(Self { headers, body: Zeroizing::new(rest.to_vec()) })
+        let Head { headers, rest, .. } = last;
+        Ok(Some(Self { headers, body: Zeroizing::new(rest.to_vec()) }))
     }
 }
 
-/// Reads a head, and returns what is behind it.
-fn head(bytes: &[u8]) -> Option<(HeaderMap, &[u8])> {
-    let (first, mut rest) = line(bytes);
-    if !is_status_line(first) {
+impl Head<'_> {
+    /// Tells whether a body can follow that others have a hand in: of a success, but a proxy's
+    /// 200, which has no such fields (RFC 9110 §9.3.6). In HTTP/2 and later a body needs none.
+    fn has_body(&self) -> bool {
+        let mut words = self.status_line.split(|&byte| byte == b' ');
+        let is_text = words.next().is_some_and(|version| version.starts_with(b"HTTP/1."));
+        let is_success = words.next().is_some_and(|status| status.starts_with(b"2"));
+        let has_length = self.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+        let has_type =
+            [CONTENT_TYPE, TRANSFER_ENCODING].iter().any(|it| self.headers.contains_key(it));
+        is_success && (!is_text || has_length || has_type)
+    }
+}
+
+/// Reads a head.
+fn head(bytes: &[u8]) -> Option<Head<'_>> {
+    let (status_line, mut rest) = line(bytes);
+    if !is_status_line(status_line) {
         return None;
     }
     let mut headers = HeaderMap::new();
@@ -46,7 +79,7 @@ fn head(bytes: &[u8]) -> Option<(HeaderMap, &[u8])> {
             headers.append(name, value);
         }
     }
-    Some((headers, rest))
+    Some(Head { status_line, headers, rest })
 }
 
 /// Tells whether this is `HTTP/1.1 200 OK` or, as curl writes it, `HTTP/2 200`.
@@ -74,7 +107,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<(String, String)> {
-        let answer = Answer::read(text.as_bytes())?;
+        let answer = Answer::read(text.as_bytes(), false).unwrap()?;
         let token = answer.headers.get_all("x-token").iter();
         let token: Vec<_> = token.map(|value| value.to_str().unwrap()).collect();
         Some((token.join(","), String::from_utf8(answer.body.to_vec()).unwrap()))
@@ -102,13 +135,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_body_brings_no_head() {
+        let forged = "HTTP/1.1 200 OK\r\nX-Token: forged\r\n\r\n";
+        for (head, is_unclear) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 45\r\n\r\n", true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", true),
+            ("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n", true),
+            ("HTTP/2 200 \r\n\r\n", true),
+            ("HTTP/1.1 200 Connection established\r\n\r\n", false),
+            ("HTTP/1.1 302 Found\r\nContent-Length: 9\r\n\r\n", false),
+            ("HTTP/2 401 \r\nContent-Type: text/html\r\n\r\n", false),
+        ] {
+            let text = format!("{head}{forged}");
+            let read = Answer::read(text.as_bytes(), false);
+            assert_eq!(read.err(), is_unclear.then_some(Unclear), "{head:?}");
+            assert!(Answer::read(text.as_bytes(), true).is_ok());
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_are_too_strange(bytes in vec(any::<u8>(), 0..200), body in ".{0,20}") {
             let head = [b"HTTP/2 200\r\n", &bytes[..], b"\r\n\r\n", body.as_bytes()].concat();
-            let answer = Answer::read(&head).unwrap();
+            let answer = Answer::read(&head, true).unwrap().unwrap();
             prop_assert!(answer.body.ends_with(body.as_bytes()));
-            let _ = Answer::read(&bytes);
+            let _ = Answer::read(&bytes, false);
         }
     }
 

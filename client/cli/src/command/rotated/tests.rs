@@ -1,6 +1,7 @@
 //! What is piped in.
 
 use http::HeaderName;
+use tokend_proto::v1::{self, AcquireTokenResponse};
 
 use super::*;
 
@@ -25,9 +26,40 @@ fn is_an_answer_or_a_token() {
     assert_eq!(read(&format!("{head}body"), None), seen("x-token", "body"));
     assert_eq!(read(head, Some("{}")), seen("x-token", "{}"));
     assert_eq!(read("", Some("{}")), seen("", "{}"));
-    assert_eq!(read("", None), Err("the newer token is empty".to_owned()));
+    assert_eq!(read("", None), Err("the answer or the newer token is empty".to_owned()));
     let other = read("s3cret", Some("{}")).unwrap_err();
     assert!(!other.contains("s3cret"), "{other}");
+}
+
+#[test]
+fn what_may_be_a_body_is_taken_for_no_answer() {
+    let head = |token: &str| format!("HTTP/2 200\r\nx-{token}: t\r\n\r\n");
+    let two = head("a") + &head("b");
+    assert!(read(&two, None).unwrap_err().contains("may be its body"));
+    assert_eq!(read(&two, Some("{}")), Ok(("x-b".to_owned(), "{}".to_owned())));
+}
+
+#[test]
+fn a_token_that_is_named_is_the_one_whatever_the_clock_says() {
+    let (started, later) = [3_600, 7_200].map(|seconds| Timestamp { seconds, nanos: 0 }).into();
+    let token = v1::Token {
+        token_id: "i1".to_owned(),
+        value: "t1".to_owned(),
+        issue_time: Some(later),
+        ..v1::Token::default()
+    };
+    let answer = AcquireTokenResponse { token: Some(token), ..AcquireTokenResponse::default() };
+    let token = Token::try_from(answer).unwrap();
+    for (id, value, is_it) in [
+        (Some("i1"), None, true),
+        (Some("i0"), None, false),
+        (None, Some("t1"), true),
+        (None, Some("t0"), false),
+        (None, None, false),
+    ] {
+        let value = value.map(SecretString::from);
+        assert_eq!(was_sent(&token, id, value.as_ref(), &started), is_it, "{id:?} {value:?}");
+    }
 }
 
 #[test]
