@@ -71,7 +71,7 @@ pub(crate) enum Failure {
     /// A tool that asks for a host gets nothing.
     #[error("{}", chain(problem))]
     Helper { problem: helper::Problem },
-    /// Beside a body there is something else than a head.
+    /// What should be a head, or a token by itself, is something else.
     #[error("standard input holds no head of an answer: no line like HTTP/1.1 200 OK comes first")]
     NoAnswer,
     /// What is behind a head can be an answer or a body.
@@ -228,6 +228,9 @@ impl Failure {
             Self::NoHeader(name) => {
                 Some(format!("tokend-cli get {name} --json says where it goes, in placements"))
             }
+            Self::NoAnswer => {
+                Some("`curl --dump-header FILE` and `curl --include` write it".to_owned())
+            }
             Self::TwoHeads => Some(
                 "hand over one answer at a time; if it is heads alone, --body FILE says where the \
                  last one's body is, or that there is none: --body /dev/null"
@@ -245,7 +248,6 @@ impl Failure {
             | Self::File(_)
             | Self::Notify(_)
             | Self::NoField { .. }
-            | Self::NoAnswer
             | Self::Definition { .. }
             | Self::Terminal(_)
             | Self::Output(_)

@@ -107,9 +107,23 @@ fn read(stdin: &mut impl Read, body: Option<Zeroizing<Vec<u8>>>) -> Result<Given
         (None, Some(_)) => Err(Failure::NoAnswer),
         (None, None) => {
             let value = secret::read(INPUT, &Place::Stdin, &mut &bytes[..])?;
-            Ok(Given::Token(secret::bare(value.expose_secret()).into()))
+            let value = token_in(value.expose_secret()).ok_or(Failure::NoAnswer)?;
+            Ok(Given::Token(value.into()))
         }
     }
+}
+
+/// Returns the token of a line: by itself, behind its scheme or in a whole header. Nobody is
+/// to get the last word of a page or of a body in its place.
+fn token_in(line: &str) -> Option<&str> {
+    let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+    let token = match words[..] {
+        [token] | [_, token] => token,
+        [name, _, token] if name.ends_with(':') => token,
+        _ => return None,
+    };
+    let is_text = line.starts_with(['{', '[', '<', '"']) || line.contains(char::is_control);
+    (!is_text).then_some(token)
 }
 
 /// Reads the token that the API was asked with.

@@ -21,6 +21,7 @@ fn is_an_answer_or_a_token() {
     let seen = |kind: &str, text: &str| Ok((kind.to_owned(), text.to_owned()));
     assert_eq!(read("t2\n", None), seen("token", "t2"));
     assert_eq!(read("Bearer t2\r\n", None), seen("token", "t2"));
+    assert_eq!(read("X-Token: Bearer t2", None), seen("token", "t2"));
     let head = "HTTP/2 200\r\nx-token: t2\r\n\r\n";
     assert_eq!(read(head, None), seen("x-token", ""));
     assert_eq!(read(&format!("{head}body"), None), seen("x-token", "body"));
@@ -29,6 +30,21 @@ fn is_an_answer_or_a_token() {
     assert_eq!(read("", None), Err("the answer or the newer token is empty".to_owned()));
     let other = read("s3cret", Some("{}")).unwrap_err();
     assert!(!other.contains("s3cret"), "{other}");
+}
+
+#[test]
+fn a_body_without_its_head_is_no_token() {
+    for text in [
+        "{\"data\":{\"token\":\"t2\"}}",
+        "{\n  \"data\": null\n}\n",
+        "[1]",
+        "<html>\n</html>",
+        "<html><body>Bad gateway</body></html>",
+        "upstream connect error or disconnect",
+        "content-type: text/plain\nx-token: t2\n",
+    ] {
+        assert!(read(text, None).unwrap_err().contains("no head of an answer"), "{text}");
+    }
 }
 
 #[test]
