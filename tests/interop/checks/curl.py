@@ -52,6 +52,13 @@ def run(report, near, site, tools, work):
         script = 'eval "$(tokend-cli get absent --format env 2>/dev/null)"; echo "${ABSENT_TOKEN-}"'
         equal(sh(script, tools), "\n", "the variable")
 
+    with report.check("the snippet for shells goes on with a token only"):
+        script = f"({snippet('env')} printenv GITHUB_TOKEN) || echo $?"
+        for name, expected in [("places", SENT), ("absent", "3")]:
+            env = {**tools, "GITHUB_TOKEN": "of yesterday"}
+            named = script.replace("github --format env", f"{name} --format env --as GITHUB_TOKEN")
+            equal(sh(named, env), expected + "\n", f"what is printed for {name}")
+
     query = work / "query.json"
     query.write_text(json.dumps({"query": "{ toggles { id } }"}))
     answer = '{"data":{"seen":"{ toggles { id } }"}}\n'
