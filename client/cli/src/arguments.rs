@@ -8,6 +8,7 @@ mod helper;
 mod import;
 mod inputs;
 mod login;
+mod need;
 mod providers;
 mod remote;
 mod revocations;
@@ -31,6 +32,7 @@ pub(crate) use crate::arguments::{
     import::{Import, Source},
     inputs::{Inputs, Secrets},
     login::Login,
+    need::Need,
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
     remote::Remote,
     revocations::{Revocations, RevocationsCommand},

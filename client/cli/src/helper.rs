@@ -11,7 +11,7 @@ use std::{
 };
 
 use secrecy::zeroize::Zeroizing;
-use tokend_client::{Client, Token, TokenOptions};
+use tokend_client::{Client, Token};
 
 pub(crate) use crate::helper::alias::spelt_out;
 use crate::{
@@ -113,14 +113,10 @@ async fn token(mapping: &Mapping, entry: &Entry, host: &Host) -> Result<Token, F
     if host.is_exposed() {
         return Err(refuse(Problem::Exposed(host.text().to_owned())));
     }
-    let mut options = TokenOptions::new().timeout(mapping.timeout);
-    if let Some(life) = mapping.min_ttl {
-        options = options.min_ttl(life);
-    }
     let token = Client::builder()
         .cache(false)
         .build()?
-        .token_with(credential, options)
+        .token_with(credential, mapping.need.options())
         .await
         .map_err(Failure::about(credential))?;
     let is_named =

@@ -1,10 +1,8 @@
 //! The flags of `get`.
 
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
 
-use crate::{host::Host, span};
+use crate::{arguments::Need, host::Host};
 
 pub(super) const HELP: &str = "\
 Plain `get` prints the token's value: of a name and a password, the password. --basic prints both as
@@ -54,12 +52,8 @@ pub(crate) struct Get {
     /// beside a token
     #[arg(long, value_name = "NAME", requires = "format")]
     pub(crate) username: Option<String>,
-    /// The life that the token must still have (30s, 5m, 1h30m)
-    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
-    pub(crate) min_ttl: Option<Duration>,
-    /// How long to wait for the token
-    #[arg(long, value_name = "SPAN", value_parser = span::parse, default_value = "60s")]
-    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) need: Need,
 }
 
 /// A form that tools take a token in.

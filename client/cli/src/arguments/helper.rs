@@ -1,10 +1,8 @@
 //! The flags of `helper`.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 
-use crate::{host::Host, span};
+use crate::{arguments::Need, host::Host};
 
 pub(super) const HELP: &str = "\
 git and docker call it by the names git-credential-tokend and docker-credential-tokend, which are
@@ -46,10 +44,6 @@ pub(crate) struct Mapping {
     /// The user's name; by default what the host expects beside a token
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,
-    /// The life that the token must still have (30s, 5m, 1h30m)
-    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
-    pub(crate) min_ttl: Option<Duration>,
-    /// How long to wait for the token
-    #[arg(long, value_name = "SPAN", value_parser = span::parse, default_value = "60s")]
-    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) need: Need,
 }

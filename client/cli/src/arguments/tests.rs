@@ -25,8 +25,8 @@ fn reads_get() {
     let Ok(Command::Get(get)) = parse("get a --min-ttl 1h30m --timeout 5s") else {
         panic!("not read as get");
     };
-    assert_eq!(get.min_ttl, Some(Duration::from_secs(5400)));
-    assert_eq!(get.timeout, Duration::from_secs(5));
+    assert_eq!(get.need.min_ttl, Some(Duration::from_secs(5400)));
+    assert_eq!(get.need.timeout, Duration::from_secs(5));
     assert_eq!(get.format(), Format::Plain);
 }
 

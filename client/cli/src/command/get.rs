@@ -6,7 +6,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tokend_client::{Client, Placement, Target, Token, TokenOptions};
+use tokend_client::{Client, Placement, Target, Token};
 
 use crate::{
     arguments::{Format, Get},
@@ -25,12 +25,11 @@ pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<()
     if let Some(flag) = get.misplaced() {
         return Err(unfit(Problem::Misplaced(flag)));
     }
-    let mut options = TokenOptions::new().timeout(get.timeout);
-    if let Some(life) = get.min_ttl {
-        options = options.min_ttl(life);
-    }
     let client = Client::builder().cache(false).build()?;
-    let token = client.token_with(&get.name, options).await.map_err(Failure::about(&get.name))?;
+    let token = client
+        .token_with(&get.name, get.need.options())
+        .await
+        .map_err(Failure::about(&get.name))?;
     let login = || {
         let host = format::host(&token, get.host.as_ref()).map_err(unfit)?;
         Ok::<_, Failure>(Login::of(&token, host, get.username.as_deref(), field(get, &token)?))

@@ -1,21 +1,23 @@
 //! Which credential is for a host.
 
-use super::*;
+use clap::Parser as _;
 
-fn mapping(credential: Option<&str>, username: Option<&str>) -> Mapping {
-    Mapping {
-        credential: credential.map(str::to_owned),
-        hosts: Vec::new(),
-        username: username.map(str::to_owned),
-        min_ttl: None,
-        timeout: std::time::Duration::ZERO,
+use super::*;
+use crate::arguments::{Arguments, Command};
+
+/// Reads the flags of a helper.
+fn mapping(line: &str) -> Mapping {
+    let line = format!("tokend-cli helper git {line} get");
+    match Arguments::try_parse_from(line.split_whitespace()).unwrap().command {
+        Some(Command::Helper(Helper { protocol: Protocol::Git { mapping, .. } })) => mapping,
+        other => panic!("not read as git's: {other:?}"),
     }
 }
 
 #[test]
 fn the_command_line_goes_before_the_file() {
     let host: Host = "git.example".parse().unwrap();
-    let entry = entry(&mapping(Some("api"), Some("ann")), &host).unwrap().unwrap();
+    let entry = entry(&mapping("--credential api --username ann"), &host).unwrap().unwrap();
     assert_eq!((entry.credential.as_str(), entry.username.as_deref()), ("api", Some("ann")));
 }
 
@@ -29,7 +31,7 @@ fn what_a_tool_says_beside_the_host_may_be_any_bytes() {
 async fn nothing_is_asked_of_tokend_for_a_host_without_tls() {
     let host: Host = "http://git.example".parse().unwrap();
     let entry = Entry::new(host.clone(), "api");
-    let refused = token(&mapping(None, None), &entry, &host).await.unwrap_err();
+    let refused = token(&mapping(""), &entry, &host).await.unwrap_err();
     assert!(refused.to_string().contains("without TLS"), "{refused}");
 }
 
