@@ -232,8 +232,9 @@ impl Failure {
                 Some("`curl --dump-header FILE` and `curl --include` write it".to_owned())
             }
             Self::TwoHeads => Some(
-                "hand over one answer at a time; if it is heads alone, --body FILE says where the \
-                 last one's body is, or that there is none: --body /dev/null"
+                "hand over one answer at a time; `curl --suppress-connect-headers` leaves a \
+                 proxy's out\nif it is heads alone, --body says where the last one's body is, or \
+                 that there is none: --body /dev/null"
                     .to_owned(),
             ),
             Self::Superseded(name) => Some(format!("tokend-cli get {name} prints that one")),
