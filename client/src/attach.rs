@@ -116,11 +116,10 @@ impl Attach {
     }
 
     /// Names the hosts that the token may be sent to, in the place of those that tokend
-    /// knows; a leading dot stands for every subdomain. Where tokend knows none, nothing is
-    /// sent without this.
+    /// knows, as URLs have them, without scheme or port; a leading dot stands for every
+    /// subdomain. Where tokend knows none, nothing is sent without this.
     pub fn hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let hosts = hosts.into_iter().map(|host| host.into().to_ascii_lowercase());
-        self.hosts = Some(hosts.collect());
+        self.hosts = Some(hosts.into_iter().map(Into::into).collect());
         self
     }
 

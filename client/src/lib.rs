@@ -69,6 +69,7 @@ mod channel;
 mod client;
 mod clock;
 mod error;
+pub mod host;
 mod line;
 mod link;
 mod listing;

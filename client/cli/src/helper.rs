@@ -19,7 +19,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     helper::map::{Entry, Map},
-    host::{Host, is_among},
+    host::Host,
     output::Output,
 };
 
@@ -121,10 +121,13 @@ async fn token(mapping: &Mapping, entry: &Entry, host: &Host) -> Result<Token, F
         .map_err(Failure::about(credential))?;
     let is_named =
         mapping.credential.is_none() || mapping.hosts.iter().any(|named| named.covers(host));
-    if is_named || is_among(token.hosts(), host) {
+    if is_named || host.is_of(&token) {
         return Ok(token);
     }
-    let (host, hosts) = (host.name().to_owned(), token.hosts().to_vec());
+    let base = token.base_url().and_then(|url| url.parse::<Host>().ok());
+    let base = base.map(|base| base.name().to_owned());
+    let hosts = token.hosts().iter().cloned().chain(base).collect();
+    let host = host.name().to_owned();
     Err(refuse(Problem::NotForHost { credential: credential.clone(), host, hosts }))
 }
 

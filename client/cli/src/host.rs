@@ -1,7 +1,9 @@
 //! Hosts as tools name them, and which of them a token is for.
 
-use std::{net::Ipv4Addr, str::FromStr};
+use std::str::FromStr;
 
+use http::Uri;
+use tokend_client::{Token, host};
 use url::{Host as Kind, Url};
 
 /// A host, perhaps with a port; with a dot in front, all hosts below it.
@@ -38,32 +40,28 @@ impl Host {
 
     /// Tells whether a secret would go there in the clear: by http, and not to this machine.
     pub(crate) fn is_exposed(&self) -> bool {
-        self.is_plain && !self.is_loopback()
+        self.is_plain && !host::is_loopback(&self.name)
     }
 
     /// Tells whether another host is this one, or below it if that is what it stands for.
     /// Without a port, it is on any.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let asked = other.port.unwrap_or(other.usual_port);
-        covers(&self.name, &other.name) && self.port.is_none_or(|port| asked == port)
+        host::covers(&self.name, &other.name) && self.port.is_none_or(|port| asked == port)
     }
 
-    fn is_loopback(&self) -> bool {
-        let address = self.name.parse::<Ipv4Addr>();
-        self.name == "localhost" || self.name == "[::1]" || address.is_ok_and(|ip| ip.is_loopback())
+    /// Tells whether a token may be sent there.
+    pub(crate) fn is_of(&self, token: &Token) -> bool {
+        let scheme = if self.is_plain { "http" } else { "https" };
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let uri = format!("{scheme}://{}{port}/", self.name).parse::<Uri>();
+        uri.is_ok_and(|uri| token.is_for(&uri))
     }
 }
 
-/// Tells whether a token may be sent to a host, by [`Token::hosts`](tokend_client::Token::hosts).
-pub(crate) fn is_among(hosts: &[impl AsRef<str>], host: &Host) -> bool {
-    hosts.iter().any(|allowed| covers(allowed.as_ref(), &host.name))
-}
-
-fn covers(allowed: &str, name: &str) -> bool {
-    match allowed.strip_prefix('.') {
-        Some(domain) => name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
-        None => allowed == name,
-    }
+/// Tells whether a host is one of these, or below one that has a dot in front.
+pub(crate) fn is_among(hosts: &[&str], host: &Host) -> bool {
+    hosts.iter().any(|known| host::covers(known, &host.name))
 }
 
 impl FromStr for Host {
@@ -104,6 +102,8 @@ impl FromStr for Host {
 
 #[cfg(test)]
 mod tests {
+    use tokend_proto::v1;
+
     use super::*;
 
     fn host(text: &str) -> Host {
@@ -168,10 +168,32 @@ mod tests {
         ] {
             assert_eq!(host(known).covers(&host(asked)), covered, "{known} {asked}");
         }
-        let hosts = [".example".to_owned(), "a.test".to_owned()];
+        let hosts = [".example", "a.test"];
         assert!(is_among(&hosts, &host("https://a.test:8443")));
         assert!(is_among(&hosts, &host("b.example")) && !is_among(&hosts, &host("b.test")));
-        assert!(!is_among(&[""; 0], &host("a.test")));
+        assert!(!is_among(&[], &host("a.test")));
+    }
+
+    #[test]
+    fn a_token_may_go_to_its_hosts_and_to_where_its_api_is() {
+        let token = v1::Token {
+            hosts: vec!["ghcr.io".to_owned(), ".pkg.dev".to_owned()],
+            base_url: "https://git.example:8443/api/v4".to_owned(),
+            ..v1::Token::default()
+        };
+        let answer = v1::AcquireTokenResponse { token: Some(token), ..Default::default() };
+        let token = answer.try_into().unwrap();
+        for (text, expected) in [
+            ("ghcr.io", true),
+            ("GHCR.io.", true),
+            ("https://eu.pkg.dev:8443", true),
+            ("git.example", true),
+            ("http://git.example", false),
+            ("pkg.dev", false),
+            ("evil.example", false),
+        ] {
+            assert_eq!(host(text).is_of(&token), expected, "{text}");
+        }
     }
 
     #[test]

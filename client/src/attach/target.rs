@@ -1,11 +1,9 @@
 //! Where a token may go.
 
-use std::net::IpAddr;
-
 use http::Uri;
 
 use super::AttachError;
-use crate::Token;
+use crate::{Token, host};
 
 /// Checks that a token may go where a request goes: over https, or to this machine, and to
 /// a host of its own. These are `hosts`, if the program has said so, else what tokend knows.
@@ -14,45 +12,23 @@ use crate::Token;
 /// [`AttachError::NoHost`], `Insecure`, `NotAHost` or `HostsUnknown`.
 pub(super) fn check(uri: &Uri, hosts: Option<&[String]>, token: &Token) -> Result<(), AttachError> {
     let host = uri.host().ok_or(AttachError::NoHost)?.to_ascii_lowercase();
-    match uri.scheme_str() {
-        Some("https") => {}
-        Some("http") if is_loopback(&host) => {}
-        _ => return Err(AttachError::Insecure { host }),
+    if !host::is_private(uri) {
+        return Err(AttachError::Insecure { host });
     }
-    let base = if hosts.is_some() { None } else { token.base_url() };
-    let base = base.and_then(|url| url.parse::<Uri>().ok());
-    let hosts = hosts.unwrap_or(token.hosts());
-    if covers(hosts, &host) || base.as_ref().is_some_and(|base| is_below(uri, base)) {
+    let may_go = match hosts {
+        Some(hosts) => hosts.iter().any(|allowed| host::covers(allowed, &host)),
+        None => token.is_for(uri),
+    };
+    if may_go {
         return Ok(());
     }
+    let base = token.base_url().filter(|_| hosts.is_none()).and_then(|url| url.parse::<Uri>().ok());
     let base = base.as_ref().and_then(Uri::host).map(str::to_owned);
-    let hosts: Vec<_> = hosts.iter().cloned().chain(base).collect();
+    let hosts: Vec<_> = hosts.unwrap_or(token.hosts()).iter().cloned().chain(base).collect();
     Err(match hosts[..] {
         [] => AttachError::HostsUnknown,
         _ => AttachError::NotAHost { host, hosts },
     })
-}
-
-/// Tells whether a host is one of these; a leading dot stands for every subdomain.
-fn covers(hosts: &[String], host: &str) -> bool {
-    hosts.iter().any(|allowed| match allowed.strip_prefix('.') {
-        Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
-        None => allowed == host,
-    })
-}
-
-/// Tells whether a URI is where the API is. On loopback the port tells whose server it is,
-/// and https is for others.
-fn is_below(uri: &Uri, base: &Uri) -> bool {
-    let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
-    let is_same = host(uri) == host(base);
-    let in_the_clear = uri.scheme_str() == Some("http");
-    is_same && (!in_the_clear || (uri.scheme(), uri.port_u16()) == (base.scheme(), base.port_u16()))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -127,7 +103,7 @@ mod tests {
     fn a_token_without_hosts_goes_nowhere_until_the_program_says_where() {
         assert_eq!(why("https://api.example.com/", &[], ""), "unknown");
         let token = sample::token(|token| token.hosts = vec!["old.example.com".to_owned()]);
-        let hosts = ["api.example.com".to_owned()];
+        let hosts = ["API.example.com".to_owned()];
         let ask = |uri: &str| check(&uri.parse().unwrap(), Some(&hosts), &token);
         ask("https://api.example.com/").unwrap();
         // They are in the place of those that tokend knows.
