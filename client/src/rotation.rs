@@ -151,17 +151,9 @@ impl RotationSource {
         match self {
             Self::Header(name) => headers.get(name)?.to_str().ok().map(str::trim),
             Self::Cookie(name) => cookie::find(headers, name),
-            Self::Body(path) => place(body, path)?.as_str(),
+            Self::Body(path) => path::values(body, path).first()?.as_str(),
         }
     }
-}
-
-/// Follows a path into a JSON body.
-fn place<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
-    path::names(path).iter().try_fold(body, |place, name| match place {
-        Value::Array(all) => all.get(name.parse::<usize>().ok()?),
-        place => place.get(name),
-    })
 }
 
 impl Submission {

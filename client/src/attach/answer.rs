@@ -83,9 +83,9 @@ fn says_so(rules: &RejectionRules, head: &Parts, body: Option<&Bytes>) -> bool {
         if rule.path.is_empty() {
             return matches(rule, &String::from_utf8_lossy(body));
         }
-        below(&json, &path::names(&rule.path))
-            .iter()
-            .filter_map(|value| text(value))
+        path::values(&json, &rule.path)
+            .into_iter()
+            .filter_map(text)
             .any(|text| matches(rule, &text))
     })
 }
@@ -95,22 +95,6 @@ fn matches(rule: &BodyRule, text: &str) -> bool {
     let has_value = rule.values.is_empty() || is_one_of(&rule.values);
     let is_other = rule.other_than.is_empty() || !is_one_of(&rule.other_than);
     has_value && is_other && text.contains(&rule.contains)
-}
-
-/// Returns what stands where the names lead; `*` is any position in an array.
-fn below<'a>(body: &'a Value, names: &[String]) -> Vec<&'a Value> {
-    names.iter().fold(vec![body], |places, name| {
-        let step = |place: &'a Value| -> Vec<&'a Value> {
-            match place {
-                Value::Array(items) if name == "*" => items.iter().collect(),
-                Value::Array(items) => {
-                    name.parse().ok().and_then(|at: usize| items.get(at)).into_iter().collect()
-                }
-                place => place.get(name).into_iter().collect(),
-            }
-        };
-        places.into_iter().flat_map(step).collect()
-    })
 }
 
 /// Returns a value as text, numbers and booleans in their JSON form. Nothing else is one.
