@@ -89,6 +89,23 @@ pub(crate) trait Transport<B: Body> {
     ) -> impl Future<Output = Result<Response<Self::Body>, Self::Error>> + Send;
 }
 
+/// What a request came to.
+struct Exchanged<R: Body> {
+    response: Response<TokenBody<R>>,
+    /// What of the request's body can be sent once more.
+    #[cfg_attr(
+        not(feature = "reqwest"),
+        expect(dead_code, reason = "no one follows redirections")
+    )]
+    sent: Sent,
+    /// The token that the answer is about.
+    #[cfg_attr(
+        not(feature = "reqwest"),
+        expect(dead_code, reason = "no one follows redirections")
+    )]
+    token: Token,
+}
+
 impl Attach {
     /// Returns how tokens of the credential `name` get into requests.
     pub fn new(client: &Client, name: impl Into<String>) -> Self {
@@ -137,43 +154,43 @@ impl Attach {
         self
     }
 
-    /// Sends a request with a token and does what the answer asks for. Returns what the body
-    /// needs to be sent once more, too.
+    /// Sends a request with a token and does what the answer asks for.
     async fn exchange<B, T>(
         &self,
         head: &Parts,
         body: Carried<B>,
         transport: &mut T,
-    ) -> Result<(Response<TokenBody<T::Body>>, Sent), Failure<T::Error>>
+    ) -> Result<Exchanged<T::Body>, Failure<T::Error>>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
         T: Transport<B>,
     {
-        let token = self.token().await.map_err(AttachError::Token)?;
+        let mut token = self.token().await.map_err(AttachError::Token)?;
         if let Err(error) = target::check(&head.uri, self.hosts.as_deref(), &token) {
             if !self.passes_elsewhere {
                 return Err(error.into());
             }
-            return self.pass(head, body, &token, transport).await;
+            return self.pass(head, body, token, transport).await;
         }
         let (request, sent) = self.prepare(head, body, &token)?;
         let answer = transport.send(request).await.map_err(Failure::Sent)?;
         let mut fate = TokenFate::of(&token);
-        let (mut answer, report) = self.hear(answer, &token, &mut fate).await;
+        let (mut response, report) = self.hear(answer, &token, &mut fate).await;
         if let Some(report) = report
             && let Some(newer) = self.report(report, &token, &mut fate).await
             && let Some(whole) = sent.again()
             && target::check(&head.uri, self.hosts.as_deref(), &newer).is_ok()
             && let Ok((request, _)) = self.prepare(head, Carried::Whole(whole), &newer)
         {
-            drop(answer);
+            drop(response);
             let second = transport.send(request).await.map_err(Failure::Sent)?;
             fate.repeated_with(&newer);
-            (answer, _) = self.hear(second, &newer, &mut fate).await;
+            (response, _) = self.hear(second, &newer, &mut fate).await;
+            token = newer;
         }
-        answer.extensions_mut().insert(fate);
-        Ok((answer, sent))
+        response.extensions_mut().insert(fate);
+        Ok(Exchanged { response, sent, token })
     }
 
     /// Sends a request as it is, but without the token.
@@ -181,20 +198,20 @@ impl Attach {
         &self,
         head: &Parts,
         body: Carried<B>,
-        token: &Token,
+        token: Token,
         transport: &mut T,
-    ) -> Result<(Response<TokenBody<T::Body>>, Sent), Failure<T::Error>>
+    ) -> Result<Exchanged<T::Body>, Failure<T::Error>>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
         T: Transport<B>,
     {
         let mut head = head.clone();
-        place::withdraw(&mut head, token)?;
+        place::withdraw(&mut head, &token)?;
         let (body, sent) = body.open(self.body_limit);
         let answer =
             transport.send(Request::from_parts(head, body)).await.map_err(Failure::Sent)?;
-        Ok((answer.map(TokenBody::unread), sent))
+        Ok(Exchanged { response: answer.map(TokenBody::unread), sent, token })
     }
 
     fn prepare<B>(

@@ -97,7 +97,7 @@ where
             let (head, body) = request.into_parts();
             let body = Carried::of(body, attach.body_limit).await?;
             match attach.exchange(&head, body, &mut services).await {
-                Ok((response, _)) => Ok(response),
+                Ok(exchanged) => Ok(exchanged.response),
                 Err(Failure::Attach(error)) => Err(error),
                 Err(Failure::Sent(error)) => Err(AttachError::Service(error.into())),
             }

@@ -80,6 +80,20 @@ pub(super) fn withdraw(parts: &mut Parts, token: &Token) -> Result<(), AttachErr
     Ok(())
 }
 
+/// Takes out what stays behind when an API's answer leads away from its origin: the token,
+/// where the answer repeats it, and the headers that it goes into, whatever the program has
+/// put there.
+///
+/// # Errors
+/// As of [`put`].
+pub(super) fn leave_behind(parts: &mut Parts, token: &Token) -> Result<(), AttachError> {
+    withdraw(parts, token)?;
+    for name in token.placements().iter().filter_map(Placement::header) {
+        parts.headers.remove(name);
+    }
+    Ok(())
+}
+
 /// Returns the placements that apply to requests of this method.
 pub(super) fn placements<'a>(
     token: &'a Token,

@@ -3,12 +3,15 @@
 use http::{
     HeaderName, Method, Response, StatusCode, Uri,
     header::{
-        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION,
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
         PROXY_AUTHORIZATION, TRANSFER_ENCODING,
     },
     request::Parts,
 };
 use reqwest::Url;
+
+use super::place;
+use crate::Token;
 
 /// What is to be sent next.
 pub(super) struct Next {
@@ -16,16 +19,17 @@ pub(super) struct Next {
     pub(super) keeps_body: bool,
 }
 
-/// What says who the program is; it stays at its origin (Fetch §4.4).
-const OWN: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+/// What says who the program is, or who is asked; it stays at its origin (Fetch §4.4, RFC
+/// 9110 §15.4).
+const OWN: [HeaderName; 4] = [AUTHORIZATION, COOKIE, HOST, PROXY_AUTHORIZATION];
 
 /// What tells of a body.
 const OF_A_BODY: [HeaderName; 4] =
     [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING];
 
-/// Returns the request to which an answer leads, after one with the head `before`; `None` if
-/// it leads nowhere that HTTP goes (RFC 9110 §15.4).
-pub(super) fn next<B>(answer: &Response<B>, before: &Parts) -> Option<Next> {
+/// Returns the request to which an answer leads, after one with the head `before` that was
+/// made with this token; `None` if it leads nowhere that HTTP goes (RFC 9110 §15.4).
+pub(super) fn next<B>(answer: &Response<B>, before: &Parts, token: &Token) -> Option<Next> {
     let is_read = [Method::GET, Method::HEAD].contains(&before.method);
     let keeps_body = match answer.status() {
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => before.method != Method::POST,
@@ -48,13 +52,17 @@ pub(super) fn next<B>(answer: &Response<B>, before: &Parts) -> Option<Next> {
         for name in &OWN {
             head.headers.remove(name);
         }
+        place::leave_behind(&mut head, token).ok()?;
     }
     Some(Next { head, keeps_body })
 }
 
 #[cfg(test)]
 mod tests {
+    use tokend_proto::v1::placement::Target;
+
     use super::*;
+    use crate::attach::sample;
 
     fn led(method: Method, status: u16, place: &str) -> Option<(String, bool, Vec<String>)> {
         let before = http::Request::builder()
@@ -62,10 +70,16 @@ mod tests {
             .uri("https://api.example.com/a/b?x=1")
             .header(AUTHORIZATION, "own")
             .header(CONTENT_TYPE, "text/plain")
+            .header(HOST, "api.example.com")
+            .header("x-api-key", "own")
             .header("x-own", "1");
         let before = before.body(()).unwrap().into_parts().0;
         let answer = Response::builder().status(status).header(LOCATION, place).body(()).unwrap();
-        let Next { head, keeps_body } = next(&answer, &before)?;
+        let token = sample::token(|token| {
+            token.placements.push(sample::put(Target::Header("X-Api-Key".to_owned()), "k1"));
+            token.placements.push(sample::put(Target::Query("key".to_owned()), "t1"));
+        });
+        let Next { head, keeps_body } = next(&answer, &before, &token)?;
         let names = head.headers.keys().map(ToString::to_string).collect();
         Some((format!("{} {}", head.method, head.uri), keeps_body, names))
     }
@@ -102,12 +116,17 @@ mod tests {
             ("c?y=2#z", "https://api.example.com/a/c?y=2", true),
             ("https://api.example.com/", "https://api.example.com/", true),
             ("//b.example.com/", "https://b.example.com/", false),
+            // The token, as the API has got it, and as it hasn't.
+            ("//b.example.com/?key=t1", "https://b.example.com/", false),
+            ("//b.example.com/?key=t2", "https://b.example.com/?key=t2", false),
             ("http://api.example.com/", "http://api.example.com/", false),
             ("https://api.example.com:8443/", "https://api.example.com:8443/", false),
         ] {
             let (line, _, names) = led(Method::GET, 302, place).unwrap();
             assert_eq!(line, format!("GET {after}"));
-            assert_eq!(names.contains(&"authorization".to_owned()), is_own, "{place}");
+            for name in ["authorization", "host", "x-api-key"] {
+                assert_eq!(names.contains(&name.to_owned()), is_own, "{name} {place}");
+            }
             assert!(names.contains(&"x-own".to_owned()));
         }
         for place in ["ftp://api.example.com/", "https://", "data:text/plain,x"] {

@@ -5,7 +5,7 @@ use reqwest::{ResponseBuilderExt as _, Url, redirect::Policy};
 use reqwest_middleware::{Middleware, Next};
 
 use super::{
-    Attach, AttachError, Transport,
+    Attach, AttachError, Exchanged, Transport,
     body::{Carried, TokenBody, Whole},
     error::Failure,
     redirect,
@@ -34,12 +34,17 @@ impl Attach {
     /// take headers, cookies of the token's and parameters along to other hosts: its redirect
     /// policy is replaced. Each request on the way has the token in it if it goes where the
     /// token may go, and has it not if it goes elsewhere; what the program set itself as
-    /// `Authorization` and `Cookie` stays behind when the origin changes.
+    /// `Authorization`, `Cookie` or a header that the token goes into stays behind when the
+    /// origin changes. The builder's own `default_headers` are in each request, wherever it
+    /// goes: they are no place for secrets.
+    ///
+    /// **Time.** reqwest's timeouts are for each request that is sent, and don't count while
+    /// tokend is asked: [`options`](Self::options) say how long that may take.
     ///
     /// Middleware that is added afterwards is run for each attempt and sees the token.
     /// Errors of tokend's and of this middleware's are [`AttachError`]s within
-    /// [`reqwest_middleware::Error::Middleware`]. Neither the response's URL nor an error's
-    /// has a token in it.
+    /// [`reqwest_middleware::Error::Middleware`]. Neither the response's URL nor the one of an
+    /// error of reqwest's has a token in it; what other middleware says is its own affair.
     ///
     /// # Errors
     /// As of [`reqwest::ClientBuilder::build`].
@@ -77,12 +82,13 @@ impl Middleware for Attaching {
         let mut attach = self.attach.clone();
         for _ in 0..=LONGEST_CHAIN {
             let url = Url::parse(&head.uri.to_string()).ok();
-            let (response, sent) =
-                attach.exchange(&head, body, &mut rest).await.map_err(|failure| match failure {
+            let exchanged = attach.exchange(&head, body, &mut rest).await;
+            let Exchanged { response, sent, token } =
+                exchanged.map_err(|failure| match failure {
                     Failure::Attach(error) => wrapped(error),
                     Failure::Sent(error) => without_token(error, url.as_ref()),
                 })?;
-            let Some(next) = redirect::next(&response, &head) else {
+            let Some(next) = redirect::next(&response, &head, &token) else {
                 return Ok(handed_on(response, url));
             };
             let again = if next.keeps_body { sent.again() } else { Some(Whole::default()) };

@@ -133,3 +133,14 @@ fn a_token_is_taken_out_of_a_request_and_nothing_else_is() {
     assert_eq!(shown(&parts), ["authorization: Basic own", "cookie: sid=own; a=own"]);
     assert_eq!(parts.uri, "https://else.example/?key=own");
 }
+
+#[test]
+fn elsewhere_nothing_stays_in_the_headers_of_the_token() {
+    let token = token(&[(header("X-Api-Key"), "k1"), (query("key"), "q1")]);
+    let own = &[("x-api-key", "own"), ("accept", "*/*")];
+    // As the API's answer has it: one parameter is the token, the other only has its name.
+    let mut parts = head(Method::GET, "https://else.example/?key=q1&key=theirs", own);
+    leave_behind(&mut parts, &token).unwrap();
+    assert_eq!(shown(&parts), ["accept: */*"]);
+    assert_eq!(parts.uri, "https://else.example/?key=theirs");
+}
