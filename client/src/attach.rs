@@ -15,6 +15,7 @@ mod place;
 mod redirect;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+mod submission;
 mod target;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -31,8 +32,9 @@ pub use self::{body::TokenBody, error::AttachError, fate::TokenFate};
 use self::{
     body::{Carried, Sent},
     error::{BoxError, Failure},
+    submission::Submissions,
 };
-use crate::{Client, Error, Rejection, Rotation, Ruling, Submission, Token, TokenOptions};
+use crate::{Client, Error, Rejection, Rotation, Ruling, Token, TokenOptions};
 
 /// Bodies up to this length are kept, to be looked at or to be sent again. Tokens and
 /// refusals are found in short ones.
@@ -50,10 +52,11 @@ const BODY_LIMIT: usize = 1 << 20;
 /// token. A token never follows a redirection unless that leads to such a host.
 ///
 /// **What answers bring.** A newer token is handed over before the answer is returned, even
-/// if the program gives up meanwhile. If an answer says by the token's rules that it was
-/// refused, with whatever status, that is reported; and if tokend has another by then, the
+/// if the program gives up meanwhile; if tokend is away just then, the answer doesn't wait, and
+/// the token is handed over when tokend is back. If an answer says by the token's rules that it
+/// was refused, with whatever status, that is reported; and if tokend has another by then, the
 /// request is repeated with that, once, and the second answer is returned whatever it
-/// says. A report waits for ten seconds at most, and no answer is lost: where tokend can't be
+/// says. tokend takes ten seconds at most for a report, and no answer is lost: where it can't be
 /// reached, the first one is returned.
 /// [`TokenFate`], among the response's extensions, tells how the token fared.
 ///
@@ -74,6 +77,7 @@ pub struct Attach {
     hosts: Option<Arc<[String]>>,
     passes_elsewhere: bool,
     body_limit: usize,
+    submissions: Submissions,
 }
 
 /// What sends a request and brings the head of the answer.
@@ -116,6 +120,7 @@ impl Attach {
             hosts: None,
             passes_elsewhere: false,
             body_limit: BODY_LIMIT,
+            submissions: Submissions::default(),
         }
     }
 
@@ -148,7 +153,8 @@ impl Attach {
     }
 
     /// Sets up to what length, in bytes, bodies are kept to be looked at or to be sent again;
-    /// 1 MiB by default. With 0, no body is.
+    /// 1 MiB by default. With 0, no body is, and no answer waits for its body: that is for
+    /// answers in JSON that go on for as long as the API has something to tell.
     pub fn body_limit(mut self, limit: usize) -> Self {
         self.body_limit = limit;
         self
@@ -248,13 +254,18 @@ impl Attach {
         R: Body<Data = Bytes> + Unpin,
     {
         let (head, body) = answer.into_parts();
+        // The body may be long in coming, and the program gone by then.
+        let waits = answer::rotates_in_body(token);
+        if !waits {
+            self.hand_over(Rotation::of(token, &head.headers, None), fate).await;
+        }
         let (body, seen) = if answer::is_in_body(&head, token, self.body_limit) {
             TokenBody::look(body, self.body_limit).await
         } else {
             (TokenBody::unread(body), None)
         };
-        if let Some(rotation) = Rotation::of(token, &head.headers, seen.as_deref()) {
-            fate.submitted(self.submit(rotation).await);
+        if waits {
+            self.hand_over(Rotation::of(token, &head.headers, seen.as_deref()), fate).await;
         }
         let report = answer::refusal(&head, seen.as_ref(), token);
         fate.judged(report.is_some());
@@ -275,12 +286,10 @@ impl Attach {
         newer.filter(|newer| newer.id() != refused.id())
     }
 
-    /// Hands over a newer token. A task of its own does so, since the token before may be of
-    /// no use any more: it isn't lost if the program gives up on the request.
-    async fn submit(&self, rotation: Rotation) -> Result<Submission, Error> {
-        let (client, name) = (self.client.clone(), Arc::clone(&self.name));
-        let submission = tokio::spawn(async move { client.submit_rotation(&name, rotation).await });
-        submission.await.unwrap_or(Err(Error::TimedOut))
+    /// Hands over a newer token, if there is one.
+    async fn hand_over(&self, rotation: Option<Rotation>, fate: &mut TokenFate) {
+        let Some(rotation) = rotation else { return };
+        fate.submitted(self.submissions.submit(&self.client, &self.name, rotation).await);
     }
 
     async fn token(&self) -> Result<Token, Error> {

@@ -34,11 +34,15 @@ pub(super) fn is_in_body(head: &Parts, token: &Token, limit: usize) -> bool {
         .iter()
         .filter(|rule| is_among(head.status, &rule.statuses))
         .partition(|rule| rule.path.is_empty());
-    let rotates =
-        token.rotations().iter().any(|rule| matches!(rule.source(), RotationSource::Body(_)));
+    let rotates = rotates_in_body(token);
     let may_be_json = json::is_json(kind) || is_text(kind, &["html", "event-stream"]);
     (!text.is_empty() && (json::is_json(kind) || is_text(kind, &["event-stream"])))
         || ((!fields.is_empty() || rotates) && may_be_json)
+}
+
+/// Tells whether a newer token can be in an answer's body.
+pub(super) fn rotates_in_body(token: &Token) -> bool {
+    token.rotations().iter().any(|rule| matches!(rule.source(), RotationSource::Body(_)))
 }
 
 /// Returns the report that an answer wants, if it says that the token was refused. The body

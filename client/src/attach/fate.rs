@@ -12,7 +12,7 @@ use crate::{Error, Ruling, Submission, Token};
 /// use tokend_client::TokenFate;
 ///
 /// if let Some(Err(error)) = response.extensions().get().and_then(TokenFate::submission) {
-///     eprintln!("the newer token is lost: {error}");
+///     eprintln!("the newer token isn't handed over yet: {error}");
 /// }
 /// # }
 /// ```
@@ -58,6 +58,8 @@ impl TokenFate {
 
     /// Returns what became of the newer token that the API has handed out, if there was one.
     /// After an error other programs may still use the one before; at worst they report it.
+    /// If tokend was away, the newer one is handed over as soon as it is back, within half a
+    /// minute or so.
     pub fn submission(&self) -> Option<Result<Submission, &Error>> {
         self.submission
             .as_ref()

@@ -1,12 +1,17 @@
 //! What is done with bodies of requests and answers.
 
-use std::io;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use http::{HeaderMap, Request};
-use http_body::{Body as _, Frame};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Full};
 use tokend_proto::v1::{self, placement::Target};
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use super::{
     api::{API, Api, Bits, answer, fate, get, ok, sliding, text},
@@ -105,4 +110,46 @@ async fn a_token_goes_into_a_body_that_is_whole_anew_when_it_is_repeated() {
     let request = Request::post(API).body(Full::from("{}")).unwrap();
     let error = api.ask(&attach.body_limit(1), request).await.unwrap_err();
     assert!(error.to_string().ends_with("it comes bit by bit, or is too long"), "{error}");
+}
+
+/// A body whose first bit doesn't come.
+struct Stalled;
+
+impl Body for Stalled {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Poll::Pending
+    }
+}
+
+/// An API that hands out the token `t2`, in the head of an answer that has no end.
+fn stalled(
+    attach: &Attach,
+) -> impl Service<
+    Request<Full<Bytes>>,
+    Response = Response<TokenBody<Stalled>>,
+    Error = AttachError,
+    Future: Send,
+> + Send
++ use<> {
+    attach.layer().layer(service_fn(|_: Request<TokenBody<Full<Bytes>>>| async {
+        let answer = Response::builder().header("x-authorization", "Bearer t2");
+        Ok::<_, io::Error>(answer.body(Stalled).unwrap())
+    }))
+}
+
+#[tokio::test]
+async fn a_newer_token_in_the_head_does_not_wait_for_the_body() {
+    let daemon = Daemon::start([sliding("t1")]);
+    let service = stalled(&Attach::new(&daemon.client, "api"));
+    let asked = tokio::spawn(service.oneshot(get(API)));
+    daemon.told.stored.notified().await;
+    assert_eq!(daemon.told.submissions(), [("id of t1".to_owned(), "t2".to_owned())]);
+    assert!(!asked.is_finished());
+    asked.abort();
 }
