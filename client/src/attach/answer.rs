@@ -24,7 +24,7 @@ pub(super) fn is_in_body(head: &Parts, token: &Token, limit: usize) -> bool {
     let is_plain = head.headers.get(CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
     let length = header(&head.headers, CONTENT_LENGTH.as_str());
     let length = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);
-    if !is_plain || length > limit as u64 || is_grpc(&head.headers) {
+    if limit == 0 || !is_plain || length > limit as u64 || is_grpc(&head.headers) {
         return false;
     }
     let kind = header(&head.headers, CONTENT_TYPE.as_str()).unwrap_or_default();

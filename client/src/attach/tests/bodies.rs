@@ -153,3 +153,11 @@ async fn a_newer_token_in_the_head_does_not_wait_for_the_body() {
     assert!(!asked.is_finished());
     asked.abort();
 }
+
+#[tokio::test]
+async fn without_a_limit_no_body_is_waited_for() {
+    let daemon = Daemon::start([sliding("t1")]);
+    let service = stalled(&Attach::new(&daemon.client, "api").body_limit(0));
+    let response = service.oneshot(get(API)).await.unwrap();
+    assert!(!fate(&response).is_refused());
+}
