@@ -76,8 +76,9 @@ impl Attach {
     ///
     /// An interceptor can't wait, so each call has the token that the client holds at the
     /// time ([`Client::cached`](crate::Client::cached), which is kept current), and ends with
-    /// `UNAVAILABLE` if it holds none. It sees no answers: refusals are for the program to
-    /// report.
+    /// `UNAVAILABLE` if it holds none, or none that lives as long as [`min_ttl`](Self::min_ttl)
+    /// says. A client that [keeps no tokens](crate::Builder::cache) never does. It sees no
+    /// answers: refusals are for the program to report.
     ///
     /// # Errors
     /// [`AttachError`]: tokend has no token, or it mustn't go there.
@@ -106,9 +107,13 @@ impl TokenInterceptor {
 impl Interceptor for TokenInterceptor {
     fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
         let name = &self.attach.name;
-        let held = self.attach.client.cached(name);
-        let token =
-            held.ok_or_else(|| Status::unavailable(format!("no token of {name} is held yet")))?;
+        let Attach { client, options, .. } = &self.attach;
+        let min_ttl = options.and_then(|options| options.min_ttl);
+        let Some(token) = client.held(name, min_ttl) else {
+            // No one waits for it, but a later call has it.
+            let _ = client.subscribe(name);
+            return Err(Status::unavailable(format!("no token of {name} is held that will do")));
+        };
         let metadata = std::mem::take(request.metadata_mut());
         let headers = self.put(&token, metadata.into_headers()).map_err(status)?;
         *request.metadata_mut() = MetadataMap::from_headers(headers);

@@ -1,7 +1,10 @@
 //! gRPC calls, between a generated client and a server on loopback. The service is the one
 //! that this package has a client and a server of at hand: tokend's own.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -16,7 +19,11 @@ use tokio::net::TcpListener;
 use tonic::{Code, Status, service::Interceptor as _, transport::Endpoint};
 
 use super::daemon::{Daemon, Told};
-use crate::{Attach, AttachError, Client, TokenFate, attach::sample};
+use crate::{
+    Attach, AttachError, Client, TokenFate,
+    attach::sample,
+    testing::{FakeDaemon, FakeToken},
+};
 
 /// Starts a server that refuses the token `t1`. Returns where it is, and what it got.
 async fn start() -> (Endpoint, Arc<Mutex<Vec<String>>>) {
@@ -126,7 +133,7 @@ async fn an_interceptor_without_a_token_that_fits_lets_nothing_through() {
     interceptor.attach = Attach::new(&daemon.client, "other");
     let status = interceptor.call(tonic::Request::new(())).unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    assert_eq!(status.message(), "no token of other is held yet");
+    assert_eq!(status.message(), "no token of other is held that will do");
 
     let in_query = v1::Token {
         placements: vec![sample::put(placement::Target::Query("key".to_owned()), "t3")],
@@ -136,4 +143,28 @@ async fn an_interceptor_without_a_token_that_fits_lets_nothing_through() {
     let attach = Attach::new(&daemon.client, "api");
     let error = attach.interceptor(&endpoint).await.unwrap_err();
     assert!(matches!(error, AttachError::NotMetadata), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_interceptor_asks_for_what_it_misses_and_the_next_call_has_it() {
+    let daemon = FakeDaemon::new();
+    let short = FakeToken::new("t1").host("api.example.com").life(Duration::from_secs(60));
+    daemon.set("api", short.clone());
+    let endpoint = Endpoint::from_static("https://api.example.com");
+    let attach = Attach::new(&daemon.client(), "api");
+    let mut interceptor = attach.interceptor(&endpoint).await.unwrap();
+    interceptor.call(tonic::Request::new(())).unwrap();
+    // Not one that ends too early.
+    interceptor.attach = interceptor.attach.min_ttl(Duration::from_secs(600));
+    assert_eq!(interceptor.call(tonic::Request::new(())).unwrap_err().code(), Code::Unavailable);
+
+    let client = daemon.client();
+    interceptor.attach = Attach::new(&client, "other");
+    daemon.set("other", short);
+    assert_eq!(interceptor.call(tonic::Request::new(())).unwrap_err().code(), Code::Unavailable);
+    // All of it is in this thread: nothing is left to do but to let it go on.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    interceptor.call(tonic::Request::new(())).unwrap();
 }
