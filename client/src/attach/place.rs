@@ -146,8 +146,8 @@ fn remove_cookies(
 
 /// Returns the cookie headers' texts. Cookies that aren't text go.
 fn cookies(headers: &HeaderMap) -> Vec<String> {
-    let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    texts.map(str::to_owned).collect()
+    let values = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    values.filter_map(|value| std::str::from_utf8(value).ok()).map(str::to_owned).collect()
 }
 
 fn crumbs(text: &str) -> impl Iterator<Item = &str> {
