@@ -8,7 +8,8 @@ use crate::Error;
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why a request wasn't sent with a token, or has no answer. But for
-/// [`Service`](Self::Service), what it tells of was not sent.
+/// [`Service`](Self::Service) and [`TooManyRedirects`](Self::TooManyRedirects), what it tells
+/// of was not sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
