@@ -28,9 +28,9 @@
 //! - `/run/tokend` may belong to another user, as whom the daemon runs then: only root can
 //!   have made it so.
 //!
-//! In a rootless container all users of the host but one show as uid 65534. Map the
-//! daemon's user, or set `TOKEND_SERVER_UID=65534` if every user of the host may be
-//! believed who can put a socket where this one is.
+//! In a rootless container all users of the host but one show as uid 65534, whom no program
+//! takes for its own user there. Map the daemon's user, or set `TOKEND_SERVER_UID=65534` if
+//! every user of the host may be believed who can put a socket where this one is.
 
 use std::{
     env,

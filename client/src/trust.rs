@@ -98,9 +98,11 @@ impl Trust {
         // there and have given it to a user.
         let vouched = directory.path == self.system
             && parent.is_some_and(|parent| parent.uid == 0 && !parent.is_open());
+        // Where this user shows as all do who aren't mapped, they can't be told apart.
+        let own = Some(users.own).filter(|own| users.unmapped != Some(*own));
         let believed = |uid: u32| {
             uid == 0
-                || uid == users.own
+                || own == Some(uid)
                 || named.contains(&uid)
                 || (vouched && uid == directory.uid)
         };

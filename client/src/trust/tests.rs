@@ -83,6 +83,25 @@ fn a_directory_that_others_could_have_made_or_can_write_is_not_used() {
 }
 
 #[test]
+fn a_user_who_shows_as_all_do_that_are_not_mapped_is_not_taken_for_this_one() {
+    let run = directory("/run", 0, 0o755);
+    let users = Users { own: UNMAPPED, unmapped: Some(UNMAPPED) };
+    let judge = |named: &[u32], owner, uid| {
+        let held = directory("/srv/tokend", owner, 0o755);
+        trust(named).judge(Path::new("/the/socket"), &held, Some(&run), users, uid)
+    };
+    for (owner, uid) in [(0, UNMAPPED), (UNMAPPED, 0), (UNMAPPED, UNMAPPED)] {
+        let verdict = judge(&[], owner, uid);
+        assert!(matches!(verdict, Err(Distrust::Server { unmapped: true, .. })), "{verdict:?}");
+        assert!(judge(&[UNMAPPED], owner, uid).is_ok());
+    }
+    // Where all are mapped, it is a user like others.
+    let users = Users { unmapped: None, ..users };
+    let held = directory("/srv/tokend", UNMAPPED, 0o755);
+    assert!(trust(&[]).judge(Path::new("/s"), &held, Some(&run), users, UNMAPPED).is_ok());
+}
+
+#[test]
 fn root_vouches_for_the_user_of_the_systems_directory_only() {
     let (run, open) = (directory("/run", 0, 0o755), directory("/run", 0, 0o1777));
     let system = directory("/run/tokend", DAEMON, 0o755);
