@@ -222,6 +222,19 @@ impl Error {
         }
     }
 
+    /// Tells whether tokend would have returned a token that it held, and didn't: there is none
+    /// for this caller, or none any more.
+    pub(crate) fn ends_token(&self) -> bool {
+        matches!(
+            self,
+            Self::NotPermitted { .. }
+                | Self::NotFound { .. }
+                | Self::CredentialRejected { .. }
+                | Self::LoginNeeded { .. }
+                | Self::CredentialDamaged { .. }
+        )
+    }
+
     /// Returns the reason that tokend gave, one of `tokend_proto::reason`; `None`
     /// if the error isn't an answer of tokend's.
     pub fn reason(&self) -> Option<&str> {

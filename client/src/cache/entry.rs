@@ -99,16 +99,34 @@ impl Entry {
         }
     }
 
-    /// Drops the token of this id, or any, since there is another.
+    /// Takes why there is no token, the answer to a call for any that was made at that
+    /// version, unless a stream tells of it or something newer is known by now. What is held
+    /// outlives everything but that this caller is to have none any more.
+    pub(crate) fn refused(&self, error: &Error, version: u64) {
+        let record = self.record();
+        let outlives = !error.ends_token() && self.token().is_some_and(|token| token.is_alive());
+        if record.version == version && !self.is_tended() && !outlives {
+            self.put(Err(error.clone()));
+        }
+    }
+
+    /// Drops the token of this id, or whichever is held, since there is another. Without an
+    /// id that may be the one that is held, so it can come back.
     pub(crate) fn outdate(&self, token_id: Option<&str>) {
         let mut record = self.record();
-        let held = self.token();
-        let held = held.as_ref().map(Token::id);
-        if token_id.is_none() || held == token_id {
+        let is_it = |held: &Token| token_id.is_none_or(|token_id| held.id() == token_id);
+        if self.token().as_ref().is_some_and(is_it) {
             self.token.store(None);
+            // Subscribers hear of the other one.
+            self.told.send_if_modified(|told| {
+                *told = None;
+                false
+            });
         }
         record.version += 1;
-        record.outdated = token_id.or(held).map(str::to_owned);
+        if let Some(token_id) = token_id {
+            record.outdated = Some(token_id.to_owned());
+        }
     }
 
     /// Tells whether it is time to ask about it, since no stream tells of it; the next time

@@ -203,6 +203,52 @@ async fn without_a_stream_what_is_held_is_asked_about_now_and_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_stream_what_was_taken_away_leaves_the_cache_and_is_told() {
+    let daemon = daemon("one", 3_600);
+    daemon.refuse_streams(Some(Error::Unavailable {
+        reason: reason::TOO_MANY_WATCHES.to_owned(),
+        message: "64 are open".to_owned(),
+        retry_after: None,
+    }));
+    let client = daemon.client();
+    let mut subscription = client.subscribe("api").unwrap();
+    assert_eq!(value(&subscription.changed().await.unwrap()), "one");
+
+    // What passes by itself ends nothing.
+    daemon.fail("api", Error::BudgetExhausted { message: "spent".into(), retry_after: None });
+    daemon.advance(seconds(10));
+    assert!(client.token_with("api", needing(3_600)).await.is_err());
+    client.token("api").await.unwrap();
+    daemon.until(|daemon| daemon.requests("api") == 3).await;
+    assert_eq!(value(&client.token("api").await.unwrap()), "one");
+
+    daemon.remove("api");
+    daemon.advance(seconds(10));
+    let told = tokio::time::timeout(seconds(60), subscription.changed()).await;
+    let error = told.expect("it is asked about").unwrap_err();
+    assert!(matches!(error, Error::NotPermitted { .. }), "{error:?}");
+    assert!(client.cached("api").is_none());
+    assert!(subscription.current().unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_about_a_value_keeps_no_newer_token_from_the_cache() {
+    let daemon = daemon("one", 3_600);
+    let client = daemon.client();
+    client.token("api").await.unwrap();
+    tended(&client).await;
+    // Another token has taken that value's place already: the one that is held.
+    daemon.set_ruling(Ruling::Superseded);
+    let rejection = Rejection::of_value_sha256([7; 32]).status(401);
+    let mut subscription = client.subscribe("api").unwrap();
+    assert!(client.report_rejection("api", rejection).await.unwrap().brought_another());
+    assert!(client.cached("api").is_none() && subscription.current().is_none());
+    assert_eq!(value(&client.token("api").await.unwrap()), "one");
+    assert_eq!(value(&client.cached("api").unwrap()), "one");
+    assert_eq!(value(&subscription.changed().await.unwrap()), "one");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_without_cache_asks_each_time_and_opens_no_stream() {
     let daemon = daemon("one", 3_600);
     let client = daemon.uncached_client();

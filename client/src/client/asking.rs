@@ -97,7 +97,12 @@ impl Client {
         let name = asked.name.clone();
         async move {
             let version = cache.look(&name, |entry| entry.version()).unwrap_or_default();
-            let token = line.acquire(asked).await?;
+            let takes_any = asked.min_ttl.is_none();
+            let token = line.acquire(asked).await.inspect_err(|error| {
+                if takes_any && !error.is_silence() {
+                    cache.look(&name, |entry| entry.refused(error, version));
+                }
+            })?;
             let token = token.or(held).ok_or(Error::BadAnswer("it holds no token"))?;
             // Only what there is gets into the cache, so strangers can't fill it.
             cache.entry(&name).answered(&token, version, line.clock.now());
