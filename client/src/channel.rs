@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
-use crate::{socket, trust::Trust};
+use crate::{backoff::Backoff, socket, trust::Trust};
 
 /// The authority of every request. A socket has no host name, and HTTP/2 servers
 /// refuse the path that some clients send in its place.
@@ -77,12 +77,31 @@ impl Dial {
 
 type Refusal = Box<dyn StdError + Send + Sync>;
 
+/// How often a connection is tried while others fill the socket's queue: some 20 s.
+const TURNS: usize = 12;
+
 async fn connect(path: &Path, trust: &Trust) -> Result<TokioIo<UnixStream>, Refusal> {
     let unreachable = |source| Unreachable { path: path.to_path_buf(), source };
-    let stream = UnixStream::connect(path).await.map_err(unreachable)?;
+    let stream = queue(path).await.map_err(unreachable)?;
     let server = stream.peer_cred().map_err(unreachable)?;
     trust.verify(path, server.uid()).map_err(unreachable)??;
     Ok(TokioIo::new(stream))
+}
+
+/// Connects as soon as there is room in the socket's queue. `connect(2)` waits for that by
+/// itself, but says `EAGAIN` of a socket that must not block (`unix(7)`): many have connected
+/// that the daemon, which may be starting, hasn't taken up yet.
+async fn queue(path: &Path) -> io::Result<UnixStream> {
+    let mut backoff = Backoff::new(fastrand::Rng::new());
+    for _ in 1..TURNS {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(backoff.lost()).await;
+            }
+            ended => return ended,
+        }
+    }
+    UnixStream::connect(path).await
 }
 
 /// A connection that couldn't be made; found again in the source chain of a

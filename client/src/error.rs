@@ -174,12 +174,13 @@ impl Error {
             | Self::StoreFull { .. }
             | Self::Unavailable { .. } => true,
             Self::Refused { code, .. } => *code == Code::Unavailable,
+            // Too many others are connecting.
+            Self::Unreachable { source, .. } => source.kind() == io::ErrorKind::WouldBlock,
             Self::Address(_)
             | Self::ServerUser(_)
             | Self::UntrustedServer { .. }
             | Self::UntrustedSocket { .. }
             | Self::SocketNotPermitted { .. }
-            | Self::Unreachable { .. }
             | Self::BadAnswer(_)
             | Self::InvalidRequest { .. }
             | Self::NotPermitted { .. }

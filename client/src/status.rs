@@ -112,8 +112,9 @@ fn unreachable(path: &Path, source: &io::Error) -> Error {
         }
         // The source is shared with the status, so it is copied.
         kind => {
-            let source = Arc::new(io::Error::new(kind, source.to_string()));
-            Error::Unreachable { path, source }
+            let copy = || io::Error::new(kind, source.to_string());
+            let source = source.raw_os_error().map_or_else(copy, io::Error::from_raw_os_error);
+            Error::Unreachable { path, source: Arc::new(source) }
         }
     }
 }

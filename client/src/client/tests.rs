@@ -9,11 +9,13 @@ use std::{
         fs::{PermissionsExt as _, chown},
         net::UnixListener as StdListener,
     },
+    time::Duration,
 };
 
 use nix::unistd::{Uid, setfsuid};
 use tempfile::TempDir;
 use tokend_proto::v1::AcquireTokenRequest;
+use tokio::net::{UnixSocket, UnixStream};
 
 use super::*;
 use crate::{
@@ -120,6 +122,28 @@ async fn tells_a_missing_and_a_deserted_socket_from_others() {
     let error = Client::at(long).token("a").await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
     assert!(error.source().is_some() && !error.is_transient());
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_for_room_in_the_sockets_queue() {
+    let (_directory, path) = place();
+    let socket = UnixSocket::new_stream().unwrap();
+    socket.bind(&path).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let mut queue = Vec::new();
+    while let Ok(stream) = UnixStream::connect(&path).await {
+        queue.push(stream);
+    }
+    let client = Client::at(&path);
+    let error = client.token("a").await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }) && error.is_transient(), "{error:?}");
+
+    let ends = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(listener);
+    };
+    let (answer, ()) = tokio::join!(client.token("a"), ends);
+    assert!(matches!(answer, Err(Error::DaemonNotRunning { .. })), "{answer:?}");
 }
 
 #[tokio::test]
