@@ -8,29 +8,15 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use tokend_proto::reason;
-use tonic::Request;
 
 pub use crate::client::{builder::Builder, options::TokenOptions};
 use crate::{
-    Error, Rejection, Rotation, Ruling, Submission, Subscription, Token, Watch,
-    cache::Cache,
-    channel::Dial,
-    clock::Clock,
-    line::{Asked, within},
-    link::Link,
-    socket,
-    trust::Trust,
+    Error, Rejection, Rotation, Ruling, Submission, Subscription, Token, Watch, cache::Cache,
+    channel::Dial, clock::Clock, line::Asked, link::Link, socket, trust::Trust,
 };
-
-/// Outlasts the ten seconds that a report waits for an issuance.
-const REPORT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A newer token is written to the disk at once, or not at all for now.
-const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Gets tokens from tokend. Clones are cheap and share one connection and one cache.
 ///
@@ -195,10 +181,7 @@ impl Client {
         rejection: Rejection,
     ) -> Result<Ruling, Error> {
         let token_id = rejection.token_id().map(str::to_owned);
-        let mut request = Request::new(rejection.about(name));
-        request.set_timeout(REPORT_TIMEOUT);
-        let mut service = self.line().service();
-        let answer = within(REPORT_TIMEOUT, service.report_rejection(request)).await?;
+        let answer = self.line().report(rejection.about(name)).await?;
         let ruling = Ruling::try_from(answer)?;
         if ruling.brought_another() {
             self.outdate(name, token_id.as_deref());
@@ -236,10 +219,7 @@ impl Client {
         rotation: Rotation,
     ) -> Result<Submission, Error> {
         let token_id = rotation.previous_id().map(str::to_owned);
-        let mut request = Request::new(rotation.about(name));
-        request.set_timeout(SUBMISSION_TIMEOUT);
-        let mut service = self.line().service();
-        let answer = within(SUBMISSION_TIMEOUT, service.submit_rotation(request)).await;
+        let answer = self.line().submit(rotation.about(name)).await;
         let submission = Submission::read(answer)?;
         if submission != Submission::Unchanged {
             self.outdate(name, token_id.as_deref());

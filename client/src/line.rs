@@ -2,20 +2,34 @@
 
 use std::{future::Future, time::Duration};
 
-use tokend_proto::v1::{
-    AcquireTokenRequest, AcquireTokenResponse, WatchTokensRequest,
-    token_service_client::TokenServiceClient,
+use tokend_proto::{
+    reason,
+    v1::{
+        AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
+        SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest,
+        token_service_client::TokenServiceClient,
+    },
 };
 use tokio::runtime::Handle;
-use tonic::{Request, Response, Status, transport::Channel};
+use tonic::{Request, transport::Channel};
 
 use crate::{
     Error, Token, Watch,
+    backoff::Backoff,
     clock::{Clock, Moment},
 };
 
 /// A stream is opened at once, or not at all.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Outlasts the ten seconds that a report waits for an issuance.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A newer token is written to the disk at once, or not at all for now.
+const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often a newer token is offered to a daemon that is ending: for some five seconds.
+const SUBMISSIONS: usize = 8;
 
 /// The longest timeout that the daemon is told of.
 const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
@@ -44,18 +58,8 @@ impl Line {
     }
 
     /// Asks for a token; `None` if it is the one that the caller has already.
-    ///
-    /// To ask costs nothing that the daemon wouldn't remember, so if the connection is
-    /// lost it is asked once more over another.
     pub(crate) async fn acquire(&self, asked: Asked) -> Result<Option<Token>, Error> {
-        let timeout = asked.timeout;
-        let attempts = async {
-            match self.attempt(&asked).await {
-                Err(Error::Disconnected(_)) => self.attempt(&asked).await,
-                ended => ended,
-            }
-        };
-        let (answer, sent) = limited(timeout, attempts).await?;
+        let (answer, sent) = limited(asked.timeout, twice(|| self.attempt(&asked))).await?;
         if answer.unchanged {
             return Ok(None);
         }
@@ -79,22 +83,67 @@ impl Line {
         Ok((answer.into_inner(), sent))
     }
 
+    /// Reports a refused token.
+    pub(crate) async fn report(
+        &self,
+        report: ReportRejectionRequest,
+    ) -> Result<ReportRejectionResponse, Error> {
+        let call = || async {
+            let mut request = Request::new(report.clone());
+            request.set_timeout(REPORT_TIMEOUT);
+            Ok(self.service().report_rejection(request).await?.into_inner())
+        };
+        limited(REPORT_TIMEOUT, twice(call)).await
+    }
+
+    /// Hands over a newer token. No one else has it, so the successor of a daemon that is
+    /// ending is waited for.
+    pub(crate) async fn submit(
+        &self,
+        rotation: SubmitRotationRequest,
+    ) -> Result<SubmitRotationResponse, Error> {
+        let call = || async {
+            let mut request = Request::new(rotation.clone());
+            request.set_timeout(SUBMISSION_TIMEOUT);
+            Ok(self.service().submit_rotation(request).await?.into_inner())
+        };
+        let is_ending = |error: &Error| error.reason() == Some(reason::SHUTTING_DOWN);
+        let mut backoff = Backoff::new(fastrand::Rng::new());
+        let attempts = async {
+            for _ in 1..SUBMISSIONS {
+                match twice(call).await {
+                    Err(error) if is_ending(&error) => tokio::time::sleep(backoff.lost()).await,
+                    ended => return ended,
+                }
+            }
+            twice(call).await
+        };
+        limited(SUBMISSION_TIMEOUT, attempts).await
+    }
+
     /// Opens a stream.
     pub(crate) async fn watch(&self, names: Vec<String>) -> Result<Watch, Error> {
         let mut service = self.service();
-        let call = service.watch_tokens(WatchTokensRequest { names });
-        within(OPENING_TIMEOUT, call).await.map(|updates| Watch::new(updates, self.clock.clone()))
+        let call = async { Ok(service.watch_tokens(WatchTokensRequest { names }).await?) };
+        let updates = limited(OPENING_TIMEOUT, call).await?.into_inner();
+        Ok(Watch::new(updates, self.clock.clone()))
     }
 }
 
-/// Waits for the answer to a call, but no longer than so long.
-pub(crate) async fn within<T>(
-    limit: Duration,
-    call: impl Future<Output = Result<Response<T>, Status>>,
-) -> Result<T, Error> {
-    limited(limit, async { Ok(call.await?.into_inner()) }).await
+/// Makes a call, and once more over another connection if its own is lost. All calls for
+/// tokens can be repeated: an issuance is shared, a report is heard once, and of several
+/// submissions about one token the first counts.
+async fn twice<T, F>(call: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    match call().await {
+        Err(Error::Disconnected(_)) => call().await,
+        ended => ended,
+    }
 }
 
+/// Waits for the end of a call, but no longer than so long.
 async fn limited<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, Error>>,

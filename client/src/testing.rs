@@ -213,6 +213,13 @@ impl FakeDaemon {
         self.state.lock().no_streams = error;
     }
 
+    /// Has these errors, or the loss of the connection, come between reports or newer tokens
+    /// and their answers, the last first.
+    #[cfg(test)]
+    pub(crate) fn trouble(&self, troubles: impl Into<Vec<Option<Error>>>) {
+        self.state.lock().troubles = troubles.into();
+    }
+
     /// Returns the names of each stream that was opened.
     #[cfg(test)]
     pub(crate) fn streams(&self) -> Vec<Vec<String>> {

@@ -280,6 +280,33 @@ async fn a_client_whose_runtime_was_not_running_asks_before_it_serves() {
     client.token_with("api", needing(60)).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn reports_and_newer_tokens_get_through_though_the_connection_is_lost() {
+    let daemon = daemon("one", 3_600);
+    let client = daemon.client();
+    let token = client.token("api").await.unwrap();
+    daemon.set_next("api", FakeToken::new("two"));
+    daemon.trouble([None]);
+    let ruling = client.report_rejection("api", Rejection::of(&token).status(401)).await.unwrap();
+    // It was heard the first time.
+    assert_eq!(ruling, Ruling::Superseded);
+    let token = client.token("api").await.unwrap();
+
+    let ending = Error::Unavailable {
+        reason: reason::SHUTTING_DOWN.to_owned(),
+        message: "the daemon is ending".to_owned(),
+        retry_after: None,
+    };
+    daemon.trouble([Some(ending.clone()), None, Some(ending)]);
+    let rotation = Rotation::of_id(token.id(), "three".into());
+    assert_eq!(client.submit_rotation("api", rotation).await.unwrap(), Submission::Accepted);
+    assert_eq!(value(&client.token("api").await.unwrap()), "three");
+
+    daemon.trouble([None, None]);
+    let report = client.report_rejection("api", Rejection::of(&token).status(401)).await;
+    assert!(matches!(report, Err(Error::Disconnected(_))), "{report:?}");
+}
+
 #[test]
 fn the_next_runtime_takes_over_from_one_that_has_ended() {
     let daemon = daemon("one", 3_600);

@@ -147,6 +147,7 @@ impl TokenService for Service {
             }
         };
         self.state.notify();
+        self.trouble().await?;
         Ok(Response::new(ruled(ruling)))
     }
 
@@ -159,6 +160,7 @@ impl TokenService for Service {
             Some(PreviousToken::TokenId(id)) => id,
             _ => String::new(),
         };
+        self.trouble().await?;
         let held = self.state.look(&name).map_err(|error| status(&error))?;
         let current = held.message.token_id;
         let mut inner = self.state.lock();
@@ -188,6 +190,21 @@ impl TokenService for Service {
 }
 
 impl Service {
+    /// Goes through what a test has in store.
+    async fn trouble(&self) -> Result<(), Status> {
+        let trouble = self.state.lock().troubles.pop();
+        match trouble {
+            None => Ok(()),
+            Some(Some(error)) => Err(status(&error)),
+            Some(None) => {
+                for connection in std::mem::take(&mut self.state.lock().connections) {
+                    connection.abort();
+                }
+                std::future::pending().await
+            }
+        }
+    }
+
     /// Tells of these names, first how things are and then what changes.
     async fn tell(
         &self,

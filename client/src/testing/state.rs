@@ -41,6 +41,9 @@ pub(super) struct Inner {
     pub(super) is_holding: bool,
     pub(super) is_stopped: bool,
     pub(super) no_streams: Option<Error>,
+    /// What comes between reports or newer tokens and their answers, the last first: an error,
+    /// or that the connection is lost.
+    pub(super) troubles: Vec<Option<Error>>,
     pub(super) connections: Vec<AbortHandle>,
     pub(super) asked: Vec<String>,
     pub(super) streams: Vec<Vec<String>>,
@@ -60,6 +63,7 @@ impl Default for State {
             is_holding: false,
             is_stopped: false,
             no_streams: None,
+            troubles: Vec::new(),
             connections: Vec::new(),
             asked: Vec::new(),
             streams: Vec::new(),

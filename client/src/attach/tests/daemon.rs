@@ -111,7 +111,7 @@ impl Told {
     fn up(&self) -> Result<MutexGuard<'_, Held>, Status> {
         let held = self.held.lock().unwrap();
         if held.is_down {
-            return Err(refused(Code::Unavailable, reason::SHUTTING_DOWN));
+            return Err(refused(Code::Unavailable, reason::STORE_UNAVAILABLE));
         }
         Ok(held)
     }
