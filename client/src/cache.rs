@@ -14,7 +14,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 pub(crate) use self::{
     entry::{Entry, Told},
@@ -36,15 +36,38 @@ pub(crate) struct Cache {
     writing: Mutex<()>,
     /// When news was last listened for, in milliseconds since boot; 0 if no one says.
     beaten_at: AtomicU64,
+    /// How many tasks have kept this current, one after the other.
+    terms: AtomicU64,
     /// Calls that are under way.
     pub(crate) flights: Flights,
-    /// There is another name.
-    pub(crate) grown: Notify,
+    /// There is another name. Whoever keeps this current hears of it, though someone who did
+    /// before hasn't gone yet.
+    pub(crate) grown: watch::Sender<()>,
     /// The daemon has answered a call.
-    pub(crate) answered: Notify,
+    pub(crate) answered: watch::Sender<()>,
 }
 
 impl Cache {
+    /// Hands this over to another task: no stream tells of anything yet. Returns the number of
+    /// its term.
+    pub(crate) fn begin(&self) -> u64 {
+        let term = self.terms.fetch_add(1, Ordering::Relaxed) + 1;
+        self.untend();
+        term
+    }
+
+    /// Ends a term. One that has ended before its task did doesn't matter.
+    pub(crate) fn end(&self, term: u64) {
+        if self.terms.load(Ordering::Relaxed) == term {
+            self.untend();
+        }
+    }
+
+    /// No stream tells of what is held: whoever reads it has it asked about.
+    pub(crate) fn untend(&self) {
+        self.all().values().for_each(|entry| entry.tend(false));
+    }
+
     /// Notes that news is listened for.
     pub(crate) fn beat(&self, now: Moment) {
         self.beaten_at.store(milliseconds(now.boot), Ordering::Relaxed);
@@ -77,7 +100,7 @@ impl Cache {
         entries.insert(name, Arc::clone(&entry));
         self.entries.store(Arc::new(entries));
         drop(writing);
-        self.grown.notify_one();
+        self.grown.send_replace(());
         entry
     }
 

@@ -26,10 +26,14 @@ use crate::{
 /// its end. What is watched like this counts as used, so tokend keeps it fresh as long as the
 /// client lives.
 ///
-/// The connection is made by the first call, and again after it is lost. It and the task
-/// that reads the stream belong to the tokio runtime of that first call, and are made again
-/// by the first call after that runtime has ended, or in a process that was forked off. While
-/// nothing runs that runtime, tokend is asked. The task ends with the last clone.
+/// The connection is made by the first call, and again after it is lost. Each tokio runtime
+/// that calls has one of its own, and the first has the task that reads the stream. Another
+/// takes the task over by its next call after that one has ended, or hasn't been run for more
+/// than a minute, and so does a process that was forked off. The task ends with the last
+/// clone.
+///
+/// # Panics
+/// Outside a tokio runtime, methods that are async panic if they have to ask tokend.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,

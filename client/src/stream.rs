@@ -9,7 +9,10 @@ use std::{
 };
 
 use tokend_proto::reason;
-use tokio::time::{Sleep, sleep};
+use tokio::{
+    sync::watch,
+    time::{Sleep, sleep},
+};
 
 use crate::{Error, Update, Watch, backoff::Backoff, cache::Cache, line::Line};
 
@@ -33,6 +36,9 @@ type Opening = Pin<Box<dyn Future<Output = Result<Watch, Error>> + Send>>;
 /// that nothing is missed; it tells first how all is by then.
 pub(crate) struct Keeper {
     cache: Arc<Cache>,
+    term: u64,
+    grown: watch::Receiver<()>,
+    answered: watch::Receiver<()>,
     line: Line,
     backoff: Backoff,
     stream: Option<Watch>,
@@ -61,7 +67,10 @@ enum Event {
 
 impl Keeper {
     pub(crate) fn new(cache: Arc<Cache>, line: Line) -> Self {
-        Self {
+        let mut keeper = Self {
+            term: cache.begin(),
+            grown: cache.grown.subscribe(),
+            answered: cache.answered.subscribe(),
             cache,
             line,
             backoff: Backoff::new(fastrand::Rng::new()),
@@ -71,9 +80,11 @@ impl Keeper {
             opened_at: Duration::ZERO,
             // Another runtime may have left names behind.
             due: Some(Box::pin(sleep(Duration::ZERO))),
-            beat: Box::pin(sleep(Duration::ZERO)),
+            beat: Box::pin(sleep(BEAT)),
             is_lost: false,
-        }
+        };
+        keeper.beat();
+        keeper
     }
 
     /// Goes on until it is aborted, or its runtime ends.
@@ -115,8 +126,9 @@ impl Keeper {
                 self.due = None;
                 Event::Due
             }
-            () = self.cache.grown.notified() => Event::Grown,
-            () = self.cache.answered.notified() => Event::Answered,
+            // The senders are the cache's.
+            _ = self.grown.changed() => Event::Grown,
+            _ = self.answered.changed() => Event::Answered,
             told = told(self.stream.as_mut()) => match told {
                 Some(Ok(update)) => Event::Told(update),
                 Some(Err(_)) | None => Event::Lost,
@@ -157,7 +169,7 @@ impl Keeper {
             self.is_lost = false;
             self.names = Names::new();
         } else if !self.is_lost {
-            untend(&self.cache);
+            self.cache.untend();
         }
         self.look_in(wait.max(error.retry_after().unwrap_or_default()));
     }
@@ -195,13 +207,8 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        untend(&self.cache);
+        self.cache.end(self.term);
     }
-}
-
-/// No stream tells of what is held: whoever reads it has it asked about.
-fn untend(cache: &Cache) {
-    cache.all().values().for_each(|entry| entry.tend(false));
 }
 
 async fn ready<F: Future + Unpin>(what: Option<F>) -> F::Output {

@@ -3,11 +3,16 @@
 use std::{
     collections::BTreeMap,
     future::Future,
+    process,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::watch, task::AbortHandle};
+use tokio::{
+    runtime::{self, Handle},
+    sync::watch,
+    task::AbortHandle,
+};
 
 use super::Cache;
 use crate::{Error, Token};
@@ -17,14 +22,15 @@ pub(crate) type Question = (String, Option<Duration>);
 
 type Answer = Option<Result<Token, Error>>;
 
-/// The calls that are under way, by what they ask. Each is a task of its own, so that none
-/// ends because one of those who wait gives up, and all who wait share its end.
+/// The calls that are under way, by what they ask, one in each runtime: another may not be
+/// running. Each is a task of its own, so that none ends because one of those who wait gives
+/// up, and all who wait share its end.
 #[derive(Debug, Default)]
 pub(crate) struct Flights(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    calls: BTreeMap<Question, Flight>,
+    calls: BTreeMap<Question, Vec<Flight>>,
     number: u64,
 }
 
@@ -33,6 +39,9 @@ struct Flight {
     number: u64,
     answer: watch::Receiver<Answer>,
     task: AbortHandle,
+    runtime: runtime::Id,
+    /// Tasks don't come along when a process forks.
+    process: u32,
 }
 
 /// How a call ended for one who waited.
@@ -76,7 +85,8 @@ impl Flights {
         F: Future<Output = Result<Token, Error>> + Send + 'static,
     {
         let mut state = cache.flights.state();
-        if let Some(flight) = state.calls.get(&question).filter(|it| !it.task.is_finished()) {
+        let under_way = state.calls.get(&question);
+        if let Some(flight) = under_way.and_then(|all| all.iter().find(|it| it.is_of(runtime))) {
             return (flight.answer.clone(), false);
         }
         state.number += 1;
@@ -90,8 +100,16 @@ impl Flights {
                 sender.send_replace(Some(result));
             }
         });
-        let flight = Flight { number, answer: answer.clone(), task: task.abort_handle() };
-        state.calls.insert(question, flight);
+        let flight = Flight {
+            number,
+            answer: answer.clone(),
+            task: task.abort_handle(),
+            runtime: runtime.id(),
+            process: process::id(),
+        };
+        let flights = state.calls.entry(question).or_default();
+        flights.retain(|flight| !flight.task.is_finished());
+        flights.push(flight);
         (answer, true)
     }
 
@@ -103,19 +121,30 @@ impl Flights {
     /// Ends all calls.
     pub(crate) fn abort(&self) {
         let calls = std::mem::take(&mut self.state().calls);
-        for flight in calls.into_values() {
+        let own = process::id();
+        for flight in calls.into_values().flatten().filter(|flight| flight.process == own) {
             flight.task.abort();
         }
     }
 
     fn land(&self, question: &Question, number: u64) {
         let mut state = self.state();
-        if state.calls.get(question).is_some_and(|flight| flight.number == number) {
-            state.calls.remove(question);
+        if let Some(flights) = state.calls.get_mut(question) {
+            flights.retain(|flight| flight.number != number);
+            if flights.is_empty() {
+                state.calls.remove(question);
+            }
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    /// Tells whether it is under way in this runtime.
+    fn is_of(&self, runtime: &Handle) -> bool {
+        !self.task.is_finished() && self.runtime == runtime.id() && self.process == process::id()
     }
 }

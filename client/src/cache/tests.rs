@@ -308,10 +308,42 @@ async fn reports_and_newer_tokens_get_through_though_the_connection_is_lost() {
 }
 
 #[test]
+fn a_runtime_that_no_one_runs_keeps_no_other_waiting() {
+    let daemon = daemon("one", 3_600);
+    daemon.set("other", FakeToken::new("two"));
+    let client = daemon.client();
+    let (idle, running) = (runtime(), runtime());
+    idle.block_on(client.token("api")).unwrap();
+    daemon.hold();
+    let hasty = TokenOptions::new().timeout(Duration::ZERO);
+    assert!(idle.block_on(client.token_with("other", hasty)).is_err());
+    daemon.release();
+    running.block_on(client.token("other")).unwrap();
+
+    // News is listened for elsewhere as soon as that is noticed.
+    client.cache().beat(Clock::Manual(daemon.hands()).now());
+    daemon.advance(seconds(76));
+    running.block_on(async {
+        client.token("api").await.unwrap();
+        daemon.until(|daemon| daemon.streams().last().is_some_and(|all| all.len() == 2)).await;
+        tended(&client).await;
+        // Those who waited for names there don't wait for them any more.
+        daemon.set("third", FakeToken::new("three"));
+        client.token("third").await.unwrap();
+        daemon.until(|daemon| daemon.streams().last().is_some_and(|all| all.len() == 3)).await;
+    });
+    drop(idle);
+    assert!(client.cache().look("api", |entry| entry.is_tended()).unwrap());
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
 fn the_next_runtime_takes_over_from_one_that_has_ended() {
     let daemon = daemon("one", 3_600);
     let client = daemon.client();
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for number in 1..=2 {
         runtime().block_on(async {
             client.token("api").await.unwrap();

@@ -34,8 +34,8 @@ impl Client {
             return;
         }
         let Some(line) = link.line(dial, cache, clock) else { return };
-        let name = entry.name().to_string();
         if entry.is_due(clock.now()) {
+            let name = entry.name().to_string();
             let runtime = line.runtime.clone();
             let call = self.question(line, &name, TokenOptions::new(), entry.token());
             drop(Flights::board(cache, &runtime, (name, None), call));
@@ -106,7 +106,7 @@ impl Client {
             let token = token.or(held).ok_or(Error::BadAnswer("it holds no token"))?;
             // Only what there is gets into the cache, so strangers can't fill it.
             cache.entry(&name).answered(&token, version, line.clock.now());
-            cache.answered.notify_one();
+            cache.answered.send_replace(());
             Ok(token)
         }
     }
