@@ -114,7 +114,13 @@ impl Token {
     /// values, for clients that take text. All cookies are in one (RFC 6265 §5.4).
     pub fn header_fields(&self) -> Vec<(&str, SecretString)> {
         let mut fields = Vec::new();
-        let mut cookies = Zeroizing::new(String::new());
+        // As long as it can get: it would leave copies behind as it grows.
+        let length = |it: &Placement| match &it.target {
+            Target::Cookie(name) => "; =".len() + name.len() + it.value.expose_secret().len(),
+            Target::Header(_) | Target::Query(_) | Target::Body(_) => 0,
+        };
+        let length = self.parts.placements.iter().map(length).sum();
+        let mut cookies = Zeroizing::new(String::with_capacity(length));
         for Placement { target, value, .. } in &self.parts.placements {
             match target {
                 Target::Header(name) => fields.push((name.as_str(), value.clone())),
@@ -343,16 +349,19 @@ fn placement(placement: v1::Placement) -> Result<Placement, Error> {
         }
     };
     let fits = match &target {
-        Target::Header(name) => {
-            HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(&value).is_ok()
-        }
-        Target::Cookie(name) => HeaderValue::from_str(&format!("{name}={value}")).is_ok(),
+        Target::Header(name) => HeaderName::from_bytes(name.as_bytes()).is_ok() && is_text(&value),
+        Target::Cookie(name) => is_text(name) && is_text(&value),
         Target::Query(_) | Target::Body(_) => true,
     };
     if !fits {
         return Err(Error::BadAnswer("a placement doesn't fit into a header"));
     }
     Ok(Placement { target, value: value.into(), writes_only })
+}
+
+/// Tells whether [`HeaderValue::from_str`] takes it, which would leave a copy that no one wipes.
+fn is_text(value: &str) -> bool {
+    value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
 }
 
 #[cfg(test)]
