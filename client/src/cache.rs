@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 pub(crate) use self::{
-    entry::{Entry, Told},
+    entry::{Entry, RECHECK, Told},
     flight::{Flights, Landed},
 };
 

@@ -14,7 +14,12 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use crate::{Error, Update, Watch, backoff::Backoff, cache::Cache, line::Line};
+use crate::{
+    Error, Update, Watch,
+    backoff::Backoff,
+    cache::{Cache, RECHECK},
+    line::Line,
+};
 
 /// How many names one stream can have, by the contract.
 const MOST_NAMES: usize = 1_000;
@@ -22,6 +27,12 @@ const MOST_NAMES: usize = 1_000;
 /// Programs ask for their names one after the other when they start: a stream is opened for
 /// many of them.
 const GATHERING: Duration = Duration::from_millis(50);
+
+/// Each stream tells of all names anew: the more there are, the longer others are waited for.
+const GATHERING_EACH: Duration = Duration::from_millis(10);
+
+/// What isn't told of yet is asked about meanwhile, and not more often than this.
+const LONGEST_GATHERING: Duration = RECHECK;
 
 /// A stream that has lasted so long was none of a daemon that fails at once each time.
 const SOUND: Duration = Duration::from_secs(10);
@@ -91,9 +102,7 @@ impl Keeper {
     pub(crate) async fn run(mut self) {
         loop {
             match self.next().await {
-                Event::Grown if self.due.is_none() && self.opening.is_none() => {
-                    self.look_in(GATHERING);
-                }
+                Event::Grown if self.due.is_none() && self.opening.is_none() => self.gather(),
                 // The daemon is back before its time.
                 Event::Answered if self.is_lost && self.opening.is_none() => {
                     self.is_lost = false;
@@ -156,7 +165,7 @@ impl Keeper {
             entry.tend(self.names.contains(name));
         }
         if self.wanted() != self.names {
-            self.look_in(GATHERING);
+            self.gather();
         }
     }
 
@@ -198,6 +207,13 @@ impl Keeper {
 
     fn wanted(&self) -> Names {
         self.cache.all().keys().take(MOST_NAMES).cloned().collect()
+    }
+
+    /// Waits for more names.
+    fn gather(&mut self) {
+        let told = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let each = GATHERING_EACH.saturating_mul(told);
+        self.look_in((GATHERING + each).min(LONGEST_GATHERING));
     }
 
     fn look_in(&mut self, wait: Duration) {

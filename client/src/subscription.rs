@@ -1,16 +1,13 @@
 //! One credential's token as it changes.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::{
     Client, Error, Token,
-    cache::{Entry, Told},
+    cache::{Entry, RECHECK, Told},
 };
-
-/// How often the daemon is asked where no stream can be had.
-const RECHECK: Duration = Duration::from_secs(10);
 
 /// The token of one credential as it changes, from
 /// [`Client::subscribe`](crate::Client::subscribe) on.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::{Error, Token, clock::Moment, token::Parts};
 
 /// How often a token is asked about that no stream tells of.
-const RECHECK: Duration = Duration::from_secs(10);
+pub(crate) const RECHECK: Duration = Duration::from_secs(10);
 
 /// How things are as far as is known: a token, or why there is none.
 pub(crate) type Told = Option<Result<Token, Error>>;

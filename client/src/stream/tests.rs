@@ -144,6 +144,21 @@ async fn the_stream_ends_with_the_last_client() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_names_that_come_one_by_one_take_few_streams() {
+    let names: Vec<String> = (0..200).map(|number| format!("n{number:04}")).collect();
+    let daemon = FakeDaemon::new();
+    let client = daemon.client();
+    for name in &names {
+        daemon.set(name, FakeToken::new("one"));
+        client.token(name).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    daemon.until(|daemon| daemon.streams().last().is_some_and(|last| last.len() == 200)).await;
+    let streams = daemon.streams().len();
+    assert!(streams < 40, "{streams} streams");
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_beyond_the_contracts_thousand_are_asked_about() {
     let names: Vec<String> = (0..1_001).map(|number| format!("n{number:04}")).collect();
     let daemon = FakeDaemon::new();
