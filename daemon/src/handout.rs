@@ -10,19 +10,18 @@ mod form;
 
 use std::{sync::Arc, time::Duration};
 
-use rustix::net::sockopt;
 use tokend_core::Name;
 use tokio::{
     io::AsyncWriteExt as _,
     net::{UnixListener, UnixStream, unix::SocketAddr},
     sync::{mpsc, oneshot, watch},
-    task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
 use tracing::{error, info, warn};
 
 use self::{asker::Asker, denial::Denial, form::Wanted};
 use crate::{
+    connections::{self, Process, Socket, told},
     engine::{Command, Error},
     ports::Clock,
     published::{Published, Slot, Slots},
@@ -34,10 +33,6 @@ const MOST: usize = 256;
 
 /// How long systemd may take to read what it is handed. It reads at once.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
-
-/// How long to wait when no more connections can be accepted, for lack of descriptors, say:
-/// they stay in the queue meanwhile.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The engine is asked no more often than this.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
@@ -57,14 +52,6 @@ pub struct Handout {
     pub wait: Duration,
 }
 
-/// A process at the other end, as the kernel recorded it when it connected.
-#[derive(Debug, Clone, Copy)]
-struct Process {
-    uid: u32,
-    /// `None` if it is in a PID namespace that tokend can't see.
-    pid: Option<i32>,
-}
-
 impl Handout {
     /// Serves one socket until `shutdown` changes, then lets those who are answered already read
     /// on, at most for `grace`. Whoever isn't accepted by then is served by the next daemon,
@@ -72,52 +59,21 @@ impl Handout {
     pub async fn serve(
         self,
         listener: UnixListener,
-        mut shutdown: watch::Receiver<bool>,
+        shutdown: watch::Receiver<bool>,
         grace: Duration,
     ) {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept(), if connections.len() < MOST => match accepted {
-                    Ok((stream, _)) => {
-                        if let Some((process, asker)) = self.admit(&stream) {
-                            let stopping = shutdown.clone();
-                            connections.spawn(self.clone().answer(stream, process, asker, stopping));
-                        }
-                    }
-                    Err(error) => {
-                        warn!("can't accept a connection from systemd: {error}");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-                Some(ended) = connections.join_next() => report(ended),
-                () = told(&mut shutdown) => break,
-            }
-        }
-        drop(listener);
-        let drained = timeout(grace, async {
-            while let Some(ended) = connections.join_next().await {
-                report(ended);
-            }
-        });
-        if drained.await.is_err() {
-            connections.shutdown().await;
-        }
+        let socket = Socket { listener, name: "credentials", most: MOST };
+        let stopping = shutdown.clone();
+        let admit = |stream: UnixStream, process| {
+            let asker = self.admit(&stream, process)?;
+            Some(self.clone().answer(stream, process, asker, stopping.clone()))
+        };
+        connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
     }
 
-    /// Finds out who asks. Whoever isn't systemd learns nothing.
-    fn admit(&self, stream: &UnixStream) -> Option<(Process, Asker)> {
-        let process = match sockopt::socket_peercred(stream) {
-            Ok(cred) => Process {
-                uid: cred.uid.as_raw(),
-                pid: Some(cred.pid.as_raw_nonzero().get()).filter(|pid| *pid > 0),
-            },
-            Err(error) => {
-                warn!("can't tell who connects to the units' socket: {error}");
-                return None;
-            }
-        };
-        let Process { uid, pid } = process;
+    /// Finds out who asks for what. Whoever isn't systemd learns nothing.
+    fn admit(&self, stream: &UnixStream, process: Process) -> Option<Asker> {
+        let Process { uid, pid, .. } = process;
         // Any process can bind such an address. The file's permissions keep others away, too;
         // they can be set wrongly.
         if !self.believes(uid) {
@@ -131,18 +87,16 @@ impl Handout {
         }
         // Not the address that comes with the connection: mio takes abstract ones for none.
         let address = stream.peer_addr().ok();
-        match Asker::parse(address.as_ref().and_then(SocketAddr::as_abstract_name)) {
-            Ok(asker) => Some((process, asker)),
-            Err(problem) => {
-                warn!(
-                    uid,
-                    pid,
-                    "handed nothing by the units' socket: {problem}; programs read tokens from \
-                     tokend.sock"
-                );
-                None
-            }
+        let asker = Asker::parse(address.as_ref().and_then(SocketAddr::as_abstract_name));
+        if let Err(problem) = &asker {
+            warn!(
+                uid,
+                pid,
+                "handed nothing by the units' socket: {problem}; programs read tokens from \
+                 tokend.sock"
+            );
         }
+        asker.ok()
     }
 
     /// Tells whether a process of this user is believed to be systemd. Root's is the machine's.
@@ -159,7 +113,7 @@ impl Handout {
         stopping: watch::Receiver<bool>,
     ) {
         let Asker { unit, id } = &asker;
-        let Process { uid, pid } = process;
+        let Process { uid, pid, .. } = process;
         let bytes = match self.find(&asker, stopping).await {
             Ok(bytes) => bytes,
             Err(denial) => {
@@ -258,20 +212,6 @@ impl Handout {
         let command = Command::Acquire { name: name.clone(), min_ttl: None, reply };
         self.engine.send(command).await.map_err(|_| Error::Stopping)?;
         answer.await.map_err(|_| Error::Stopping)?
-    }
-}
-
-/// Resolves when the daemon is to end.
-async fn told(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, and the daemon with it.
-    let _ = shutdown.wait_for(|ending| *ending).await;
-}
-
-fn report(ended: Result<(), JoinError>) {
-    if let Err(problem) = ended
-        && problem.is_panic()
-    {
-        error!("handing out a token failed: {problem}");
     }
 }
 

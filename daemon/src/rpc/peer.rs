@@ -2,10 +2,7 @@
 
 use std::fs;
 
-use rustix::net::sockopt;
-use tokio::net::UnixStream;
-
-use crate::engine::Author;
+use crate::{connections::Process, engine::Author};
 
 /// The socket that a connection came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +34,11 @@ impl Peer {
         Author { uid: self.uid, pid: self.pid }
     }
 
-    /// Finds out who is at the other end.
-    pub(super) fn of(stream: &UnixStream) -> std::io::Result<Self> {
-        let cred = sockopt::socket_peercred(stream)?;
-        let (uid, gid) = (cred.uid.as_raw(), cred.gid.as_raw());
-        let pid = Some(cred.pid.as_raw_nonzero().get()).filter(|pid| *pid > 0);
+    /// Finds out more about who is at the other end.
+    pub(super) fn of(process: Process) -> Self {
+        let Process { uid, gid, pid } = process;
         let groups = pid.and_then(|pid| groups(pid, uid)).unwrap_or_default();
-        Ok(Self { uid, gid, groups, pid })
+        Self { uid, gid, groups, pid }
     }
 }
 
@@ -95,8 +90,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_kernel_reports_this_process_for_a_pair_of_its_own() {
-        let (near, _far) = UnixStream::pair().unwrap();
-        let peer = Peer::of(&near).unwrap();
+        let (near, _far) = tokio::net::UnixStream::pair().unwrap();
+        let peer = Peer::of(Process::of(&near).unwrap());
         assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
         assert_eq!(peer.pid, Some(rustix::process::getpid().as_raw_nonzero().get()));
     }

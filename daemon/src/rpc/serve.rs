@@ -1,8 +1,4 @@
-//! Accepts connections and serves them until the daemon ends.
-//!
-//! tonic's own loop waits for every connection when it ends: one that never
-//! speaks, or a stream that stays open, would hold the daemon for ever. This one
-//! asks connections to end and closes those that don't within a grace period.
+//! Serves the connections of callers and operators.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +7,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::{Door, Peer, Services, access, authority::Mended};
+use crate::connections::{self, Process, Socket, told};
 
 /// A socket that callers connect to.
 #[derive(Debug)]
@@ -27,10 +22,6 @@ pub struct Listener {
     pub door: Door,
 }
 
-/// How long to wait when no more connections can be accepted, for lack of
-/// descriptors, say: they stay in the queue meanwhile.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Headers of a call: a path, a deadline, a little metadata.
 const LARGEST_HEADER_LIST: u32 = 16 * 1_024;
 
@@ -40,50 +31,26 @@ pub async fn serve(
     listener: Listener,
     services: Services,
     own_uid: u32,
-    mut shutdown: watch::Receiver<bool>,
+    shutdown: watch::Receiver<bool>,
     grace: Duration,
 ) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.socket.accept() => match accepted {
-                Ok((stream, _)) => {
-                    if let Some(peer) = admit(&stream, listener.door, own_uid) {
-                        let connection =
-                            connection(stream, peer, services.clone(), shutdown.clone());
-                        connections.spawn(connection);
-                    }
-                }
-                Err(error) => {
-                    warn!(door = ?listener.door, "can't accept a connection: {error}");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
-            Some(ended) = connections.join_next() => report(ended),
-            () = told(&mut shutdown) => break,
-        }
-    }
-    drop(listener);
-    let drained = timeout(grace, async {
-        while let Some(ended) = connections.join_next().await {
-            report(ended);
-        }
-    });
-    if drained.await.is_err() {
-        info!(connections = connections.len(), "closing connections that don't end");
-        connections.shutdown().await;
-    }
+    let Listener { socket, door } = listener;
+    let name = match door {
+        Door::Callers => "tokend",
+        Door::Operators => "admin",
+    };
+    let socket = Socket { listener: socket, name, most: usize::MAX };
+    let stopping = shutdown.clone();
+    let admit = |stream, process| {
+        let peer = admit(process, door, own_uid)?;
+        Some(connection(stream, peer, services.clone(), stopping.clone()))
+    };
+    connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
 }
 
 /// Finds out who connects and whether this door is theirs.
-fn admit(stream: &UnixStream, door: Door, own_uid: u32) -> Option<Peer> {
-    let peer = match Peer::of(stream) {
-        Ok(peer) => peer,
-        Err(error) => {
-            warn!("can't tell who connects: {error}");
-            return None;
-        }
-    };
+fn admit(process: Process, door: Door, own_uid: u32) -> Option<Peer> {
+    let peer = Peer::of(process);
     // The file's permissions say so too; they can be set wrongly.
     if door == Door::Operators && !access::is_operator(&peer, own_uid) {
         warn!(uid = peer.uid, pid = peer.pid, "no operator: connection refused");
@@ -116,19 +83,5 @@ async fn connection(
     };
     if let Err(error) = result {
         debug!(uid = peer.uid, pid = peer.pid, "connection ended: {error}");
-    }
-}
-
-/// Resolves when the daemon is to end.
-async fn told(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, and the daemon with it.
-    let _ = shutdown.wait_for(|ending| *ending).await;
-}
-
-fn report(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!("serving a connection failed: {error}");
     }
 }

@@ -1,0 +1,120 @@
+//! Accepts connections and serves them until the daemon ends.
+//!
+//! tonic's own loop waits for every connection when it ends: one that never
+//! speaks, or a stream that stays open, would hold the daemon for ever. This one
+//! asks connections to end and closes those that don't within a grace period.
+
+use std::{io, time::Duration};
+
+use rustix::net::sockopt;
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::{sleep, timeout},
+};
+use tracing::{error, info, warn};
+
+/// A socket whose connections are served.
+#[derive(Debug)]
+pub struct Socket {
+    /// The socket itself.
+    pub listener: UnixListener,
+    /// What the log calls it.
+    pub name: &'static str,
+    /// How many connections there are at once. More wait in the socket's queue.
+    pub most: usize,
+}
+
+/// The process at the other end of a connection, as the kernel recorded it when it connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Its user.
+    pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
+    /// Its process id; `None` if it is in a PID namespace that tokend can't see.
+    pub pid: Option<i32>,
+}
+
+/// How long to wait when no more connections can be accepted, for lack of
+/// descriptors, say: they stay in the queue meanwhile.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+impl Process {
+    /// Finds out who is at the other end.
+    pub fn of(stream: &UnixStream) -> io::Result<Self> {
+        let cred = sockopt::socket_peercred(stream)?;
+        let pid = Some(cred.pid.as_raw_nonzero().get()).filter(|pid| *pid > 0);
+        Ok(Self { uid: cred.uid.as_raw(), gid: cred.gid.as_raw(), pid })
+    }
+}
+
+/// Serves one socket until `shutdown` changes, then lets its connections finish
+/// what they are at, at most for `grace`. What isn't accepted by then is left in the queue.
+///
+/// `admit` is given each connection, those that are `open` already first, and returns what
+/// serves it, or `None` if it is to be closed.
+pub async fn serve<F>(
+    socket: Socket,
+    open: Vec<UnixStream>,
+    mut admit: impl FnMut(UnixStream, Process) -> Option<F>,
+    mut shutdown: watch::Receiver<bool>,
+    grace: Duration,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Socket { listener, name, most } = socket;
+    let mut connections = JoinSet::new();
+    let mut admit = |stream| match Process::of(&stream) {
+        Ok(process) => admit(stream, process),
+        Err(error) => {
+            warn!(socket = name, "can't tell who connects: {error}");
+            None
+        }
+    };
+    for connection in open.into_iter().filter_map(&mut admit) {
+        connections.spawn(connection);
+    }
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if connections.len() < most => match accepted {
+                Ok((stream, _)) => {
+                    if let Some(connection) = admit(stream) {
+                        connections.spawn(connection);
+                    }
+                }
+                Err(error) => {
+                    warn!(socket = name, "can't accept a connection: {error}");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next() => report(ended),
+            () = told(&mut shutdown) => break,
+        }
+    }
+    drop(listener);
+    let drained = timeout(grace, async {
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+        }
+    });
+    if drained.await.is_err() {
+        info!(socket = name, connections = connections.len(), "closing connections that don't end");
+        connections.shutdown().await;
+    }
+}
+
+/// Resolves when the daemon is to end.
+pub async fn told(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and the daemon with it.
+    let _ = shutdown.wait_for(|ending| *ending).await;
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(problem) = ended
+        && problem.is_panic()
+    {
+        error!("serving a connection failed: {problem}");
+    }
+}
