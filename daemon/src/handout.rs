@@ -8,11 +8,11 @@ mod asker;
 mod denial;
 mod form;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokend_core::Name;
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncWriteExt as _, Interest},
     net::{UnixListener, UnixStream, unix::SocketAddr},
     sync::{mpsc, oneshot, watch},
     time::{sleep, timeout},
@@ -107,14 +107,21 @@ impl Handout {
     /// Hands out what is asked for, or nothing, and says so.
     async fn answer(
         self,
-        mut stream: UnixStream,
+        stream: UnixStream,
         process: Process,
         asker: Asker,
         stopping: watch::Receiver<bool>,
     ) {
         let Asker { unit, id } = &asker;
         let Process { uid, pid, .. } = process;
-        let bytes = match self.find(&asker, stopping).await {
+        let found = tokio::select! {
+            found = self.find(&asker, stopping) => found,
+            () = closed(&stream) => {
+                info!(unit, id, uid, pid, "the unit's start was given up while it waited");
+                return;
+            }
+        };
+        let bytes = match found {
             Ok(bytes) => bytes,
             Err(denial) => {
                 let remedy = denial.remedy();
@@ -126,6 +133,8 @@ impl Handout {
             }
         };
         let write = async {
+            // Watched anew: whoever looked for its end has used up that it can be written.
+            let mut stream = UnixStream::from_std(stream.into_std()?)?;
             stream.write_all(&bytes).await?;
             stream.shutdown().await
         };
@@ -212,6 +221,21 @@ impl Handout {
         let command = Command::Acquire { name: name.clone(), min_ttl: None, reply };
         self.engine.send(command).await.map_err(|_| Error::Stopping)?;
         answer.await.map_err(|_| Error::Stopping)?
+    }
+}
+
+/// Resolves when the other end is closed. That it says nothing more, as systemd does from the
+/// start, is no such sign: both directions have to be gone (`EPOLLHUP`, epoll_ctl(2)).
+async fn closed(stream: &UnixStream) {
+    loop {
+        match stream.ready(Interest::WRITABLE).await {
+            Ok(ready) if !ready.is_write_closed() => {
+                // It can be written, and stays so: what comes next is the news.
+                let _ = stream
+                    .try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+            }
+            _ => return,
+        }
     }
 }
 

@@ -309,6 +309,21 @@ async fn more_units_than_there_are_connections_are_all_served() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn units_that_are_stopped_while_they_wait_make_room_for_others() {
+    let mut bench = Bench::new();
+    bench.make("api");
+    let stopped: Vec<_> = (0..MOST).map(|_| bench.ask("api")).collect();
+    for _ in 0..MOST {
+        bench.answer(down()).await;
+    }
+    drop(stopped);
+    let asking = bench.ask("api");
+    let answer = timeout(from_now(1), bench.answer(Ok(Arc::new(published("t0ken")))));
+    answer.await.expect("it needn't wait until the others' time is up");
+    assert_eq!(asking.text().await, "t0ken");
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_does_not_read_holds_up_no_one_and_is_let_go() {
     let bench = Bench::new();
     let long = "t".repeat(4_000_000);
