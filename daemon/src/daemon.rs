@@ -11,7 +11,7 @@ use std::{
 use sd_notify::NotifyState;
 use tokend_provider::Library;
 use tokio::{
-    net::UnixListener,
+    net::{UnixListener, UnixStream},
     sync::{mpsc, watch},
 };
 use tracing::{error, info, warn};
@@ -55,6 +55,8 @@ pub struct Daemon {
     about: Arc<About>,
     listeners: Vec<Listener>,
     units: Option<UnixListener>,
+    /// Units that wait since the last daemon.
+    waiting: Vec<UnixStream>,
     /// The user whose own systemd is believed, besides root's.
     user: Option<u32>,
     unit_wait: Duration,
@@ -171,7 +173,8 @@ impl Daemon {
         if let Some(hook) = &hook {
             engine.tell_logins(hook.notices());
         }
-        let Sockets { listeners, units, made, callers } = Sockets::open(config, inherited)?;
+        let Sockets { listeners, units, waiting, made, callers } =
+            Sockets::open(config, inherited)?;
         let about = Arc::new(About {
             uid,
             started_at: clock.now().wall,
@@ -192,6 +195,7 @@ impl Daemon {
             about,
             listeners,
             units,
+            waiting,
             user: (!config.is_system).then_some(uid),
             unit_wait: config.unit_wait,
             hook,
@@ -224,6 +228,7 @@ impl Daemon {
             about,
             listeners,
             units,
+            waiting,
             user,
             unit_wait,
             hook,
@@ -255,8 +260,9 @@ impl Daemon {
             clock: Arc::clone(&context.clock),
             user,
             wait: unit_wait,
+            keep: systemd::keep,
         };
-        let handing = units.map(|units| handout.serve(units, stopping.clone(), GRACE));
+        let handing = units.map(|units| handout.serve(units, waiting, stopping.clone(), GRACE));
         let handing = futures_util::future::OptionFuture::from(handing);
         let mut ended = stopping.clone();
         let engine = engine::run(
@@ -300,6 +306,7 @@ impl Daemon {
 struct Sockets {
     listeners: Vec<Listener>,
     units: Option<UnixListener>,
+    waiting: Vec<UnixStream>,
     made: Vec<PathBuf>,
     callers: PathBuf,
 }
@@ -339,7 +346,13 @@ impl Sockets {
             },
         ];
         let units = wants_units.then(|| open(socket::UNITS, Reach::Own, inherited.units));
-        Ok(Self { listeners, units: units.transpose()?, made, callers })
+        let system = |source| StartError::System { what: "a connection", source };
+        let waiting = inherited.waiting.into_iter().map(|connection| {
+            connection.set_nonblocking(true)?;
+            UnixStream::from_std(connection)
+        });
+        let waiting = waiting.collect::<Result<_, _>>().map_err(system)?;
+        Ok(Self { listeners, units: units.transpose()?, waiting, made, callers })
     }
 }
 

@@ -50,15 +50,18 @@ pub struct Handout {
     pub user: Option<u32>,
     /// How long a unit's start waits for its token.
     pub wait: Duration,
+    /// Keeps a connection for the next daemon, or tells that there is no one to keep it.
+    pub keep: fn(&UnixStream) -> bool,
 }
 
 impl Handout {
     /// Serves one socket until `shutdown` changes, then lets those who are answered already read
-    /// on, at most for `grace`. Whoever isn't accepted by then is served by the next daemon,
-    /// if systemd holds the socket.
+    /// on, at most for `grace`. Whoever waits or isn't accepted by then is served by the next
+    /// daemon, if systemd holds the socket; `waiting` are those that the last one has left.
     pub async fn serve(
         self,
         listener: UnixListener,
+        waiting: Vec<UnixStream>,
         shutdown: watch::Receiver<bool>,
         grace: Duration,
     ) {
@@ -68,7 +71,7 @@ impl Handout {
             let asker = self.admit(&stream, process)?;
             Some(self.clone().answer(stream, process, asker, stopping.clone()))
         };
-        connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
+        connections::serve(socket, waiting, admit, shutdown, grace).await;
     }
 
     /// Finds out who asks for what. Whoever isn't systemd learns nothing.
@@ -107,7 +110,7 @@ impl Handout {
     /// Hands out what is asked for, or nothing, and says so.
     async fn answer(
         self,
-        stream: UnixStream,
+        mut stream: UnixStream,
         process: Process,
         asker: Asker,
         stopping: watch::Receiver<bool>,
@@ -123,12 +126,18 @@ impl Handout {
         };
         let bytes = match found {
             Ok(bytes) => bytes,
+            Err(Denial::Refused { problem: Error::Stopping, .. }) if (self.keep)(&stream) => {
+                info!(unit, id, uid, pid, "the unit's start waits for the next tokend");
+                return;
+            }
             Err(denial) => {
                 let remedy = denial.remedy();
                 error!(
                     unit,
                     id, uid, pid, "the unit's credential is left empty: {denial}; {remedy}"
                 );
+                // Not only dropped: systemd has another end of what it has kept.
+                let _ = stream.shutdown().await;
                 return;
             }
         };

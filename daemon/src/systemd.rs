@@ -1,10 +1,16 @@
 //! What systemd hands to the daemon and what it is told in return.
 
-use std::{env, io, os::unix::net::UnixListener};
+use std::{
+    env, io,
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::net::{UnixListener, UnixStream},
+    },
+};
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
-use tracing::debug;
+use tracing::{debug, warn};
 
 /// The sockets that systemd listens on for the daemon (`sd_listen_fds(3)`).
 #[derive(Debug, Default)]
@@ -15,7 +21,12 @@ pub struct Inherited {
     pub operators: Option<UnixListener>,
     /// The units' socket: `FileDescriptorName=credentials`.
     pub units: Option<UnixListener>,
+    /// Connections to the units' socket that the last daemon left behind.
+    pub waiting: Vec<UnixStream>,
 }
+
+/// What systemd is to call the connections that it keeps (`FDNAME=`).
+const WAITING: &str = "waiting";
 
 /// systemd handed over something else than sockets to listen on.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +56,11 @@ impl Inherited {
             };
             let socket =
                 descriptors.take_unix_listener(index).map_err(|error| unexpected(Some(error)))?;
+            if name == WAITING {
+                let connection = socket.map(|socket| UnixStream::from(OwnedFd::from(socket)));
+                inherited.waiting.extend(connection);
+                continue;
+            }
             let place = match name {
                 "tokend" => &mut inherited.callers,
                 "admin" => &mut inherited.operators,
@@ -58,7 +74,7 @@ impl Inherited {
 
     /// Tells whether systemd listens for the daemon at all.
     pub fn is_empty(&self) -> bool {
-        let Self { callers, operators, units } = self;
+        let Self { callers, operators, units, waiting: _ } = self;
         [callers, operators, units].into_iter().all(Option::is_none)
     }
 }
@@ -68,6 +84,21 @@ pub fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         debug!("systemd can't be told: {error}");
     }
+}
+
+/// Has systemd keep a connection for the next daemon (`FDSTORE=1`, sd_notify(3)). Returns whether
+/// there is a systemd that may: it drops what `FileDescriptorStoreMax=` doesn't allow, and when the
+/// daemon is stopped for good.
+pub fn keep(connection: &tokio::net::UnixStream) -> bool {
+    if env::var_os("NOTIFY_SOCKET").is_none() {
+        return false;
+    }
+    let states = [NotifyState::FdStore, NotifyState::FdName(WAITING)];
+    let kept = sd_notify::notify_with_fds(&states, &[connection.as_fd()]);
+    if let Err(error) = &kept {
+        warn!("systemd can't be given a connection: {error}");
+    }
+    kept.is_ok()
 }
 
 /// Tells whether standard error goes to the journal, which adds the time itself.

@@ -1,8 +1,12 @@
 //! Handing out with a socket, an engine that does as it is told, and time that is simulated.
 
 use std::{
+    os::fd::{AsFd as _, OwnedFd},
     path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -48,6 +52,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::after(Vec::new(), |_| false)
+    }
+
+    /// Serves those who wait since before, and keeps whoever waits at the end as it is told.
+    fn after(waiting: Vec<UnixStream>, keep: fn(&UnixStream) -> bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(dir.path().join("s")).unwrap();
         let slots = Arc::new(Slots::default());
@@ -58,9 +67,11 @@ impl Bench {
             clock: Arc::new(StillClock),
             user: Some(rustix::process::geteuid().as_raw()),
             wait: LIMIT,
+            keep,
         };
         let (stop, stopping) = watch::channel(false);
-        let serving = tokio::spawn(handout.serve(listener, stopping, Duration::from_secs(3)));
+        let grace = Duration::from_secs(3);
+        let serving = tokio::spawn(handout.serve(listener, waiting, stopping, grace));
         Self { dir, slots, engine, stop, serving }
     }
 
@@ -288,6 +299,7 @@ fn root_is_believed_by_all_and_a_user_by_a_daemon_of_theirs() {
         clock: Arc::new(StillClock),
         user,
         wait: LIMIT,
+        keep: |_| false,
     };
     let systems = [0, 990, 1_000].map(|uid| handout(None).believes(uid));
     assert_eq!(systems, [true, false, false]);
@@ -345,4 +357,41 @@ async fn the_daemons_end_is_the_end_of_all_waits() {
     bench.stop.send_replace(true);
     assert_eq!(timeout(from_now(1), asking.text()).await.unwrap(), "");
     timeout(from_now(1), bench.serving).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_when_the_daemon_is_restarted_is_answered_by_the_next_one() {
+    static KEPT: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
+    let keep = |stream: &UnixStream| {
+        KEPT.lock().unwrap().push(stream.as_fd().try_clone_to_owned().unwrap());
+        true
+    };
+    let refusal = Refusal::LoginNeeded { message: "invalid_grant".to_owned() };
+    let answers = [(Ok(Arc::new(published("t0ken"))), "t0ken"), (Err(refusal.into()), "")];
+    for (answer, expected) in answers {
+        let mut bench = Bench::after(Vec::new(), keep);
+        bench.make("api");
+        let mut asking = bench.ask("api");
+        bench.answer(down()).await;
+        bench.stop.send_replace(true);
+        timeout(from_now(1), bench.serving).await.unwrap().unwrap();
+        assert!(asking.is_open_after(from_now(5)).await);
+
+        let kept = KEPT.lock().unwrap().pop().unwrap();
+        let waiting = kept.try_clone().unwrap().into();
+        let mut next = Bench::after(vec![UnixStream::from_std(waiting).unwrap()], keep);
+        next.make("api");
+        next.answer(answer).await;
+        assert_eq!(timeout(from_now(1), asking.text()).await.unwrap(), expected);
+        drop(kept);
+    }
+}
+
+#[test]
+fn systemd_keeps_as_many_connections_as_there_are() {
+    for unit in ["system", "user"] {
+        let path = format!("{}/../systemd/{unit}/tokend.service", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains(&format!("\nFileDescriptorStoreMax={MOST}\n")), "{unit}");
+    }
 }
