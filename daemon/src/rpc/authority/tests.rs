@@ -180,7 +180,7 @@ fn framing() -> impl Strategy<Value = Framing> {
 
 fn call() -> impl Strategy<Value = Call> {
     let authority = prop_oneof!["[a-z0-9./%: _~-]{0,20}", Just(ENCODED_PATH.to_owned())]
-        .prop_map(|path| format!("/{}", path.replace(':', "/")));
+        .prop_map(|path| format!("/{path}"));
     let form = proptest::sample::select(&FORMS[..]);
     (authority, form, any::<bool>(), framing(), "[a-z%/]{0,300}").prop_map(
         |(authority, form, huffman, framing, note)| Call {

@@ -14,6 +14,8 @@ pub(super) struct Text {
     /// The bits of the character that has begun, of which there are `length`.
     code: u16,
     length: usize,
+    /// Whether it was mended, and so is a path, in which a colon is no port's.
+    path: bool,
 }
 
 /// One more than the last code of each length in bits; characters' codes are in the order of
@@ -25,47 +27,51 @@ const ENDS: [u16; 16] =
 const SPACE_OR_PERCENT: (usize, u16) = (5, 0b01010);
 /// The code of `/`, which is `3` with the last bit set.
 const SLASH: (usize, u16) = (6, 0b01_1000);
+/// The code of `:`, which is `B` with the last bit set.
+const COLON: (usize, u16) = (7, 0b101_1100);
 
 impl Text {
     pub(super) fn new(coding: Coding) -> Self {
-        Self { coding, code: 0, length: 0 }
+        Self { coding, code: 0, length: 0, path: false }
     }
 
     /// Mends the next byte. Returns whether it had to.
     pub(super) fn mend(&mut self, byte: &mut u8) -> bool {
+        let before = *byte;
         match self.coding {
-            Coding::Plain => mend_plain(byte),
+            Coding::Plain => self.mend_plain(byte),
             Coding::Huffman => self.mend_coded(byte),
         }
+        *byte != before
     }
 
     /// Sets bits as they come, so that a character may go on in a byte that isn't there yet.
-    fn mend_coded(&mut self, byte: &mut u8) -> bool {
-        let before = *byte;
+    fn mend_coded(&mut self, byte: &mut u8) {
         for mask in (0..u8::BITS).rev().map(|bit| 1 << bit) {
             if self.length + 1 == ENDS.len() {
                 break;
             }
             self.length += 1;
             self.code = self.code << 1 | u16::from(*byte & mask != 0);
-            if [SPACE_OR_PERCENT, SLASH].contains(&(self.length, self.code)) {
+            let code = (self.length, self.code);
+            if [SPACE_OR_PERCENT, SLASH].contains(&code) || self.path && code == COLON {
                 *byte |= mask;
                 self.code |= 1;
+                self.path = true;
             }
             if self.code < ENDS[self.length] {
                 (self.length, self.code) = (0, 0);
             }
         }
-        *byte != before
     }
-}
 
-/// Replaces what no host has (RFC 3986 §3.2): a path's separators, and what a path has beyond
-/// ASCII. Percent signs, too, which are valid in a few places: no one looks at those here.
-fn mend_plain(byte: &mut u8) -> bool {
-    let valid = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@[]".contains(byte);
-    if !valid {
-        *byte = b'-';
+    /// Replaces what no host has (RFC 3986 §3.2): a path's separators, and what a path has beyond
+    /// ASCII. Percent signs, too, which are valid in a few places: no one looks at those here.
+    fn mend_plain(&mut self, byte: &mut u8) {
+        let valid = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte);
+        if !valid && (self.path || !b":@[]".contains(byte)) {
+            *byte = b'-';
+            self.path = true;
+        }
     }
-    !valid
 }
