@@ -13,6 +13,7 @@ use std::{
         net::UnixStream,
     },
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
     thread,
 };
@@ -167,4 +168,21 @@ fn a_name_that_nobody_knows_is_answered_at_once_and_loudly() {
     assert_eq!(load(&units(&place), "nothing"), "");
     let line = daemon.wait_for_log("there is no credential nothing");
     assert!(line.contains("ERROR") && line.contains("`tokend-cli list`"), "{line}");
+}
+
+#[test]
+fn callers_who_connect_without_end_keep_neither_operators_nor_units_nor_providers_out() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start_with(|command| {
+        let tokend = std::mem::replace(command, Command::new("sh"));
+        command.args(["-c", "ulimit -n 256 && exec \"$0\" \"$@\""]);
+        command.arg(tokend.get_program()).args(tokend.get_args()).stdin(Stdio::null());
+        command.env_remove("TOKEND_LOG").env_remove("NOTIFY_SOCKET");
+    });
+    let connect = |_| UnixStream::connect(place.runtime().join("tokend.sock")).unwrap();
+    let callers: Vec<_> = (0..300).map(connect).collect();
+    let added = place.add("api", provider.url(), SECRET);
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    assert_eq!(load(&units(&place), "api"), "token-1-c0ffee");
+    drop(callers);
 }

@@ -6,7 +6,10 @@
 
 use std::{io, time::Duration};
 
-use rustix::net::sockopt;
+use rustix::{
+    net::sockopt,
+    process::{Resource, getrlimit},
+};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::watch,
@@ -48,6 +51,16 @@ impl Process {
         let pid = Some(cred.pid.as_raw_nonzero().get()).filter(|pid| *pid > 0);
         Ok(Self { uid: cred.uid.as_raw(), gid: cred.gid.as_raw(), pid })
     }
+}
+
+/// Returns how many descriptors this process may have (`RLIMIT_NOFILE`, getrlimit(2)).
+///
+/// Callers' connections get a half of them, units' a quarter and operators' an eighth. The rest is
+/// left to the store and to providers: whoever connects too often keeps no one else out, and no
+/// token from being refreshed.
+pub fn descriptors() -> usize {
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 /// Serves one socket until `shutdown` changes, then lets its connections finish

@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 
 use self::{asker::Asker, denial::Denial, form::Wanted};
 use crate::{
-    connections::{self, Process, Socket, told},
+    connections::{self, Process, Socket, descriptors, told},
     engine::{Command, Error},
     ports::Clock,
     published::{Published, Slot, Slots},
@@ -65,7 +65,8 @@ impl Handout {
         shutdown: watch::Receiver<bool>,
         grace: Duration,
     ) {
-        let socket = Socket { listener, name: "credentials", most: MOST };
+        let most = MOST.min(descriptors() / 4);
+        let socket = Socket { listener, name: "credentials", most };
         let stopping = shutdown.clone();
         let admit = |stream: UnixStream, process| {
             let asker = self.admit(&stream, process)?;

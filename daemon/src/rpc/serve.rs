@@ -11,7 +11,7 @@ use tokio::{
 use tracing::{debug, warn};
 
 use super::{Door, Peer, Services, access, authority::Mended};
-use crate::connections::{self, Process, Socket, told};
+use crate::connections::{self, Process, Socket, descriptors, told};
 
 /// A socket that callers connect to.
 #[derive(Debug)]
@@ -35,11 +35,11 @@ pub async fn serve(
     grace: Duration,
 ) {
     let Listener { socket, door } = listener;
-    let name = match door {
-        Door::Callers => "tokend",
-        Door::Operators => "admin",
+    let (name, most) = match door {
+        Door::Callers => ("tokend", descriptors() / 2),
+        Door::Operators => ("admin", descriptors() / 8),
     };
-    let socket = Socket { listener: socket, name, most: usize::MAX };
+    let socket = Socket { listener: socket, name, most };
     let stopping = shutdown.clone();
     let admit = |stream, process| {
         let peer = admit(process, door, own_uid)?;
