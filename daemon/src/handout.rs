@@ -235,7 +235,7 @@ impl Handout {
 }
 
 /// Resolves when the other end is closed. That it says nothing more, as systemd does from the
-/// start, is no such sign: both directions have to be gone (`EPOLLHUP`, epoll_ctl(2)).
+/// start, is no such sign: both directions have to be gone (`EPOLLHUP`, `epoll_ctl(2)`).
 async fn closed(stream: &UnixStream) {
     loop {
         match stream.ready(Interest::WRITABLE).await {

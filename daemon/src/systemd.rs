@@ -86,7 +86,7 @@ pub fn notify(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Has systemd keep a connection for the next daemon (`FDSTORE=1`, sd_notify(3)). Returns whether
+/// Has systemd keep a connection for the next daemon (`FDSTORE=1`, `sd_notify(3)`). Returns whether
 /// there is a systemd that may: it drops what `FileDescriptorStoreMax=` doesn't allow, and when the
 /// daemon is stopped for good.
 pub fn keep(connection: &tokio::net::UnixStream) -> bool {
