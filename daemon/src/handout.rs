@@ -128,7 +128,14 @@ impl Handout {
         let bytes = match found {
             Ok(bytes) => bytes,
             Err(Denial::Refused { problem: Error::Stopping, .. }) if (self.keep)(&stream) => {
-                info!(unit, id, uid, pid, "the unit's start waits for the next tokend");
+                warn!(
+                    unit,
+                    id,
+                    uid,
+                    pid,
+                    "the unit's start waits for the next tokend; its credential is left empty if \
+                     tokend was stopped for good"
+                );
                 return;
             }
             Err(denial) => {
