@@ -5,9 +5,9 @@ use std::{future::Future, time::Duration};
 use tokend_proto::{
     reason,
     v1::{
-        AcquireTokenRequest, AcquireTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
-        SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest,
-        token_service_client::TokenServiceClient,
+        AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
+        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
+        SubmitRotationResponse, WatchTokensRequest, token_service_client::TokenServiceClient,
     },
 };
 use tokio::runtime::Handle;
@@ -19,7 +19,7 @@ use crate::{
     clock::{Clock, Moment},
 };
 
-/// A stream is opened at once, or not at all.
+/// A list is given and a stream is opened at once, or not at all.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Outlasts the ten seconds that a report waits for an issuance.
@@ -119,6 +119,13 @@ impl Line {
             twice(call).await
         };
         limited(SUBMISSION_TIMEOUT, attempts).await
+    }
+
+    /// Asks for a page of what this user may read.
+    pub(crate) async fn page(&self, page_token: String) -> Result<ListTokensResponse, Error> {
+        let asked = ListTokensRequest { page_size: 0, page_token };
+        let call = || async { Ok(self.service().list_tokens(asked.clone()).await?.into_inner()) };
+        limited(OPENING_TIMEOUT, twice(call)).await
     }
 
     /// Opens a stream.

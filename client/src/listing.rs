@@ -2,19 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use tokend_proto::v1::{ListTokensRequest, list_tokens_response::Entry};
+use tokend_proto::v1::list_tokens_response::Entry;
 use tonic::Code;
 
 use crate::{
     Client, Error,
     clock::{Clock, Deadline, Moment},
-    line::within,
     status,
     token::time,
 };
-
-/// The daemon answers from its memory.
-const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A credential whose tokens this user may read, without the token.
 #[derive(Clone, Debug)]
@@ -42,9 +38,7 @@ impl Client {
         let (line, mut listed, mut page_token) = (self.line(), Vec::new(), String::new());
         loop {
             let asked_at = line.clock.now();
-            let mut service = line.service();
-            let call = service.list_tokens(ListTokensRequest { page_size: 0, page_token });
-            let page = within(PAGE_TIMEOUT, call).await?;
+            let page = line.page(page_token).await?;
             for entry in page.tokens {
                 listed.push(Listed::read(entry, &line.clock, asked_at)?);
             }
