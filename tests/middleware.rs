@@ -8,6 +8,8 @@ mod support;
 #[path = "middleware/authority.rs"]
 mod authority;
 
+use std::time::Duration;
+
 use authority::Authority;
 use http::Request;
 use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
@@ -17,7 +19,7 @@ use support::{
     provider::{self, Provider, Reply},
     text,
 };
-use tokend_client::{Attach, AttachError, Client, Submission, TokenFate};
+use tokend_client::{Attach, AttachError, Client, ExposeSecret as _, Submission, Token, TokenFate};
 use tower::{Layer as _, ServiceExt as _};
 
 const SECRET: &str = "s3cret-Horse_Battery";
@@ -99,6 +101,35 @@ fn each_request_has_the_token_that_the_answer_before_has_brought() {
         }
     });
     assert_eq!(api.requests().len(), 5);
+}
+
+#[test]
+fn a_newer_token_that_comes_while_the_daemon_restarts_costs_no_login() {
+    let (place, api) = (Place::new(), sliding());
+    let daemon = place.start();
+    let url = format!("{}/graphql", api.url());
+    add(&place, "toggle", "password", &["email=me@example.com", &format!("url={url}")]);
+    block_on(async {
+        let client = Client::at(place.socket());
+        let sender = plain(&Attach::new(&client, "api"));
+        client.token("api").await.unwrap();
+        drop(daemon);
+        let response = sender.post(&url).body("{}").send().await.unwrap();
+        let fate: &TokenFate = response.extensions().get().unwrap();
+        assert!(fate.submission().unwrap().unwrap_err().is_transient());
+
+        let _daemon = place.start();
+        let mut subscription = client.subscribe("api").unwrap();
+        let told = async {
+            let newer = |token: &Token| token.value().expose_secret() == "login1-2";
+            while !subscription.changed().await.as_ref().is_ok_and(newer) {}
+        };
+        tokio::time::timeout(Duration::from_secs(60), told).await.unwrap();
+        let response = sender.post(&url).body("{}").send().await.unwrap();
+        assert_eq!(response.text().await.unwrap(), r#"{"data":{}}"#);
+    });
+    let logins = api.requests().into_iter().filter(|request| request.body.contains("loginUser"));
+    assert_eq!(logins.count(), 1);
 }
 
 #[test]
