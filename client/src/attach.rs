@@ -52,12 +52,12 @@ const BODY_LIMIT: usize = 1 << 20;
 /// token. A token never follows a redirection unless that leads to such a host.
 ///
 /// **What answers bring.** A newer token is handed over before the answer is returned, even
-/// if the program gives up meanwhile; if tokend is away just then, the answer doesn't wait, and
-/// the token is handed over when tokend is back. If an answer says by the token's rules that it
-/// was refused, with whatever status, that is reported; and if tokend has another by then, the
-/// request is repeated with that, once, and the second answer is returned whatever it
-/// says. tokend takes ten seconds at most for a report, and no answer is lost: where it can't be
-/// reached, the first one is returned.
+/// if the program gives up meanwhile; if tokend is away just then, the answer waits for some
+/// seconds at most, and the token is handed over when tokend is back. If an answer says by the
+/// token's rules that it was refused, with whatever status, that is reported; and if tokend has
+/// another by then, the request is repeated with that, once, and the second answer is returned
+/// whatever it says. tokend takes ten seconds at most for a report, and no answer is lost: where
+/// it can't be reached, the first one is returned.
 /// [`TokenFate`], among the response's extensions, tells how the token fared.
 ///
 /// A request can be repeated if its body was sent to its end and is no longer than

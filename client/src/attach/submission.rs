@@ -24,7 +24,8 @@ impl Submissions {
     ///
     /// A task of its own does so, since the token before may be of no use any more: it isn't
     /// lost if the program gives up on the request, nor while tokend is away. Then the task
-    /// tries again, unless there is a newer one still.
+    /// tries again, unless there is a newer one still. The client itself tries for seconds
+    /// only, since its caller waits.
     pub(super) async fn submit(
         &self,
         client: &Client,
