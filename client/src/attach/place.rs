@@ -86,6 +86,7 @@ pub(super) fn withdraw(parts: &mut Parts, token: &Token) -> Result<(), AttachErr
 ///
 /// # Errors
 /// As of [`put`].
+#[cfg(feature = "reqwest")]
 pub(super) fn leave_behind(parts: &mut Parts, token: &Token) -> Result<(), AttachError> {
     withdraw(parts, token)?;
     for name in token.placements().iter().filter_map(Placement::header) {

@@ -136,6 +136,7 @@ fn a_token_is_taken_out_of_a_request_and_nothing_else_is() {
     assert_eq!(parts.uri, "https://else.example/?key=own");
 }
 
+#[cfg(feature = "reqwest")]
 #[test]
 fn elsewhere_nothing_stays_in_the_headers_of_the_token() {
     let token = token(&[(header("X-Api-Key"), "k1"), (query("key"), "q1")]);
