@@ -81,23 +81,18 @@ impl Listed {
 
     fn read(entry: Entry, clock: &Clock, asked_at: Moment) -> Result<Self, Error> {
         let Entry { name, token_id, expire_time, remaining, absence } = entry;
-        let held = match absence {
-            Some(absence) => {
-                let code = Code::from_i32(absence.code);
-                Err(status::told(code, absence.reason, absence.message, None))
-            }
-            None => {
-                let expires_at = time(expire_time)?;
-                let remaining = remaining.map(Duration::try_from).transpose();
-                let remaining =
-                    remaining.map_err(|_| Error::BadAnswer("a remaining life is negative"))?;
-                // As of a token: what is left was measured, the end is by another's clock.
-                let ends = Deadline::after(remaining, asked_at);
-                let ends = if remaining.is_none() { ends.or_at(expires_at) } else { ends };
-                Ok(Held { token_id, expires_at, clock: clock.clone(), ends })
-            }
-        };
-        Ok(Self { name, held })
+        if let Some(absence) = absence {
+            let code = Code::from_i32(absence.code);
+            let held = Err(status::told(code, absence.reason, absence.message, None));
+            return Ok(Self { name, held });
+        }
+        let expires_at = time(expire_time)?;
+        let remaining = remaining.map(Duration::try_from).transpose();
+        let remaining = remaining.map_err(|_| Error::BadAnswer("a remaining life is negative"))?;
+        // As of a token: what is left was measured, the end is by another's clock.
+        let ends = Deadline::after(remaining, asked_at);
+        let ends = if remaining.is_none() { ends.or_at(expires_at) } else { ends };
+        Ok(Self { name, held: Ok(Held { token_id, expires_at, clock: clock.clone(), ends }) })
     }
 }
 
