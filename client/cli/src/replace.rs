@@ -10,7 +10,12 @@ use std::{
 };
 
 use nix::unistd::{Gid, Uid};
-use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, renameat, unlinkat};
+use rustix::{
+    fs::{
+        AtFlags, FlockOperation, Mode, OFlags, fchmod, flock, openat, renameat, statat, unlinkat,
+    },
+    io::Errno,
+};
 
 /// Why a file can't be replaced.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +29,9 @@ pub(crate) enum Problem {
     /// Whatever is written there, anyone can put something else in its place.
     #[error("anyone can replace what is in {}: take away others' right to write there", .0.display())]
     Exposed(PathBuf),
+    /// Another process writes it just now.
+    #[error("another process writes {} just now: one is enough", .0.display())]
+    Busy(PathBuf),
     /// The system refuses.
     #[error("can't {deed} {}", path.display())]
     System { deed: &'static str, path: PathBuf, source: io::Error },
@@ -73,8 +81,9 @@ impl Place {
         let mut new = OsString::from(".");
         new.push(&self.name);
         new.push(".tokend-new");
-        self.remove_from(&directory, &new)?;
-        let written = self.fill(&directory, &new, content).and_then(|()| {
+        self.clear(&directory, &new)?;
+        let file = self.create(&directory, &new)?;
+        let written = self.fill(&file, content).and_then(|()| {
             let renamed = renameat(&directory, &new, &directory, &self.name);
             renamed.map_err(self.failed("replace"))
         });
@@ -104,8 +113,7 @@ impl Place {
     /// Checks that the file can be trusted to stay what is written into it.
     fn check(&self, directory: &File) -> Result<(), Problem> {
         let about = directory.metadata().map_err(self.failed("look at the directory of"))?;
-        let is_sticky = about.mode() & 0o1000 != 0;
-        if about.mode() & 0o002 != 0 && !is_sticky {
+        if is_exposed(&about) {
             return Err(Problem::Exposed(self.directory.clone()));
         }
         let kind = match fs::symlink_metadata(&self.path) {
@@ -127,21 +135,72 @@ impl Place {
         Err(Problem::NotAFile { path: self.path.clone(), what })
     }
 
-    fn fill(&self, directory: &File, name: &OsStr, content: &[u8]) -> Result<(), Problem> {
+    /// Removes what a crash has left behind, but nothing that another process writes just now:
+    /// that one would put what we write in place before it is complete.
+    fn clear(&self, directory: &File, new: &OsStr) -> Result<(), Problem> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let left = match openat(directory, new, flags, Mode::empty()) {
+            Ok(left) => File::from(left),
+            Err(Errno::NOENT) => return Ok(()),
+            Err(error @ (Errno::ACCESS | Errno::PERM)) => {
+                return Err(self.failed("write beside")(error));
+            }
+            // It is a link or a socket, which nobody writes here.
+            Err(_) => return self.remove_from(directory, new),
+        };
+        self.lock(&left)?;
+        if self.is_there(directory, new, &left)? {
+            self.remove_from(directory, new)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Creates the new file, which is ours until it is closed.
+    fn create(&self, directory: &File, new: &OsStr) -> Result<File, Problem> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        let opened = openat(directory, name, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600));
-        let mut file = File::from(opened.map_err(self.failed("write beside"))?);
+        let opened = openat(directory, new, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600));
+        let file = match opened {
+            Ok(file) => File::from(file),
+            Err(Errno::EXIST) => return Err(Problem::Busy(self.path.clone())),
+            Err(error) => return Err(self.failed("write beside")(error)),
+        };
+        self.lock(&file)?;
+        // Before it was locked, another process may have taken it for a left one.
+        if self.is_there(directory, new, &file)? {
+            Ok(file)
+        } else {
+            Err(Problem::Busy(self.path.clone()))
+        }
+    }
+
+    /// Tells whether a file has this name.
+    fn is_there(&self, directory: &File, name: &OsStr, file: &File) -> Result<bool, Problem> {
+        let about = file.metadata().map_err(self.failed("look at"))?;
+        let there = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
+        Ok(there.is_ok_and(|there| there.st_ino == about.ino()))
+    }
+
+    fn lock(&self, file: &File) -> Result<(), Problem> {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => Err(Problem::Busy(self.path.clone())),
+            // Where there are no locks, one process at a time must do.
+            _ => Ok(()),
+        }
+    }
+
+    fn fill(&self, mut file: &File, content: &[u8]) -> Result<(), Problem> {
         file.write_all(content).map_err(self.failed("write"))?;
         if self.user.is_some() || self.group.is_some() {
-            nix::unistd::fchown(&file, self.user, self.group).map_err(self.failed("give away"))?;
+            nix::unistd::fchown(file, self.user, self.group).map_err(self.failed("give away"))?;
         }
-        fchmod(&file, Mode::from_raw_mode(self.mode)).map_err(self.failed("set the mode of"))?;
+        fchmod(file, Mode::from_raw_mode(self.mode)).map_err(self.failed("set the mode of"))?;
         file.sync_all().map_err(self.failed("write"))
     }
 
     fn remove_from(&self, directory: &File, name: &OsStr) -> Result<(), Problem> {
         match unlinkat(directory, name, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(self.failed("remove")(error)),
         }
     }
@@ -149,6 +208,12 @@ impl Place {
     fn failed<E: Into<io::Error>>(&self, deed: &'static str) -> impl FnOnce(E) -> Problem {
         move |error| Problem::System { deed, path: self.path.clone(), source: error.into() }
     }
+}
+
+/// Tells whether anyone can replace what is in a directory.
+pub(crate) fn is_exposed(directory: &fs::Metadata) -> bool {
+    let is_sticky = directory.mode() & 0o1000 != 0;
+    directory.mode() & 0o002 != 0 && !is_sticky
 }
 
 #[cfg(test)]
@@ -215,6 +280,47 @@ mod tests {
         assert!(matches!(open(0o777), Err(Problem::Exposed(_))));
         assert!(names(directory.path()).is_empty());
         assert!(open(0o1777).is_ok());
+    }
+
+    #[test]
+    fn what_another_process_writes_just_now_is_left_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(&directory.path().join("token")).unwrap();
+        let new = OsStr::new(".token.tokend-new");
+        let other = place.create(&place.open().unwrap(), new).unwrap();
+        assert!(matches!(place.write(b"second"), Err(Problem::Busy(_))));
+        assert_eq!(names(directory.path()), [new]);
+        // It has ended, and left that.
+        drop(other);
+        place.write(b"second").unwrap();
+        assert_eq!(names(directory.path()), ["token"]);
+    }
+
+    #[test]
+    fn a_file_that_many_write_at_once_is_whole_all_the_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        let content = |writer: u8| vec![b'a' + writer; 10_000];
+        let place = Place::new(&path).unwrap();
+        place.write(&content(0)).unwrap();
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..4)
+                .map(|writer| {
+                    let place = &place;
+                    scope.spawn(move || {
+                        for _ in 0..25 {
+                            let written = place.write(&content(writer));
+                            assert!(matches!(written, Ok(()) | Err(Problem::Busy(_))));
+                        }
+                    })
+                })
+                .collect();
+            while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                let seen = fs::read(&path).unwrap();
+                assert_eq!(seen.len(), 10_000);
+                assert!(seen.iter().all(|byte| *byte == seen[0]));
+            }
+        });
     }
 
     #[test]
