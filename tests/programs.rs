@@ -43,6 +43,19 @@ fn add(place: &Place, provider: &Provider, names: &[&str]) {
     }
 }
 
+/// A command that SIGINT ends, even if it is ignored here, as in a job in a script's background.
+fn interruptible(command: &Command) -> Command {
+    let mut wrapped = Command::new("env");
+    wrapped.arg("--default-signal=INT").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
+        };
+    }
+    wrapped
+}
+
 /// A command that goes on, whose lines on standard output and standard error are read as
 /// they come.
 struct Running {

@@ -10,7 +10,7 @@ use std::{
 
 use nix::{sys::signal::Signal, unistd::geteuid};
 
-use super::{Changes, Running, add, names, token};
+use super::{Changes, Running, add, interruptible, names, token};
 use crate::support::{
     PATIENCE, Place, assert_output,
     provider::{Provider, Reply, issued},
@@ -136,7 +136,8 @@ fn a_file_whose_token_has_ended_is_removed_if_that_is_asked_for() {
     fs::create_dir(&directory).unwrap();
     let path = directory.join("one");
     let changed = Changes::of(&directory);
-    let running = Running::start(place.cli().args(["sink", "--remove", "one"]).arg(&path));
+    let command = interruptible(place.cli().args(["sink", "--remove", "one"]).arg(&path));
+    let running = Running::start(&mut { command });
     changed.wait_until(|| path.exists());
     assert!(place.run(["remove", "one", "--yes", "--keep-token"]).status.success());
     changed.wait_until(|| !path.exists());

@@ -1,11 +1,11 @@
 //! `watch`: tokens as they change.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use nix::sys::signal::Signal;
 
-use super::{Running, add, token};
-use crate::support::{Place, provider::Provider};
+use super::{Running, add, interruptible, token};
+use crate::support::{Place, binary, provider::Provider};
 
 #[test]
 fn changes_are_told_without_tokens_through_a_restart() {
@@ -32,8 +32,9 @@ fn each_change_is_an_object_on_a_line_and_has_the_token_if_it_is_asked_for() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let _daemon = place.start();
     add(&place, &provider, &["one"]);
-    let running =
-        Running::start(place.cli().args(["watch", "one", "none", "--json", "--show-token"]));
+    let mut command = place.cli();
+    command.args(["watch", "one", "none", "--json", "--show-token"]);
+    let running = Running::start(&mut interruptible(&command));
     let mut objects = [running.line(), running.line()]
         .map(|line: String| serde_json::from_str::<serde_json::Value>(&line).unwrap());
     objects.sort_by_key(|object| object["name"].to_string());
@@ -90,4 +91,38 @@ fn a_watch_waits_for_a_daemon_that_is_not_there_yet() {
     assert!(waiting.ends_with("; it is tried again"), "{waiting}");
     let _daemon = place.start();
     running.wait_for_part("Z one: token ");
+}
+
+#[test]
+fn a_program_that_runs_gets_each_signal_and_is_waited_for() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    let go = place.path().join("go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let script = format!(
+        "trap 'echo got TERM; trap \"echo got another; exit\" TERM' TERM; exec 3<>{}; echo ready; \
+         while :; do read -r line <&3; done",
+        go.display()
+    );
+    let running = Running::start(place.cli().args(["watch", "one", "--", "bash", "-c", &script]));
+    running.wait_for("ready");
+    running.signal(Signal::SIGTERM);
+    running.wait_for("got TERM");
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.end(), (Some(0), vec!["got another".to_owned()]));
+}
+
+#[test]
+fn what_was_ignored_before_does_not_end_a_watch() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    let line = format!("trap '' INT; exec {} watch one", binary("tokend-cli").display());
+    let mut command = Command::new("sh");
+    let running = Running::start(command.args(["-c", &line]).env("TOKEND_SOCKET", place.socket()));
+    running.wait_for_part("Z one: token ");
+    running.signal(Signal::SIGINT);
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.end(), (Some(0), Vec::new()));
 }

@@ -25,6 +25,7 @@ mod output;
 mod replace;
 mod ruling;
 mod secret;
+mod signals;
 mod source;
 mod span;
 mod state;

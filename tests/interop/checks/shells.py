@@ -21,6 +21,13 @@ echo rea""dy
 while :; do read -r line && echo "got-$line"; [ "$line" = end ] && exit 4; done
 """
 
+# The same, with a standard input that holds a token.
+REACTION = """\
+trap 'echo interrup""ted' INT
+echo rea""dy
+until read -r line < /dev/tty && [ "$line" = end ]; do echo "got-$line"; done
+"""
+
 SHELLS = {
     "bash": (["bash", "--norc", "--noprofile", "-i"], "source <(tokend-cli completions bash)"),
     "zsh": (
@@ -138,6 +145,23 @@ def run(report, near, programs, work, env):
             terminal.wait("got-end")
             terminal.type("echo status=$?\n")
             terminal.wait("status=4")
+        finally:
+            terminal.close()
+    with report.check("on a terminal, a program of watch is interrupted once and waited for"):
+        program = work / "reaction"
+        program.write_text(REACTION)
+        terminal = Terminal(SHELLS["bash"][0], env)
+        try:
+            terminal.type(f"tokend-cli watch {NAME} -- bash {program}\n")
+            terminal.wait("ready")
+            terminal.type("\x03")
+            terminal.wait("interrupted")
+            terminal.type("one\n")
+            between = terminal.wait("got-one")
+            require("interrupted" not in between, f"it was interrupted again: {between!r}")
+            terminal.type("end\n")
+            terminal.type("echo status=$?\n")
+            terminal.wait("status=130")
         finally:
             terminal.close()
     near.cli("remove", NAME, "--yes")

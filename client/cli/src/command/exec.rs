@@ -1,7 +1,6 @@
 //! `exec`: runs a program with tokens, in its environment or in files.
 
 mod files;
-mod signals;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,19 +9,30 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use nix::sys::signal::Signal;
 use secrecy::ExposeSecret as _;
 use tokend_client::{Client, Token, TokenOptions};
 
 use crate::{
     arguments::{Exec, Handed},
-    command::{
-        exec::{files::Files, signals::Signals},
-        part::Part,
-    },
+    command::{exec::files::Files, part::Part},
     exit::Exit,
     failure::Failure,
     follow::Follow,
+    signals::Signals,
 };
+
+/// What is passed on. Those that stop a process aren't among them: the program is in this
+/// process's group, and a shell stops and continues both at once.
+const PASSED_ON: [Signal; 7] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGWINCH,
+];
 
 pub(super) async fn run(exec: Exec) -> Result<Exit, Failure> {
     let ending = if exec.files { "_file" } else { "" };
@@ -38,7 +48,7 @@ pub(super) async fn run(exec: Exec) -> Result<Exit, Failure> {
     let mut command = Command::new(program);
     command.args(arguments);
     let error = if exec.files {
-        let signals = Signals::receive().map_err(Failure::Start)?;
+        let signals = Signals::receive(&PASSED_ON).map_err(Failure::Start)?;
         let files = Files::make(exec.directory.as_deref(), gifts)?;
         files.fill(&tokens)?;
         command.envs(files.variables());

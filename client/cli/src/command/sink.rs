@@ -9,7 +9,7 @@ use tokio::time::{Sleep, sleep};
 use crate::{
     arguments::{Content, Sink},
     command::part::Part,
-    ending::Ending,
+    ending::{self, Ending},
     exit::Exit,
     failure::{self, Failure},
     follow::{Follow, News},
@@ -64,7 +64,7 @@ impl Basin {
         let mut was_written = false;
         loop {
             let token = tokio::select! {
-                exit = ending.next() => return Ok(exit.for_a_service()),
+                asked = ending.next() => return Ok(ending::status(asked)),
                 () = due(self.end.as_mut()), if remove => {
                     self.remove();
                     continue;

@@ -15,7 +15,7 @@ use self::reaction::Reaction;
 use crate::{
     arguments::Watch,
     clock,
-    ending::Ending,
+    ending::{self, Ending},
     exit::Exit,
     failure::{self, Failure},
     follow::{Follow, News},
@@ -33,8 +33,8 @@ pub(super) async fn run(watch: Watch, output: &mut Output<impl Write>) -> Result
     loop {
         let news = tokio::select! {
             asked = ending.next() => {
-                reaction.end(asked.0).await;
-                return Ok(asked.for_a_service());
+                reaction.end(asked, &mut ending).await;
+                return Ok(ending::status(asked));
             }
             () = reaction.run() => continue,
             news = follow.next() => news,

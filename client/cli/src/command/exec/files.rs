@@ -19,12 +19,13 @@ use tempfile::TempDir;
 use tokend_client::Token;
 use tokio::process::Child;
 
-use super::{Gift, Signals, status};
+use super::{Gift, status};
 use crate::{
     exit::Exit,
     failure::{self, Failure},
     follow::{Follow, News},
     replace::{Place, Problem},
+    signals::Signals,
 };
 
 /// The files, which go with their directory when this is dropped.
@@ -82,11 +83,11 @@ pub(super) async fn keep(
     loop {
         tokio::select! {
             ended = child.wait() => return Ok(status(ended.map_err(Failure::Start)?)),
-            Some(signal) = signals.next() => {
+            received = signals.next() => {
                 let pid = child.id().and_then(|id| i32::try_from(id).ok());
-                if let Some(pid) = pid {
+                if let Some(pid) = pid.filter(|_| !received.reached_all) {
                     // It may have ended just now.
-                    let _ = kill(Pid::from_raw(pid), signal);
+                    let _ = kill(Pid::from_raw(pid), received.signal);
                 }
             }
             Some(news) = follow.next() => match news {

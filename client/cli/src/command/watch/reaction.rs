@@ -22,7 +22,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::failure::{self, Failure};
+use crate::{
+    ending::Ending,
+    failure::{self, Failure},
+    signals::Received,
+};
 
 /// A program, and the tokens that it is to be run for.
 pub(super) struct Reaction {
@@ -66,14 +70,19 @@ impl Reaction {
         }
     }
 
-    /// Passes a signal on to the program that runs, and waits for its end.
-    pub(super) async fn end(mut self, signal: Signal) {
-        if let Some(signals) = self.signals.take() {
-            // It may have ended just now.
-            let _ = signals.send(signal).await;
+    /// Passes a signal on to the program that runs, and those that follow, and waits for its end.
+    pub(super) async fn end(mut self, mut asked: Received, ending: &mut Ending) {
+        loop {
+            if let Some(signals) = self.signals.as_ref().filter(|_| !asked.reached_all) {
+                // It may have ended just now.
+                let _ = signals.send(asked.signal).await;
+            }
+            // How it ends matters to nobody any more.
+            asked = tokio::select! {
+                _ = self.running.join_next() => return,
+                asked = ending.next() => asked,
+            };
         }
-        // How it ends matters to nobody any more.
-        while self.running.join_next().await.is_some() {}
     }
 
     fn start(&mut self, name: String, token: &Token) -> io::Result<()> {

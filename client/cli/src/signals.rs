@@ -1,6 +1,6 @@
-//! The signals that are meant for the program.
+//! Signals that a command deals with itself, and where they come from.
 
-use std::{fs, io, thread};
+use std::{fs, future::pending, io, thread};
 
 use nix::sys::signal::Signal;
 use signal_hook::{
@@ -9,39 +9,36 @@ use signal_hook::{
 };
 use tokio::sync::mpsc;
 
-/// What is passed on. Those that stop a process aren't among them: the program is in this
-/// process's group, and a shell stops and continues both at once.
-const PASSED_ON: [Signal; 7] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGWINCH,
-];
+/// A signal that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) signal: Signal,
+    /// Whether the terminal sent it: to the whole group, so that a program which this process
+    /// has started has it, too.
+    pub(crate) reached_all: bool,
+}
 
 /// Signals, as they come.
-pub(super) struct Signals {
-    received: mpsc::UnboundedReceiver<Signal>,
+pub(crate) struct Signals {
+    received: mpsc::UnboundedReceiver<Received>,
     handle: Handle,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Signals {
-    /// Receives them from now on, instead of their taking effect. What was ignored before, as
-    /// by nohup(1), stays so here and in the program.
-    pub(super) fn receive() -> io::Result<Self> {
+    /// Receives these from now on, instead of their taking effect. What was ignored before, as
+    /// by nohup(1), stays so here and in programs.
+    pub(crate) fn receive(wanted: &[Signal]) -> io::Result<Self> {
         let ignored = ignored()?;
-        let wanted = PASSED_ON.into_iter().filter(|signal| !has(ignored, *signal));
+        let wanted = wanted.iter().copied().filter(|signal| !has(ignored, *signal));
         let mut signals = SignalsInfo::<WithOrigin>::new(wanted.map(|signal| signal as i32))?;
         let handle = signals.handle();
         let (sender, received) = mpsc::unbounded_channel();
         let thread = thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for origin in signals.forever() {
-                // What a terminal sends goes to the whole group, so that the program has it.
                 let Ok(signal) = Signal::try_from(origin.signal) else { continue };
-                if !matches!(origin.cause, Cause::Kernel) && sender.send(signal).is_err() {
+                let reached_all = matches!(origin.cause, Cause::Kernel);
+                if sender.send(Received { signal, reached_all }).is_err() {
                     return;
                 }
             }
@@ -50,8 +47,11 @@ impl Signals {
     }
 
     /// Waits for one. It can be given up on at any time; nothing is lost.
-    pub(super) async fn next(&mut self) -> Option<Signal> {
-        self.received.recv().await
+    pub(crate) async fn next(&mut self) -> Received {
+        match self.received.recv().await {
+            Some(received) => received,
+            None => pending().await,
+        }
     }
 }
 
