@@ -1,11 +1,15 @@
 //! `watch`: tokens as they change.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
 
 use nix::sys::signal::Signal;
 
 use super::{Running, add, interruptible, token};
-use crate::support::{Place, binary, provider::Provider};
+use crate::support::{PATIENCE, Place, binary, provider::Provider};
 
 #[test]
 fn changes_are_told_without_tokens_through_a_restart() {
@@ -94,6 +98,26 @@ fn a_watch_waits_for_a_daemon_that_is_not_there_yet() {
 }
 
 #[test]
+fn no_program_runs_for_a_token_that_was_taken_away_before_its_turn() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    let go = place.path().join("go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let script = format!("cat; echo; read line < {}; exit 3", go.display());
+    let running = Running::start(place.cli().args(["watch", "one", "--", "sh", "-c", &script]));
+    assert_eq!(running.line(), token(1));
+    // Both come while it runs.
+    assert!(place.run(["refresh", "one"]).status.success());
+    assert!(place.run(["revoke", "one", "--yes", "--local"]).status.success());
+    running.wait_for_part("no token of one is held");
+    fs::write(&go, "\n").unwrap();
+    running.wait_for_part("exit status: 3");
+    assert!(place.run(["refresh", "one"]).status.success());
+    assert_eq!(running.line(), token(3));
+}
+
+#[test]
 fn a_program_that_runs_gets_each_signal_and_is_waited_for() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let _daemon = place.start();
@@ -125,4 +149,31 @@ fn what_was_ignored_before_does_not_end_a_watch() {
     running.signal(Signal::SIGINT);
     running.signal(Signal::SIGTERM);
     assert_eq!(running.end(), (Some(0), Vec::new()));
+}
+
+#[test]
+fn a_watch_that_nobody_reads_any_more_ends_without_a_change() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE.as_secs().to_string()).arg(binary("tokend-cli")).args(["watch", "one"]);
+    command.env("TOKEND_SOCKET", place.socket()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut watch = command.spawn().unwrap();
+    let mut line = String::new();
+    // As `head -1` does.
+    BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("Z one: token "), "{line}");
+    let ended = watch.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr), (Some(1), Vec::new()));
+}
+
+#[test]
+fn the_first_token_of_what_is_added_later_is_a_change() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let running = Running::start(place.cli().args(["watch", "--changes-only"]));
+    running.wait_for_part("it is tried again");
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    running.wait_for_part("Z one: token ");
 }

@@ -3,8 +3,12 @@
 use std::{
     borrow::Cow,
     env,
+    future::pending,
     io::{self, IsTerminal as _, Stdout, Write},
+    os::fd::AsFd as _,
 };
+
+use tokio::{io::Interest, net::unix::pipe};
 
 /// Standard output, or what stands for it in a test.
 pub(crate) struct Output<W = Stdout> {
@@ -55,6 +59,19 @@ impl<W: Write> Write for Output<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+/// Waits until nobody can read standard output any more, as after `| head -1`; for ever where
+/// there is no telling, as with a file.
+pub(crate) async fn unheard() {
+    if let Ok(copy) = io::stdout().as_fd().try_clone_to_owned()
+        // It is only watched, so that it needn't be one that never blocks.
+        && let Ok(watched) = pipe::Sender::from_owned_fd_unchecked(copy)
+        && watched.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    pending().await
 }
 
 /// Returns a text with everything escaped that could move a terminal's cursor,

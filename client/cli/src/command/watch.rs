@@ -5,6 +5,7 @@ mod reaction;
 use std::{
     collections::BTreeSet,
     io::{self, Write},
+    time::SystemTime,
 };
 
 use prost_types::Timestamp;
@@ -20,21 +21,24 @@ use crate::{
     failure::{self, Failure},
     follow::{Follow, News},
     json,
-    output::{Output, printable},
+    output::{self, Output, printable},
     span,
 };
 
 pub(super) async fn run(watch: Watch, output: &mut Output<impl Write>) -> Result<Exit, Failure> {
+    let mut firsts = Firsts::new(!watch.changes_only, clock::now());
     let mut ending = Ending::watch().map_err(Failure::Start)?;
     let client = Client::builder().cache(false).build()?;
     let mut follow = Follow::new(client, watch.names, false);
     let mut reaction = Reaction::new(watch.program);
-    let mut firsts = Firsts { are_told: !watch.changes_only, seen: BTreeSet::new() };
     loop {
         let news = tokio::select! {
             asked = ending.next() => {
                 reaction.end(asked, &mut ending).await;
                 return Ok(ending::status(asked));
+            }
+            () = output::unheard(), if !reaction.is_wanted() => {
+                return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
             }
             () = reaction.run() => continue,
             news = follow.next() => news,
@@ -49,12 +53,15 @@ pub(super) async fn run(watch: Watch, output: &mut Output<impl Write>) -> Result
             Some(News::Ended(error)) => return Err(error.into()),
             None => return Ok(Exit::Failed),
         };
-        if !firsts.is_due(&name) {
+        if !firsts.is_due(&name, content.as_ref().ok().and_then(Token::issued_at)) {
             continue;
         }
         match content {
             Ok(token) if reaction.is_wanted() => reaction.want(name, token),
-            Err(error) if reaction.is_wanted() => failure::tell(&Failure::about(&name)(error)),
+            Err(error) if reaction.is_wanted() => {
+                reaction.forget(&name);
+                failure::tell(&Failure::about(&name)(error));
+            }
             content => {
                 let now = clock::now();
                 if watch.json {
@@ -73,13 +80,24 @@ pub(super) async fn run(watch: Watch, output: &mut Output<impl Write>) -> Result
 /// Whether it is told how things are at first.
 struct Firsts {
     are_told: bool,
+    begun: Timestamp,
     seen: BTreeSet<String>,
 }
 
 impl Firsts {
-    /// Tells whether what is new about a credential is to be told.
-    fn is_due(&mut self, name: &str) -> bool {
-        !self.seen.insert(name.to_owned()) || self.are_told
+    fn new(are_told: bool, begun: Timestamp) -> Self {
+        Self { are_told, begun, seen: BTreeSet::new() }
+    }
+
+    /// Tells whether what is new about a credential is to be told; its token, if it has one, was
+    /// issued at this time. A credential may be added meanwhile: what is issued since the watch
+    /// began wasn't there at first.
+    fn is_due(&mut self, name: &str, issued_at: Option<SystemTime>) -> bool {
+        let is_first = self.seen.insert(name.to_owned());
+        let since = issued_at.map(Timestamp::from).is_some_and(|issued_at| {
+            (issued_at.seconds, issued_at.nanos) >= (self.begun.seconds, self.begun.nanos)
+        });
+        !is_first || self.are_told || since
     }
 }
 
@@ -101,8 +119,7 @@ fn line(
 }
 
 fn object(name: &str, content: &Result<Token, Error>, now: &Timestamp, with_value: bool) -> Value {
-    let time =
-        |time: Option<std::time::SystemTime>| time.map(|time| Timestamp::from(time).to_string());
+    let time = |time: Option<SystemTime>| time.map(|time| Timestamp::from(time).to_string());
     match content {
         Ok(token) => {
             let mut object = json!({

@@ -70,6 +70,11 @@ impl Reaction {
         }
     }
 
+    /// Doesn't have it run for a token that is no good any more.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.due.remove(name);
+    }
+
     /// Passes a signal on to the program that runs, and those that follow, and waits for its end.
     pub(super) async fn end(mut self, mut asked: Received, ending: &mut Ending) {
         loop {

@@ -70,8 +70,14 @@ fn an_object_has_the_token_only_if_it_is_asked_for() {
 
 #[test]
 fn what_is_there_at_first_is_no_change() {
+    let begun = Timestamp { seconds: 100, nanos: 5 };
+    let time = |seconds, nanos| SystemTime::try_from(Timestamp { seconds, nanos }).unwrap();
     for are_told in [false, true] {
-        let mut firsts = Firsts { are_told, seen: BTreeSet::new() };
-        assert_eq!(["a", "b", "a"].map(|name| firsts.is_due(name)), [are_told, are_told, true]);
+        let mut firsts = Firsts::new(are_told, begun);
+        let due = ["a", "b", "a"].map(|name| firsts.is_due(name, Some(time(100, 4))));
+        assert_eq!(due, [are_told, are_told, true]);
+        assert_eq!(firsts.is_due("c", None), are_told);
+        // It wasn't there at first.
+        assert!(firsts.is_due("d", Some(time(100, 5))) && firsts.is_due("e", Some(time(101, 0))));
     }
 }
