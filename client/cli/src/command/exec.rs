@@ -60,7 +60,8 @@ pub(super) async fn run(exec: Exec) -> Result<Exit, Failure> {
     } else {
         for Gift { name, variable, part } in gifts {
             let value = part.of(&name, &tokens[&name])?;
-            command.env(variable, value.expose_secret());
+            // Whoever takes a header line from a variable, curl's -H say, adds the line break.
+            command.env(variable, value.expose_secret().trim_end_matches('\n'));
         }
         // It takes this process's place, so that signals and the exit status are its own.
         command.exec()
