@@ -129,6 +129,22 @@ fn files_in_memory_are_kept_current_and_go_with_the_program() {
 }
 
 #[test]
+fn a_file_that_could_not_be_replaced_is_tried_again() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    let (running, file, _stdin) = serve(&place);
+    assert_eq!(running.line(), token(1));
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    assert!(place.run(["refresh", "one"]).status.success());
+    running.wait_for_part("is a directory: ");
+    let changed = Changes::of(file.parent().unwrap());
+    fs::remove_dir(&file).unwrap();
+    changed.wait_until(|| fs::read_to_string(&file).is_ok_and(|content| content == token(2)));
+}
+
+#[test]
 fn signals_reach_the_program_and_the_files_go_all_the_same() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let _daemon = place.start();

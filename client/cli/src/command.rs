@@ -28,6 +28,7 @@ mod set_secret;
 mod show;
 mod sink;
 mod status;
+mod unwritten;
 mod values;
 mod watch;
 

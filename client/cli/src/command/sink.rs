@@ -1,14 +1,14 @@
 //! `sink`: keeps a file that holds the current token.
 
-use std::{future::pending, pin::Pin, time::Duration};
+use std::{future::pending, time::Duration};
 
 use sd_notify::NotifyState;
 use tokend_client::{Client, Token};
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 
 use crate::{
     arguments::{Content, Sink},
-    command::part::Part,
+    command::{part::Part, unwritten::Unwritten},
     ending::{self, Ending},
     exit::Exit,
     failure::{self, Failure},
@@ -16,8 +16,9 @@ use crate::{
     replace::Place,
 };
 
-/// How long to wait before a file is tried again that couldn't be written.
-const RETRY: Duration = Duration::from_secs(5);
+/// Timers stop while the machine sleeps, and the wall clock can be set: how much is left of a
+/// token is asked at least this often.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(sink: Sink) -> Result<Exit, Failure> {
     let part = match (&sink.field, sink.format) {
@@ -29,7 +30,7 @@ pub(super) async fn run(sink: Sink) -> Result<Exit, Failure> {
     let owner = sink.owner.as_ref();
     let place = Place::new(&sink.file)?.mode(sink.mode);
     let place = place.owner(owner.and_then(|it| it.user), owner.and_then(|it| it.group));
-    let mut basin = Basin { name: sink.name, part, place, unwritten: None, end: None };
+    let mut basin = Basin { name: sink.name, part, place, written: None };
     let client = Client::builder().cache(false).build()?;
     if sink.once {
         let token = client.token(&basin.name).await.map_err(Failure::about(&basin.name))?;
@@ -48,10 +49,8 @@ struct Basin {
     name: String,
     part: Part,
     place: Place,
-    /// A token that couldn't be written, and when it is tried again.
-    unwritten: Option<(Token, Pin<Box<Sleep>>)>,
-    /// The end of the token that was written.
-    end: Option<Pin<Box<Sleep>>>,
+    /// The token that is there.
+    written: Option<Token>,
 }
 
 impl Basin {
@@ -61,17 +60,15 @@ impl Basin {
         ending: &mut Ending,
         remove: bool,
     ) -> Result<Exit, Failure> {
-        let mut was_written = false;
+        let (mut was_written, mut unwritten) = (false, Unwritten::default());
         loop {
             let token = tokio::select! {
                 asked = ending.next() => return Ok(ending::status(asked)),
-                () = due(self.end.as_mut()), if remove => {
+                () = end(self.written.as_ref()), if remove => {
                     self.remove();
                     continue;
                 }
-                () = due(self.unwritten.as_mut().map(|(_, pause)| pause)) => {
-                    self.unwritten.take().map(|(token, _)| token)
-                }
+                (_, token) = unwritten.next() => Some(token),
                 news = follow.next() => match news {
                     Some(News::Token(_, token)) => Some(*token),
                     Some(News::Absent(_, error)) => {
@@ -81,7 +78,7 @@ impl Basin {
                             return Err(failure);
                         }
                         failure::tell(&failure);
-                        self.unwritten = None;
+                        unwritten.forget(&self.name);
                         if remove {
                             self.remove();
                         }
@@ -97,14 +94,15 @@ impl Basin {
             };
             let Some(token) = token else { continue };
             match self.write(&token) {
-                Ok(()) if was_written => {}
                 Ok(()) => {
-                    notify(NotifyState::Ready);
+                    unwritten.forget(&self.name);
+                    if !was_written {
+                        notify(NotifyState::Ready);
+                    }
                     was_written = true;
                 }
                 Err(failure) if was_written => {
-                    failure::tell(&failure);
-                    self.unwritten = Some((token, Box::pin(sleep(RETRY))));
+                    unwritten.put(self.name.clone(), token, &failure);
                 }
                 Err(failure) => return Err(failure),
             }
@@ -112,31 +110,58 @@ impl Basin {
     }
 
     fn write(&mut self, token: &Token) -> Result<(), Failure> {
-        self.unwritten = None;
         self.place.write(&self.part.bytes(&self.name, token)?)?;
-        self.end = token.remaining().map(|life| Box::pin(sleep(life)));
+        self.written = Some(token.clone());
         Ok(())
     }
 
     fn remove(&mut self) {
-        self.end = None;
+        self.written = None;
         if let Err(problem) = self.place.remove() {
             failure::tell(&problem.into());
         }
     }
 }
 
-/// Waits for a time, for ever if there is none.
-async fn due(time: Option<&mut Pin<Box<Sleep>>>) {
-    match time {
-        Some(time) => time.await,
-        None => pending().await,
+/// Waits for the end of a token, for ever if there is none. It can be given up on at any time.
+async fn end(token: Option<&Token>) {
+    loop {
+        match token.and_then(pause) {
+            Some(pause) if pause.is_zero() => return,
+            Some(pause) => sleep(pause).await,
+            None => pending().await,
+        }
     }
+}
+
+/// Returns how long a token can be left alone; nothing after its end.
+fn pause(token: &Token) -> Option<Duration> {
+    token.remaining().map(|left| left.min(LONGEST_PAUSE))
 }
 
 /// Tells systemd how it is, if systemd wants to know.
 fn notify(state: NotifyState<'_>) {
     if let Err(source) = sd_notify::notify(&[state]) {
         failure::tell(&Failure::Notify(source));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokend_proto::v1::{self, AcquireTokenResponse};
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_token_is_looked_for_often() {
+        let pause = |seconds: Option<i64>| {
+            let remaining = seconds.map(|seconds| prost_types::Duration { seconds, nanos: 0 });
+            let token = Some(v1::Token::default());
+            let answer = AcquireTokenResponse { token, remaining, unchanged: false };
+            pause(&Token::try_from(answer).unwrap())
+        };
+        assert_eq!([None, Some(0)].map(pause), [None, Some(Duration::ZERO)]);
+        assert_eq!(pause(Some(3_600)), Some(LONGEST_PAUSE));
+        assert!(pause(Some(10)) <= Some(Duration::from_secs(10)));
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use nix::{
     sys::{
-        signal::kill,
+        signal::{Signal, kill},
         statfs::{TMPFS_MAGIC, statfs},
     },
     unistd::{Pid, geteuid},
@@ -21,10 +21,11 @@ use tokio::process::Child;
 
 use super::{Gift, status};
 use crate::{
+    command::unwritten::Unwritten,
     exit::Exit,
     failure::{self, Failure},
     follow::{Follow, News},
-    replace::{Place, Problem},
+    replace::{Place, Problem, is_exposed},
     signals::Signals,
 };
 
@@ -38,6 +39,9 @@ impl Files {
     /// Makes a directory for them in `parent`, else in memory.
     pub(super) fn make(parent: Option<&Path>, gifts: Vec<Gift>) -> Result<Self, Failure> {
         let parent = match parent {
+            Some(parent) if fs::metadata(parent).is_ok_and(|about| is_exposed(&about)) => {
+                return Err(Problem::Exposed(parent.to_owned()).into());
+            }
             Some(parent) => parent.to_owned(),
             None => candidates().into_iter().find(|path| is_fit(path)).ok_or(Failure::NoMemory)?,
         };
@@ -80,28 +84,47 @@ pub(super) async fn keep(
     mut signals: Signals,
     mut follow: Follow,
 ) -> Result<Exit, Failure> {
+    let mut unwritten = Unwritten::default();
     loop {
-        tokio::select! {
+        let (name, token) = tokio::select! {
             ended = child.wait() => return Ok(status(ended.map_err(Failure::Start)?)),
             received = signals.next() => {
-                let pid = child.id().and_then(|id| i32::try_from(id).ok());
-                if let Some(pid) = pid.filter(|_| !received.reached_all) {
-                    // It may have ended just now.
-                    let _ = kill(Pid::from_raw(pid), received.signal);
+                if !received.reached_all {
+                    send(&child, received.signal);
                 }
+                continue;
             }
+            due = unwritten.next() => due,
             Some(news) = follow.next() => match news {
-                News::Token(name, token) => {
-                    if let Err(failure) = files.write(&name, &token) {
-                        failure::tell(&failure);
-                    }
+                News::Token(name, token) => (name, *token),
+                News::Absent(name, error) => {
+                    unwritten.forget(&name);
+                    failure::tell(&Failure::about(&name)(error));
+                    continue;
                 }
-                News::Absent(name, error) => failure::tell(&Failure::about(&name)(error)),
-                News::Lost(error) => failure::tell(&Failure::Waiting(error)),
+                News::Lost(error) => {
+                    failure::tell(&Failure::Waiting(error));
+                    continue;
+                }
                 // The program goes on with what it has.
-                News::Ended(error) => failure::tell(&error.into()),
+                News::Ended(error) => {
+                    failure::tell(&error.into());
+                    continue;
+                }
             },
+        };
+        match files.write(&name, &token) {
+            Ok(()) => unwritten.forget(&name),
+            Err(failure) => unwritten.put(name, token, &failure),
         }
+    }
+}
+
+/// Sends a program a signal, unless it has ended.
+fn send(child: &Child, signal: Signal) {
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
+        // It may have ended just now.
+        let _ = kill(Pid::from_raw(pid), signal);
     }
 }
 
@@ -138,6 +161,8 @@ mod tests {
         let open = tempfile::tempdir_in(memory).unwrap();
         fs::set_permissions(open.path(), Permissions::from_mode(0o777)).unwrap();
         assert!(!is_fit(open.path()));
+        let refused = Files::make(Some(open.path()), Vec::new()).err();
+        assert!(matches!(refused, Some(Failure::File(Problem::Exposed(_)))));
         let files = Files::make(Some(memory), Vec::new()).unwrap();
         let mode = fs::metadata(files.directory.path()).unwrap().mode();
         assert_eq!(mode & 0o777, 0o700);
