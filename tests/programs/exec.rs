@@ -89,9 +89,10 @@ const SERVER: &str = "\
     while :; do read line || exit 8; done";
 
 /// Starts the program with a standard input that stays open.
-fn serve(place: &Place) -> (Running, PathBuf, ChildStdin) {
+fn serve(place: &Place, flags: &[&str]) -> (Running, PathBuf, ChildStdin) {
     let mut command = place.cli();
-    command.args(["exec", "--files", "one", "--", "bash", "-c", SERVER]).stdin(Stdio::piped());
+    command.args(["exec", "--files"]).args(flags);
+    command.args(["one", "--", "bash", "-c", SERVER]).stdin(Stdio::piped());
     let mut running = Running::start(&mut command);
     let file = PathBuf::from(running.line());
     let stdin = running.child.stdin.take().unwrap();
@@ -103,7 +104,7 @@ fn files_in_memory_are_kept_current_and_go_with_the_program() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let daemon = place.start();
     add(&place, &provider, &["one"]);
-    let (running, file, stdin) = serve(&place);
+    let (running, file, stdin) = serve(&place, &[]);
     assert_eq!(running.line(), token(1));
     let directory = file.parent().unwrap().to_owned();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -129,11 +130,25 @@ fn files_in_memory_are_kept_current_and_go_with_the_program() {
 }
 
 #[test]
+fn a_program_is_told_that_a_file_was_replaced_if_that_is_asked_for() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let _daemon = place.start();
+    add(&place, &provider, &["one"]);
+    let (running, _, stdin) = serve(&place, &["--signal", "USR1"]);
+    assert_eq!(running.line(), token(1));
+    assert!(place.run(["refresh", "one"]).status.success());
+    // It shows the file at that signal, and not before.
+    assert_eq!(running.line(), token(2));
+    drop(stdin);
+    assert_eq!(running.end(), (Some(8), Vec::new()));
+}
+
+#[test]
 fn a_file_that_could_not_be_replaced_is_tried_again() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let _daemon = place.start();
     add(&place, &provider, &["one"]);
-    let (running, file, _stdin) = serve(&place);
+    let (running, file, _stdin) = serve(&place, &[]);
     assert_eq!(running.line(), token(1));
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
@@ -149,7 +164,7 @@ fn signals_reach_the_program_and_the_files_go_all_the_same() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let _daemon = place.start();
     add(&place, &provider, &["one"]);
-    let (running, file, _stdin) = serve(&place);
+    let (running, file, _stdin) = serve(&place, &[]);
     assert_eq!(running.line(), token(1));
     running.signal(Signal::SIGHUP);
     running.wait_for("got HUP");

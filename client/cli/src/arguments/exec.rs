@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::Args;
+use nix::sys::signal::Signal;
 
 use crate::span;
 
@@ -14,6 +15,7 @@ is named, it is made of NAME and FIELD: GITHUB_APP_TOKEN of github-app, GITHUB_A
   tokend-cli exec github-app -- deploy
   tokend-cli exec AWS_KEY=acme:id AWS_SECRET=acme:secret -- upload
   tokend-cli exec --files TOKEN_FILE=github-app -- server
+  tokend-cli exec --files --signal HUP github-app -- server
 
 Exit status: the program's own, or 128 and its signal's number; as of `get` if a token can't be had;
 127 if there is no such program, 126 if it can't be run.";
@@ -33,6 +35,9 @@ pub(crate) struct Exec {
     /// Make the files in a new directory in DIR, even if that is on a disk
     #[arg(long, value_name = "DIR", requires = "files")]
     pub(crate) directory: Option<PathBuf>,
+    /// Send the program this signal when a file was replaced (HUP, say)
+    #[arg(long, value_name = "SIGNAL", requires = "files", value_parser = signal)]
+    pub(crate) signal: Option<Signal>,
     /// The life that each token must still have (30s, 5m, 1h30m)
     #[arg(long, value_name = "SPAN", value_parser = span::parse)]
     pub(crate) min_ttl: Option<Duration>,
@@ -92,6 +97,13 @@ impl Handed {
     }
 }
 
+/// Reads a signal's name, as kill(1) does.
+fn signal(text: &str) -> Result<Signal, String> {
+    let name = text.to_uppercase();
+    let name = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
+    name.parse().map_err(|_| "a signal is written as HUP or SIGHUP".to_owned())
+}
+
 /// Tells whether shells take a name for a variable's (POSIX.1-2024, XBD 3.216).
 fn is_variable(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
@@ -120,6 +132,16 @@ mod tests {
         }
         let file = Handed::read("acme").unwrap().variable("header", "_file");
         assert_eq!(file, "ACME_HEADER_FILE");
+    }
+
+    #[test]
+    fn a_signal_is_known_by_its_name() {
+        for (text, read) in [("HUP", Signal::SIGHUP), ("sigusr1", Signal::SIGUSR1)] {
+            assert_eq!(signal(text), Ok(read));
+        }
+        for text in ["", "SIG", "1", "NONE"] {
+            assert!(signal(text).is_err(), "{text}");
+        }
     }
 
     #[test]

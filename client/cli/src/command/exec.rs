@@ -54,7 +54,7 @@ pub(super) async fn run(exec: Exec) -> Result<Exit, Failure> {
         command.envs(files.variables());
         let follow = Follow::after(client, tokens.keys().cloned().collect(), true, tokens);
         match tokio::process::Command::from(command).spawn() {
-            Ok(child) => return files::keep(files, child, signals, follow).await,
+            Ok(child) => return files::keep(files, child, signals, follow, exec.signal).await,
             Err(error) => error,
         }
     } else {

@@ -77,12 +77,14 @@ impl Files {
     }
 }
 
-/// Passes signals on to the program and keeps its files current until it ends.
+/// Passes signals on to the program and keeps its files current until it ends; with `notice`, it
+/// gets that signal for each file that was replaced.
 pub(super) async fn keep(
     files: Files,
     mut child: Child,
     mut signals: Signals,
     mut follow: Follow,
+    notice: Option<Signal>,
 ) -> Result<Exit, Failure> {
     let mut unwritten = Unwritten::default();
     loop {
@@ -114,7 +116,12 @@ pub(super) async fn keep(
             },
         };
         match files.write(&name, &token) {
-            Ok(()) => unwritten.forget(&name),
+            Ok(()) => {
+                unwritten.forget(&name);
+                if let Some(signal) = notice {
+                    send(&child, signal);
+                }
+            }
             Err(failure) => unwritten.put(name, token, &failure),
         }
     }
