@@ -71,7 +71,7 @@ pub(crate) async fn unheard() {
     {
         return;
     }
-    pending().await
+    pending::<()>().await;
 }
 
 /// Returns a text with everything escaped that could move a terminal's cursor,
