@@ -2,12 +2,15 @@
 
 use std::{fs, future::pending, io, thread};
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use signal_hook::{
     iterator::{Handle, SignalsInfo, exfiltrator::WithOrigin},
     low_level::siginfo::Cause,
 };
-use tokio::sync::mpsc;
+use tokio::{process::Child, sync::mpsc};
 
 /// A signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,14 @@ impl Drop for Signals {
             // It has nothing to tell.
             let _ = thread.join();
         }
+    }
+}
+
+/// Sends a program a signal, unless it has ended.
+pub(crate) fn send(child: &Child, signal: Signal) {
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
+        // It may have ended just now.
+        let _ = kill(Pid::from_raw(pid), signal);
     }
 }
 

@@ -10,10 +10,10 @@ use std::{
 
 use nix::{
     sys::{
-        signal::{Signal, kill},
+        signal::Signal,
         statfs::{TMPFS_MAGIC, statfs},
     },
-    unistd::{Pid, geteuid},
+    unistd::geteuid,
 };
 use tempfile::TempDir;
 use tokend_client::Token;
@@ -26,7 +26,7 @@ use crate::{
     failure::{self, Failure},
     follow::{Follow, News},
     replace::{Place, Problem, is_exposed},
-    signals::Signals,
+    signals::{self, Signals},
 };
 
 /// The files, which go with their directory when this is dropped.
@@ -82,7 +82,7 @@ impl Files {
 pub(super) async fn keep(
     files: Files,
     mut child: Child,
-    mut signals: Signals,
+    mut received: Signals,
     mut follow: Follow,
     notice: Option<Signal>,
 ) -> Result<Exit, Failure> {
@@ -90,9 +90,9 @@ pub(super) async fn keep(
     loop {
         let (name, token) = tokio::select! {
             ended = child.wait() => return Ok(status(ended.map_err(Failure::Start)?)),
-            received = signals.next() => {
-                if !received.reached_all {
-                    send(&child, received.signal);
+            came = received.next() => {
+                if !came.reached_all {
+                    signals::send(&child, came.signal);
                 }
                 continue;
             }
@@ -119,19 +119,11 @@ pub(super) async fn keep(
             Ok(()) => {
                 unwritten.forget(&name);
                 if let Some(signal) = notice {
-                    send(&child, signal);
+                    signals::send(&child, signal);
                 }
             }
             Err(failure) => unwritten.put(name, token, &failure),
         }
-    }
-}
-
-/// Sends a program a signal, unless it has ended.
-fn send(child: &Child, signal: Signal) {
-    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
-        // It may have ended just now.
-        let _ = kill(Pid::from_raw(pid), signal);
     }
 }
 

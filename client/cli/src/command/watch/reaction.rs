@@ -9,10 +9,7 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use prost_types::Timestamp;
 use tokend_client::{ExposeSecret as _, SecretString, Token};
 use tokio::{
@@ -25,7 +22,7 @@ use tokio::{
 use crate::{
     ending::Ending,
     failure::{self, Failure},
-    signals::Received,
+    signals::{self, Received},
 };
 
 /// A program, and the tokens that it is to be run for.
@@ -115,7 +112,7 @@ impl Reaction {
 async fn attend(
     mut child: Child,
     input: SecretString,
-    mut signals: mpsc::Receiver<Signal>,
+    mut passed_on: mpsc::Receiver<Signal>,
 ) -> io::Result<ExitStatus> {
     let stdin = child.stdin.take();
     let hand_over = async {
@@ -129,12 +126,7 @@ async fn attend(
         loop {
             tokio::select! {
                 ended = child.wait() => return ended,
-                Some(signal) = signals.recv() => {
-                    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
-                        // It may have ended just now.
-                        let _ = kill(Pid::from_raw(pid), signal);
-                    }
-                }
+                Some(signal) = passed_on.recv() => signals::send(&child, signal),
             }
         }
     };
