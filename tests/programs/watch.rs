@@ -54,10 +54,11 @@ fn a_program_runs_for_each_token_one_at_a_time_and_the_latest_counts() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let _daemon = place.start();
     add(&place, &provider, &["one"]);
-    // It says what it got, waits to be told to go on, and fails.
+    // It says what it got, waits to be told to go on, and fails: all that is said stands in the
+    // order in which it happens on standard error alone.
     let go = place.path().join("go");
     nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let script = format!("echo $TOKEND_NAME $(cat); read line < {}; exit 3", go.display());
+    let script = format!("echo $TOKEND_NAME $(cat) >&2; read line < {}; exit 3", go.display());
     let mut command = place.cli();
     command.args(["watch", "one", "--", "sh", "-c", &script]);
     let running = Running::start(&mut command);
