@@ -81,12 +81,12 @@ fn the_exit_status_is_the_programs_own() {
 }
 
 /// A program that shows its file's path and content, shows it again at each USR1, and says
-/// which signals it got.
+/// which signals it got: bash notices one that came before it reads when it has read.
 const SERVER: &str = "\
     trap 'cat $ONE_TOKEN_FILE; echo' USR1; \
     trap 'echo got TERM; exit 9' TERM; trap 'echo got HUP' HUP; \
     echo $ONE_TOKEN_FILE; cat $ONE_TOKEN_FILE; echo; \
-    while :; do read line || exit 8; done";
+    while :; do read -t 1 line; [ $? = 1 ] && exit 8; done";
 
 /// Starts the program with a standard input that stays open.
 fn serve(place: &Place, flags: &[&str]) -> (Running, PathBuf, ChildStdin) {
