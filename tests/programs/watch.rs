@@ -116,6 +116,8 @@ fn no_program_runs_for_a_token_that_was_taken_away_before_its_turn() {
     running.wait_for_part("exit status: 3");
     assert!(place.run(["refresh", "one"]).status.success());
     assert_eq!(running.line(), token(3));
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.end().0, Some(0));
 }
 
 #[test]
