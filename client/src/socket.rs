@@ -3,7 +3,8 @@
 //! The callers' socket is the first of
 //!
 //! 1. `TOKEND_SOCKET`: an absolute path, or a URI such as
-//!    `unix:///run/tokend/tokend.sock`; anything else is an error,
+//!    `unix:///run/tokend/tokend.sock` or, as gRPC writes it, `unix:/run/tokend/tokend.sock`;
+//!    anything else is an error,
 //! 2. `$XDG_RUNTIME_DIR/tokend/tokend.sock`, if it exists,
 //! 3. `/run/user/UID/tokend/tokend.sock`, if it exists: cron and `su` don't set
 //!    `XDG_RUNTIME_DIR`,
@@ -145,7 +146,9 @@ fn named(
         return Ok(None);
     };
     let bytes = value.as_bytes();
-    let path = bytes.strip_prefix(b"unix://").unwrap_or(bytes);
+    // gRPC's name for a socket is `unix:/path` (grpc/doc/naming.md).
+    let path = bytes.strip_prefix(b"unix:").unwrap_or(bytes);
+    let path = path.strip_prefix(b"//").filter(|path| path.starts_with(b"/")).unwrap_or(path);
     if path.len() > 1 && path.starts_with(b"/") {
         Ok(Some(PathBuf::from(OsString::from_vec(path.to_vec()))))
     } else {
@@ -195,6 +198,7 @@ mod tests {
         let table: &[Row] = &[
             (&[("TOKEND_SOCKET", "/a/b.sock"), XDG], all, "/a/b.sock", "/a/admin.sock"),
             (&[("TOKEND_SOCKET", "unix:///a/b.sock")], all, "/a/b.sock", "/a/admin.sock"),
+            (&[("TOKEND_SOCKET", "unix:/a/b.sock")], all, "/a/b.sock", "/a/admin.sock"),
             (&[("TOKEND_SOCKET", ""), XDG], all, IN_XDG, "/xdg/tokend/admin.sock"),
             (&[XDG], all, IN_XDG, "/xdg/tokend/admin.sock"),
             (&[XDG], &[IN_RUN_USER], IN_RUN_USER, "/run/user/1000/tokend/admin.sock"),
@@ -224,7 +228,16 @@ mod tests {
 
     #[test]
     fn a_variable_that_names_no_socket_is_an_error() {
-        for value in ["tokend.sock", "./t.sock", "/", "unix://", "unix://host/x", "tcp://[::1]:1"] {
+        for value in [
+            "tokend.sock",
+            "./t.sock",
+            "/",
+            "unix://",
+            "unix:",
+            "unix:x",
+            "unix://host/x",
+            "tcp://[::1]:1",
+        ] {
             let variables: &'static [_] = Vec::leak(vec![("TOKEND_SOCKET", value)]);
             let error = callers(&Machine { variables, files: &[IN_XDG], uid: 1000 }).unwrap_err();
             assert_eq!(

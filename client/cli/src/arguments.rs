@@ -19,7 +19,7 @@ mod watch;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::NonEmptyStringValueParser};
 
 use crate::exit;
 
@@ -287,7 +287,7 @@ pub(crate) struct Rotated {
     pub(crate) name: String,
     /// The id of the token that the API was asked with, as `get --json` tells it; without it,
     /// the one that is held now
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) token_id: Option<String>,
     /// The environment variable that holds the token that the API was asked with
     #[arg(long, value_name = "VARIABLE", conflicts_with = "token_id")]

@@ -120,6 +120,7 @@ impl Follower {
             Ok(watch) => watch,
             Err(error) => return Ok(error),
         };
+        self.tell_what_is_gone().await?;
         loop {
             let update = tokio::select! {
                 update = watch.next() => update,
@@ -134,6 +135,26 @@ impl Follower {
                 None => return Ok(Error::TimedOut),
             }
         }
+    }
+
+    /// Tells of what isn't there any more: a stream of all begins with what there is, and says
+    /// nothing of what went while no one listened.
+    async fn tell_what_is_gone(&mut self) -> Result<(), Unheard> {
+        if !self.names.is_empty() || self.told.is_empty() {
+            return Ok(());
+        }
+        // A daemon that can't list can't tell.
+        let Ok(listed) = self.client.list().await else { return Ok(()) };
+        let is_gone = |name: &&String| !listed.iter().any(|it| it.name() == name.as_str());
+        let gone: Vec<String> = self.told.keys().filter(is_gone).cloned().collect();
+        for name in gone {
+            self.told.remove(&name);
+            let message =
+                format!("there is no credential {name} any more, or it isn't yours to read");
+            let news = News::Absent(name, Error::NotPermitted { message });
+            self.sender.send(news).await.map_err(|_| Unheard)?;
+        }
+        Ok(())
     }
 
     async fn tell(&mut self, update: Update) -> Result<(), Unheard> {
@@ -221,7 +242,29 @@ fn ceiling(failures: u32, longest: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use tokend_client::testing::{FakeDaemon, FakeToken};
+
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_went_while_no_one_listened_is_told_afterwards() {
+        let daemon = FakeDaemon::new();
+        daemon.set("a", FakeToken::new("one"));
+        daemon.set("b", FakeToken::new("two"));
+        let mut follow = Follow::new(daemon.uncached_client(), Vec::new(), false);
+        for expected in ["a", "b"] {
+            assert!(matches!(follow.next().await, Some(News::Token(name, _)) if name == expected));
+        }
+        daemon.stop();
+        assert!(matches!(follow.next().await, Some(News::Lost(_))));
+        daemon.remove("a");
+        daemon.start();
+        let news = follow.next().await;
+        let Some(News::Absent(name, Error::NotPermitted { .. })) = &news else {
+            panic!("{news:?}");
+        };
+        assert_eq!(name, "a");
+    }
 
     #[test]
     fn pauses_double_and_have_a_limit() {

@@ -71,6 +71,10 @@ fn user_of(text: &str) -> Result<Option<Uid>, String> {
         return Ok(None);
     }
     if let Ok(number) = text.parse() {
+        // chown(2) takes it for nobody in particular.
+        if number == u32::MAX {
+            return Err(format!("{number} is no user"));
+        }
         return Ok(Some(Uid::from_raw(number)));
     }
     let found = User::from_name(text).map_err(|error| error.desc().to_owned())?;
@@ -82,6 +86,9 @@ fn group_of(text: &str) -> Result<Option<Gid>, String> {
         return Ok(None);
     }
     if let Ok(number) = text.parse() {
+        if number == u32::MAX {
+            return Err(format!("{number} is no group"));
+        }
         return Ok(Some(Gid::from_raw(number)));
     }
     let found = Group::from_name(text).map_err(|error| error.desc().to_owned())?;
@@ -111,7 +118,9 @@ mod tests {
         ] {
             assert_eq!(Owner::read(text), Ok(Owner { user, group }), "{text}");
         }
-        for text in ["", ":", "no-such-user", "root:no-such-group", "-1"] {
+        for text in
+            ["", ":", "no-such-user", "root:no-such-group", "-1", "4294967295", ":4294967295"]
+        {
             assert!(Owner::read(text).is_err(), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -37,7 +37,12 @@ impl Map {
     pub(super) fn of_this_process() -> Result<Self, Problem> {
         let mut map = Self::default();
         for path in own().into_iter().chain([PathBuf::from(SYSTEM)]) {
-            match fs::read_to_string(&path) {
+            // What isn't a file may have no end, or never begin.
+            let read = fs::metadata(&path).and_then(|found| match found.is_file() {
+                true => fs::read_to_string(&path),
+                false => Err(io::Error::other("it isn't a file")),
+            });
+            match read {
                 Ok(text) => map.add(&text, &path)?,
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(source) => return Err(Problem::Map { path, source }),

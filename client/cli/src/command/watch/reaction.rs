@@ -1,7 +1,7 @@
 //! The program that is run for each new token, one at a time.
 
 use std::{
-    collections::BTreeMap,
+    collections::VecDeque,
     convert::Infallible,
     ffi::OsString,
     future::pending,
@@ -28,7 +28,8 @@ use crate::{
 /// A program, and the tokens that it is to be run for.
 pub(super) struct Reaction {
     program: Vec<OsString>,
-    due: BTreeMap<String, Token>,
+    /// The one that has waited longest comes first.
+    due: VecDeque<(String, Token)>,
     /// The one that runs, if one does.
     running: JoinSet<(String, io::Result<ExitStatus>)>,
     signals: Option<mpsc::Sender<Signal>>,
@@ -37,7 +38,7 @@ pub(super) struct Reaction {
 impl Reaction {
     /// Takes a program and its arguments; without them, nothing is ever run.
     pub(super) fn new(program: Vec<OsString>) -> Self {
-        Self { program, due: BTreeMap::new(), running: JoinSet::new(), signals: None }
+        Self { program, due: VecDeque::new(), running: JoinSet::new(), signals: None }
     }
 
     /// Tells whether there is a program.
@@ -47,14 +48,17 @@ impl Reaction {
 
     /// Has it run for a token, in the place of one that it wasn't run for yet.
     pub(super) fn want(&mut self, name: String, token: Token) {
-        self.due.insert(name, token);
+        match self.due.iter_mut().find(|(due, _)| *due == name) {
+            Some((_, before)) => *before = token,
+            None => self.due.push_back((name, token)),
+        }
     }
 
     /// Runs it for the next token to its end; waits for ever if there is none. It can be given
     /// up on at any time: a program that runs goes on.
     pub(super) async fn run(&mut self) {
         if self.running.is_empty() {
-            let Some((name, token)) = self.due.pop_first() else { return pending().await };
+            let Some((name, token)) = self.due.pop_front() else { return pending().await };
             if let Err(source) = self.start(name, &token) {
                 failure::tell(&Failure::NotRun { program: self.program(), source });
                 return;
@@ -69,7 +73,7 @@ impl Reaction {
 
     /// Doesn't have it run for a token that is no good any more.
     pub(super) fn forget(&mut self, name: &str) {
-        self.due.remove(name);
+        self.due.retain(|(due, _)| due != name);
     }
 
     /// Passes a signal on to the program that runs, and those that follow, and waits for its end.
@@ -133,5 +137,29 @@ async fn attend(
     tokio::select! {
         ended = end => ended,
         never = hand_over => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokend_proto::v1::{self, AcquireTokenResponse};
+
+    use super::*;
+
+    fn token(id: &str) -> Token {
+        let token = v1::Token { token_id: id.to_owned(), ..v1::Token::default() };
+        let answer = AcquireTokenResponse { token: Some(token), ..AcquireTokenResponse::default() };
+        Token::try_from(answer).unwrap()
+    }
+
+    #[test]
+    fn whoever_has_waited_longest_comes_next_with_the_latest_token() {
+        let mut reaction = Reaction::new(vec!["true".into()]);
+        for (name, id) in [("b", "1"), ("a", "1"), ("b", "2"), ("c", "1")] {
+            reaction.want(name.to_owned(), token(id));
+        }
+        reaction.forget("c");
+        let due: Vec<_> = reaction.due.iter().map(|(name, it)| (name.as_str(), it.id())).collect();
+        assert_eq!(due, [("b", "2"), ("a", "1")]);
     }
 }
