@@ -14,6 +14,7 @@ const STEPS: &str = "
   tokend-cli providers list                the APIs that it knows, and what each needs
   tokend-cli add NAME --provider PROVIDER  store a credential; asks for what it needs
   tokend-cli get NAME                      print a token
+  tokend-cli exec NAME -- PROGRAM          run a program with a token in its environment
   tokend-cli status                        how all credentials are, and what to do
   tokend-cli budget                        how much of the providers' limits is used
 
