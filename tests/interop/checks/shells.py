@@ -6,6 +6,7 @@ import re
 import select
 import shutil
 import subprocess
+import termios
 import time
 
 import process
@@ -64,6 +65,17 @@ class Terminal:
             self.shown += self._read()
         before, self.shown = self.shown[: found.start()], self.shown[found.end() :]
         return before
+
+    def wait_for_program(self):
+        """Waits until a program has the terminal in the shell's place, and it hands out lines."""
+        end = time.monotonic() + process.DEADLINE
+        while os.tcgetpgrp(self._terminal) == self._pid or not self._has_lines():
+            if time.monotonic() > end:
+                raise Failed("the shell keeps the terminal to itself")
+            time.sleep(0.01)
+
+    def _has_lines(self):
+        return termios.tcgetattr(self._terminal)[3] & termios.ICANON
 
     def end(self):
         """Waits for the end, and returns all that was shown."""
@@ -150,6 +162,7 @@ def run(report, near, programs, work, env):
             terminal.wait("Stopped")
             terminal.wait(PROMPT)
             terminal.type("fg\n")
+            terminal.wait_for_program()
             terminal.type("three\n")
             terminal.wait("got-three")
             terminal.type("end\n")
