@@ -147,8 +147,8 @@ fn named(
     };
     let bytes = value.as_bytes();
     // gRPC's name for a socket is `unix:/path` (grpc/doc/naming.md).
-    let path = bytes.strip_prefix(b"unix:").unwrap_or(bytes);
-    let path = path.strip_prefix(b"//").filter(|path| path.starts_with(b"/")).unwrap_or(path);
+    let prefixes = [&b"unix://"[..], b"unix:"];
+    let path = prefixes.iter().find_map(|prefix| bytes.strip_prefix(*prefix)).unwrap_or(bytes);
     if path.len() > 1 && path.starts_with(b"/") {
         Ok(Some(PathBuf::from(OsString::from_vec(path.to_vec()))))
     } else {

@@ -38,9 +38,11 @@ impl Map {
         let mut map = Self::default();
         for path in own().into_iter().chain([PathBuf::from(SYSTEM)]) {
             // What isn't a file may have no end, or never begin.
-            let read = fs::metadata(&path).and_then(|found| match found.is_file() {
-                true => fs::read_to_string(&path),
-                false => Err(io::Error::other("it isn't a file")),
+            let read = fs::metadata(&path).and_then(|found| {
+                if !found.is_file() {
+                    return Err(io::Error::other("it isn't a file"));
+                }
+                fs::read_to_string(&path)
             });
             match read {
                 Ok(text) => map.add(&text, &path)?,
