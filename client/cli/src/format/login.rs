@@ -16,7 +16,6 @@ const NAMES: &[(&[&str], &str)] = &[
     (&[".azurecr.io"], "00000000-0000-0000-0000-000000000000"),
     (&[".amazonaws.com"], "AWS"),
     (&["quay.io"], "$oauthtoken"),
-    (&["pypi.org", ".pypi.org"], "__token__"),
 ];
 
 /// What GitLab expects; most others take any name.

@@ -233,7 +233,7 @@ fn a_token_is_a_password_beside_the_name_that_the_host_expects() {
         ("gitlab.example", "oauth2"),
         ("github.com", "x-access-token"),
         ("evil-github.com", "oauth2"),
-        ("https://upload.pypi.org/legacy/", "__token__"),
+        ("https://quay.io/v2/", "$oauthtoken"),
         ("eu.gcr.io", "oauth2accesstoken"),
     ] {
         assert_eq!(login(&token, host, None, None), seen(name, "t1"), "{host}");
