@@ -125,6 +125,73 @@ fn a_wrong_key_is_said_to_be_wrong_and_nothing_is_overwritten() {
 }
 
 #[test]
+fn a_credential_of_systemd_is_the_key_without_a_key_file() {
+    let place = Place::new();
+    let credentials = place.key_as_credential();
+    let handed = |command: &mut Command| {
+        command.env("CREDENTIALS_DIRECTORY", &credentials);
+    };
+    assert_eq!(place.start_with(handed).end().code, Some(0));
+    assert!(!place.state().join("key").exists());
+    let without = place.tokend::<&str>([]);
+    assert_eq!(without.status.code(), Some(1));
+    assert!(text(&without.stderr).contains("there is no key file"), "{}", text(&without.stderr));
+
+    place.configure("key_source = 'credential:tokend-key'");
+    let without = place.tokend::<&str>([]);
+    assert_eq!(without.status.code(), Some(1));
+    let message = text(&without.stderr);
+    assert!(message.contains("LoadCredentialEncrypted=tokend-key:"), "{message}");
+    assert_eq!(place.start_with(handed).end().code, Some(0));
+}
+
+#[test]
+fn with_a_wrong_credential_nothing_starts_and_the_state_stays_as_it_is() {
+    let (place, other) = (Place::new(), Place::new());
+    let credential = place.key_as_credential().join("tokend-key");
+    let right = fs::read(&credential).unwrap();
+    fs::set_permissions(&credential, fs::Permissions::from_mode(0o600)).unwrap();
+    let wrong = fs::read(other.state().join("key")).unwrap();
+    let before = place.stored();
+    for (content, complaint) in [
+        (&wrong[..], "the key doesn't fit"),
+        (&right[..right.len() / 2], "isn't a key file of tokend"),
+        (b"", "isn't a key file of tokend"),
+    ] {
+        fs::write(&credential, content).unwrap();
+        let mut command = Command::new(binary("tokend"));
+        command.arg("--config").arg(place.config());
+        command.env("CREDENTIALS_DIRECTORY", credential.parent().unwrap());
+        let started = command.output().unwrap();
+        assert_eq!(started.status.code(), Some(1));
+        assert!(text(&started.stderr).contains(complaint), "{}", text(&started.stderr));
+        for (path, bytes) in before.iter().filter(|(path, _)| !path.ends_with("tokend.lock")) {
+            assert!(fs::read(path).unwrap() == *bytes, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn init_makes_a_store_for_the_key_that_systemd_hands_over() {
+    let (place, other) = (Place::empty(), Place::new());
+    place.configure("key_source = 'credential:tokend-key'");
+    assert_eq!(place.init().status.code(), Some(1));
+    assert!(!place.state().exists(), "nothing was made");
+    let credentials = other.key_as_credential();
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap();
+    let mut command = Command::new(binary("tokend"));
+    command.arg("--config").arg(place.config()).args(["init", "--user", &user.name]);
+    let made = command.env("CREDENTIALS_DIRECTORY", &credentials).output().unwrap();
+    let said = text(&made.stdout);
+    assert!(said.contains("its key is the credential tokend-key of systemd"), "{said}");
+    assert!(!place.state().join("key").exists());
+    let daemon = place.start_with(|command| {
+        command.env("CREDENTIALS_DIRECTORY", &credentials);
+    });
+    assert_eq!(daemon.end().code, Some(0));
+}
+
+#[test]
 fn a_mistake_in_the_configuration_is_shown_with_its_line() {
     let place = Place::new();
     place.configure("socket_gruop = 'x'");

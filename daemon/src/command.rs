@@ -17,6 +17,7 @@ use tokend::{
     daemon::Daemon,
     definitions, dev,
     init::{Initialised, SYSTEM_USER, init},
+    store::KeySource,
     systemd::{self, Inherited},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -115,7 +116,7 @@ fn serve(file: Option<&Path>) -> Result {
 
 fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
     let config = Config::load(file, &Surroundings::here())?;
-    let (state, key) = (config.state_dir.display(), config.key_file.display());
+    let state = config.state_dir.display();
     let mut out = std::io::stdout();
     match init(&config, user)? {
         Initialised::New { owner } => {
@@ -128,6 +129,10 @@ fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
                      user, remove it and run this again with --user"
                 )?;
             }
+            let key = match &config.key {
+                KeySource::File(path) => path.display().to_string(),
+                KeySource::Credential { name, .. } => format!("the credential {name} of systemd"),
+            };
             writeln!(
                 out,
                 "its key is {key}: keep a copy in a safe place, without it the store is lost"

@@ -11,6 +11,7 @@ use std::{
 
 pub use self::file::ConfigError;
 use self::file::File;
+use crate::store::KeySource;
 
 /// The daemon's configuration, complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Holds the sockets.
     pub runtime_dir: PathBuf,
-    /// The file with the key of the store.
-    pub key_file: PathBuf,
+    /// Where the key of the store is kept.
+    pub key: KeySource,
     /// The file outside of the state directory that says how far the store has come;
     /// `None` for none.
     pub mark_file: Option<PathBuf>,
@@ -143,8 +144,10 @@ impl Config {
             (None, Ok(dir)) => File::read_if_there(&dir.join("tokend.toml"))?,
             (None, Err(_)) => File::default(),
         };
+        let credentials = here.path("CREDENTIALS_DIRECTORY");
+        let key = file.key(credentials.as_deref());
         let unit_wait = file.unit_wait().unwrap_or(UNIT_WAIT);
-        let File { state_dir, runtime_dir, key_file, mark_file, .. } = file;
+        let File { state_dir, runtime_dir, mark_file, .. } = file;
         let File { provider_dirs, socket_group, log, on_login_needed, revoke_on_shutdown, .. } =
             file;
         // Whoever put the state directory somewhere says where the mark goes.
@@ -167,7 +170,9 @@ impl Config {
             (None, Err(_)) => Vec::new(),
         };
         Ok(Self {
-            key_file: key_file.unwrap_or_else(|| state_dir.join("key")),
+            key: key
+                .or_else(|| KeySource::by_name(credentials.as_deref()))
+                .unwrap_or_else(|| KeySource::File(state_dir.join("key"))),
             mark_file,
             state_dir,
             runtime_dir,
@@ -185,6 +190,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::CREDENTIAL;
 
     fn here(uid: u32, env: &[(&str, &str)], has_run_user: bool) -> Surroundings {
         let env = env.iter().map(|(k, v)| (k.into(), v.into())).collect();
@@ -193,7 +199,7 @@ mod tests {
 
     fn dirs(here: &Surroundings) -> Result<(PathBuf, PathBuf), String> {
         let config = Config::load(None, here).map_err(|error| error.to_string())?;
-        assert_eq!(config.key_file, config.state_dir.join("key"));
+        assert_eq!(config.key, KeySource::File(config.state_dir.join("key")));
         Ok((config.state_dir, config.runtime_dir))
     }
 
@@ -285,6 +291,30 @@ mod tests {
     }
 
     #[test]
+    fn the_key_is_a_credential_of_the_unit_if_there_is_one_and_the_file_says_nothing_else() {
+        let credentials = tempfile::tempdir().unwrap();
+        let dir = credentials.path();
+        let env = [
+            ("CONFIGURATION_DIRECTORY", "/nowhere"),
+            ("STATE_DIRECTORY", "/s"),
+            ("CREDENTIALS_DIRECTORY", dir.to_str().unwrap()),
+        ];
+        let key = |file| Config::load(file, &here(990, &env, false)).unwrap().key.to_string();
+        assert_eq!(key(None), "file:/s/key");
+        std::fs::write(dir.join(CREDENTIAL), "").unwrap();
+        assert_eq!(key(None), "credential:tokend-key");
+        let file = dir.join("tokend.toml");
+        for (text, expected) in [
+            ("key_file = '/k'", "file:/k"),
+            ("key_source = 'file:/k'", "file:/k"),
+            ("key_source = 'credential:another'", "credential:another"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(key(Some(&file)), expected);
+        }
+    }
+
+    #[test]
     fn without_a_runtime_directory_the_way_out_is_said() {
         let error = dirs(&here(1_000, &[("HOME", "/nowhere/ann")], false)).unwrap_err();
         assert!(error.contains("runtime_dir"), "{error}");
@@ -314,7 +344,7 @@ mod tests {
         .unwrap();
         let config = Config::load(Some(&path), &here(1_000, &[], false)).unwrap();
         assert_eq!(config.state_dir, Path::new("/a"));
-        assert_eq!(config.key_file, Path::new("/a/key"));
+        assert_eq!(config.key, KeySource::File("/a/key".into()));
         assert_eq!(config.log, "debug");
         assert!(config.revoke_on_shutdown);
         assert_eq!(config.unit_wait, Duration::from_secs(5));

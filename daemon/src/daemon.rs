@@ -30,7 +30,7 @@ use crate::{
     rpc::{About, Context, Door, Listener, OVERFLOW, Services, serve},
     socket::{self, Reach, SocketError},
     sources::{Ending, LocalSources},
-    store::{Answer, Key, KeyError, OpenError, Store, Worker},
+    store::{Answer, KeyError, OpenError, Store, Worker},
     systemd::{self, Inherited},
 };
 
@@ -122,7 +122,7 @@ impl Daemon {
 
         // The store's lock keeps a second daemon away; nothing else is touched
         // before it is held.
-        let key = Key::read(&config.key_file)?;
+        let key = config.key.read()?;
         let mut store = Store::open(
             &config.state_dir,
             config.mark_file.as_deref(),

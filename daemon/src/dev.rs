@@ -32,6 +32,7 @@ use crate::{
     engine::{Author, Change, Command, Error, NewCredential},
     init::{InitError, init_own},
     socket,
+    store::KeySource,
     systemd::Inherited,
 };
 
@@ -134,7 +135,7 @@ fn config(dir: &TempDir) -> Config {
     Config {
         state_dir: dir.join("state"),
         runtime_dir: dir.join("run"),
-        key_file: dir.join("state/key"),
+        key: KeySource::File(dir.join("state/key")),
         mark_file: None,
         provider_dirs: vec![dir.join("providers.d")],
         socket_group: None,

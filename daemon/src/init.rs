@@ -12,7 +12,7 @@ use nix::unistd::{User, setgroups, setresgid, setresuid};
 use crate::{
     config::Config,
     entropy::SystemEntropy,
-    store::{DATABASE, Key, KeyError, OpenError, Store},
+    store::{DATABASE, Key, KeyError, KeySource, OpenError, Store},
 };
 
 /// The user that a system-wide daemon runs as.
@@ -88,32 +88,51 @@ pub fn init_own(config: &Config) -> Result<Initialised, InitError> {
 
 fn make(config: &Config, owner: Option<User>) -> Result<Initialised, InitError> {
     let database = config.state_dir.join(DATABASE);
-    let has_key = exists(&config.key_file)?;
-    match (has_key, exists(&database)?) {
+    let has_store = exists(&database)?;
+    let key_file = match &config.key {
+        KeySource::File(path) => path,
+        // It was made before, and it may be for this user alone to read.
+        KeySource::Credential { .. } => {
+            let key = config.key.read()?;
+            if has_store {
+                return Ok(Initialised::Already);
+            }
+            make_state_dir(&config.state_dir, owner.as_ref()).map_err(system(&config.state_dir))?;
+            if let Some(user) = &owner {
+                become_user(user)?;
+            }
+            return create(config, &key, owner);
+        }
+    };
+    let has_key = exists(key_file)?;
+    match (has_key, has_store) {
         (true, true) => return Ok(Initialised::Already),
         (false, true) => {
-            return Err(InitError::KeyMissing { store: database, key: config.key_file.clone() });
+            return Err(InitError::KeyMissing { store: database, key: key_file.clone() });
         }
         (_, false) => {}
     }
     make_state_dir(&config.state_dir, owner.as_ref()).map_err(system(&config.state_dir))?;
     // The key first: a store without a key is lost, a key without a store is
     // taken up by the next attempt.
-    let elsewhere = config.key_file.parent() != Some(&config.state_dir);
+    let elsewhere = key_file.parent() != Some(&config.state_dir);
     if !has_key && elsewhere {
-        make_key(&config.key_file)?;
+        make_key(key_file)?;
         if let Some(user) = &owner {
-            give(&config.key_file, user).map_err(system(&config.key_file))?;
+            give(key_file, user).map_err(system(key_file))?;
         }
     }
     if let Some(user) = &owner {
-        become_user(user).map_err(|error| InitError::Become(user.name.clone(), error))?;
+        become_user(user)?;
     }
     if !has_key && !elsewhere {
-        make_key(&config.key_file)?;
+        make_key(key_file)?;
     }
-    let key = Key::read(&config.key_file)?;
-    Store::create(&config.state_dir, &key, SystemEntropy::default())?;
+    create(config, &Key::read(key_file)?, owner)
+}
+
+fn create(config: &Config, key: &Key, owner: Option<User>) -> Result<Initialised, InitError> {
+    Store::create(&config.state_dir, key, SystemEntropy::default())?;
     Ok(Initialised::New { owner: owner.map(|user| user.name) })
 }
 
@@ -156,10 +175,11 @@ fn give(path: &Path, user: &User) -> io::Result<()> {
 }
 
 /// Makes this process the user's, for good.
-fn become_user(user: &User) -> Result<(), nix::Error> {
-    setgroups(&[])?;
-    setresgid(user.gid, user.gid, user.gid)?;
-    setresuid(user.uid, user.uid, user.uid)
+fn become_user(user: &User) -> Result<(), InitError> {
+    setgroups(&[])
+        .and_then(|()| setresgid(user.gid, user.gid, user.gid))
+        .and_then(|()| setresuid(user.uid, user.uid, user.uid))
+        .map_err(|error| InitError::Become(user.name.clone(), error))
 }
 
 /// Returns who is to own the store, if it isn't the current user.

@@ -43,7 +43,7 @@ use tokend_core::{Random, Stamp, StoreFailure};
 pub use self::{
     directory::DATABASE,
     error::{CloseError, OpenError},
-    key::{Key, KeyError},
+    key::{CREDENTIAL, Key, KeyError, KeySource},
     privacy::Exposed,
     worker::{Answer, Worker},
 };

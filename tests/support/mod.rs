@@ -134,6 +134,17 @@ impl Place {
         writeln!(file, "{line}").unwrap();
     }
 
+    /// Makes a directory that stands for systemd's, with the key as the credential `tokend-key`
+    /// in it and nowhere else.
+    pub fn key_as_credential(&self) -> PathBuf {
+        let directory = self.path().join("credentials");
+        fs::create_dir(&directory).unwrap();
+        let credential = directory.join("tokend-key");
+        fs::rename(self.state().join("key"), &credential).unwrap();
+        fs::set_permissions(&credential, fs::Permissions::from_mode(0o400)).unwrap();
+        directory
+    }
+
     /// Runs `tokend` with this place's configuration until it ends.
     pub fn tokend<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Output {
         self.tokend_command().args(arguments).output().unwrap()

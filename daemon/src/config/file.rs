@@ -9,6 +9,8 @@ use std::{
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use crate::store::KeySource;
+
 /// The longest time that a unit's start can be made to wait: who waits for longer has a
 /// provider that is down for good.
 const LONGEST_UNIT_WAIT: Duration = Duration::from_secs(3_600);
@@ -21,6 +23,7 @@ pub(super) struct File {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) runtime_dir: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
+    pub(super) key_source: Option<String>,
     pub(super) mark_file: Option<PathBuf>,
     pub(super) provider_dirs: Option<Vec<PathBuf>>,
     pub(super) socket_group: Option<String>,
@@ -67,6 +70,23 @@ pub enum ConfigError {
         path: PathBuf,
         /// The key.
         key: &'static str,
+    },
+    /// The source of the key can't be read.
+    #[error(
+        "{}: key_source is {value:?}; give \"file:\" and an absolute path, or \"credential:\" and \
+         the name of a credential of systemd's", path.display()
+    )]
+    NoSource {
+        /// The file.
+        path: PathBuf,
+        /// Its value.
+        value: String,
+    },
+    /// The key is said to be in two places.
+    #[error("{}: key_file and key_source both say where the key is; leave one out", path.display())]
+    TwoSources {
+        /// The file.
+        path: PathBuf,
     },
     /// A time can't be read, or it is too long.
     #[error("{}: {key} is {value:?}; give a time of at most 1h, such as \"60s\"", path.display())]
@@ -125,9 +145,23 @@ impl File {
         self.unit_wait.as_deref().and_then(time)
     }
 
+    /// Returns where the key is, if the file says; `credentials` is the directory with the
+    /// unit's credentials.
+    pub(super) fn key(&self, credentials: Option<&Path>) -> Option<KeySource> {
+        let by_path = self.key_file.clone().map(KeySource::File);
+        by_path.or_else(|| KeySource::parse(self.key_source.as_deref()?, credentials))
+    }
+
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
         if let Some(value) = self.unit_wait.clone().filter(|value| time(value).is_none()) {
             return Err(ConfigError::NoTime { path: path.to_owned(), key: "unit_wait", value });
+        }
+        if self.key_file.is_some() && self.key_source.is_some() {
+            return Err(ConfigError::TwoSources { path: path.to_owned() });
+        }
+        let no_source = |text: &String| KeySource::parse(text, None).is_none();
+        if let Some(value) = self.key_source.clone().filter(no_source) {
+            return Err(ConfigError::NoSource { path: path.to_owned(), value });
         }
         let program = self.on_login_needed.as_ref().map(|command| command.first());
         if program.is_some_and(|program| program.is_none_or(String::is_empty)) {
@@ -184,6 +218,17 @@ mod tests {
         let error = error_of("state_dir = 'x'");
         assert_eq!(error, r#"tokend.toml: state_dir is "x"; give an absolute path"#);
         assert!(error_of("provider_dirs = ['/a', 'b']").contains("provider_dirs"));
+    }
+
+    #[test]
+    fn the_key_has_one_source_that_is_known() {
+        let error = error_of("key_file = '/k'\nkey_source = 'file:/k'");
+        assert!(error.starts_with("tokend.toml: key_file and key_source both"), "{error}");
+        for value in ["key", "file:key", "credential:a/b", "tpm:0"] {
+            let error = error_of(&format!("key_source = '{value}'"));
+            let expected = format!("tokend.toml: key_source is \"{value}\"; give \"file:\"");
+            assert!(error.starts_with(&expected), "{error}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The key that wraps the store's data key, and the file that it is kept in.
 
+mod source;
+
 use std::{
     fmt::{Debug, Formatter},
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
@@ -12,6 +14,7 @@ use ring::hmac;
 use tokend_core::Random;
 use zeroize::Zeroizing;
 
+pub use self::source::{CREDENTIAL, KeySource};
 use super::{Exposed, privacy};
 
 /// A key of 256 bits that is wiped from memory when it is dropped.
@@ -27,6 +30,15 @@ pub enum KeyError {
     Missing {
         /// Where it should be.
         path: PathBuf,
+    },
+    /// systemd hands no such credential to this process.
+    #[error(
+        "the key is to be the credential {name:?} of systemd, which tokend wasn't given: let its \
+         unit say LoadCredentialEncrypted={name}:.. or set key_source"
+    )]
+    NoCredential {
+        /// Its name.
+        name: String,
     },
     /// One is to be written where there is one.
     #[error("there is a key file already, and it is left as it is: {}", .path.display())]
@@ -71,6 +83,18 @@ impl Key {
     ///
     /// A symbolic link is followed: what is checked is the file that is read.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
+        Self::read_if(path, privacy::check)
+    }
+
+    /// Reads a key that systemd hands over as a file.
+    fn read_credential(path: &Path) -> Result<Self, KeyError> {
+        Self::read_if(path, privacy::check_credential)
+    }
+
+    fn read_if(
+        path: &Path,
+        check: impl FnOnce(&Path, &Metadata) -> Result<(), Exposed>,
+    ) -> Result<Self, KeyError> {
         let io = |source: io::Error| {
             let path = path.to_owned();
             match source.kind() {
@@ -79,7 +103,7 @@ impl Key {
             }
         };
         let file = File::open(path).map_err(io)?;
-        privacy::check(path, &file.metadata().map_err(io)?)?;
+        check(path, &file.metadata().map_err(io)?)?;
         let mut text = Zeroizing::new([0; Self::LONGEST_FILE]);
         let length = read_up_to(file, &mut *text).map_err(io)?;
         Self::parse(&text[..length]).ok_or_else(|| KeyError::Malformed { path: path.to_owned() })

@@ -39,12 +39,22 @@ pub enum Exposed {
 
 /// Refuses what belongs to another user or lets others in.
 pub(super) fn check(path: &Path, metadata: &Metadata) -> Result<(), Exposed> {
+    check_bits(path, metadata, 0o077)
+}
+
+/// Refuses a credential of systemd's that belongs to another user or lets everyone in. What
+/// stands for the group there is the mask of an access list that names the unit's user.
+pub(super) fn check_credential(path: &Path, metadata: &Metadata) -> Result<(), Exposed> {
+    check_bits(path, metadata, 0o007)
+}
+
+fn check_bits(path: &Path, metadata: &Metadata, others: u32) -> Result<(), Exposed> {
     let path = || path.to_owned();
     let (uid, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if uid != 0 && uid != rustix::process::geteuid().as_raw() {
         return Err(Exposed::Owner { path: path(), uid });
     }
-    if mode & 0o077 != 0 {
+    if mode & others != 0 {
         let wanted = if metadata.is_dir() { 0o700 } else { 0o600 };
         return Err(Exposed::Mode { path: path(), mode, wanted });
     }
