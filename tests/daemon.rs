@@ -192,6 +192,71 @@ fn init_makes_a_store_for_the_key_that_systemd_hands_over() {
 }
 
 #[test]
+fn another_source_of_the_key_is_taken_up_and_the_key_before_opens_nothing_any_more() {
+    let place = Place::new();
+    let new = place.path().join("new-key");
+    let to = format!("--to=file:{}", new.display());
+    let change = ["key", "change-source", &to];
+    let daemon = place.start();
+    let refused = place.tokend(change);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("another tokend"), "{}", text(&refused.stderr));
+    assert_eq!(daemon.end().code, Some(0));
+
+    // It made the key, and goes on from there.
+    let key = fs::read(&new).unwrap();
+    assert_eq!(fs::metadata(&new).unwrap().mode() & 0o777, 0o600);
+    let (state, new) = (place.state(), new.display());
+    let (state, old) = (state.display(), place.state().join("key"));
+    let next = format!("next: key_source = \"file:{new}\" in tokend.toml, then start tokend\n");
+    let expected = format!(
+        "the key of the store in {state} is file:{new} from now on\n\
+         keep a copy of it in a safe place, and file:{} as long as there are backups of the \
+         store from before\n{next}",
+        old.display(),
+    );
+    assert_output(&place.tokend(change), 0, &expected, "");
+    assert!(fs::read(place.path().join("new-key")).unwrap() == key);
+    let started = place.tokend::<&str>([]);
+    assert!(text(&started.stderr).contains("the key doesn't fit"), "{}", text(&started.stderr));
+    let again =
+        format!("the key of the store in {state} is file:{new} already; nothing changed\n{next}");
+    assert_output(&place.tokend(change), 0, &again, "");
+
+    fs::remove_file(&old).unwrap();
+    place.configure(&format!("key_source = 'file:{new}'"));
+    assert_eq!(place.start().end().code, Some(0));
+    let unknown = place.tokend(["key", "change-source", "--to=tpm"]);
+    let expected = "tokend: \"tpm\" is no source of a key; give file:/PATH or credential:NAME\n";
+    assert_output(&unknown, 1, "", expected);
+}
+
+#[test]
+fn root_changes_the_key_as_the_user_whose_store_it_is() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can give files away; continuous integration is");
+        return;
+    }
+    let place = Place::empty();
+    assert!(place.tokend(["init", "--user", "daemon"]).status.success());
+    let mut from = format!("--from=file:{}", place.state().join("key").display());
+    // The first is where the daemon's user can't make a file.
+    for new in ["new-key", "state/new-key"] {
+        let new = place.path().join(new);
+        let to = format!("--to=file:{}", new.display());
+        let changed = place.tokend(["key", "change-source", &from, &to]);
+        assert!(changed.status.success(), "{}", text(&changed.stderr));
+        from = format!("--from=file:{}", new.display());
+        let user = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+        let made = fs::metadata(&new).unwrap();
+        assert_eq!((made.uid(), made.mode() & 0o777), (user.uid.as_raw(), 0o600));
+        for (path, _) in place.stored() {
+            assert_eq!(fs::metadata(&path).unwrap().uid(), user.uid.as_raw(), "{}", path.display());
+        }
+    }
+}
+
+#[test]
 fn a_mistake_in_the_configuration_is_shown_with_its_line() {
     let place = Place::new();
     place.configure("socket_gruop = 'x'");

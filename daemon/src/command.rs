@@ -1,5 +1,6 @@
 //! What `tokend` does when it is called: the daemon, `init`, `dev`.
 
+mod key;
 mod simulate;
 
 use std::{
@@ -23,7 +24,7 @@ use tokend::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use self::simulate::Simulate;
+use self::{key::KeyCommand, simulate::Simulate};
 
 /// Keeps API tokens fresh and serves them to the programs of this machine.
 ///
@@ -51,6 +52,9 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
     },
+    /// Change the key that the store is sealed with, while tokend doesn't run
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Check provider definitions, before the daemon is restarted to read them
     Check {
         /// Files with a definition each
@@ -77,6 +81,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match arguments.command {
         None => serve(file),
         Some(Command::Init { user }) => make_store(file, user.as_deref()),
+        Some(Command::Key(command)) => command.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Check { files }) => Ok(check(&files)),
         Some(Command::Simulate(simulate)) => simulate.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Dev { .. }) if file.is_some() => {

@@ -135,6 +135,16 @@ impl Surroundings {
 }
 
 impl Config {
+    /// Reads how a source of the key is written down.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is none.
+    pub fn key_source(text: &str, here: &Surroundings) -> Result<KeySource, ConfigError> {
+        KeySource::parse(text, here.path("CREDENTIALS_DIRECTORY").as_deref())
+            .ok_or_else(|| ConfigError::UnknownSource { value: text.to_owned() })
+    }
+
     /// Reads the configuration: from `file` if one is named, else from the usual
     /// place if there is one, else all is by default.
     pub fn load(file: Option<&Path>, here: &Surroundings) -> Result<Self, ConfigError> {

@@ -1,4 +1,6 @@
-//! Makes a new store and its key.
+//! Makes a new store and its key, or gives it another one.
+
+mod change;
 
 use std::{
     fs::{self, DirBuilder},
@@ -9,10 +11,11 @@ use std::{
 
 use nix::unistd::{User, setgroups, setresgid, setresuid};
 
+pub use self::change::{Changed, change_source};
 use crate::{
     config::Config,
     entropy::SystemEntropy,
-    store::{DATABASE, Key, KeyError, KeySource, OpenError, Store},
+    store::{CloseError, DATABASE, Key, KeyError, KeySource, OpenError, Store},
 };
 
 /// The user that a system-wide daemon runs as.
@@ -47,6 +50,9 @@ pub enum InitError {
     /// There is no such user.
     #[error("there is no user {0:?} to own the store; make one or name another with --user")]
     NoUser(String),
+    /// The owner of the store has no name.
+    #[error("the store belongs to uid {0}, which no user has")]
+    NoOwner(u32),
     /// A user can't be looked up.
     #[error("can't look up user {0:?}")]
     Lookup(String, #[source] nix::Error),
@@ -62,6 +68,9 @@ pub enum InitError {
     /// The store can't be made.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The store can't be closed.
+    #[error(transparent)]
+    Close(#[from] CloseError),
     /// The system says no.
     #[error("can't set up {}", path.display())]
     System {

@@ -185,6 +185,16 @@ impl<R: Random> Store<R> {
         }
     }
 
+    /// Wraps the data key, which `key` opens, with `new` instead. That is one row: whenever it is
+    /// interrupted, one of the two fits.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has changed.
+    pub fn rewrap(&mut self, key: &Key, new: &Key) -> Result<(), OpenError> {
+        Vault::rewrap(&self.connection, key, new, &mut self.random, &self.path)
+    }
+
     /// Looks at the ledger.
     pub fn look(&self, query: &Query) -> Result<Findings, StoreFailure> {
         report::find(&self.connection, &self.vault, query)

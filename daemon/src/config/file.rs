@@ -82,6 +82,12 @@ pub enum ConfigError {
         /// Its value.
         value: String,
     },
+    /// What stands on the command line is no source of a key.
+    #[error("{value:?} is no source of a key; give file:/PATH or credential:NAME")]
+    UnknownSource {
+        /// What stands there.
+        value: String,
+    },
     /// The key is said to be in two places.
     #[error("{}: key_file and key_source both say where the key is; leave one out", path.display())]
     TwoSources {

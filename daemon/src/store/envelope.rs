@@ -59,29 +59,35 @@ impl Vault {
 
     /// Opens the envelope of the store at `path`.
     pub(super) fn open(connection: &Connection, key: &Key, path: &Path) -> Result<Self, OpenError> {
-        let (key_id, wrapped, index): (Vec<u8>, Vec<u8>, Vec<u8>) = connection
-            .query_row(
-                "SELECT key_id, data_key, index_key FROM envelope WHERE generation = ?",
-                [GENERATION],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
-            .map_err(|source| OpenError::sqlite(path, source))?;
-        if key_id != key.id() {
-            return Err(OpenError::WrongKey { path: path.to_owned() });
-        }
-        let damaged = |broken: Broken| OpenError::Damaged {
-            path: path.to_owned(),
-            reason: broken.to_string(),
-        };
+        let (data_key, index) = unwrap(connection, key, path)?;
         let row = GENERATION.to_be_bytes();
-        let outer = Cipher::new(key.bytes(), OUTER);
-        let cell = Cell { column: DATA_KEY, row: &row };
-        let data_key = open_key(&outer, cell, &wrapped).map_err(damaged)?;
         let cipher = Cipher::new(&data_key, GENERATION);
         let cell = Cell { column: INDEX_KEY, row: &row };
-        let index_key = open_key(&cipher, cell, &index).map_err(damaged)?;
+        let index_key =
+            open_key(&cipher, cell, &index).map_err(|broken| OpenError::damaged(path, &broken))?;
         let index = hmac::Key::new(hmac::HMAC_SHA256, &*index_key);
         Ok(Self { cipher, index })
+    }
+
+    /// Wraps the data key, which `key` opens, with `new` instead.
+    pub(super) fn rewrap(
+        connection: &Connection,
+        key: &Key,
+        new: &Key,
+        random: &mut impl Random,
+        path: &Path,
+    ) -> Result<(), OpenError> {
+        let (data_key, _) = unwrap(connection, key, path)?;
+        let row = GENERATION.to_be_bytes();
+        let cell = Cell { column: DATA_KEY, row: &row };
+        let wrapped = Cipher::new(new.bytes(), OUTER).seal(cell, Form::Key, &*data_key, random);
+        connection
+            .execute(
+                "UPDATE envelope SET key_id = ?, data_key = ? WHERE generation = ?",
+                params![new.id(), wrapped, GENERATION],
+            )
+            .map_err(|source| OpenError::sqlite(path, source))?;
+        Ok(())
     }
 
     /// Seals a record for its place.
@@ -120,6 +126,29 @@ impl Vault {
         let tag = hmac::sign(&self.index, account.as_bytes());
         *tag.as_ref().first_chunk().expect("a SHA-256 tag has 32 bytes")
     }
+}
+
+/// Returns the data key, and the index key as it is sealed with that.
+fn unwrap(
+    connection: &Connection,
+    key: &Key,
+    path: &Path,
+) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>), OpenError> {
+    let (key_id, wrapped, index): (Vec<u8>, Vec<u8>, Vec<u8>) = connection
+        .query_row(
+            "SELECT key_id, data_key, index_key FROM envelope WHERE generation = ?",
+            [GENERATION],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .map_err(|source| OpenError::sqlite(path, source))?;
+    if key_id != key.id() {
+        return Err(OpenError::WrongKey { path: path.to_owned() });
+    }
+    let row = GENERATION.to_be_bytes();
+    let cell = Cell { column: DATA_KEY, row: &row };
+    let data_key = open_key(&Cipher::new(key.bytes(), OUTER), cell, &wrapped)
+        .map_err(|broken| OpenError::damaged(path, &broken))?;
+    Ok((data_key, index))
 }
 
 fn open_key(cipher: &Cipher, cell: Cell<'_>, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, Broken> {

@@ -125,6 +125,10 @@ impl OpenError {
         }
     }
 
+    pub(super) fn damaged(path: &Path, broken: &Broken) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: broken.to_string() }
+    }
+
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
     }

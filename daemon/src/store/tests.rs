@@ -8,6 +8,7 @@ mod journal;
 mod mark;
 mod reading;
 mod refusal;
+mod rekey;
 mod report;
 mod residue;
 mod retention;
