@@ -232,6 +232,29 @@ fn another_source_of_the_key_is_taken_up_and_the_key_before_opens_nothing_any_mo
 }
 
 #[test]
+fn a_new_data_key_leaves_the_key_as_it_is_and_all_that_is_stored_is_served() {
+    let place = Place::new();
+    let daemon = place.start();
+    let add = ["add", "static", "--provider", "static-bearer", "--var", "url=http://127.0.0.1"];
+    let added = place.run_with_input(
+        add.into_iter().chain(["--var", "user=me", "--secret-stdin", "token"]),
+        "s3cret",
+    );
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let refused = place.tokend(["key", "rotate"]);
+    assert!(text(&refused.stderr).contains("another tokend"), "{}", text(&refused.stderr));
+    assert_eq!(daemon.end().code, Some(0));
+    let expected =
+        format!("all in the store in {} is sealed with a new data key\n", place.state().display());
+    for _ in 0..2 {
+        assert_output(&place.tokend(["key", "rotate"]), 0, &expected, "");
+    }
+    let daemon = place.start();
+    assert_output(&place.run(["get", "static"]), 0, "s3cret\n", "");
+    assert_eq!(daemon.end().code, Some(0));
+}
+
+#[test]
 fn root_changes_the_key_as_the_user_whose_store_it_is() {
     if !nix::unistd::geteuid().is_root() {
         eprintln!("skipped: only root can give files away; continuous integration is");

@@ -11,7 +11,7 @@ use std::{
 
 use nix::unistd::{User, setgroups, setresgid, setresuid};
 
-pub use self::change::{Changed, change_source};
+pub use self::change::{Changed, change_source, rotate};
 use crate::{
     config::Config,
     entropy::SystemEntropy,

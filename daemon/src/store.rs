@@ -23,6 +23,7 @@ mod record;
 mod report;
 mod retention;
 mod revocation;
+mod rotation;
 mod schema;
 mod seal;
 mod stamp;

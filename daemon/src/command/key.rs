@@ -5,7 +5,7 @@ use std::{error::Error, io::Write, path::Path};
 use clap::Subcommand;
 use tokend::{
     config::{Config, Surroundings},
-    init::{Changed, change_source},
+    init::{Changed, change_source, rotate},
 };
 
 /// What is done with the key.
@@ -24,6 +24,10 @@ pub(super) enum KeyCommand {
         #[arg(long, value_name = "SOURCE")]
         from: Option<String>,
     },
+    /// Draw a new data key and seal everything in the store with it
+    ///
+    /// The key of tokend.toml stays as it is. It is done wholly or not at all.
+    Rotate,
 }
 
 impl KeyCommand {
@@ -33,6 +37,18 @@ impl KeyCommand {
         let config = Config::load(file, &here)?;
         let mut out = std::io::stdout();
         match self {
+            Self::Rotate => {
+                let broken = rotate(&config)?;
+                let state = config.state_dir.display();
+                writeln!(out, "all in the store in {state} is sealed with a new data key")?;
+                if broken > 0 {
+                    writeln!(
+                        out,
+                        "{broken} damaged entries couldn't be opened before and stay so: \
+                         the log of tokend's next start tells which"
+                    )?;
+                }
+            }
             Self::ChangeSource { to, from } => {
                 let to = Config::key_source(&to, &here)?;
                 let from = from.map(|from| Config::key_source(&from, &here)).transpose()?;

@@ -1,4 +1,4 @@
-//! Gives a store that is there another key from outside.
+//! Gives a store that is there other keys.
 
 use std::{fs, os::unix::fs::MetadataExt};
 
@@ -74,6 +74,31 @@ pub fn change_source(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Seals everything in the store with a new data key; returns how many cells can't be opened.
+///
+/// Whenever this is interrupted, it is done wholly or not at all. Root does it as the user whose
+/// store it is, from then on.
+///
+/// # Errors
+///
+/// The store is as it was.
+pub fn rotate(config: &Config) -> Result<usize, InitError> {
+    let owner = store_owner(config)?;
+    let handed = match &config.key {
+        KeySource::Credential { .. } => Some(config.key.read()?),
+        KeySource::File(_) => None,
+    };
+    if let Some(user) = &owner {
+        become_user(user)?;
+    }
+    let key = handed.map_or_else(|| config.key.read(), Ok)?;
+    let mut store = open(config, &key)?;
+    let broken = store.rotate(&key)?;
+    // What was sealed before is in no file from now on.
+    store.close()?;
+    Ok(broken)
 }
 
 fn open(config: &Config, key: &Key) -> Result<Store<SystemEntropy>, OpenError> {

@@ -21,8 +21,8 @@ use super::{
 const DATA_KEY: Column = Column { table: "envelope", name: "data_key" };
 const INDEX_KEY: Column = Column { table: "envelope", name: "index_key" };
 
-/// The number of the data key. There is one until keys can be rotated.
-const GENERATION: u32 = 1;
+/// The number of a store's first data key.
+const FIRST: u32 = 1;
 
 /// The number of the wrapping key in what it seals: it has an id instead.
 const OUTER: u32 = 0;
@@ -31,6 +31,13 @@ const OUTER: u32 = 0;
 pub(super) struct Vault {
     cipher: Cipher,
     index: hmac::Key,
+}
+
+/// The row of the envelope, opened.
+struct Envelope {
+    generation: u32,
+    data_key: Zeroizing<[u8; 32]>,
+    index_key: Zeroizing<[u8; 32]>,
 }
 
 impl Vault {
@@ -44,29 +51,31 @@ impl Vault {
         random.fill(&mut *data_key);
         random.fill(&mut *index_key);
 
-        let row = GENERATION.to_be_bytes();
-        let outer = Cipher::new(key.bytes(), OUTER);
-        let cell = Cell { column: DATA_KEY, row: &row };
-        let wrapped = outer.seal(cell, Form::Key, &*data_key, random);
-        let cell = Cell { column: INDEX_KEY, row: &row };
-        let index = Cipher::new(&data_key, GENERATION).seal(cell, Form::Key, &*index_key, random);
-        connection.execute(
-            "INSERT INTO envelope (generation, key_id, data_key, index_key) VALUES (?, ?, ?, ?)",
-            params![GENERATION, key.id(), wrapped, index],
-        )?;
-        Ok(())
+        let envelope = Envelope { generation: FIRST, data_key, index_key };
+        envelope.write(connection, key, random)
+    }
+
+    /// Draws a new data key and puts it in the place of this one. What it seals with opens
+    /// nothing that was sealed before.
+    pub(super) fn succeed(
+        connection: &Connection,
+        key: &Key,
+        random: &mut impl Random,
+        path: &Path,
+    ) -> Result<Self, OpenError> {
+        let mut envelope = Envelope::read(connection, key, path)?;
+        let sqlite = |source| OpenError::sqlite(path, source);
+        connection.execute("DELETE FROM envelope", []).map_err(sqlite)?;
+        // At one rotation a second the numbers last for 136 years.
+        envelope.generation = envelope.generation.wrapping_add(1);
+        random.fill(&mut *envelope.data_key);
+        envelope.write(connection, key, random).map_err(sqlite)?;
+        Ok(envelope.into())
     }
 
     /// Opens the envelope of the store at `path`.
     pub(super) fn open(connection: &Connection, key: &Key, path: &Path) -> Result<Self, OpenError> {
-        let (data_key, index) = unwrap(connection, key, path)?;
-        let row = GENERATION.to_be_bytes();
-        let cipher = Cipher::new(&data_key, GENERATION);
-        let cell = Cell { column: INDEX_KEY, row: &row };
-        let index_key =
-            open_key(&cipher, cell, &index).map_err(|broken| OpenError::damaged(path, &broken))?;
-        let index = hmac::Key::new(hmac::HMAC_SHA256, &*index_key);
-        Ok(Self { cipher, index })
+        Ok(Envelope::read(connection, key, path)?.into())
     }
 
     /// Wraps the data key, which `key` opens, with `new` instead.
@@ -77,15 +86,10 @@ impl Vault {
         random: &mut impl Random,
         path: &Path,
     ) -> Result<(), OpenError> {
-        let (data_key, _) = unwrap(connection, key, path)?;
-        let row = GENERATION.to_be_bytes();
-        let cell = Cell { column: DATA_KEY, row: &row };
-        let wrapped = Cipher::new(new.bytes(), OUTER).seal(cell, Form::Key, &*data_key, random);
+        let Envelope { generation, data_key, .. } = Envelope::read(connection, key, path)?;
+        let wrapped = wrap(&data_key, generation, new, random);
         connection
-            .execute(
-                "UPDATE envelope SET key_id = ?, data_key = ? WHERE generation = ?",
-                params![new.id(), wrapped, GENERATION],
-            )
+            .execute("UPDATE envelope SET key_id = ?, data_key = ?", params![new.id(), wrapped])
             .map_err(|source| OpenError::sqlite(path, source))?;
         Ok(())
     }
@@ -114,6 +118,18 @@ impl Vault {
         record.map_err(|flaw| cell.broken(flaw))
     }
 
+    /// Seals what is in a cell anew, as `next` does.
+    pub(super) fn reseal(
+        &self,
+        next: &Self,
+        cell: Cell<'_>,
+        sealed: &[u8],
+        random: &mut impl Random,
+    ) -> Result<Vec<u8>, Broken> {
+        let (form, content) = self.cipher.open(cell, sealed)?;
+        Ok(next.cipher.seal(cell, form, &content, random))
+    }
+
     /// Returns what shows that someone with this store's keys wrote `text`.
     pub(super) fn tag(&self, text: &[u8]) -> [u8; 16] {
         let tag = hmac::sign(&self.index, text);
@@ -128,27 +144,60 @@ impl Vault {
     }
 }
 
-/// Returns the data key, and the index key as it is sealed with that.
-fn unwrap(
-    connection: &Connection,
-    key: &Key,
-    path: &Path,
-) -> Result<(Zeroizing<[u8; 32]>, Vec<u8>), OpenError> {
-    let (key_id, wrapped, index): (Vec<u8>, Vec<u8>, Vec<u8>) = connection
-        .query_row(
-            "SELECT key_id, data_key, index_key FROM envelope WHERE generation = ?",
-            [GENERATION],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )
-        .map_err(|source| OpenError::sqlite(path, source))?;
-    if key_id != key.id() {
-        return Err(OpenError::WrongKey { path: path.to_owned() });
+impl Envelope {
+    fn read(connection: &Connection, key: &Key, path: &Path) -> Result<Self, OpenError> {
+        let (generation, key_id, wrapped, index): (u32, Vec<u8>, Vec<u8>, Vec<u8>) = connection
+            .query_row("SELECT generation, key_id, data_key, index_key FROM envelope", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .map_err(|source| OpenError::sqlite(path, source))?;
+        if key_id != key.id() {
+            return Err(OpenError::WrongKey { path: path.to_owned() });
+        }
+        let damaged = |broken| OpenError::damaged(path, &broken);
+        let row = generation.to_be_bytes();
+        let cell = Cell { column: DATA_KEY, row: &row };
+        let outer = Cipher::new(key.bytes(), OUTER);
+        let data_key = open_key(&outer, cell, &wrapped).map_err(damaged)?;
+        let cell = Cell { column: INDEX_KEY, row: &row };
+        let inner = Cipher::new(&data_key, generation);
+        let index_key = open_key(&inner, cell, &index).map_err(damaged)?;
+        Ok(Self { generation, data_key, index_key })
     }
-    let row = GENERATION.to_be_bytes();
+
+    fn write(
+        &self,
+        connection: &Connection,
+        key: &Key,
+        random: &mut impl Random,
+    ) -> rusqlite::Result<()> {
+        let wrapped = wrap(&self.data_key, self.generation, key, random);
+        let row = self.generation.to_be_bytes();
+        let cell = Cell { column: INDEX_KEY, row: &row };
+        let inner = Cipher::new(&self.data_key, self.generation);
+        let index = inner.seal(cell, Form::Key, &*self.index_key, random);
+        connection.execute(
+            "INSERT INTO envelope (generation, key_id, data_key, index_key) VALUES (?, ?, ?, ?)",
+            params![self.generation, key.id(), wrapped, index],
+        )?;
+        Ok(())
+    }
+}
+
+impl From<Envelope> for Vault {
+    fn from(envelope: Envelope) -> Self {
+        Self {
+            cipher: Cipher::new(&envelope.data_key, envelope.generation),
+            index: hmac::Key::new(hmac::HMAC_SHA256, &*envelope.index_key),
+        }
+    }
+}
+
+/// Seals a data key with the key from outside.
+fn wrap(data_key: &[u8; 32], generation: u32, key: &Key, random: &mut impl Random) -> Vec<u8> {
+    let row = generation.to_be_bytes();
     let cell = Cell { column: DATA_KEY, row: &row };
-    let data_key = open_key(&Cipher::new(key.bytes(), OUTER), cell, &wrapped)
-        .map_err(|broken| OpenError::damaged(path, &broken))?;
-    Ok((data_key, index))
+    Cipher::new(key.bytes(), OUTER).seal(cell, Form::Key, data_key, random)
 }
 
 fn open_key(cipher: &Cipher, cell: Cell<'_>, sealed: &[u8]) -> Result<Zeroizing<[u8; 32]>, Broken> {

@@ -22,7 +22,7 @@ use crate::{
     ports::Reservation,
 };
 
-const SENT: Column = Column { table: "refreshes", name: "sealed" };
+pub(super) const SENT: Column = Column { table: "refreshes", name: "sealed" };
 
 /// A refresh token that has been sent.
 #[derive(Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::ports::Settled;
 
-const TOLD: Column = Column { table: "quotas", name: "sealed" };
+pub(super) const TOLD: Column = Column { table: "quotas", name: "sealed" };
 
 /// How many answers of an account are kept. The latest knows best, but a refusal
 /// that said how long to wait must not be forgotten for what came next.

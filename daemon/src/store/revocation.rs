@@ -16,7 +16,7 @@ use crate::{
     ports::{Leaving, Revocation},
 };
 
-const REVOCATION: Column = Column { table: "revocations", name: "sealed" };
+pub(super) const REVOCATION: Column = Column { table: "revocations", name: "sealed" };
 
 /// Those that can be opened, and those that can't, each with what is wrong.
 type All = (Vec<Revocation>, Vec<(RevocationId, String)>);

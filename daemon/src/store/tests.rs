@@ -13,6 +13,7 @@ mod report;
 mod residue;
 mod retention;
 mod revocation;
+mod rotation;
 mod secret;
 
 use std::{

@@ -169,7 +169,7 @@ fn one_written_while_the_clock_was_ahead_blocks_itself_only() {
 }
 
 /// The last answer told how many are left.
-fn told(number: u64, quota: Quota, at: Stamp) -> Write {
+pub(super) fn told(number: u64, quota: Quota, at: Stamp) -> Write {
     let failure =
         Failure { verdict: Verdict::Limited, retry_after: None, message: "too many".to_owned() };
     let settled = Settled { quotas: vec![quota], ..settled(at) };

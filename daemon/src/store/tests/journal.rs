@@ -19,7 +19,7 @@ fn refreshable(home: &Home) -> Store<SplitMix> {
     store
 }
 
-fn send(number: u64, refresh_token: &str, at: Stamp) -> Write {
+pub(super) fn send(number: u64, refresh_token: &str, at: Stamp) -> Write {
     let Write::Reserve(reservation) = reserve(number, at, &[]) else { unreachable!() };
     let spends = Some(Fingerprint::of(&refresh_token.into()));
     Write::Reserve(Reservation { spends, ..reservation })

@@ -6,7 +6,7 @@ use tokend_core::RevocationId;
 use super::*;
 use crate::ports::{Leaving, Revocation};
 
-fn revocation(id: u8, token_id: u8) -> Revocation {
+pub(super) fn revocation(id: u8, token_id: u8) -> Revocation {
     let Credential { name, id: credential, provider, variables, secrets, .. } =
         Credential::clone(&super::credential(1, "causely"));
     Revocation {
@@ -24,7 +24,7 @@ fn revocation(id: u8, token_id: u8) -> Revocation {
     }
 }
 
-fn revoke(revocation: Revocation, leaving: Leaving) -> Write {
+pub(super) fn revoke(revocation: Revocation, leaving: Leaving) -> Write {
     Write::Revoke { revocation: Arc::new(revocation), leaving }
 }
 
