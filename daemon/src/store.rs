@@ -21,6 +21,7 @@ mod progress;
 mod quota;
 mod record;
 mod report;
+mod residue;
 mod retention;
 mod revocation;
 mod rotation;
@@ -53,6 +54,7 @@ use self::{
     envelope::Vault,
     error::{WriteError, full},
     mark::Marks,
+    residue::Residue,
     writer::Writer,
 };
 use crate::ports::{Findings, Loaded, Query, Reply, Write};
@@ -67,6 +69,7 @@ pub struct Store<R> {
     marks: Marks,
     /// Whether it is older than one that was in its place before.
     is_restored: bool,
+    residue: Residue,
     _directory: Directory,
 }
 
@@ -125,10 +128,19 @@ impl<R: Random> Store<R> {
             return Err(OpenError::NoLog { path });
         }
         connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
-        let is_restored = false;
-        let mut store =
-            Self { connection, vault, random, path, marks, is_restored, _directory: directory };
+        let mut store = Self {
+            connection,
+            vault,
+            random,
+            path,
+            marks,
+            is_restored: false,
+            residue: Residue::default(),
+            _directory: directory,
+        };
         store.compare()?;
+        // Whoever crashed may have been about to.
+        store.residue.wipe(&store.connection);
         Ok(store)
     }
 
@@ -168,10 +180,17 @@ impl<R: Random> Store<R> {
     /// are on disk.
     ///
     /// A write that can't be done changes nothing and leaves the others alone; if
-    /// the transaction can't be committed, none is done.
+    /// the transaction can't be committed, none is done. What people have removed or replaced
+    /// is in none of the files any more, unless the disk is full.
     pub fn write(&mut self, writes: &[Write]) -> Vec<Result<Reply, StoreFailure>> {
         match self.transact(writes) {
             Ok((results, reached)) => {
+                for (write, _) in writes.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
+                    self.residue.note(write);
+                }
+                if self.residue.is_due() {
+                    self.residue.wipe(&self.connection);
+                }
                 let failure = |error: WriteError| error.into_failure(&self.path);
                 let results = results.into_iter().map(|result| result.map_err(failure)).collect();
                 match reached.map(|reached| self.marks.write(&self.vault, reached)) {
@@ -196,6 +215,16 @@ impl<R: Random> Store<R> {
         Vault::rewrap(&self.connection, key, new, &mut self.random, &self.path)
     }
 
+    /// Tells whether something that was replaced is still in the files.
+    pub fn has_residue(&self) -> bool {
+        self.residue.is_there()
+    }
+
+    /// Wipes out what was replaced, if that can be done.
+    pub fn wipe(&mut self) {
+        self.residue.wipe(&self.connection);
+    }
+
     /// Looks at the ledger.
     pub fn look(&self, query: &Query) -> Result<Findings, StoreFailure> {
         report::find(&self.connection, &self.vault, query)
@@ -206,7 +235,7 @@ impl<R: Random> Store<R> {
     pub fn close(self) -> Result<(), CloseError> {
         let Self { connection, path, _directory: directory, .. } = self;
         let error = |source| CloseError { path: path.clone(), source };
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(error)?;
+        residue::cut_off(&connection).map_err(error)?;
         connection.close().map_err(|(_, source)| error(source))?;
         drop(directory);
         Ok(())

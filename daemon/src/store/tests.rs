@@ -110,7 +110,7 @@ pub(super) fn credential(id: u8, name: &str) -> Arc<Credential> {
     })
 }
 
-fn token(id: u8, value: &str) -> Arc<Token<Grant>> {
+pub(super) fn token(id: u8, value: &str) -> Arc<Token<Grant>> {
     Arc::new(Token {
         id: TokenId([id; 16]),
         issued_at: "2026-01-01T00:00:00.123456789Z".parse().unwrap(),
@@ -177,7 +177,7 @@ pub(super) fn reserve(number: u64, at: Stamp, limits: &[Limit]) -> Write {
     })
 }
 
-fn issued(number: u64, token: Arc<Token<Grant>>, at: Stamp) -> Write {
+pub(super) fn issued(number: u64, token: Arc<Token<Grant>>, at: Stamp) -> Write {
     let credential = CredentialId([1; 16]);
     Write::Token { credential, token, issuance: issuance(number), settled: settled(at) }
 }

@@ -3,8 +3,9 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{self, Receiver, Sender},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokend_core::{Random, StoreFailure};
@@ -43,6 +44,13 @@ pub enum Answer {
 /// How many writes go to the disk together: a hundred cost little more than one,
 /// and more would keep the first waiting.
 const BATCH: usize = 256;
+
+/// After so long without a task what was replaced is wiped out of the files: refreshes that
+/// come together share the wait for the disk ..
+const QUIET: Duration = Duration::from_secs(1);
+
+/// .. and so long after a failure that is tried again.
+const RETRY: Duration = Duration::from_secs(60);
 
 impl Worker {
     /// Starts the thread. `deliver` is called on it with each answer.
@@ -111,7 +119,7 @@ fn run<R: Random>(
     queue: &Receiver<(Ticket, Task)>,
     mut deliver: impl FnMut(Answer),
 ) -> Result<(), CloseError> {
-    while let Ok(first) = queue.recv() {
+    while let Some(first) = next(&mut store, queue) {
         let (mut tickets, mut writes, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         for (ticket, task) in std::iter::once(first).chain(queue.try_iter()).take(BATCH) {
             match task {
@@ -131,6 +139,24 @@ fn run<R: Random>(
         }
     }
     store.close()
+}
+
+/// Waits for a task, and wipes out what was replaced if none comes. Returns `None` once none
+/// can come.
+fn next<R: Random>(
+    store: &mut Store<R>,
+    queue: &Receiver<(Ticket, Task)>,
+) -> Option<(Ticket, Task)> {
+    let mut wait = QUIET;
+    while store.has_residue() {
+        match queue.recv_timeout(wait) {
+            Ok(task) => return Some(task),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => store.wipe(),
+        }
+        wait = RETRY;
+    }
+    queue.recv().ok()
 }
 
 /// Writes a batch. If that panics, which rolls the transaction back, the writes
@@ -156,7 +182,7 @@ mod tests {
     use tokend_core::SplitMix;
 
     use super::{
-        super::tests::{Home, commits, credential, is_granted, key, reserve, stamp},
+        super::tests::{Home, commits, credential, is_granted, issued, key, reserve, stamp, token},
         *,
     };
     use crate::ports::Store as _;
@@ -232,6 +258,35 @@ mod tests {
         let batches = 1_000_usize.div_ceil(BATCH);
         assert!((batches..=batches + 1).contains(&commits(&home)), "{}", commits(&home));
         worker.finish().unwrap();
+    }
+
+    #[test]
+    fn what_a_refresh_replaced_is_wiped_out_when_no_one_waits() {
+        let home = Home::new();
+        let mut store = home.open();
+        let written = store.write(&[
+            Write::Credential(credential(1, "causely")),
+            reserve(1, stamp(1, 0, 0), &[]),
+            issued(1, token(1, "t0ken"), stamp(1, 1, 1)),
+            reserve(2, stamp(1, 2, 2), &[]),
+        ]);
+        assert!(written.iter().all(Result::is_ok), "{written:?}");
+        assert!(!store.has_residue(), "a credential's own secrets go at once");
+        let again = store.write(&[issued(2, token(2, "t0ken"), stamp(1, 3, 3))]);
+        assert!(again[0].is_ok(), "{again:?}");
+        assert!(store.has_residue() && commits(&home) > 0, "a refresh waits once for the disk");
+
+        let (sender, queue) = mpsc::channel();
+        let waiting = thread::spawn(move || {
+            let task = next(&mut store, &queue);
+            (task.is_none(), store.has_residue())
+        });
+        let log = home.path().join("tokend.db-wal");
+        while std::fs::metadata(&log).unwrap().len() > 0 {
+            thread::yield_now();
+        }
+        drop(sender);
+        assert_eq!(waiting.join().unwrap(), (true, false));
     }
 
     #[test]

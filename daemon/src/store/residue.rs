@@ -1,0 +1,85 @@
+//! Sees to it that what was removed or replaced doesn't stay in the files.
+//!
+//! SQLite overwrites what it deletes (`secure_delete`), but the log keeps each page as it was
+//! until it is moved into the database and cut off, which costs two more waits for the disk.
+//! An operator who removes something is answered after that; what a refresh replaces goes
+//! when no one waits.
+
+use rusqlite::{Connection, ErrorCode, ffi};
+
+use crate::ports::Write;
+
+/// So many writes may leave something behind in a store that is never quiet.
+const LEFT: usize = 256;
+
+/// What is left behind in the log.
+#[derive(Debug, Default)]
+pub(super) struct Residue {
+    /// How many writes have left something.
+    left: usize,
+    /// Whether someone was promised that it is gone.
+    promised: bool,
+    /// Whether it couldn't be wiped out the last time.
+    stuck: bool,
+}
+
+impl Residue {
+    /// Takes note of a write that was done.
+    pub(super) fn note(&mut self, write: &Write) {
+        match write {
+            Write::Credential(_)
+            | Write::Remove(_)
+            | Write::Discard(_)
+            | Write::Revoke { .. }
+            | Write::EndRevocation { .. } => {
+                self.left += 1;
+                self.promised = true;
+            }
+            Write::Token { .. }
+            | Write::Rotation { .. }
+            | Write::Attempt(_)
+            | Write::Failure { .. } => self.left += 1,
+            // It replaces a fingerprint at most.
+            Write::Reserve(_) => {}
+        }
+    }
+
+    /// Tells whether there is anything.
+    pub(super) fn is_there(&self) -> bool {
+        self.left > 0
+    }
+
+    /// Tells whether it has to go now.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_there() && (self.promised || self.left >= LEFT)
+    }
+
+    /// Moves the log into the database and cuts it off.
+    ///
+    /// If that fails, all that was written is safe, and it is due again after the next write.
+    pub(super) fn wipe(&mut self, connection: &Connection) {
+        match cut_off(connection) {
+            Ok(()) => *self = Self::default(),
+            Err(error) => {
+                if !self.stuck {
+                    tracing::warn!(%error,
+                        "what was removed is still in tokend.db-wal, sealed; tokend tries again by \
+                         itself to wipe it out");
+                }
+                self.stuck = true;
+                self.promised = true;
+            }
+        }
+    }
+}
+
+/// Moves what is in the log into the database and leaves the log empty.
+pub(super) fn cut_off(connection: &Connection) -> rusqlite::Result<()> {
+    let is_busy =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
+    if is_busy {
+        let busy = ffi::Error { code: ErrorCode::DatabaseBusy, extended_code: ffi::SQLITE_BUSY };
+        return Err(rusqlite::Error::SqliteFailure(busy, None));
+    }
+    Ok(())
+}
