@@ -111,6 +111,7 @@ impl<R: Random> Store<R> {
         let directory = Directory::claim(directory)?;
         let path = directory.database();
         database::check(&path)?;
+        directory.check_files()?;
         let sqlite = |source| OpenError::sqlite(&path, source);
         let mut connection = database::connect(&path).map_err(sqlite)?;
         // A store that is refused stays as it is, its log included.

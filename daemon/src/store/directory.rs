@@ -9,10 +9,14 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::{OpenError, privacy};
+use super::{OpenError, mark::MARK, privacy};
 
 /// The database's name in the state directory.
 pub const DATABASE: &str = "tokend.db";
+
+/// What else may be there.
+const FILES: [&str; 5] =
+    ["tokend.db-wal", "tokend.db-journal", "tokend.db.new", "tokend.lock", MARK];
 
 /// A state directory that no other process uses until this is dropped.
 pub(super) struct Directory {
@@ -52,6 +56,20 @@ impl Directory {
     pub(super) fn leftover(&self) -> Option<PathBuf> {
         let names = ["tokend.db-wal", "tokend.db-journal"];
         names.map(|name| self.path.join(name)).into_iter().find(|path| path.exists())
+    }
+
+    /// Checks that no other user can open a file of the store, if it is there: a backup may
+    /// have been unpacked with other permissions.
+    pub(super) fn check_files(&self) -> Result<(), OpenError> {
+        for name in FILES {
+            let path = self.path.join(name);
+            match fs::metadata(&path) {
+                Ok(metadata) => privacy::check(&path, &metadata)?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => return Err(OpenError::io(&path, source)),
+            }
+        }
+        Ok(())
     }
 
     /// Makes renames in the directory durable.

@@ -121,6 +121,24 @@ fn a_database_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_file_beside_the_database_that_others_can_read_is_refused() {
+    let home = furnished();
+    for name in ["tokend.db-wal", "tokend.db-journal", "tokend.lock", "tokend.mark"] {
+        let path = home.path().join(name);
+        let was_there = path.exists();
+        fs::File::options().append(true).create(true).open(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+        let error = refused(&home, &key(1)).to_string();
+        assert!(error.ends_with(&format!("`chmod 600 {}`", path.display())), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        if !was_there {
+            fs::remove_file(&path).unwrap();
+        }
+    }
+    home.open();
+}
+
+#[test]
 fn the_log_of_a_store_that_is_gone_is_not_taken_for_a_new_ones() {
     let home = Home::new();
     let mut store = home.open();
