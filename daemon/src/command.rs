@@ -12,12 +12,12 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokend::{
     config::{Config, Surroundings},
     daemon::Daemon,
     definitions, dev,
     init::{Initialised, SYSTEM_USER, init},
+    process,
     store::KeySource,
     systemd::{self, Inherited},
 };
@@ -73,9 +73,7 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub(crate) fn run() -> ExitCode {
-    // Keeps the store's content out of core dumps, and debuggers of the same user
-    // away. It fails on no kernel that tokend runs on.
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    process::close();
     let arguments = Arguments::parse();
     let file = arguments.config.as_deref();
     let result = match arguments.command {
@@ -111,6 +109,7 @@ type Result = std::result::Result<ExitCode, Box<dyn Error>>;
 fn serve(file: Option<&Path>) -> Result {
     let config = Config::load(file, &Surroundings::here())?;
     log(&config.log)?;
+    process::lock_memory();
     let inherited = Inherited::from_env()?;
     runtime()?.block_on(async {
         let daemon = Daemon::open(&config, inherited)?;

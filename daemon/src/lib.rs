@@ -18,6 +18,7 @@ pub mod hook;
 pub mod init;
 pub mod issuer;
 pub mod ports;
+pub mod process;
 mod program;
 pub mod published;
 pub mod rpc;

@@ -43,6 +43,7 @@ pub struct Daemon {
 pub struct Ended {
     pub code: Option<i32>,
     pub signal: Option<i32>,
+    pub dumped_core: bool,
     /// What it logged and this test hasn't read yet.
     pub log: String,
 }
@@ -255,8 +256,12 @@ impl Daemon {
         }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap());
         kill(pid, signal).unwrap();
     }
 
@@ -267,8 +272,13 @@ impl Daemon {
     }
 
     /// Asks the daemon to end and waits, at most for `patience`.
-    pub fn end_within(mut self, patience: Duration) -> Ended {
-        self.signal(Signal::SIGTERM);
+    pub fn end_within(self, patience: Duration) -> Ended {
+        self.end_by(Signal::SIGTERM, patience)
+    }
+
+    /// Sends a signal that ends the daemon and waits, at most for `patience`.
+    pub fn end_by(mut self, signal: Signal, patience: Duration) -> Ended {
+        self.signal(signal);
         let (sender, ended) = mpsc::channel();
         let mut child = std::mem::replace(&mut self.child, placeholder());
         let pid = child.id();
@@ -279,7 +289,8 @@ impl Daemon {
         };
         let status = status.unwrap();
         let log: Vec<String> = self.log.iter().collect();
-        Ended { code: status.code(), signal: status.signal(), log: log.join("\n") }
+        let (code, signal) = (status.code(), status.signal());
+        Ended { code, signal, dumped_core: status.core_dumped(), log: log.join("\n") }
     }
 
     pub fn end(self) -> Ended {
