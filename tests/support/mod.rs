@@ -335,7 +335,14 @@ pub fn disguises(secret: &str) -> Vec<Vec<u8>> {
         encoded.as_bytes()[start..encoded.len() - 2].to_vec()
     });
     let plain = [secret.as_bytes().to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
-    plain.into_iter().chain(shifted).collect()
+    // As a form or an address has it; what needs no escape looks as it is.
+    let escaped = secret.bytes().fold(String::new(), |text, byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+            text + char::from(byte).encode_utf8(&mut [0; 4])
+        }
+        byte => format!("{text}%{byte:02X}"),
+    });
+    plain.into_iter().chain([escaped.into_bytes()]).chain(shifted).collect()
 }
 
 /// Tells whether `part` is in `bytes`.
