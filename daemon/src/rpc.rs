@@ -14,6 +14,7 @@ mod login;
 mod peer;
 mod principal;
 mod provider;
+mod quiet;
 mod rejection;
 mod revocation;
 mod rotation;

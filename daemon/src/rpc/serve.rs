@@ -1,16 +1,24 @@
 //! Serves the connections of callers and operators.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    net::{UnixListener, UnixStream},
+    io::{AsyncRead, AsyncWrite},
+    net::UnixListener,
     sync::watch,
 };
 use tracing::{debug, warn};
 
-use super::{Door, Peer, Services, access, authority::Mended};
+use super::{
+    Door, Peer, Services, access,
+    authority::Mended,
+    quiet::{Heard, IDLE, Open, PARTING, Usage},
+};
 use crate::connections::{self, Process, Socket, descriptors, told};
 
 /// A socket that callers connect to.
@@ -59,26 +67,44 @@ fn admit(process: Process, door: Door, own_uid: u32) -> Option<Peer> {
     Some(peer)
 }
 
-async fn connection(
-    stream: UnixStream,
+/// Serves one connection until its client ends it, nobody uses it or `shutdown` changes.
+async fn connection<S>(
+    stream: S,
     peer: Peer,
     services: Services,
     mut shutdown: watch::Receiver<bool>,
-) {
-    let peer = Arc::new(peer);
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (peer, usage) = (Arc::new(peer), Arc::new(Usage::default()));
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&peer));
-        services.answer(request)
+        let call = usage.begin();
+        let answer = services.answer(request);
+        async move { answer.await.map(|answer| answer.map(|body| Open::new(body, call))) }
     });
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.timer(TokioTimer::new()).max_header_list_size(LARGEST_HEADER_LIST);
-    let connection = builder.serve_connection(TokioIo::new(Mended::new(stream)), service);
-    let mut connection = std::pin::pin!(connection);
+    let stream = Heard::new(Mended::new(stream), Arc::clone(&usage));
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
         result = &mut connection => result,
         () = told(&mut shutdown) => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = usage.silent() => {
+            debug!(uid = peer.uid, pid = peer.pid, "connection closed: its client said nothing");
+            return;
+        }
+        () = usage.unused(IDLE) => {
+            debug!(uid = peer.uid, pid = peer.pid, "closing a connection that nobody uses");
+            connection.as_mut().graceful_shutdown();
+            // A client that was about to call is still answered; whoever doesn't leave is left.
+            tokio::select! {
+                result = connection => result,
+                () = usage.unused(PARTING) => return,
+            }
         }
     };
     if let Err(error) = result {

@@ -1,0 +1,179 @@
+//! Tells which connections nobody uses.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::sleep,
+};
+use tonic::Status;
+
+/// How long a client may take to say that it speaks HTTP/2. It is on this machine, and says
+/// so with its first bytes.
+pub(super) const GREETING: Duration = Duration::from_secs(10);
+
+/// How long no call may be open: clients that ask more often keep their connection, and the
+/// others connect again in a fraction of a millisecond. It is looked at no more often than
+/// this, so it takes up to twice as long.
+pub(super) const IDLE: Duration = Duration::from_secs(300);
+
+/// How long a client that was told to leave may take, once its calls are answered.
+pub(super) const PARTING: Duration = Duration::from_secs(10);
+
+/// What each client of HTTP/2 begins with (RFC 9113 §3.4), in bytes.
+const PREFACE: usize = 24;
+
+/// What a connection is used for.
+#[derive(Debug, Default)]
+pub(super) struct Usage {
+    /// Bytes that were read, up to the preface's.
+    heard: AtomicUsize,
+    /// Calls that have begun ..
+    begun: AtomicU64,
+    /// .. and those that have ended.
+    ended: AtomicU64,
+}
+
+/// A call that is open until this is dropped.
+#[derive(Debug)]
+pub(super) struct Call(Arc<Usage>);
+
+impl Usage {
+    /// Notes that a call begins.
+    pub(super) fn begin(self: &Arc<Self>) -> Call {
+        self.begun.fetch_add(1, Relaxed);
+        Call(Arc::clone(self))
+    }
+
+    /// Resolves when the client hasn't said within [`GREETING`] that it speaks HTTP/2.
+    pub(super) async fn silent(&self) {
+        sleep(GREETING).await;
+        if self.heard.load(Relaxed) == PREFACE {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Resolves when no call was open for `span`.
+    pub(super) async fn unused(&self, span: Duration) {
+        let mut seen = None;
+        loop {
+            let (begun, ended) = (self.begun.load(Relaxed), self.ended.load(Relaxed));
+            if begun == ended && seen == Some(begun) {
+                return;
+            }
+            // A number that has changed meanwhile is a call that began meanwhile.
+            seen = (begun == ended).then_some(begun);
+            sleep(span).await;
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Relaxed);
+    }
+}
+
+/// An answer whose call is open until it is written, or the client doesn't want it any more.
+#[derive(Debug)]
+pub(super) struct Open<B> {
+    body: B,
+    _call: Call,
+}
+
+impl<B> Open<B> {
+    pub(super) fn new(body: B, call: Call) -> Self {
+        Self { body, _call: call }
+    }
+}
+
+impl<B: Body<Data = Bytes, Error = Status> + Unpin> Body for Open<B> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A connection of which it is noted whether its client has spoken.
+#[derive(Debug)]
+pub(super) struct Heard<S> {
+    stream: S,
+    usage: Arc<Usage>,
+}
+
+impl<S> Heard<S> {
+    pub(super) fn new(stream: S, usage: Arc<Usage>) -> Self {
+        Self { stream, usage }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let known = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let heard = self.usage.heard.load(Relaxed);
+        if heard < PREFACE {
+            let read = buffer.filled().len() - known;
+            self.usage.heard.store((heard + read).min(PREFACE), Relaxed);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
