@@ -4,6 +4,8 @@
 //! speaks, or a stream that stays open, would hold the daemon for ever. This one
 //! asks connections to end and closes those that don't within a grace period.
 
+mod shares;
+
 use std::{io, time::Duration};
 
 use rustix::{
@@ -18,6 +20,8 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use self::shares::{Full, Shares};
+
 /// A socket whose connections are served.
 #[derive(Debug)]
 pub struct Socket {
@@ -27,6 +31,9 @@ pub struct Socket {
     pub name: &'static str,
     /// How many connections there are at once. More wait in the socket's queue.
     pub most: usize,
+    /// Users who may have all of them. The others share three quarters: if one has the most and
+    /// another wants one, it is taken from the one.
+    pub apart: Vec<u32>,
 }
 
 /// The process at the other end of a connection, as the kernel recorded it when it connected.
@@ -77,26 +84,40 @@ pub async fn serve<F>(
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let Socket { listener, name, most } = socket;
+    let Socket { listener, name, most, apart } = socket;
     let mut connections = JoinSet::new();
-    let mut admit = |stream| match Process::of(&stream) {
-        Ok(process) => admit(stream, process),
-        Err(error) => {
-            warn!(socket = name, "can't tell who connects: {error}");
-            None
+    let shares = Shares::new(most / 4 * 3);
+    let mut admit = |stream, connections: &mut JoinSet<()>| match Process::of(&stream) {
+        Ok(process) if apart.contains(&process.uid) => {
+            if let Some(connection) = admit(stream, process) {
+                connections.spawn(connection);
+            }
         }
+        Ok(process) => {
+            let (seat, full) = shares.enter(process.uid);
+            if let Some(Full { uid, connections }) = full {
+                warn!(
+                    socket = name,
+                    uid,
+                    connections,
+                    "this user has its share of the connections; what it opens beyond it is closed"
+                );
+            }
+            if let Some(seat) = seat
+                && let Some(connection) = admit(stream, process)
+            {
+                connections.spawn(seat.hold(connection));
+            }
+        }
+        Err(error) => warn!(socket = name, "can't tell who connects: {error}"),
     };
-    for connection in open.into_iter().filter_map(&mut admit) {
-        connections.spawn(connection);
+    for stream in open {
+        admit(stream, &mut connections);
     }
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < most => match accepted {
-                Ok((stream, _)) => {
-                    if let Some(connection) = admit(stream) {
-                        connections.spawn(connection);
-                    }
-                }
+                Ok((stream, _)) => admit(stream, &mut connections),
                 Err(error) => {
                     warn!(socket = name, "can't accept a connection: {error}");
                     sleep(ACCEPT_PAUSE).await;

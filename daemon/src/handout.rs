@@ -66,7 +66,8 @@ impl Handout {
         grace: Duration,
     ) {
         let most = MOST.min(descriptors() / 4);
-        let socket = Socket { listener, name: "credentials", most };
+        let apart = [0].into_iter().chain(self.user).collect();
+        let socket = Socket { listener, name: "credentials", most, apart };
         let stopping = shutdown.clone();
         let admit = |stream: UnixStream, process| {
             let asker = self.admit(&stream, process)?;

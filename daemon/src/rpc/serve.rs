@@ -47,7 +47,8 @@ pub async fn serve(
         Door::Callers => ("tokend", descriptors() / 2),
         Door::Operators => ("admin", descriptors() / 8),
     };
-    let socket = Socket { listener: socket, name, most };
+    // Root and the daemon's own user could end the daemon; they need no keeping out.
+    let socket = Socket { listener: socket, name, most, apart: vec![0, own_uid] };
     let stopping = shutdown.clone();
     let admit = |stream, process| {
         let peer = admit(process, door, own_uid)?;
