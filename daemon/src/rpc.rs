@@ -96,6 +96,11 @@ impl Context {
     }
 }
 
+/// The largest request that callers make, in bytes: a thousand names have half as many. A larger
+/// one is refused for the length that it states, before any room is made for it. The services
+/// that are offered to operators alone take gRPC's usual 4 MiB.
+const LARGEST_REQUEST: usize = 128 * 1_024;
+
 /// All services of one socket, by name.
 #[derive(Clone)]
 pub struct Services(Arc<BTreeMap<&'static str, Route>>);
@@ -116,11 +121,15 @@ impl Services {
             ]);
         }
         let health = Health::new(context.clone(), &names(&routes));
-        routes.extend([route(HealthServer::new(health))]);
+        let health = HealthServer::new(health).max_decoding_message_size(LARGEST_REQUEST);
+        routes.extend([route(health)]);
         // Both versions: many tools speak the older one only.
         let names = names(&routes);
-        let v1 = reflection(&names).build_v1().map(route);
-        let v1alpha = reflection(&names).build_v1alpha().map(route);
+        let v1 = reflection(&names).build_v1();
+        let v1 = v1.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
+        let v1alpha = reflection(&names).build_v1alpha();
+        let v1alpha =
+            v1alpha.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
         let both = v1.into_iter().chain(v1alpha);
         routes.extend(both);
         Self(Arc::new(routes))

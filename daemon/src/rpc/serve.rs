@@ -33,6 +33,30 @@ pub struct Listener {
 /// Headers of a call: a path, a deadline, a little metadata.
 const LARGEST_HEADER_LIST: u32 = 16 * 1_024;
 
+/// How many calls may be open on one connection. Clients keep those beyond it to themselves until
+/// others end, without a sign of it, and streams of `WatchTokens` don't end: so there may be as
+/// many as there may be names in one of them, which is how hundreds are to be watched.
+const MOST_CALLS: u32 = 1_000;
+
+/// How much of a call's request is sent ahead, in bytes: HTTP/2's own default. Few have more ..
+const CALL_WINDOW: u32 = 64 * 1_024 - 1;
+
+/// .. and of all requests of a connection together, which is what may wait to be read.
+const WINDOW: u32 = 256 * 1_024;
+
+/// How much of a call's answers waits for a client that reads slowly, in bytes, before no more is
+/// made: a frame. What changes meanwhile costs nothing (`published/watchers.rs`).
+const SEND_BUFFER: usize = 16 * 1_024;
+
+/// How many calls a client may give up before they are looked at: beyond that it is a flood
+/// (CVE-2023-44487), and its connection ends. Programs that give up a hundred calls at once do
+/// no harm, which h2's 20 wouldn't let them.
+const MOST_GIVEN_UP: usize = 100;
+
+/// How many calls may be refused on one connection for what is wrong with them (RUSTSEC-2024-0003).
+/// Clients that open too many before they are told of [`MOST_CALLS`] are no flood yet.
+const MOST_REFUSED: usize = 1_024;
+
 /// Serves one socket until `shutdown` changes, then lets its connections finish
 /// what they are at, at most for `grace`.
 pub async fn serve(
@@ -85,7 +109,16 @@ async fn connection<S>(
         async move { answer.await.map(|answer| answer.map(|body| Open::new(body, call))) }
     });
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.timer(TokioTimer::new()).max_header_list_size(LARGEST_HEADER_LIST);
+    // No pings are sent: a client's end closes its socket, and one that is stopped isn't gone.
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(LARGEST_HEADER_LIST)
+        .max_concurrent_streams(MOST_CALLS)
+        .initial_stream_window_size(CALL_WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(MOST_GIVEN_UP)
+        .max_local_error_reset_streams(MOST_REFUSED);
     let stream = Heard::new(Mended::new(stream), Arc::clone(&usage));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {

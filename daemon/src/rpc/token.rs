@@ -28,7 +28,7 @@ use tower_service::Service;
 use tracing::info;
 
 use super::{
-    Context, Peer, access, listing, rejection, rotation, status,
+    Context, LARGEST_REQUEST, Peer, access, listing, rejection, rotation, status,
     watch::{self, UpdateCodec, Updates},
 };
 use crate::{
@@ -188,30 +188,42 @@ impl Service<http::Request<Incoming>> for Tokens {
     fn call(&mut self, request: http::Request<Incoming>) -> super::Answer {
         let service = self.clone();
         Box::pin(async move {
+            let size = LARGEST_REQUEST;
             Ok(match request.uri().path() {
                 "/tokend.v1.TokenService/AcquireToken" => {
-                    Grpc::new(PreparedCodec).unary(AcquireToken(service), request).await
+                    let grpc = Grpc::new(PreparedCodec);
+                    grpc.max_decoding_message_size(size).unary(AcquireToken(service), request).await
                 }
                 "/tokend.v1.TokenService/ReportRejection" => {
-                    let codec = ProstCodec::default();
-                    Grpc::new(codec).unary(ReportRejection(service), request).await
+                    let grpc = Grpc::new(ProstCodec::default());
+                    grpc.max_decoding_message_size(size)
+                        .unary(ReportRejection(service), request)
+                        .await
                 }
                 "/tokend.v1.TokenService/ListTokens" => {
-                    let codec = ProstCodec::default();
-                    Grpc::new(codec).unary(ListTokens(service), request).await
+                    let grpc = Grpc::new(ProstCodec::default());
+                    grpc.max_decoding_message_size(size).unary(ListTokens(service), request).await
                 }
                 "/tokend.v1.TokenService/WatchTokens" => {
-                    Grpc::new(UpdateCodec).server_streaming(WatchTokens(service), request).await
+                    let grpc = Grpc::new(UpdateCodec);
+                    grpc.max_decoding_message_size(size)
+                        .server_streaming(WatchTokens(service), request)
+                        .await
                 }
                 "/tokend.v1.TokenService/SubmitRotation" => {
-                    let codec = ProstCodec::default();
-                    Grpc::new(codec).unary(SubmitRotation(service), request).await
+                    let grpc = Grpc::new(ProstCodec::default());
+                    grpc.max_decoding_message_size(LARGEST_ROTATION)
+                        .unary(SubmitRotation(service), request)
+                        .await
                 }
                 _ => status::unknown("TokenService has no such method").into_http(),
             })
         })
     }
 }
+
+/// The largest submission, in bytes: a token has 100 KiB at most, and may bring others with it.
+const LARGEST_ROTATION: usize = 512 * 1_024;
 
 struct AcquireToken(Tokens);
 

@@ -7,6 +7,7 @@ use tokio::{
 
 use super::*;
 use crate::rpc::{
+    LARGEST_REQUEST,
     bench::{ANN, Bench, token},
     quiet::GREETING,
 };
@@ -57,8 +58,14 @@ impl Client {
         self.stream.write_all(&frame).await.unwrap();
     }
 
-    /// Begins a call with the whole of its request.
+    /// Makes a call.
     async fn call(&mut self, stream: u32, method: &str, message: &[u8]) {
+        self.begin(stream, method, u32::try_from(message.len()).unwrap()).await;
+        self.send(0, END_STREAM, stream, message).await;
+    }
+
+    /// Begins a call whose request is to have so many bytes.
+    async fn begin(&mut self, stream: u32, method: &str, length: u32) {
         // :method POST and :scheme http are in the static table (RFC 7541 appendix A).
         let mut fields = vec![0x83, 0x86];
         let path = format!("/tokend.v1.TokenService/{method}");
@@ -67,10 +74,7 @@ impl Client {
             fields.extend(value.bytes());
         }
         self.send(HEADERS, END_HEADERS, stream, &fields).await;
-        let mut data = vec![0];
-        data.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-        data.extend(message);
-        self.send(0, END_STREAM, stream, &data).await;
+        self.send(0, 0, stream, &[&[0][..], &length.to_be_bytes()].concat()).await;
     }
 
     /// Reads a frame; `None` at the end.
@@ -87,7 +91,7 @@ impl Client {
     async fn wait_for(&mut self, kind: u8, stream: u32) -> Frame {
         loop {
             let frame = self.read().await.expect("the connection is open");
-            assert_ne!(frame.0, RESET);
+            assert_ne!((frame.0, frame.2), (RESET, stream));
             if (frame.0, frame.2) == (kind, stream) && (kind, frame.1) != (SETTINGS, ACK) {
                 return frame;
             }
@@ -178,4 +182,54 @@ async fn an_open_stream_keeps_its_connection_until_it_ends() {
     client.wait_for(GOAWAY, 0).await;
     pass(PARTING * 2).await;
     assert!(client.serving.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_states_too_great_a_length_is_refused_before_it_comes() {
+    let bench = Bench::new();
+    let largest = u32::try_from(LARGEST_REQUEST).unwrap();
+    for method in ["AcquireToken", "ListTokens", "WatchTokens", "ReportRejection", "SubmitRotation"]
+    {
+        for length in [u32::MAX, 5 * 1_024 * 1_024] {
+            let mut client = Client::new(&bench).await;
+            client.begin(1, method, length).await;
+            assert_eq!(client.wait_for(HEADERS, 1).await.1 & END_STREAM, END_STREAM, "{method}");
+        }
+    }
+    let mut client = Client::new(&bench).await;
+    client.begin(1, "AcquireToken", largest + 1).await;
+    client.wait_for(HEADERS, 1).await;
+    client.begin(3, "AcquireToken", largest).await;
+    client.begin(5, "AcquireToken", largest + 1).await;
+    // The one between is waited for.
+    loop {
+        let (kind, _, stream, _) = client.read().await.unwrap();
+        assert_ne!(stream, 3);
+        if (kind, stream) == (HEADERS, 5) {
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_has_a_thousand_calls_open_and_is_told_so() {
+    let bench = Bench::new();
+    let mut client = Client::new(&bench).await;
+    let (_, _, _, settings) = client.wait_for(SETTINGS, 0).await;
+    let most = [&[0, 3][..], &MOST_CALLS.to_be_bytes()].concat();
+    assert!(settings.chunks(6).any(|setting| setting == most), "{settings:?}");
+    // They ask for nothing yet.
+    for call in 0..MOST_CALLS {
+        client.begin(call * 2 + 1, "AcquireToken", 100).await;
+    }
+    assert!(client.lives().await);
+    client.begin(MOST_CALLS * 2 + 1, "AcquireToken", 100).await;
+    loop {
+        let (kind, _, stream, payload) = client.read().await.unwrap();
+        if kind == RESET {
+            // REFUSED_STREAM: it can be sent again (RFC 9113 §8.7).
+            assert_eq!((stream, payload), (MOST_CALLS * 2 + 1, vec![0, 0, 0, 7]));
+            break;
+        }
+    }
 }
