@@ -5,12 +5,26 @@
 
 mod support;
 
+#[path = "issuer/alone.rs"]
+mod alone;
 #[path = "issuer/bounds.rs"]
 mod bounds;
+#[path = "issuer/certificates.rs"]
+mod certificates;
+#[path = "issuer/floods.rs"]
+mod floods;
+#[path = "issuer/frames.rs"]
+mod frames;
+#[path = "issuer/garbage.rs"]
+mod garbage;
 #[path = "issuer/places.rs"]
 mod places;
 #[path = "issuer/proxy.rs"]
 mod proxy;
+#[path = "issuer/raw.rs"]
+mod raw;
+#[path = "issuer/redirects.rs"]
+mod redirects;
 #[path = "issuer/tls.rs"]
 mod tls;
 #[path = "issuer/traces.rs"]
@@ -63,6 +77,16 @@ fn dance_by(
     variables: &[(&str, &str)],
     secrets: &[(&str, &str)],
 ) -> Issuance {
+    let (definition, inputs) = defined_by(http, url, variables, secrets);
+    perform(definition, inputs, Duration::ZERO)
+}
+
+fn defined_by(
+    http: &str,
+    url: &str,
+    variables: &[(&str, &str)],
+    secrets: &[(&str, &str)],
+) -> (Arc<Definition>, AcceptedInputs) {
     use std::fmt::Write;
     let mut text = "title = ''\noutput.token = 'body.access_token'\n\
                     issue = { url = '{{ var.url }}/token', query = { key = '{{ secret.key }}' } }\n"
@@ -82,28 +106,59 @@ fn dance_by(
         variables: variables.iter().map(own).collect(),
         secrets: secrets.iter().map(own).map(|(name, value)| (name, value.into())).collect(),
     });
-    perform(definition, inputs.unwrap(), Duration::ZERO)
+    (definition, inputs.unwrap())
 }
 
 fn perform(definition: Arc<Definition>, inputs: AcceptedInputs, wait: Duration) -> Issuance {
-    let (deliver, delivered) = mpsc::channel();
-    let clock = SystemClock::new().unwrap();
-    let mut issuer = HttpIssuer::spawn(clock, move |ended| deliver.send(ended).unwrap()).unwrap();
-    issuer.issue(Job {
-        reserved_at: BootTime(clock.now().boot.0.checked_sub(wait).unwrap()),
-        name: "api".parse().unwrap(),
-        issuance: IssuanceId::draw(&mut SplitMix::new(1)),
-        operation: Operation::Issue,
-        entropy: [7; 32],
-        held: None,
-        definition,
-        inputs: Arc::new(inputs),
-    });
-    let ended = delivered.recv_timeout(support::PATIENCE).unwrap();
-    issuer.finish();
-    match ended {
-        Ended::Issuance(issuance) => issuance,
-        Ended::Errand(errand) => panic!("nobody ran one: {errand:?}"),
+    let mut running = Running::start();
+    running.begin("api", definition, inputs, wait);
+    let ended = running.ended();
+    running.issuer.finish();
+    ended
+}
+
+/// An issuer, and the ends of its dances in their order.
+struct Running {
+    issuer: HttpIssuer,
+    delivered: mpsc::Receiver<Ended>,
+}
+
+impl Running {
+    fn start() -> Self {
+        let (deliver, delivered) = mpsc::channel();
+        // What ends when nobody looks any more is of no interest.
+        let deliver = move |ended| drop(deliver.send(ended));
+        let issuer = HttpIssuer::spawn(SystemClock::new().unwrap(), deliver).unwrap();
+        Self { issuer, delivered }
+    }
+
+    /// Begins a dance whose reservation took so long.
+    fn begin(
+        &mut self,
+        name: &str,
+        definition: Arc<Definition>,
+        inputs: AcceptedInputs,
+        wait: Duration,
+    ) {
+        let now = SystemClock::new().unwrap().now().boot;
+        self.issuer.issue(Job {
+            reserved_at: BootTime(now.0.checked_sub(wait).unwrap()),
+            name: name.parse().unwrap(),
+            issuance: IssuanceId::draw(&mut SplitMix::new(1)),
+            operation: Operation::Issue,
+            entropy: [7; 32],
+            held: None,
+            definition,
+            inputs: Arc::new(inputs),
+        });
+    }
+
+    /// Returns the next dance that ends.
+    fn ended(&self) -> Issuance {
+        match self.delivered.recv_timeout(support::PATIENCE).unwrap() {
+            Ended::Issuance(issuance) => issuance,
+            Ended::Errand(errand) => panic!("nobody ran one: {errand:?}"),
+        }
     }
 }
 
@@ -124,20 +179,6 @@ fn after_a_sleep_nothing_is_sent_that_the_ledger_takes_for_past() {
     let ended = dance_after(provider.url(), LONGEST_ISSUANCE + Duration::from_secs(1));
     assert_eq!((ended.fate, provider.requests().len()), (Fate::Unsent, 0));
     assert_eq!(failure(&ended).message, "the machine slept before the request was sent");
-}
-
-#[test]
-fn a_redirect_is_not_followed_and_nothing_reaches_its_target() {
-    for status in [301, 302, 303, 307, 308] {
-        let target = Provider::issuing();
-        let location = format!("{}/token", target.url());
-        let provider =
-            Provider::scripted(move |_, _| Reply::json(status, "{}").with("location", &location));
-        let ended = dance(provider.url());
-        assert_eq!(failure(&ended).verdict, Verdict::Transient, "{status}");
-        assert!(target.requests().is_empty(), "{status}");
-        assert_eq!(provider.requests().len(), 1, "{status}");
-    }
 }
 
 #[test]

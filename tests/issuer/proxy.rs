@@ -1,10 +1,8 @@
 //! Proxies: those of the definition, and no others.
 
 use std::{
-    env,
     io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
-    process::Command,
     sync::{Arc, Mutex},
     thread,
 };
@@ -13,8 +11,10 @@ use tokend_core::Fate;
 use tokend_provider::Verdict;
 
 use crate::{
-    SECRET, dance_by, failure, is_issued,
-    support::{provider::Provider, text},
+    SECRET,
+    alone::{alone, passes},
+    dance_by, failure, is_issued,
+    support::provider::Provider,
     tls::Authority,
 };
 
@@ -122,8 +122,8 @@ fn a_proxy_is_no_way_to_a_cloud_s_metadata() {
 
 #[test]
 fn proxies_of_the_environment_are_ignored() {
-    const INSIDE: &str = "TOKEND_TEST_INSIDE";
-    if env::var_os(INSIDE).is_some() {
+    // The environment belongs to a whole process.
+    let Some(mut inside) = alone("proxy::proxies_of_the_environment_are_ignored") else {
         let authority = Authority::new();
         for provider in [authority.provider(), Provider::issuing()] {
             let ca = authority.file();
@@ -131,16 +131,11 @@ fn proxies_of_the_environment_are_ignored() {
             assert!(is_issued(&ended), "{:?}", ended.outcome);
         }
         return;
-    }
-    // The environment belongs to a whole process: this test runs itself in another one.
+    };
     let proxy = Proxy::answering("502 No");
-    let mut inside = Command::new(env::current_exe().unwrap());
-    inside.args(["--exact", "proxy::proxies_of_the_environment_are_ignored"]).env(INSIDE, "1");
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         inside.env(name, &proxy.url).env(name.to_lowercase(), &proxy.url);
     }
-    let output = inside.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
-    assert!(output.status.success(), "{}", text(&output.stdout));
-    assert!(text(&output.stdout).contains("1 passed"), "{}", text(&output.stdout));
+    passes(inside.env_remove("NO_PROXY").env_remove("no_proxy"));
     assert!(proxy.asked().is_empty());
 }

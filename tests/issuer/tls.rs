@@ -63,10 +63,9 @@ impl Authority {
     }
 
     fn certify(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.extended_key_usages = vec![usage];
-        (params.signed_by(&key, &self.issuer).unwrap(), key)
+        self.sign(&params)
     }
 
     /// Starts a provider with a certificate of this authority.
@@ -84,22 +83,44 @@ impl Authority {
     }
 
     fn provider_for(&self, clients: Arc<dyn ClientCertVerifier>) -> Provider {
-        let (certificate, key) = self.certify("127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth);
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_client_cert_verifier(clients)
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-            );
-        let config = Arc::new(config.unwrap());
+        let config = Arc::new(self.server(clients));
         let layer = move |stream: TcpStream| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             Ok(StreamOwned::new(connection, stream))
         };
         Provider::layered("https", layer, |number, _| issued(number, 3_600))
     }
+}
+
+impl Authority {
+    /// What a server at 127.0.0.1 needs.
+    pub(crate) fn server(&self, clients: Arc<dyn ClientCertVerifier>) -> ServerConfig {
+        let (certificate, key) = self.certify("127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth);
+        serving(&certificate, &key, clients)
+    }
+
+    /// Signs what a certificate is to say.
+    pub(crate) fn sign(&self, params: &CertificateParams) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+}
+
+/// What a server with this certificate needs.
+pub(crate) fn serving(
+    certificate: &rcgen::Certificate,
+    key: &KeyPair,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> ServerConfig {
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(clients)
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        );
+    config.unwrap()
 }
 
 const IDENTITY: &str = "ca_file = '{{ var.ca }}'\n\

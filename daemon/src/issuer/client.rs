@@ -23,6 +23,10 @@ use super::{
 /// How long an idle connection is kept: tokens are asked for hours apart.
 const POOL_IDLE: Duration = Duration::from_secs(5);
 
+/// How many bytes of an answer over HTTP/2 may come before they are read, and of all answers
+/// on a connection. By default it would be megabytes, and an answer is small.
+const WINDOWS: [u32; 2] = [64 << 10, 128 << 10];
+
 /// How many clients are kept. Certificates are renewed now and then, and a client
 /// holds the key that it was made with.
 const MOST: usize = 64;
@@ -118,6 +122,8 @@ fn build(
         .referer(false)
         .connect_timeout(way.connect_timeout)
         .pool_idle_timeout(POOL_IDLE)
+        .http2_initial_stream_window_size(WINDOWS[0])
+        .http2_initial_connection_window_size(WINDOWS[1])
         .dns_resolver(Resolver { allow_link_local: way.allow_link_local })
         .user_agent(concat!("tokend/", env!("CARGO_PKG_VERSION")));
     if let Some(credentials) = credentials {
