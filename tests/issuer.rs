@@ -17,6 +17,8 @@ mod floods;
 mod frames;
 #[path = "issuer/garbage.rs"]
 mod garbage;
+#[path = "issuer/neighbours.rs"]
+mod neighbours;
 #[path = "issuer/places.rs"]
 mod places;
 #[path = "issuer/proxy.rs"]

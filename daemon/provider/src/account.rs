@@ -24,6 +24,12 @@ impl Account {
         &self.0
     }
 
+    /// Returns the host that issues its tokens, with the port if it isn't the usual one. That
+    /// is the provider, whatever it is called.
+    pub fn host(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(host, _)| host)
+    }
+
     /// Names the account by the host that issues its tokens and who asks. If
     /// nothing tells who asks, all credentials of that host count as one: that
     /// can only spend too little.

@@ -79,7 +79,7 @@ impl Dance {
             } else {
                 Origin::Secrets
             },
-            provider: host(self.account()).into(),
+            provider: self.inputs.account().host().into(),
             same_token_until: lifetimes.same_token_until,
             ends_old_after: lifetimes.ends_old_after,
             refresh_grace: lifetimes.refresh_grace,
@@ -157,11 +157,6 @@ pub(super) fn quotas(quotas: &[tokend_provider::Quota]) -> Vec<Quota> {
         reset_after: quota.reset_after,
     };
     quotas.iter().map(quota).collect()
-}
-
-/// Returns the host that an account is at, with its port if it is an unusual one.
-fn host(account: &str) -> &str {
-    account.split_once('/').map_or(account, |(host, _)| host)
 }
 
 /// Returns how long a token lives, as far as the answer or the definition says.
