@@ -1,5 +1,8 @@
 //! Holds the house to its plan (docs/ARCHITECTURE.md).
 
+#[path = "architecture/documents.rs"]
+mod documents;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -34,6 +37,20 @@ fn packages_depend_on_what_their_room_is_for() {
         for name in forbidden {
             assert!(!all.contains(*name), "{manifest} depends on {name}");
         }
+    }
+}
+
+#[test]
+fn no_package_allows_unsafe_code() {
+    let workspace = read(Path::new("Cargo.toml"));
+    assert!(workspace.contains("\nunsafe_code = \"forbid\"\n"));
+    let (_, members) = workspace.split_once("members = [").expect("it lists them");
+    let (members, _) = members.split_once(']').expect("the list ends");
+    let members: Vec<_> = members.split('"').skip(1).step_by(2).collect();
+    assert!(members.len() > 5, "{members:?}");
+    for member in members {
+        let manifest = read(&Path::new(member).join("Cargo.toml"));
+        assert!(manifest.contains("\n[lints]\nworkspace = true\n"), "{member}");
     }
 }
 
@@ -119,26 +136,6 @@ fn rooms_do_not_import_each_other_sideways() {
                     assert!(known, "{} imports {module}", path.display());
                 }
             }
-        }
-    }
-}
-
-#[test]
-fn the_architecture_names_files_and_tests_that_are_there() {
-    let all = sources(&["client", "daemon", "proto", "tests"]);
-    let all: String = all.iter().map(|path| read(path)).collect();
-    for line in read(Path::new("docs/ARCHITECTURE.md")).lines() {
-        for part in line.split('`').skip(1).step_by(2) {
-            let is_source = Path::new(part).extension().is_some_and(|extension| extension == "rs");
-            if is_source && part.contains('/') {
-                let places = ["", "daemon/", "daemon/src/"];
-                let found = places.iter().any(|base| root().join(base).join(part).exists());
-                assert!(found, "docs/ARCHITECTURE.md names {part}");
-            }
-            // Tests are sentences.
-            let is_test = part.matches('_').count() > 2 && !part.contains(['/', '.', ' ']);
-            let found = all.contains(&format!("fn {part}("));
-            assert!(!is_test || found, "docs/ARCHITECTURE.md names {part}");
         }
     }
 }
