@@ -4,7 +4,10 @@
 
 mod support;
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    thread,
+};
 
 use secrecy::ExposeSecret;
 use support::{
@@ -28,6 +31,29 @@ fn code(output: &Output) -> Option<i32> {
 /// Runs what a program does that holds a client.
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
+}
+
+#[test]
+fn twenty_credentials_of_a_provider_that_hangs_hold_up_no_other() {
+    let (place, hanging, good) = (Place::new(), Provider::issuing(), Provider::issuing());
+    let _daemon = place.start();
+    hanging.close();
+    thread::scope(|scope| {
+        // To add one is to wait for its first token.
+        let add = |number| place.add(&format!("hanging-{number}"), hanging.url(), SECRET);
+        let adding: Vec<_> = (0..20).map(|number| scope.spawn(move || add(number))).collect();
+        hanging.wait_for_requests(8);
+        assert!(place.add("good", good.url(), SECRET).status.success());
+        assert_output(&place.run(["get", "good"]), 0, "token-1-c0ffee\n", "");
+        // The others wait for their turn, and get it.
+        assert_eq!(hanging.requests().len(), 8);
+        hanging.open();
+        for added in adding {
+            let added = added.join().unwrap();
+            assert!(added.status.success(), "{}", text(&added.stderr));
+        }
+    });
+    assert_eq!(hanging.requests().len(), 20);
 }
 
 #[test]
