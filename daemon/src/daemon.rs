@@ -28,7 +28,7 @@ use crate::{
     ports::{Clock, Sources},
     published::Slots,
     rpc::{About, Context, Door, Listener, OVERFLOW, Services, serve},
-    socket::{self, Reach, SocketError},
+    socket::{self, Made, Reach, SocketError},
     sources::{Ending, LocalSources},
     store::{Answer, KeyError, OpenError, Store, Worker},
     systemd::{self, Inherited},
@@ -62,7 +62,7 @@ pub struct Daemon {
     unit_wait: Duration,
     hook: Option<Hook>,
     /// Socket files that are ours to remove.
-    sockets: Vec<PathBuf>,
+    sockets: Vec<Made>,
 }
 
 /// The daemon can't start.
@@ -284,11 +284,7 @@ impl Daemon {
             watchers.close();
         });
         spreading.abort();
-        for socket in sockets {
-            if let Err(error) = std::fs::remove_file(&socket) {
-                warn!(socket = %socket.display(), "can't remove the socket: {error}");
-            }
-        }
+        sockets.into_iter().for_each(Made::remove);
         let (issuer, store) = engine.into_parts();
         issuer.finish();
         if let Some(hook) = hook {
@@ -307,7 +303,7 @@ struct Sockets {
     listeners: Vec<Listener>,
     units: Option<UnixListener>,
     waiting: Vec<UnixStream>,
-    made: Vec<PathBuf>,
+    made: Vec<Made>,
     callers: PathBuf,
 }
 
@@ -324,8 +320,8 @@ impl Sockets {
             } else {
                 let path = config.runtime_dir.join(name);
                 socket::make_directory(&config.runtime_dir, reach)?;
-                let listener = socket::bind(&path, reach)?;
-                made.push(path);
+                let (listener, file) = socket::bind(&path, reach)?;
+                made.push(file);
                 listener
             };
             let system = |source| StartError::System { what: "a socket", source };
@@ -388,7 +384,7 @@ mod tests {
 
         let own = Sockets::open(&config, Inherited::default()).unwrap();
         assert!(own.units.is_some());
-        assert!(own.made.ends_with(&[config.runtime_dir.join(socket::UNITS)]), "{:?}", own.made);
+        assert_eq!(own.made.last().unwrap().path(), config.runtime_dir.join(socket::UNITS));
         drop(own);
         let callers = std::os::unix::net::UnixListener::bind(&given).unwrap();
         let inherited = Inherited { callers: Some(callers), ..Inherited::default() };

@@ -1,14 +1,24 @@
 //! Makes the sockets that callers, operators and systemd connect to.
 
+mod directory;
+
 use std::{
-    fs::{self, DirBuilder, Permissions},
+    fs::{self, Metadata, Permissions},
     io,
     os::unix::{
-        fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown},
-        net::{UnixListener, UnixStream},
+        fs::{FileTypeExt, MetadataExt, PermissionsExt, chown},
+        net::UnixListener,
     },
     path::{Path, PathBuf},
 };
+
+use rustix::{
+    io::Errno,
+    net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
+};
+use tracing::warn;
+
+pub use self::directory::{make_directory, make_directory_below};
 
 /// The name of the callers' socket in the runtime directory.
 pub const CALLERS: &str = "tokend.sock";
@@ -29,6 +39,8 @@ pub enum Reach {
     Own,
     /// The daemon's own user and the members of a group (0660).
     Group(u32),
+    /// Whoever gets to the directory (0666).
+    Anyone,
 }
 
 /// A socket can't be made.
@@ -47,6 +59,45 @@ pub enum SocketError {
         .0.display()
     )]
     TooLong(PathBuf),
+    /// Another user could put another directory in its place.
+    #[error(
+        "{} is a link that belongs to uid {uid}, neither root nor the daemon's own user, who could \
+         lead it elsewhere; remove it, or name another directory", path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+        /// Whose.
+        uid: u32,
+    },
+    /// It isn't there, and isn't the daemon's to make.
+    #[error("there is no directory {}; make it, for the daemon's own user", .0.display())]
+    NoDirectory(PathBuf),
+    /// Something else has the directory's name.
+    #[error("{} is in the way and isn't a directory; move it away", .0.display())]
+    NotADirectory(PathBuf),
+    /// It belongs to someone else.
+    #[error(
+        "{} belongs to uid {uid}, neither root nor the daemon's own user; remove it, or name \
+         another directory", path.display()
+    )]
+    Foreign {
+        /// The directory or the socket.
+        path: PathBuf,
+        /// Whose.
+        uid: u32,
+    },
+    /// Others could move it away.
+    #[error(
+        "{} isn't safe: other users can write {}, which has no sticky bit, and put another \
+         directory in its place; `chmod o-w {}`", path.display(), above.display(), above.display()
+    )]
+    Movable {
+        /// The directory.
+        path: PathBuf,
+        /// The one that holds it.
+        above: PathBuf,
+    },
     /// Others could put a socket of theirs in its place.
     #[error(
         "{} can be written by other users: let only root or the daemon's own user own and write it",
@@ -63,26 +114,41 @@ pub enum SocketError {
     },
 }
 
-/// Makes the runtime directory, if it isn't there. Others may pass through it if
-/// the socket in it is for others too.
-pub fn make_directory(dir: &Path, reach: Reach) -> Result<(), SocketError> {
-    let mode = match reach {
-        Reach::Own => 0o700,
-        Reach::Group(_) => 0o755,
-    };
-    let error = |source| SocketError::System { path: dir.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(error)?;
-    let metadata = fs::metadata(dir).map_err(error)?;
-    let own = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
-    if own && metadata.mode() & 0o022 == 0 {
-        Ok(())
-    } else {
-        Err(SocketError::Exposed(dir.to_owned()))
+/// A socket's file that the daemon has made.
+#[derive(Debug)]
+pub struct Made {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Made {
+    /// Returns where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes it, unless another daemon's has taken its place.
+    pub fn remove(self) {
+        let Self { path, device, inode } = self;
+        let is_same = |metadata: &Metadata| (metadata.dev(), metadata.ino()) == (device, inode);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if is_same(&metadata) => {}
+            _ => return warn!(socket = %path.display(), "the socket is gone, or another's"),
+        }
+        if let Err(error) = fs::remove_file(&path) {
+            warn!(socket = %path.display(), "can't remove the socket: {error}");
+        }
     }
 }
 
-/// Listens at `path`. A socket that a dead process left there is replaced.
-pub fn bind(path: &Path, reach: Reach) -> Result<UnixListener, SocketError> {
+/// Listens at `path`. A socket that a dead process of root's or of this user left there is
+/// replaced.
+///
+/// # Errors
+///
+/// Fails if anything else is there, which is left as it is.
+pub fn bind(path: &Path, reach: Reach) -> Result<(UnixListener, Made), SocketError> {
     let system = |source| SocketError::System { path: path.to_owned(), source };
     if path.as_os_str().len() > LONGEST_PATH {
         return Err(SocketError::TooLong(path.to_owned()));
@@ -91,10 +157,11 @@ pub fn bind(path: &Path, reach: Reach) -> Result<UnixListener, SocketError> {
         Ok(metadata) if !metadata.file_type().is_socket() => {
             return Err(SocketError::NotASocket(path.to_owned()));
         }
-        Ok(_) if UnixStream::connect(path).is_ok() => {
-            return Err(SocketError::InUse(path.to_owned()));
+        Ok(_) if !is_stale(path) => return Err(SocketError::InUse(path.to_owned())),
+        Ok(metadata) if !directory::is_ours(&metadata) => {
+            return Err(SocketError::Foreign { path: path.to_owned(), uid: metadata.uid() });
         }
-        Ok(_) => fs::remove_file(path).map_err(system)?,
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(system(error)),
     }
@@ -111,48 +178,25 @@ pub fn bind(path: &Path, reach: Reach) -> Result<UnixListener, SocketError> {
             chown(&draft, None, Some(gid)).map_err(system)?;
             0o660
         }
+        Reach::Anyone => 0o666,
     };
     fs::set_permissions(&draft, Permissions::from_mode(mode)).map_err(system)?;
+    let metadata = fs::symlink_metadata(&draft).map_err(system)?;
     fs::rename(&draft, path).map_err(system)?;
-    Ok(listener)
+    let (device, inode) = (metadata.dev(), metadata.ino());
+    Ok((listener, Made { path: path.to_owned(), device, inode }))
+}
+
+/// Tells whether nobody listens on a socket. One that can't be told about counts as listened on,
+/// so does one whose queue is full, which isn't waited for.
+fn is_stale(path: &Path) -> bool {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let connected = SocketAddrUnix::new(path).and_then(|address| {
+        let socket = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        net::connect(&socket, &address)
+    });
+    connected == Err(Errno::CONNREFUSED)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_socket_of_a_dead_process_is_replaced_and_a_living_one_is_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(CALLERS);
-        drop(bind(&path, Reach::Own).unwrap());
-        let listener = bind(&path, Reach::Own).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-        let error = bind(&path, Reach::Own).unwrap_err();
-        assert!(matches!(error, SocketError::InUse(_)), "{error}");
-        drop(listener);
-    }
-
-    #[test]
-    fn nothing_but_a_socket_is_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(CALLERS);
-        fs::write(&path, "precious").unwrap();
-        let error = bind(&path, Reach::Own).unwrap_err();
-        assert!(matches!(error, SocketError::NotASocket(_)), "{error}");
-        assert_eq!(fs::read(&path).unwrap(), b"precious");
-    }
-
-    #[test]
-    fn directories_are_private_unless_a_group_is_let_in() {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, reach, mode) in [("a", Reach::Own, 0o700), ("b", Reach::Group(0), 0o755)] {
-            let path = dir.path().join(name);
-            make_directory(&path, reach).unwrap();
-            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, mode);
-            fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
-            let error = make_directory(&path, reach).unwrap_err();
-            assert!(matches!(error, SocketError::Exposed(_)), "{error}");
-        }
-    }
-}
+mod tests;
