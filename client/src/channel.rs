@@ -80,8 +80,17 @@ type Refusal = Box<dyn StdError + Send + Sync>;
 /// How often a connection is tried while others fill the socket's queue: some 20 s.
 const TURNS: usize = 12;
 
+/// The longest path of a socket in bytes (`unix(7)`).
+const LONGEST_PATH: usize = 107;
+
 async fn connect(path: &Path, trust: &Trust) -> Result<TokioIo<UnixStream>, Refusal> {
     let unreachable = |source| Unreachable { path: path.to_path_buf(), source };
+    let length = path.as_os_str().len();
+    if length > LONGEST_PATH {
+        // What the standard library says of it, people don't know.
+        let message = format!("it has {length} bytes, and a socket's path at most {LONGEST_PATH}");
+        return Err(unreachable(io::Error::new(io::ErrorKind::InvalidInput, message)).into());
+    }
     let stream = queue(path).await.map_err(unreachable)?;
     let server = stream.peer_cred().map_err(unreachable)?;
     trust.verify(path, server.uid()).map_err(unreachable)??;

@@ -118,10 +118,22 @@ async fn tells_a_missing_and_a_deserted_socket_from_others() {
     drop(StdListener::bind(&path).unwrap());
     not_running(client.token("a").await.unwrap_err());
 
+    for make in [
+        (|path| fs::write(path, "").unwrap()) as fn(&Path),
+        |path| std::os::unix::fs::symlink("nowhere", path).unwrap(),
+        |path| fs::create_dir(path).unwrap(),
+    ] {
+        fs::remove_file(&path).unwrap();
+        make(&path);
+        not_running(client.token("a").await.unwrap_err());
+    }
+
     let long = directory.path().join("x".repeat(200));
     let error = Client::at(long).token("a").await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
-    assert!(error.source().is_some() && !error.is_transient());
+    assert!(!error.is_transient());
+    let source = error.source().unwrap().to_string();
+    assert!(source.ends_with(" bytes, and a socket's path at most 107"), "{source}");
 }
 
 #[tokio::test(start_paused = true)]
