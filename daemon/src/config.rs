@@ -1,6 +1,7 @@
 //! Where the daemon keeps its things and whom it lets connect.
 
 mod file;
+mod listener;
 
 use std::{
     collections::BTreeMap,
@@ -9,8 +10,11 @@ use std::{
     time::Duration,
 };
 
-pub use self::file::ConfigError;
 use self::file::File;
+pub use self::{
+    file::ConfigError,
+    listener::{Listener, ListenerConflict},
+};
 use crate::store::KeySource;
 
 /// The daemon's configuration, complete.
@@ -30,6 +34,8 @@ pub struct Config {
     /// The group whose members may connect to the callers' socket; `None` for
     /// the daemon's own user only.
     pub socket_group: Option<String>,
+    /// Sockets for containers.
+    pub listeners: Vec<Listener>,
     /// What is logged, as `tracing_subscriber::EnvFilter` takes it.
     pub log: String,
     /// The program that tells people that a login is needed, with its arguments.
@@ -149,15 +155,17 @@ impl Config {
     /// place if there is one, else all is by default.
     pub fn load(file: Option<&Path>, here: &Surroundings) -> Result<Self, ConfigError> {
         let config_dir = here.place(Place::Config);
+        let usual = config_dir.as_ref().map(|dir| dir.join("tokend.toml")).unwrap_or_default();
+        let path = file.map_or(usual, Path::to_owned);
         let file = match (file, &config_dir) {
             (Some(path), _) => File::read(path)?,
-            (None, Ok(dir)) => File::read_if_there(&dir.join("tokend.toml"))?,
+            (None, Ok(_)) => File::read_if_there(&path)?,
             (None, Err(_)) => File::default(),
         };
         let credentials = here.path("CREDENTIALS_DIRECTORY");
         let key = file.key(credentials.as_deref());
         let unit_wait = file.unit_wait().unwrap_or(UNIT_WAIT);
-        let File { state_dir, runtime_dir, mark_file, .. } = file;
+        let File { state_dir, runtime_dir, mark_file, listeners, .. } = file;
         let File { provider_dirs, socket_group, log, on_login_needed, revoke_on_shutdown, .. } =
             file;
         // Whoever put the state directory somewhere says where the mark goes.
@@ -168,6 +176,8 @@ impl Config {
         let mark_file = mark_file.or_else(usual);
         let state_dir = state_dir.map_or_else(|| here.place(Place::State), Ok)?;
         let runtime_dir = runtime_dir.map_or_else(|| here.place(Place::Runtime), Ok)?;
+        listener::check(&listeners, &runtime_dir)
+            .map_err(|conflict| ConfigError::Listeners { path, conflict })?;
         let system = here.is_system();
         let provider_dirs = match (provider_dirs, config_dir) {
             (Some(dirs), _) => dirs,
@@ -180,6 +190,7 @@ impl Config {
             (None, Err(_)) => Vec::new(),
         };
         Ok(Self {
+            listeners,
             key: key
                 .or_else(|| KeySource::by_name(credentials.as_deref()))
                 .unwrap_or_else(|| KeySource::File(state_dir.join("key"))),

@@ -26,7 +26,7 @@ pub struct Socket {
     /// The socket itself.
     pub listener: UnixListener,
     /// What the log calls it.
-    pub name: &'static str,
+    pub name: String,
     /// How many connections there are at once. More wait in the socket's queue.
     pub most: usize,
     /// Users who may have all of them. The others share three quarters: if one has the most and
@@ -83,6 +83,7 @@ pub async fn serve<F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let Socket { listener, name, most, apart } = socket;
+    let name = name.as_str();
     let mut connections = JoinSet::new();
     let shares = Shares::new(most / 4 * 3);
     let mut admit = |stream, connections: &mut JoinSet<()>| match Process::of(&stream) {

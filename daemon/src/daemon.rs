@@ -1,12 +1,10 @@
 //! The daemon: opens what it needs, serves until it is told to end, and ends in
 //! order.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod listeners;
+mod sockets;
+
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use sd_notify::NotifyState;
 use tokend_provider::Library;
@@ -16,6 +14,8 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+pub use self::listeners::ListenerError;
+use self::sockets::Sockets;
 use crate::{
     clock::{NoBootId, SystemClock},
     config::Config,
@@ -28,7 +28,7 @@ use crate::{
     ports::{Clock, Sources},
     published::Slots,
     rpc::{About, Context, Door, Listener, OVERFLOW, Services, serve},
-    socket::{self, Made, Reach, SocketError},
+    socket::{Made, SocketError},
     sources::{Ending, LocalSources},
     store::{Answer, KeyError, OpenError, Store, Worker},
     systemd::{self, Inherited},
@@ -77,6 +77,9 @@ pub enum StartError {
     /// A socket can't be made.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// A listener can't be opened.
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
     /// A directory with provider definitions can't be read.
     #[error(transparent)]
     Definitions(#[from] Unreadable),
@@ -175,11 +178,16 @@ impl Daemon {
         }
         let Sockets { listeners, units, waiting, made, callers } =
             Sockets::open(config, inherited)?;
+        let grants = listeners.iter().filter_map(|listener| match &listener.door {
+            Door::Listener(grant) => Some(Arc::clone(grant)),
+            Door::Callers | Door::Operators => None,
+        });
         let about = Arc::new(About {
             uid,
             started_at: clock.now().wall,
             state_dir: config.state_dir.clone(),
             socket: callers,
+            listeners: grants.collect(),
             problems,
         });
         let sockets = made;
@@ -236,6 +244,10 @@ impl Daemon {
         } = self;
         let uid = about.uid;
         info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
+        for grant in &about.listeners {
+            let socket = grant.socket.display();
+            info!(listener = grant.name, %socket, anyone = grant.anyone, "serving");
+        }
         let context = Context {
             slots,
             engine: commands,
@@ -251,7 +263,7 @@ impl Daemon {
         });
         let (stop, stopping) = watch::channel(false);
         let serving = listeners.into_iter().map(|listener| {
-            let services = Services::new(&context, listener.door);
+            let services = Services::new(&context, &listener.door);
             serve(listener, services, uid, stopping.clone(), GRACE)
         });
         let handout = Handout {
@@ -295,101 +307,5 @@ impl Daemon {
             Ok(()) => info!("shut down"),
             Err(problem) => error!("the store wasn't closed in order: {problem}"),
         }
-    }
-}
-
-/// The sockets that the daemon serves.
-struct Sockets {
-    listeners: Vec<Listener>,
-    units: Option<UnixListener>,
-    waiting: Vec<UnixStream>,
-    made: Vec<Made>,
-    callers: PathBuf,
-}
-
-impl Sockets {
-    fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
-        let reach = reach(config)?;
-        let mut made = Vec::new();
-        // Whoever has systemd make the sockets and leaves this one out doesn't want it, and
-        // the directory is not the daemon's to make it in.
-        let wants_units = inherited.is_empty() || inherited.units.is_some();
-        let mut open = |name, reach, given: Option<_>| {
-            let listener = if let Some(listener) = given {
-                listener
-            } else {
-                let path = config.runtime_dir.join(name);
-                socket::make_directory(&config.runtime_dir, reach)?;
-                let (listener, file) = socket::bind(&path, reach)?;
-                made.push(file);
-                listener
-            };
-            let system = |source| StartError::System { what: "a socket", source };
-            listener.set_nonblocking(true).map_err(system)?;
-            UnixListener::from_std(listener).map_err(system)
-        };
-        let callers = inherited.callers.as_ref().and_then(|given| given.local_addr().ok());
-        let callers = callers.and_then(|address| address.as_pathname().map(Path::to_owned));
-        let callers = callers.unwrap_or_else(|| config.runtime_dir.join(socket::CALLERS));
-        let listeners = vec![
-            Listener {
-                socket: open(socket::CALLERS, reach, inherited.callers)?,
-                door: Door::Callers,
-            },
-            Listener {
-                socket: open(socket::OPERATORS, Reach::Own, inherited.operators)?,
-                door: Door::Operators,
-            },
-        ];
-        let units = wants_units.then(|| open(socket::UNITS, Reach::Own, inherited.units));
-        let system = |source| StartError::System { what: "a connection", source };
-        let waiting = inherited.waiting.into_iter().map(|connection| {
-            connection.set_nonblocking(true)?;
-            UnixStream::from_std(connection)
-        });
-        let waiting = waiting.collect::<Result<_, _>>().map_err(system)?;
-        Ok(Self { listeners, units: units.transpose()?, waiting, made, callers })
-    }
-}
-
-fn reach(config: &Config) -> Result<Reach, StartError> {
-    let Some(name) = &config.socket_group else { return Ok(Reach::Own) };
-    let group = nix::unistd::Group::from_name(name)
-        .map_err(|source| StartError::Group { group: name.clone(), source })?;
-    if let Some(group) = group {
-        return Ok(Reach::Group(group.gid.as_raw()));
-    }
-    warn!(
-        "there is no group {name}: only root and the daemon's own user can connect; \
-         `groupadd --system {name}` makes it"
-    );
-    Ok(Reach::Own)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::config::Surroundings;
-
-    #[tokio::test]
-    async fn the_units_socket_is_made_unless_systemd_makes_the_others() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, given) = (dir.path().join("tokend.toml"), dir.path().join("given"));
-        std::fs::write(&file, format!("runtime_dir = '{}/run'\n", dir.path().display())).unwrap();
-        let env = BTreeMap::from([("HOME".into(), dir.path().into())]);
-        let here = Surroundings { env, uid: 1_000, has_run_user: false };
-        let config = Config::load(Some(&file), &here).unwrap();
-
-        let own = Sockets::open(&config, Inherited::default()).unwrap();
-        assert!(own.units.is_some());
-        assert_eq!(own.made.last().unwrap().path(), config.runtime_dir.join(socket::UNITS));
-        drop(own);
-        let callers = std::os::unix::net::UnixListener::bind(&given).unwrap();
-        let inherited = Inherited { callers: Some(callers), ..Inherited::default() };
-        let mixed = Sockets::open(&config, inherited).unwrap();
-        assert!(mixed.units.is_none());
-        assert_eq!((mixed.callers, mixed.made.len()), (given, 1), "only the operators' socket");
     }
 }

@@ -139,6 +139,7 @@ fn config(dir: &TempDir) -> Config {
         mark_file: None,
         provider_dirs: vec![dir.join("providers.d")],
         socket_group: None,
+        listeners: Vec::new(),
         revoke_on_shutdown: false,
         unit_wait: UNIT_WAIT,
         is_system: false,

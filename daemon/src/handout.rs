@@ -67,7 +67,7 @@ impl Handout {
     ) {
         let most = MOST.min(descriptors() / 4);
         let apart = [0].into_iter().chain(self.user).collect();
-        let socket = Socket { listener, name: "credentials", most, apart };
+        let socket = Socket { listener, name: "credentials".to_owned(), most, apart };
         let stopping = shutdown.clone();
         let admit = |stream: UnixStream, process| {
             let asker = self.admit(&stream, process)?;

@@ -3,10 +3,11 @@
 
 mod message;
 mod usage;
+mod view;
 mod watchers;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{Debug, Formatter},
     ops::Bound,
     sync::{
@@ -35,8 +36,10 @@ use crate::credential::{Access, Grant};
 /// on a refresh.
 #[derive(Debug, Default)]
 pub struct Slots {
-    all: ArcSwap<BTreeMap<Name, Arc<Slot>>>,
+    all: Arc<ArcSwap<BTreeMap<Name, Arc<Slot>>>>,
     watchers: Arc<Watchers>,
+    /// The names that are seen here; `None` for all.
+    only: Option<Arc<BTreeSet<Name>>>,
 }
 
 /// What callers see of one credential. The engine writes it, every connection
@@ -99,12 +102,12 @@ impl Callers for Slots {
 impl Slots {
     /// Returns the slot of a credential.
     pub fn get(&self, name: &str) -> Option<Arc<Slot>> {
-        self.all.load().get(name).cloned()
+        if self.shows(name) { self.all.load().get(name).cloned() } else { None }
     }
 
     /// Returns the names of all credentials.
     pub fn names(&self) -> Vec<Name> {
-        self.all.load().keys().cloned().collect()
+        self.all.load().keys().filter(|name| self.shows(name.as_str())).cloned().collect()
     }
 
     /// Returns the first few slots whose names come after one; without one, of all.
@@ -112,7 +115,8 @@ impl Slots {
         let from = name.map_or(Bound::Unbounded, Bound::Excluded);
         let slots = self.all.load();
         let later = slots.range::<Name, _>((from, Bound::Unbounded));
-        later.take(most).map(|(_, slot)| Arc::clone(slot)).collect()
+        let shown = later.filter(|(name, _)| self.shows(name.as_str()));
+        shown.take(most).map(|(_, slot)| Arc::clone(slot)).collect()
     }
 
     /// Returns who watches them.

@@ -7,6 +7,7 @@ mod authority;
 #[cfg(test)]
 mod bench;
 mod credential;
+mod grant;
 mod health;
 mod ledger;
 mod listing;
@@ -42,6 +43,7 @@ use tower_service::Service;
 
 pub use self::{
     access::OVERFLOW,
+    grant::Grant,
     peer::{Door, Peer},
     serve::{Listener, serve},
 };
@@ -82,11 +84,22 @@ pub struct About {
     pub state_dir: std::path::PathBuf,
     /// The callers' socket.
     pub socket: std::path::PathBuf,
+    /// The listeners.
+    pub listeners: Vec<Arc<Grant>>,
     /// What was found wrong at the start, a sentence each.
     pub problems: Vec<String>,
 }
 
 impl Context {
+    /// Returns it as it shows at `door`: of what isn't listed there, nothing is.
+    fn at(&self, door: &Door) -> Self {
+        let mut context = self.clone();
+        if let Door::Listener(grant) = door {
+            context.slots = Arc::new(context.slots.limited_to(&grant.credentials));
+        }
+        context
+    }
+
     /// Asks the engine something and waits for its answer.
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Status> {
         let (reply, answer) = oneshot::channel();
@@ -111,9 +124,10 @@ type Answer = BoxFuture<'static, Result<Response<Body>, Infallible>>;
 
 impl Services {
     /// Makes the services that callers are offered at `door`.
-    pub fn new(context: &Context, door: Door) -> Self {
+    pub fn new(context: &Context, door: &Door) -> Self {
+        let context = &context.at(door);
         let mut routes = BTreeMap::from([route(Tokens::new(context.clone()))]);
-        if door == Door::Operators {
+        if *door == Door::Operators {
             routes.extend([
                 route(CredentialServiceServer::new(Credentials::new(context.clone()))),
                 route(ProviderServiceServer::new(Providers::new(context.clone()))),

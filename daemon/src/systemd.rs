@@ -1,6 +1,7 @@
 //! What systemd hands to the daemon and what it is told in return.
 
 use std::{
+    collections::BTreeMap,
     env, io,
     os::{
         fd::{AsFd as _, OwnedFd},
@@ -21,6 +22,8 @@ pub struct Inherited {
     pub operators: Option<UnixListener>,
     /// The units' socket: `FileDescriptorName=credentials`.
     pub units: Option<UnixListener>,
+    /// The listeners' sockets by the listener's name: `FileDescriptorName=tokend-NAME`.
+    pub listeners: BTreeMap<String, UnixListener>,
     /// Connections to the units' socket that the last daemon left behind.
     pub waiting: Vec<UnixStream>,
 }
@@ -28,11 +31,15 @@ pub struct Inherited {
 /// What systemd is to call the connections that it keeps (`FDNAME=`).
 const WAITING: &str = "waiting";
 
+/// What stands before a listener's name in that of its socket.
+const LISTENER: &str = "tokend-";
+
 /// systemd handed over something else than sockets to listen on.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "systemd handed over {name:?} as descriptor {number}, which isn't one of tokend's sockets: \
-     a socket unit needs ListenStream= and FileDescriptorName=tokend, admin or credentials"
+     a socket unit needs ListenStream= and FileDescriptorName=tokend, admin, credentials or \
+     tokend- and a listener's name"
 )]
 pub struct Unexpected {
     name: String,
@@ -61,6 +68,11 @@ impl Inherited {
                 inherited.waiting.extend(connection);
                 continue;
             }
+            if let Some(listener) = name.strip_prefix(LISTENER) {
+                let socket = socket.ok_or_else(|| unexpected(None))?;
+                inherited.listeners.insert(listener.to_owned(), socket);
+                continue;
+            }
             let place = match name {
                 "tokend" => &mut inherited.callers,
                 "admin" => &mut inherited.operators,
@@ -74,8 +86,8 @@ impl Inherited {
 
     /// Tells whether systemd listens for the daemon at all.
     pub fn is_empty(&self) -> bool {
-        let Self { callers, operators, units, waiting: _ } = self;
-        [callers, operators, units].into_iter().all(Option::is_none)
+        let Self { callers, operators, units, listeners, waiting: _ } = self;
+        [callers, operators, units].into_iter().all(Option::is_none) && listeners.is_empty()
     }
 }
 

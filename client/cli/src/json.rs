@@ -175,6 +175,13 @@ pub(crate) fn status(status: &GetStatusResponse) -> Value {
         "credentials": status.credentials.iter().map(credential).collect::<Vec<_>>(),
         "pending_revocations":
             status.pending_revocations.iter().map(revocation).collect::<Vec<_>>(),
+        "listeners": status.listeners.iter().map(|listener| json!({
+            "name": listener.name,
+            "socket": listener.socket,
+            "credentials": listener.credentials,
+            "anyone": listener.anyone,
+            "submit": listener.submit,
+        })).collect::<Vec<_>>(),
     })
 }
 
@@ -222,6 +229,13 @@ pub(crate) fn access(access: &ExplainAccessResponse) -> Value {
         "socket_reachable": access.socket_reachable,
         "remedies": access.remedies,
         "may_submit": access.may_submit,
+        "listeners": access.listeners.iter().map(|at| json!({
+            "listener": at.listener,
+            "socket": at.socket,
+            "allowed": at.allowed,
+            "rule": at.rule,
+            "socket_reachable": at.socket_reachable,
+        })).collect::<Vec<_>>(),
     })
 }
 

@@ -109,6 +109,11 @@ fn root_vouches_for_the_user_of_the_systems_directory_only() {
     assert_eq!(judge(&[], &system, &run, STRANGER), "server");
     // Anyone could have made it here.
     assert_eq!(judge(&[], &system, &open, DAEMON), "directory");
+    // In a container, whose root has made /run: nobody is mapped, and the owner is the server.
+    let mounted = directory("/run/tokend", UNMAPPED, 0o755);
+    assert_eq!(judge(&[], &mounted, &run, UNMAPPED), "believed");
+    let unmapped = directory("/run", UNMAPPED, 0o755);
+    assert_eq!(judge(&[], &mounted, &unmapped, UNMAPPED), "unmapped");
     let other = directory("/run/other", DAEMON, 0o755);
     assert_eq!(judge(&[], &other, &run, DAEMON), "directory");
 }

@@ -9,6 +9,7 @@ use std::{
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::listener::{Listener, ListenerConflict};
 use crate::store::KeySource;
 
 /// The longest time that a unit's start can be made to wait: who waits for longer has a
@@ -31,6 +32,8 @@ pub(super) struct File {
     pub(super) on_login_needed: Option<Vec<String>>,
     pub(super) revoke_on_shutdown: Option<bool>,
     pub(super) unit_wait: Option<String>,
+    #[serde(default, rename = "listener")]
+    pub(super) listeners: Vec<Listener>,
 }
 
 /// The configuration can't be had.
@@ -61,6 +64,14 @@ pub enum ConfigError {
         key: &'static str,
         /// Its value.
         value: PathBuf,
+    },
+    /// A directory of tokend's is the root directory.
+    #[error("{}: {key} is \"/\"; give it a directory of its own", path.display())]
+    Root {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
     },
     /// A hook names no program.
     #[error("{}: {key} names no program; write it with its arguments, as in \
@@ -93,6 +104,14 @@ pub enum ConfigError {
     TwoSources {
         /// The file.
         path: PathBuf,
+    },
+    /// Listeners get in each other's way.
+    #[error("{}: {conflict}", path.display())]
+    Listeners {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        conflict: ListenerConflict,
     },
     /// A time can't be read, or it is too long.
     #[error("{}: {key} is {value:?}; give a time of at most 1h, such as \"60s\"", path.display())]
@@ -182,6 +201,10 @@ impl File {
             ("mark_file", &self.mark_file),
         ];
         let others = others.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+        if let Some((key, _)) = others.clone().find(|(_, value)| value.as_path() == Path::new("/"))
+        {
+            return Err(ConfigError::Root { path: path.to_owned(), key });
+        }
         match others.chain(dirs).find(|(_, value)| value.is_relative()) {
             None => Ok(()),
             Some((key, value)) => {
@@ -224,6 +247,37 @@ mod tests {
         let error = error_of("state_dir = 'x'");
         assert_eq!(error, r#"tokend.toml: state_dir is "x"; give an absolute path"#);
         assert!(error_of("provider_dirs = ['/a', 'b']").contains("provider_dirs"));
+    }
+
+    #[test]
+    fn the_root_directory_is_no_place_for_tokends_files() {
+        for key in ["state_dir", "runtime_dir"] {
+            let error = error_of(&format!("{key} = '/'"));
+            assert_eq!(
+                error,
+                format!("tokend.toml: {key} is \"/\"; give it a directory of its own")
+            );
+        }
+    }
+
+    #[test]
+    fn a_listener_has_a_name_a_directory_and_credentials() {
+        let listener = |lines: &str| format!("log = 'info'\n[[listener]]\n{lines}\n");
+        let whole = "name = 'ci'\ndirectory = '/r/ci'\ncredentials = ['a', 'b']";
+        for (text, line, complaint) in [
+            (listener("name = 'ci'\ncredentials = ['a']"), 2, "missing field `directory`"),
+            (listener("name = 'C I'\n"), 3, "\"C I\" isn't a listener's name: use"),
+            (listener("name = 'ci'\ndirectory = 'x'"), 4, "\"x\" is no directory for a socket"),
+            (listener("directory = '/'"), 3, "\"/\" is no directory for a socket"),
+            (listener("credentials = []"), 3, "it lists no credentials"),
+            (listener("credentials = ['a', 'B']"), 3, "\"B\" isn't a credential's name"),
+            (listener(&format!("{whole}\nany = true")), 6, "unknown field `any`, expected one of"),
+            (listener(&format!("{whole}\nanyone = 'yes'")), 6, "invalid type: string \"yes\""),
+        ] {
+            let error = error_of(&text);
+            assert!(error.contains(&format!("at line {line},")), "{text}: {error}");
+            assert!(error.contains(complaint), "{text}: {error}");
+        }
     }
 
     #[test]

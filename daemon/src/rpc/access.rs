@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter};
 
-use super::Peer;
+use super::{Door, Peer};
 use crate::credential::{Access, Reader, ReaderKind};
 
 /// The number that the kernel shows for users and groups that have none in this
@@ -18,10 +18,17 @@ pub(super) enum Rule<'a> {
     Own,
     /// The credential's readers or submitters say so.
     Reader(&'a Reader),
+    /// Whoever can connect to the listener's socket may.
+    Anyone,
 }
 
 /// Returns the rule that lets `peer` read the tokens of a credential, if one does.
 pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, access: &'a Access) -> Option<Rule<'a>> {
+    if let Door::Listener(grant) = &peer.door
+        && grant.anyone
+    {
+        return Some(Rule::Anyone);
+    }
     let Access { readers, submitters } = access;
     admit(peer, own_uid, readers.iter().chain(submitters))
 }
@@ -32,6 +39,11 @@ pub(super) fn decide_submission<'a>(
     own_uid: u32,
     access: &'a Access,
 ) -> Option<Rule<'a>> {
+    if let Door::Listener(grant) = &peer.door
+        && grant.submit
+    {
+        return decide(peer, own_uid, access);
+    }
     admit(peer, own_uid, access.submitters.iter())
 }
 
@@ -40,11 +52,14 @@ fn admit<'a>(
     own_uid: u32,
     mut readers: impl Iterator<Item = &'a Reader>,
 ) -> Option<Rule<'a>> {
-    if peer.uid == 0 {
-        return Some(Rule::Root);
-    }
-    if peer.uid == own_uid && peer.uid != OVERFLOW {
-        return Some(Rule::Own);
+    // In a container, anyone may have the number of root or of tokend's user.
+    if !is_listener(peer) {
+        if peer.uid == 0 {
+            return Some(Rule::Root);
+        }
+        if peer.uid == own_uid && peer.uid != OVERFLOW {
+            return Some(Rule::Own);
+        }
     }
     let matches = |reader: &&Reader| {
         reader.id != OVERFLOW
@@ -56,9 +71,13 @@ fn admit<'a>(
     readers.find(matches).map(Rule::Reader)
 }
 
-/// Tells whether `peer` may do what operators do.
+/// Tells whether `peer` may do what operators do. By a listener's socket nobody may.
 pub(super) fn is_operator(peer: &Peer, own_uid: u32) -> bool {
-    decide(peer, own_uid, &Access::default()).is_some()
+    !is_listener(peer) && decide(peer, own_uid, &Access::default()).is_some()
+}
+
+fn is_listener(peer: &Peer) -> bool {
+    matches!(peer.door, Door::Listener(_))
 }
 
 impl Display for Rule<'_> {
@@ -67,18 +86,22 @@ impl Display for Rule<'_> {
             Self::Root => f.write_str("root"),
             Self::Own => f.write_str("the daemon's own user"),
             Self::Reader(reader) => reader.fmt(f),
+            Self::Anyone => f.write_str("anyone who can connect"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::rpc::Grant;
 
     const OWN: u32 = 990;
 
     fn peer(uid: u32, gid: u32, groups: &[u32]) -> Peer {
-        Peer { uid, gid, groups: groups.to_vec(), pid: Some(1) }
+        Peer { uid, gid, groups: groups.to_vec(), pid: Some(1), door: Door::Callers }
     }
 
     fn reader(kind: ReaderKind, id: u32) -> Reader {
@@ -130,6 +153,62 @@ mod tests {
             assert_eq!(decide(&peer, OWN, &access).is_some(), reads, "{peer:?}");
             assert_eq!(decide_submission(&peer, OWN, &access).is_some(), submits, "{peer:?}");
         }
+    }
+
+    #[test]
+    fn a_listener_makes_no_difference_between_users_or_none_between_root_and_others() {
+        let ann = reader(ReaderKind::User, 1_000);
+        let eve = reader(ReaderKind::User, 1_001);
+        let access = Access { readers: vec![ann.clone()], submitters: vec![eve.clone()] };
+        let (any, ann, eve) = (Rule::Anyone, Rule::Reader(&ann), Rule::Reader(&eve));
+        // Who, and what they may by the four kinds: read, submit.
+        let table: [(_, [[Option<&Rule<'_>>; 2]; 4]); 7] = [
+            // neither | submit | anyone | both
+            (0, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
+            (OWN, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
+            (
+                1_000,
+                [
+                    [Some(&ann), None],
+                    [Some(&ann), Some(&ann)],
+                    [Some(&any), None],
+                    [Some(&any), Some(&any)],
+                ],
+            ),
+            (
+                1_001,
+                [
+                    [Some(&eve), Some(&eve)],
+                    [Some(&eve), Some(&eve)],
+                    [Some(&any), Some(&eve)],
+                    [Some(&any), Some(&any)],
+                ],
+            ),
+            (1_002, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
+            (OVERFLOW, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
+            (100_000, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
+        ];
+        for (uid, kinds) in table {
+            for (kind, expected) in kinds.into_iter().enumerate() {
+                for pid in [Some(1), None] {
+                    let door = listener(kind & 2 != 0, kind & 1 != 0);
+                    let peer = Peer { pid, door, ..peer(uid, uid, &[]) };
+                    let got = [decide(&peer, OWN, &access), decide_submission(&peer, OWN, &access)];
+                    assert_eq!(got.each_ref().map(Option::as_ref), expected, "{peer:?}");
+                    assert!(!is_operator(&peer, OWN), "{peer:?}");
+                }
+            }
+        }
+    }
+
+    fn listener(anyone: bool, submit: bool) -> Door {
+        Door::Listener(Arc::new(Grant {
+            name: "ci".to_owned(),
+            socket: "/s".into(),
+            credentials: Arc::default(),
+            anyone,
+            submit,
+        }))
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process,
+    sync::Arc,
 };
 
 use tokend_proto::{
@@ -11,16 +12,16 @@ use tokend_proto::{
     v1::{
         DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
         GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
-        ListRevocationsResponse, admin_service_server::AdminService,
+        ListRevocationsResponse, Listener, ListenerAccess, admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    Context, Peer, access, credential, ledger, principal, revocation, status,
+    About, Context, Door, Grant, Peer, access, credential, ledger, principal, revocation, status,
     token::{parse_name, peer},
 };
-use crate::{engine::Command, published::timestamp};
+use crate::{credential::Access, engine::Command, published::timestamp};
 
 /// `tokend.v1.AdminService`.
 #[derive(Clone)]
@@ -52,6 +53,7 @@ impl AdminService for Admin {
             credentials: snapshots.iter().map(credential::message).collect(),
             problems,
             pending_revocations: revocations.iter().map(revocation::message).collect(),
+            listeners: about.listeners.iter().map(|grant| listener(grant)).collect(),
         }))
     }
 
@@ -90,8 +92,8 @@ impl AdminService for Admin {
         let name = parse_name(&name)?;
         let get = |reply| Command::Get { name: name.clone(), reply };
         let snapshot = self.0.ask(get).await?;
-        let (own_uid, socket) = (self.0.about.uid, self.0.about.socket.clone());
-        let explain = move || explain(&snapshot, own_uid, &socket, &user);
+        let about = Arc::clone(&self.0.about);
+        let explain = move || explain(&snapshot, &about, &user);
         let explained = tokio::task::spawn_blocking(explain);
         let answer = explained.await.map_err(|_| status::internal("lookup failed"))?;
         answer
@@ -102,11 +104,11 @@ impl AdminService for Admin {
 
 fn explain(
     snapshot: &crate::engine::Snapshot,
-    own_uid: u32,
-    socket: &Path,
+    about: &About,
     user: &str,
 ) -> Result<ExplainAccessResponse, principal::PrincipalError> {
     let principal::Account { name: user, peer } = principal::account(user)?;
+    let (own_uid, socket) = (about.uid, &about.socket);
     let credential = &snapshot.credential;
     let access = credential.access();
     let rule = access::decide(&peer, own_uid, &access);
@@ -130,7 +132,35 @@ fn explain(
         socket_reachable: barrier.is_none(),
         may_submit: submits,
         remedies,
+        listeners: about
+            .listeners
+            .iter()
+            .filter(|grant| grant.credentials.contains(&credential.name))
+            .map(|grant| at_listener(grant, &peer, own_uid, &access))
+            .collect(),
     })
+}
+
+fn listener(grant: &Grant) -> Listener {
+    Listener {
+        name: grant.name.clone(),
+        socket: grant.socket.display().to_string(),
+        credentials: grant.credentials.iter().map(ToString::to_string).collect(),
+        anyone: grant.anyone,
+        submit: grant.submit,
+    }
+}
+
+fn at_listener(grant: &Arc<Grant>, peer: &Peer, own_uid: u32, access: &Access) -> ListenerAccess {
+    let peer = Peer { door: Door::Listener(Arc::clone(grant)), ..peer.clone() };
+    let rule = access::decide(&peer, own_uid, access);
+    ListenerAccess {
+        listener: grant.name.clone(),
+        socket: grant.socket.display().to_string(),
+        allowed: rule.is_some(),
+        rule: rule.map_or_else(|| "no rule".to_owned(), |rule| rule.to_string()),
+        socket_reachable: Barrier::before(&grant.socket, &peer).is_none(),
+    }
 }
 
 /// A file permission that keeps someone from the socket.

@@ -12,7 +12,7 @@ use tokend_core::{BootId, BootTime, Moment, Name, Token, TokenId, after};
 use tokend_provider::Library;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{About, Context};
+use super::{About, Context, Door};
 use crate::{
     credential::{Grant, Reader, ReaderKind, Source},
     ports::{Clock, Look, Reading, Sources},
@@ -68,6 +68,7 @@ impl Bench {
             started_at: start(),
             state_dir: "/s".into(),
             socket: "/r".into(),
+            listeners: Vec::new(),
             problems: Vec::new(),
         };
         let context = Context {
@@ -101,6 +102,17 @@ pub(super) fn access_of(readers: &[u32]) -> crate::credential::Access {
         readers: readers.iter().map(reader).collect(),
         ..Default::default()
     }
+}
+
+/// A listener's socket, with these credentials.
+pub(super) fn listener(names: &[&str], anyone: bool) -> Door {
+    Door::Listener(Arc::new(super::Grant {
+        name: "ci".to_owned(),
+        socket: "/ci".into(),
+        credentials: Arc::new(names.iter().map(|name| name.parse().unwrap()).collect()),
+        anyone,
+        submit: false,
+    }))
 }
 
 /// A token that lives for an hour from the start.

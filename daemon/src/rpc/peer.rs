@@ -1,16 +1,23 @@
 //! Who is at the other end of a connection, as the kernel says.
 
-use std::fs;
+use std::{
+    fmt::{Display, Formatter},
+    fs,
+    sync::Arc,
+};
 
+use super::Grant;
 use crate::{connections::Process, engine::Author};
 
 /// The socket that a connection came in by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Door {
     /// `tokend.sock`.
     Callers,
     /// `admin.sock`.
     Operators,
+    /// A listener's.
+    Listener(Arc<Grant>),
 }
 
 /// The process at the other end. The kernel recorded user, primary group and
@@ -26,6 +33,19 @@ pub struct Peer {
     pub groups: Vec<u32>,
     /// Its process id; `None` if it is in a PID namespace that tokend can't see.
     pub pid: Option<i32>,
+    /// The socket that it connected to.
+    pub door: Door,
+}
+
+/// As the log names it.
+impl Display for Door {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Callers => "tokend",
+            Self::Operators => "admin",
+            Self::Listener(grant) => &grant.name,
+        })
+    }
 }
 
 impl Peer {
@@ -35,10 +55,10 @@ impl Peer {
     }
 
     /// Finds out more about who is at the other end.
-    pub(super) fn of(process: Process) -> Self {
+    pub(super) fn of(process: Process, door: Door) -> Self {
         let Process { uid, gid, pid } = process;
         let groups = pid.and_then(|pid| groups(pid, uid)).unwrap_or_default();
-        Self { uid, gid, groups, pid }
+        Self { uid, gid, groups, pid, door }
     }
 }
 
@@ -91,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn the_kernel_reports_this_process_for_a_pair_of_its_own() {
         let (near, _far) = tokio::net::UnixStream::pair().unwrap();
-        let peer = Peer::of(Process::of(&near).unwrap());
+        let peer = Peer::of(Process::of(&near).unwrap(), Door::Callers);
         assert_eq!(peer.uid, rustix::process::geteuid().as_raw());
         assert_eq!(peer.pid, Some(rustix::process::getpid().as_raw_nonzero().get()));
     }

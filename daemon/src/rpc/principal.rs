@@ -2,7 +2,7 @@
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
-use super::{Peer, access::OVERFLOW};
+use super::{Door, Peer, access::OVERFLOW};
 use crate::credential::{Reader, ReaderKind};
 
 /// Why a text is no user or group.
@@ -72,6 +72,7 @@ pub(super) fn account(text: &str) -> Result<Account, PrincipalError> {
             gid: user.gid.as_raw(),
             groups: groups.into_iter().map(Gid::as_raw).collect(),
             pid: None,
+            door: Door::Callers,
         },
     })
 }

@@ -19,15 +19,17 @@ use super::{
     authority::Mended,
     quiet::{Heard, IDLE, Open, PARTING, Usage},
 };
-use crate::connections::{self, Process, Socket, descriptors, told};
+use crate::connections::{self, Process, Socket, told};
 
 /// A socket that callers connect to.
 #[derive(Debug)]
 pub struct Listener {
     /// The socket itself.
     pub socket: UnixListener,
-    /// Which of the two it is.
+    /// Which one it is.
     pub door: Door,
+    /// How many connections there are at once.
+    pub most: usize,
 }
 
 /// Headers of a call: a path, a deadline, a little metadata.
@@ -66,26 +68,25 @@ pub async fn serve(
     shutdown: watch::Receiver<bool>,
     grace: Duration,
 ) {
-    let Listener { socket, door } = listener;
-    let (name, most) = match door {
-        Door::Callers => ("tokend", descriptors() / 2),
-        Door::Operators => ("admin", descriptors() / 8),
-    };
-    // Root and the daemon's own user could end the daemon; they need no keeping out.
-    let socket = Socket { listener: socket, name, most, apart: vec![0, own_uid] };
+    let Listener { socket, door, most } = listener;
+    let name = door.to_string();
+    // Root and the daemon's own user could end the daemon; they need no keeping out, unless
+    // they are in a container, where anyone may have their numbers.
+    let apart = if matches!(door, Door::Listener(_)) { Vec::new() } else { vec![0, own_uid] };
+    let socket = Socket { listener: socket, name, most, apart };
     let stopping = shutdown.clone();
     let admit = |stream, process| {
-        let peer = admit(process, door, own_uid)?;
+        let peer = admit(process, &door, own_uid)?;
         Some(connection(stream, peer, services.clone(), stopping.clone()))
     };
     connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
 }
 
 /// Finds out who connects and whether this door is theirs.
-fn admit(process: Process, door: Door, own_uid: u32) -> Option<Peer> {
-    let peer = Peer::of(process);
+fn admit(process: Process, door: &Door, own_uid: u32) -> Option<Peer> {
+    let peer = Peer::of(process, door.clone());
     // The file's permissions say so too; they can be set wrongly.
-    if door == Door::Operators && !access::is_operator(&peer, own_uid) {
+    if *door == Door::Operators && !access::is_operator(&peer, own_uid) {
         warn!(uid = peer.uid, pid = peer.pid, "no operator: connection refused");
         return None;
     }

@@ -42,6 +42,15 @@ pub(super) fn not_a_submitter(name: &Name, uid: u32) -> Status {
     new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
 }
 
+/// What a caller learns who may read them by a listener's socket only.
+pub(super) fn not_a_submitter_at(listener: &str, name: &Name) -> Status {
+    let message = format!(
+        "you may read {name} here, but not submit newer tokens; an operator can permit it: \
+         submit = true for the listener {listener} in tokend.toml"
+    );
+    new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
+}
+
 /// Returns a status' reason.
 pub(super) fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()

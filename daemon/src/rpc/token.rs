@@ -28,7 +28,7 @@ use tower_service::Service;
 use tracing::info;
 
 use super::{
-    Context, LARGEST_REQUEST, Peer, access, listing, rejection, rotation, status,
+    Context, Door, LARGEST_REQUEST, Peer, access, listing, rejection, rotation, status,
     watch::{self, UpdateCodec, Updates},
 };
 use crate::{
@@ -120,7 +120,10 @@ impl Tokens {
         let parsed = parse_name(&name)?;
         if !self.may_submit(&peer, &name) {
             info!(uid = peer.uid, pid = peer.pid, credential = %name, "caller isn't a submitter");
-            return Err(status::not_a_submitter(&parsed, peer.uid));
+            return Err(match &peer.door {
+                Door::Listener(grant) => status::not_a_submitter_at(&grant.name, &parsed),
+                _ => status::not_a_submitter(&parsed, peer.uid),
+            });
         }
         let rotation = rotation::read(submission, peer.uid)?;
         let rotated = context.ask(|reply| Command::Rotate { name: parsed, rotation, reply });
@@ -144,7 +147,8 @@ impl Tokens {
 fn denied(peer: &Peer, name: &str) -> Status {
     match parse_name(name) {
         Ok(name) => {
-            info!(uid = peer.uid, pid = peer.pid, credential = %name, "caller not permitted");
+            let (uid, pid, door) = (peer.uid, peer.pid, &peer.door);
+            info!(uid, pid, %door, credential = %name, "caller not permitted");
             status::not_permitted()
         }
         Err(malformed) => malformed,
@@ -356,3 +360,6 @@ impl Encoder for PreparedCodec {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod doors;

@@ -182,8 +182,8 @@ impl Watch {
     fn status(&self, name: &Name, absence: &Absence) -> Status {
         let operator = access::is_operator(&self.peer, self.context.about.uid);
         if *absence == Absence::Unknown && !operator {
-            let (uid, pid) = (self.peer.uid, self.peer.pid);
-            info!(uid, pid, credential = %name, "watcher not permitted");
+            let Peer { uid, pid, door, .. } = &*self.peer;
+            info!(uid, pid, %door, credential = %name, "watcher not permitted");
         }
         absence.status(name, operator)
     }

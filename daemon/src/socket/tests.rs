@@ -81,9 +81,9 @@ fn nothing_but_a_socket_is_replaced() {
         assert!(matches!(error, SocketError::NotASocket(_)), "{error}");
         assert_eq!(fs::symlink_metadata(&path).unwrap().ino(), before.ino());
         if before.is_dir() {
-            fs::remove_dir(&path).unwrap()
+            fs::remove_dir(&path).unwrap();
         } else {
-            fs::remove_file(&path).unwrap()
+            fs::remove_file(&path).unwrap();
         }
     }
     assert_eq!(fs::read(&precious).unwrap(), b"precious");

@@ -58,6 +58,13 @@ fn write(
             writeln!(output, "may submit newer tokens: no; to let {user}: {command}")?;
         }
     }
+    for at in &access.listeners {
+        let (listener, socket) = (printable(&at.listener), printable(&at.socket));
+        let verb = if at.allowed { "may read it" } else { "may not read it" };
+        let rule = printable(&at.rule);
+        let reach = if at.socket_reachable { "" } else { ", within reach of containers only" };
+        writeln!(output, "by the listener {listener}: {verb} ({rule}) at {socket}{reach}")?;
+    }
     for remedy in &access.remedies {
         writeln!(output, "to let {user} in: {}", printable(remedy))?;
     }
@@ -66,6 +73,8 @@ fn write(
 
 #[cfg(test)]
 mod tests {
+    use tokend_proto::v1::ListenerAccess;
+
     use super::*;
 
     #[test]
@@ -77,6 +86,13 @@ mod tests {
             socket_reachable: true,
             remedies: vec!["tokend-cli grant a user:bob".to_owned()],
             may_submit: false,
+            listeners: vec![ListenerAccess {
+                listener: "ci".to_owned(),
+                socket: "/run/tokend/ci/tokend.sock".to_owned(),
+                allowed: true,
+                rule: "anyone who can connect".to_owned(),
+                socket_reachable: false,
+            }],
         };
         let mut output = Output::of_a_test(Vec::new(), false);
         write(&mut output, "a", "bob", &access).unwrap();
@@ -86,6 +102,8 @@ mod tests {
              rule: no rule\n\
              identity: uid:1000 (bob), gid:1000 (bob)\n\
              socket within reach: yes\n\
+             by the listener ci: may read it (anyone who can connect) at \
+             /run/tokend/ci/tokend.sock, within reach of containers only\n\
              to let bob in: tokend-cli grant a user:bob\n"
         );
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use prost_types::Timestamp;
 use tokend_proto::v1::{
-    Budget, Credential, GetStatusRequest, GetStatusResponse, ListBudgetsRequest,
+    Budget, Credential, GetStatusRequest, GetStatusResponse, ListBudgetsRequest, Listener,
 };
 
 use super::revocations;
@@ -69,7 +69,8 @@ fn write(
     writeln!(output)?;
     let pending = &status.pending_revocations;
     if status.credentials.is_empty() && status.problems.is_empty() && pending.is_empty() {
-        return writeln!(output, "no credentials yet; `tokend-cli add` stores one");
+        writeln!(output, "no credentials yet; `tokend-cli add` stores one")?;
+        return listeners(output, status);
     }
     let row = |credential: &Credential| {
         let failure = credential.last_failure.as_ref();
@@ -99,7 +100,37 @@ fn write(
         writeln!(output, "\nserved to no one any more, but not revoked by the provider yet:")?;
         revocations::write(output, pending, now)?;
     }
-    Ok(())
+    listeners(output, status)
+}
+
+/// Writes which sockets there are for containers.
+fn listeners(
+    output: &mut Output<impl Write>,
+    GetStatusResponse { listeners, credentials, .. }: &GetStatusResponse,
+) -> io::Result<()> {
+    if listeners.is_empty() {
+        return Ok(());
+    }
+    let exists = |name: &String| credentials.iter().any(|credential| credential.name == *name);
+    let row = |listener: &Listener| {
+        let there = |name: &String| if exists(name) { "" } else { " (not there yet)" };
+        let names = listener.credentials.iter().map(|name| format!("{name}{}", there(name)));
+        let whom = match (listener.anyone, listener.submit) {
+            (true, true) => "anyone who connects, also to submit",
+            (true, false) => "anyone who connects",
+            (false, true) => "their readers, also to submit",
+            (false, false) => "their readers",
+        };
+        [
+            (&listener.name).into(),
+            names.collect::<Vec<_>>().join(", ").into(),
+            whom.into(),
+            (&listener.socket).into(),
+        ]
+    };
+    writeln!(output)?;
+    let headings = ["LISTENER", "CREDENTIALS", "FOR", "SOCKET"];
+    table::write(output, headings, listeners.iter().map(row).collect())
 }
 
 /// Returns how many more tokens the tightest of a credential's limits allows.

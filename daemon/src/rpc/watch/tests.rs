@@ -6,13 +6,21 @@ use tokend_core::{Failure, Setback, Verdict};
 use tokend_proto::v1;
 
 use super::*;
-use crate::rpc::bench::{ANN, Bench, OWN, access_of, start, token};
+use crate::rpc::{
+    Door,
+    bench::{ANN, Bench, OWN, access_of, listener, start, token},
+};
 
 impl Bench {
     fn watch(&self, uid: u32, names: &[&str]) -> Result<Watch, Status> {
-        let peer = Peer { uid, gid: uid, groups: Vec::new(), pid: None };
+        self.watch_at(Door::Callers, uid, names)
+    }
+
+    fn watch_at(&self, door: Door, uid: u32, names: &[&str]) -> Result<Watch, Status> {
+        let context = self.context.at(&door);
+        let peer = Peer { uid, gid: uid, groups: Vec::new(), pid: None, door };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        Watch::new(self.context.clone(), Arc::new(peer), &names)
+        Watch::new(context, Arc::new(peer), &names)
     }
 
     /// Returns all that a watcher is told by now, as text.
@@ -191,6 +199,30 @@ async fn a_stream_ends_with_the_daemon_and_too_many_are_refused() {
 
     bench.context.slots.watchers().close();
     assert!(watch.next().await.is_none());
+}
+
+#[tokio::test]
+async fn at_a_listener_what_is_not_listed_is_not_there() {
+    let bench = Bench::new();
+    for uid in [0, OWN, ANN, 65_534] {
+        let door = || listener(&["a", "c"], true);
+        let mut all = bench.watch_at(door(), uid, &[]).unwrap();
+        let mut named = bench.watch_at(door(), uid, &["a", "b", "none"]).unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| bench.make(name));
+        a.publish(token("1"));
+        b.publish(token("2"));
+        let denied = |name| format!("{name}: PermissionDenied CALLER_NOT_PERMITTED");
+        let seen = ["a=1 3600s".to_owned(), denied("b"), denied("none")];
+        assert_eq!(bench.told(&mut named), seen);
+        assert_eq!(bench.told(&mut all), ["a=1 3600s", "c: Unavailable NO_TOKEN"]);
+        c.publish(token("3"));
+        b.publish(token("4"));
+        assert!(bench.told(&mut named).is_empty());
+        assert_eq!(bench.told(&mut all), ["c=3 3600s"]);
+        for name in ["a", "b", "c"] {
+            bench.context.slots.remove(&name.parse().unwrap());
+        }
+    }
 }
 
 #[test]

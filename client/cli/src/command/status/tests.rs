@@ -59,6 +59,7 @@ fn shows_every_credential_and_what_to_do() {
             since: at(3540),
             ..PendingRevocation::default()
         }],
+        listeners: Vec::new(),
     };
     let first = format!(
         "tokend {}, process 7, running for 1h, state in /var/lib/tokend\n",
@@ -115,5 +116,33 @@ fn names_who_reports_token_after_token() {
         problems,
         ["problem: user:root has reported tokens of causely as refused 10 times in a row: most \
           likely it isn't the tokens; see what the API answers that user's programs"]
+    );
+}
+
+#[test]
+fn listeners_are_shown_with_what_is_there() {
+    let listener = |name: &str, credentials: &[&str], anyone| Listener {
+        name: name.to_owned(),
+        socket: format!("/run/tokend/{name}/tokend.sock"),
+        credentials: credentials.iter().map(|name| (*name).to_owned()).collect(),
+        anyone,
+        submit: false,
+    };
+    let credential = Credential { name: "causely".to_owned(), ..Credential::default() };
+    let status = GetStatusResponse {
+        credentials: vec![credential],
+        listeners: vec![
+            listener("ci", &["causely", "fyma"], true),
+            listener("db", &["causely"], false),
+        ],
+        ..GetStatusResponse::default()
+    };
+    let shown = shown(&status);
+    let (_, table) = shown.split_once("\n\nLISTENER").unwrap();
+    assert_eq!(
+        table,
+        "  CREDENTIALS                    FOR                  SOCKET\n\
+         ci        causely, fyma (not there yet)  anyone who connects  /run/tokend/ci/tokend.sock\n\
+         db        causely                        their readers        /run/tokend/db/tokend.sock\n"
     );
 }

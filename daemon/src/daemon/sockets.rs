@@ -1,0 +1,138 @@
+//! The sockets that the daemon serves: those that systemd hands over as they are, the others
+//! made.
+
+use std::path::{Path, PathBuf};
+
+use tokio::net::{UnixListener, UnixStream};
+use tracing::warn;
+
+use super::{
+    StartError,
+    listeners::{self, Opened},
+};
+use crate::{
+    config::Config,
+    connections::descriptors,
+    rpc::{Door, Listener},
+    socket::{self, Made, Reach},
+    systemd::Inherited,
+};
+
+/// The sockets that the daemon serves.
+pub(super) struct Sockets {
+    pub(super) listeners: Vec<Listener>,
+    pub(super) units: Option<UnixListener>,
+    pub(super) waiting: Vec<UnixStream>,
+    pub(super) made: Vec<Made>,
+    pub(super) callers: PathBuf,
+}
+
+impl Sockets {
+    pub(super) fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
+        let reach = reach(config)?;
+        let mut made = Vec::new();
+        // Whoever has systemd make the sockets and leaves this one out doesn't want it, and
+        // the directory is not the daemon's to make it in.
+        let by_systemd = !inherited.is_empty();
+        let wants_units = !by_systemd || inherited.units.is_some();
+        let mut open = |name, reach, given: Option<_>| {
+            let listener = if let Some(listener) = given {
+                listener
+            } else {
+                let path = config.runtime_dir.join(name);
+                socket::make_directory(&config.runtime_dir, reach)?;
+                let (listener, file) = socket::bind(&path, reach)?;
+                made.push(file);
+                listener
+            };
+            asynchronous(listener)
+        };
+        let callers = inherited.callers.as_ref().and_then(|given| given.local_addr().ok());
+        let callers = callers.and_then(|address| address.as_pathname().map(Path::to_owned));
+        let callers = callers.unwrap_or_else(|| config.runtime_dir.join(socket::CALLERS));
+        // Callers in containers have a half of what there is for callers.
+        let (descriptors, few) = (descriptors(), config.listeners.len());
+        let most = if few == 0 { descriptors / 2 } else { descriptors / 4 };
+        let mut listeners = vec![
+            Listener {
+                socket: open(socket::CALLERS, reach, inherited.callers)?,
+                door: Door::Callers,
+                most,
+            },
+            Listener {
+                socket: open(socket::OPERATORS, Reach::Own, inherited.operators)?,
+                door: Door::Operators,
+                most: descriptors / 8,
+            },
+        ];
+        let units = wants_units.then(|| open(socket::UNITS, Reach::Own, inherited.units));
+        let units = units.transpose()?;
+        for Opened { grant, socket, made: file } in
+            listeners::open(config, by_systemd, inherited.listeners)?
+        {
+            made.extend(file);
+            let (socket, door) = (asynchronous(socket)?, Door::Listener(grant));
+            listeners.push(Listener { socket, door, most: (most / few).max(4) });
+        }
+        let system = |source| StartError::System { what: "a connection", source };
+        let waiting = inherited.waiting.into_iter().map(|connection| {
+            connection.set_nonblocking(true)?;
+            UnixStream::from_std(connection)
+        });
+        let waiting = waiting.collect::<Result<_, _>>().map_err(system)?;
+        Ok(Self { listeners, units, waiting, made, callers })
+    }
+}
+
+fn asynchronous(listener: std::os::unix::net::UnixListener) -> Result<UnixListener, StartError> {
+    let system = |source| StartError::System { what: "a socket", source };
+    listener.set_nonblocking(true).map_err(system)?;
+    UnixListener::from_std(listener).map_err(system)
+}
+
+/// Looks up a group's number.
+pub(super) fn group(name: &str) -> Result<Option<u32>, StartError> {
+    let group = nix::unistd::Group::from_name(name)
+        .map_err(|source| StartError::Group { group: name.to_owned(), source })?;
+    Ok(group.map(|group| group.gid.as_raw()))
+}
+
+fn reach(config: &Config) -> Result<Reach, StartError> {
+    let Some(name) = &config.socket_group else { return Ok(Reach::Own) };
+    if let Some(gid) = group(name)? {
+        return Ok(Reach::Group(gid));
+    }
+    warn!(
+        "there is no group {name}: only root and the daemon's own user can connect; \
+         `groupadd --system {name}` makes it"
+    );
+    Ok(Reach::Own)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::Surroundings;
+
+    #[tokio::test]
+    async fn the_units_socket_is_made_unless_systemd_makes_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, given) = (dir.path().join("tokend.toml"), dir.path().join("given"));
+        std::fs::write(&file, format!("runtime_dir = '{}/run'\n", dir.path().display())).unwrap();
+        let env = BTreeMap::from([("HOME".into(), dir.path().into())]);
+        let here = Surroundings { env, uid: 1_000, has_run_user: false };
+        let config = Config::load(Some(&file), &here).unwrap();
+
+        let own = Sockets::open(&config, Inherited::default()).unwrap();
+        assert!(own.units.is_some());
+        assert_eq!(own.made.last().unwrap().path(), config.runtime_dir.join(socket::UNITS));
+        drop(own);
+        let callers = std::os::unix::net::UnixListener::bind(&given).unwrap();
+        let inherited = Inherited { callers: Some(callers), ..Inherited::default() };
+        let mixed = Sockets::open(&config, inherited).unwrap();
+        assert!(mixed.units.is_none());
+        assert_eq!((mixed.callers, mixed.made.len()), (given, 1), "only the operators' socket");
+    }
+}
