@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use base64::Engine;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::escape;
@@ -14,6 +14,10 @@ const LONGEST: usize = 200;
 /// What is shorter can't be hidden: it stands by chance in any text, and what is masked
 /// of that tells what it is.
 const SHORTEST: usize = 3;
+
+/// The shortest secret that is looked for in the middle of base64: seven characters of it are
+/// no coincidence.
+const LEAST_IN_BASE64: usize = 8;
 
 /// What stands in the place of a secret.
 const MASKED: &str = "[masked]";
@@ -52,8 +56,12 @@ impl Mask {
             BASE64_URL_SAFE_NO_PAD.encode(secret),
             escape::hex(secret.as_bytes()),
             escape::hex(secret.as_bytes()).to_uppercase(),
+            each(secret, |byte| format!("%{byte:02x}")),
+            each(secret, |byte| format!("%{byte:02X}")),
+            each(secret, |byte| format!("\\u{byte:04x}")),
+            each(secret, |byte| format!("\\u{byte:04X}")),
         ];
-        for spelling in spellings {
+        for spelling in spellings.into_iter().chain(in_base64(secret)) {
             let spelling = Zeroizing::new(printable(&spelling));
             if !spelling.is_empty() && !self.spellings.contains(&spelling) {
                 self.spellings.push(spelling);
@@ -146,6 +154,31 @@ fn html(text: &str, apostrophe: &str) -> String {
     text.replace('"', "&quot;").replace('\'', apostrophe)
 }
 
+/// Writes every byte of a text in a way of its own.
+fn each(text: &str, write: impl Fn(u8) -> String) -> String {
+    text.bytes().map(write).collect()
+}
+
+/// Returns what of a secret shows in the base64 of a longer text, which begins in one of
+/// three places. What depends on its neighbours is left off.
+fn in_base64(secret: &str) -> Vec<String> {
+    // What is shorter stands by chance in other texts.
+    if secret.len() < LEAST_IN_BASE64 {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (before, first) in [(0, 0), (1, 2), (2, 3)] {
+        let text = Zeroizing::new([&b"\0\0"[..before], secret.as_bytes()].concat());
+        for encoded in
+            [BASE64_STANDARD_NO_PAD.encode(&*text), BASE64_URL_SAFE_NO_PAD.encode(&*text)]
+        {
+            let last = encoded.len() - usize::from(text.len() % 3 != 0);
+            found.push(encoded[first..last].to_owned());
+        }
+    }
+    found
+}
+
 fn lower_hex(encoded: &str) -> String {
     let mut left = 0_u8;
     encoded
@@ -184,8 +217,25 @@ mod tests {
             "p/s &quot;w+Ü",
             "p\\/s \\\"w+Ü",
             "cC9zICJ3K8Oc",
+            "%70%2F%73%20%22%77%2B%C3%9C",
+            "%70%2f%73%20%22%77%2b%c3%9c",
+            "\\u0070\\u002f\\u0073\\u0020\\u0022\\u0077\\u002b\\u00c3\\u009c",
         ] {
             assert_eq!(mask.apply(&format!("bad <{echoed}>!")), "bad <[masked]>!", "{echoed}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_base64_of_a_longer_text_is_masked() {
+        let mask = mask("Horse_Battery");
+        for (echoed, shown) in [
+            // Of `tester:Horse_Battery`, `id:`, `ids:` and `{"a":"` before it, and `"}` after it.
+            ("dGVzdGVyOkhvcnNlX0JhdHRlcnk=", "dGVzdGVyOk[masked]k="),
+            ("aWQ6SG9yc2VfQmF0dGVyeQ==", "aWQ6[masked]"),
+            ("aWRzOkhvcnNlX0JhdHRlcnk=", "aWRzOk[masked]k="),
+            ("eyJhIjoiSG9yc2VfQmF0dGVyeSJ9", "eyJhIjoi[masked]SJ9"),
+        ] {
+            assert_eq!(mask.apply(echoed), shown);
         }
     }
 
