@@ -12,7 +12,7 @@ use std::{
 };
 
 use nix::unistd::geteuid;
-use support::{PATIENCE, Place, provider::Provider, text};
+use support::{PATIENCE, Place, canary, provider::Provider, text};
 use tokend_client::{Client, Error, ExposeSecret, Rejection, Ruling, Subscription, Token};
 
 const SECRET: &str = "s3cret-Horse_Battery";
@@ -25,8 +25,8 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
 }
 
-fn value(token: &Token) -> &str {
-    token.value().expose_secret()
+fn value(token: &Token) -> String {
+    canary::told(token.value().expose_secret())
 }
 
 /// Waits for what a subscription tells next.

@@ -238,7 +238,7 @@ fn a_new_data_key_leaves_the_key_as_it_is_and_all_that_is_stored_is_served() {
     let add = ["add", "static", "--provider", "static-bearer", "--var", "url=http://127.0.0.1"];
     let added = place.run_with_input(
         add.into_iter().chain(["--var", "user=me", "--secret-stdin", "token"]),
-        "s3cret",
+        "s3cret-Horse_Battery",
     );
     assert!(added.status.success(), "{}", text(&added.stderr));
     let refused = place.tokend(["key", "rotate"]);
@@ -250,7 +250,7 @@ fn a_new_data_key_leaves_the_key_as_it_is_and_all_that_is_stored_is_served() {
         assert_output(&place.tokend(["key", "rotate"]), 0, &expected, "");
     }
     let daemon = place.start();
-    assert_output(&place.run(["get", "static"]), 0, "s3cret\n", "");
+    assert_output(&place.run(["get", "static"]), 0, "s3cret-Horse_Battery\n", "");
     assert_eq!(daemon.end().code, Some(0));
 }
 

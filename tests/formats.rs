@@ -4,21 +4,16 @@
 
 mod support;
 
-use std::{
-    fs,
-    io::Write,
-    os::unix::fs::symlink,
-    process::{Output, Stdio},
-};
+use std::{fs, os::unix::fs::symlink, process::Output};
 
 use serde_json::{Value, json};
 use support::{
-    Place, assert_output, binary,
+    Place, assert_output, binary, canary,
     provider::{Provider, Reply},
     text,
 };
 
-const PASSWORD: &str = "pa:s\"s'w\\ord$HOME";
+const PASSWORD: &str = "pa:s\"s'w\\ord$HOME-Horse_Battery";
 
 /// Adds a name and a password for a server of this machine.
 fn add_basic(place: &Place) {
@@ -28,10 +23,10 @@ fn add_basic(place: &Place) {
     assert!(added.status.success(), "{}", text(&added.stderr));
 }
 
-/// Starts an API that hands out t1, t2 and so on at each login, and adds a credential.
+/// Starts an API that hands out t1-c0ffee, t2-c0ffee and so on at each login, and adds a credential.
 fn add_toggle(place: &Place) -> Provider {
     let provider = Provider::scripted(|number, _| {
-        Reply::json(200, "{}").with("x-authorization", format!("t{number}"))
+        Reply::json(200, "{}").with("x-authorization", format!("t{number}-c0ffee"))
     });
     let url = format!("url={}/graphql", provider.url());
     let words = ["add", "api", "--provider", "toggle", "--var", "username=me", "--var", &url];
@@ -47,11 +42,7 @@ fn call(place: &Place, helper: &str, arguments: &[&str], input: &str) -> Output 
         symlink(binary("tokend-cli"), &link).unwrap();
     }
     let mut command = place.cli_at(&link);
-    command.env("XDG_CONFIG_HOME", place.path()).args(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    command.env("XDG_CONFIG_HOME", place.path()).args(arguments).output_of(input)
 }
 
 fn map(place: &Place, hosts: &str) {
@@ -67,7 +58,11 @@ fn a_name_and_a_password_are_printed_as_each_tool_reads_them() {
     for (format, printed) in [
         ("plain", format!("{PASSWORD}\n")),
         ("git", format!("username=ann\npassword={PASSWORD}\n")),
-        ("netrc", "machine localhost login ann password \"pa:s\\\"s'w\\\\ord$HOME\"\n".to_owned()),
+        (
+            "netrc",
+            "machine localhost login ann password \"pa:s\\\"s'w\\\\ord$HOME-Horse_Battery\"\n"
+                .to_owned(),
+        ),
         (
             "docker",
             format!(
@@ -100,15 +95,15 @@ fn a_token_is_printed_for_a_shell_for_curl_and_for_kubectl() {
     let _daemon = place.start();
     let _provider = add_toggle(&place);
     let get = |words: &str| place.run(["get", "api"].into_iter().chain(words.split(' ')));
-    assert_output(&get("--format env"), 0, "export API_TOKEN=t1\n", "");
-    assert_output(&get("--format env --as T"), 0, "export T=t1\n", "");
-    assert_output(&get("--format curl"), 0, "header = \"Authorization: Bearer t1\"\n", "");
+    assert_output(&get("--format env"), 0, "export API_TOKEN=t1-c0ffee\n", "");
+    assert_output(&get("--format env --as T"), 0, "export T=t1-c0ffee\n", "");
+    assert_output(&get("--format curl"), 0, "header = \"Authorization: Bearer t1-c0ffee\"\n", "");
     let info = r#"{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1"}"#;
     let mut kubectl = place.cli();
     kubectl.args(["get", "api", "--format", "kubernetes"]).env("KUBERNETES_EXEC_INFO", info);
     let printed: Value = serde_json::from_slice(&kubectl.output().unwrap().stdout).unwrap();
     assert_eq!(printed["apiVersion"], "client.authentication.k8s.io/v1beta1");
-    assert_eq!(printed["status"]["token"], "t1");
+    assert_eq!(printed["status"]["token"], "t1-c0ffee");
     let whole: Value = serde_json::from_slice(&get("--json").stdout).unwrap();
     let end = whole["expire_time"].as_str().unwrap();
     let told = printed["status"]["expirationTimestamp"].as_str().unwrap();
@@ -162,7 +157,10 @@ fn git_gets_a_token_for_the_hosts_that_it_is_for_and_for_those_that_the_user_nam
     assert_output(&git(&["get"], &own), 0, "", "");
     let told = git(&["--credential", "api", "get"], &own);
     let lines = text(&told.stdout);
-    assert!(lines.starts_with("username=oauth2\npassword=t1\npassword_expiry_utc="), "{lines}");
+    assert!(
+        lines.starts_with("username=oauth2\npassword=t1-c0ffee\npassword_expiry_utc="),
+        "{lines}"
+    );
 
     let other = asked("https://git.example");
     let message = "tokend-cli: the token of api isn't for git.example; it is for 127.0.0.1\n\
@@ -170,13 +168,15 @@ fn git_gets_a_token_for_the_hosts_that_it_is_for_and_for_those_that_the_user_nam
                    line\n  git.example api\n  in ~/.config/tokend/hosts\n";
     assert_output(&git(&["--credential", "api", "get"], &other), 1, "", message);
     let named = ["--credential", "api", "--host", ".example", "--username", "ann", "get"];
-    assert!(text(&git(&named, &other).stdout).starts_with("username=ann\npassword=t1\n"));
+    assert!(text(&git(&named, &other).stdout).starts_with("username=ann\npassword=t1-c0ffee\n"));
     let clear = asked("http://git.example");
     let exposed = git(&named, &clear);
     assert_eq!((exposed.status.code(), exposed.stdout.len()), (Some(1), 0));
 
     map(&place, "git.example api x-user\n");
-    assert!(text(&git(&["get"], &other).stdout).starts_with("username=x-user\npassword=t1\n"));
+    assert!(
+        text(&git(&["get"], &other).stdout).starts_with("username=x-user\npassword=t1-c0ffee\n")
+    );
     assert_output(&git(&["get"], &asked("https://else.example")), 0, "", "");
     for operation in ["store", "capability"] {
         assert_output(&git(&[operation], &other), 0, "", "");
@@ -194,10 +194,10 @@ fn what_git_erases_is_a_refusal_if_it_is_the_token_that_is_held() {
         call(&place, "git-credential-tokend", &["erase"], &asked)
     };
     assert_output(&erase("typed by someone"), 0, "", "");
-    assert_output(&place.run(["get", "api"]), 0, "t1\n", "");
-    assert_output(&erase("t1"), 0, "", "");
-    assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
-    assert_output(&erase("t1"), 0, "", "");
+    assert_output(&place.run(["get", "api"]), 0, "t1-c0ffee\n", "");
+    assert_output(&erase("t1-c0ffee"), 0, "", "");
+    assert_output(&place.run(["get", "api"]), 0, "t2-c0ffee\n", "");
+    assert_output(&erase("t1-c0ffee"), 0, "", "");
     assert_eq!(provider.requests().len(), 2);
 
     // Where no other token can be had, that isn't promised.
@@ -218,7 +218,7 @@ fn docker_gets_a_token_for_the_hosts_of_the_file() {
         call(&place, "docker-credential-tokend", &[operation], input)
     };
     let answer = |host: &str, name: &str| {
-        format!("{:#}\n", json!({ "ServerURL": host, "Username": name, "Secret": "t1" }))
+        format!("{:#}\n", json!({ "ServerURL": host, "Username": name, "Secret": "t1-c0ffee" }))
     };
     assert_output(&docker("get", "ghcr.io\n"), 0, &answer("ghcr.io", "x-access-token"), "");
     let google = answer("eu.pkg.dev", "oauth2accesstoken");
@@ -234,7 +234,7 @@ fn docker_gets_a_token_for_the_hosts_of_the_file() {
     let refused = "tokend-cli: tokend takes no logins from other programs\n";
     assert_output(&docker("store", stored), 1, refused, "");
     assert_output(&docker("erase", "ghcr.io"), 0, "", "");
-    assert_output(&place.run(["get", "api"]), 0, "t1\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "t1-c0ffee\n", "");
 
     map(&place, "ghcr.io none\n");
     let failed = docker("get", "ghcr.io");
@@ -267,21 +267,18 @@ fn what_curl_has_written_of_an_answer_brings_the_newer_token() {
     };
     let first = id();
     assert_output(&rotated("", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"), 0, "", "");
-    assert_output(&rotated("", &head("t1")), 0, "", "");
+    assert_output(&rotated("", &head("t1-c0ffee")), 0, "", "");
     assert_eq!(id(), first);
-    assert_output(&rotated(&format!("--token-id {first}"), &head("newer")), 0, "", "");
-    assert_output(&place.run(["get", "api"]), 0, "newer\n", "");
+    assert_output(&rotated(&format!("--token-id {first}"), &head("newer-c0ffee")), 0, "", "");
+    assert_output(&place.run(["get", "api"]), 0, "newer-c0ffee\n", "");
 
     // Another script's answer, to a request with the token before, comes too late.
     let note = "tokend-cli: another token of api has taken its place already\n";
-    assert_output(&rotated(&format!("--token-id {first}"), &head("late")), 0, "", note);
+    assert_output(&rotated(&format!("--token-id {first}"), &head("late-c0ffee")), 0, "", note);
     let mut late = place.cli();
-    let child = late.args(["rotated", "api", "--token-env", "SENT"]).env("SENT", "t1");
-    let child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = child.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(head("late").as_bytes()).unwrap();
-    assert_output(&child.wait_with_output().unwrap(), 0, "", note);
-    assert_output(&place.run(["get", "api"]), 0, "newer\n", "");
+    late.args(["rotated", "api", "--token-env", "SENT"]).env("SENT", "t1-c0ffee");
+    assert_output(&late.output_of(&head("late-c0ffee")), 0, "", note);
+    assert_output(&place.run(["get", "api"]), 0, "newer-c0ffee\n", "");
     assert_eq!(provider.requests().len(), 1);
 }
 
@@ -296,23 +293,23 @@ fn a_newer_token_in_a_body_comes_from_a_file() {
     );
     let _daemon = place.start();
     let words = ["add", "api", "--provider", "sliding", "--secret-stdin", "token"];
-    assert!(place.run_with_input(words, "t1").status.success());
+    assert!(place.run_with_input(words, "t1-c0ffee").status.success());
     let body = place.path().join("body.json");
-    fs::write(&body, r#"{"session":{"next":"t2"}}"#).unwrap();
+    fs::write(&body, canary::real(r#"{"session":{"next":"t2-c0ffee"}}"#)).unwrap();
     let rotated = |input: &str| {
         let words = ["rotated", "api", "--body", body.to_str().unwrap()];
         place.run_with_input(words, input)
     };
-    let refused = rotated("t3");
+    let refused = rotated("t3-c0ffee");
     assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
     assert_output(&rotated("HTTP/1.1 200 OK\r\n\r\n"), 0, "", "");
-    assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "t2-c0ffee\n", "");
     fs::write(&body, "no JSON").unwrap();
     assert_output(&rotated(""), 0, "", "");
-    assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
-    let included = "HTTP/1.1 200 OK\r\n\r\n{\"session\":{\"next\":\"t3\"}}";
+    assert_output(&place.run(["get", "api"]), 0, "t2-c0ffee\n", "");
+    let included = "HTTP/1.1 200 OK\r\n\r\n{\"session\":{\"next\":\"t3-c0ffee\"}}";
     assert_output(&place.run_with_input(["rotated", "api"], included), 0, "", "");
-    assert_output(&place.run(["get", "api"]), 0, "t3\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "t3-c0ffee\n", "");
 }
 
 #[test]
@@ -326,9 +323,9 @@ fn a_refused_token_is_piped_in() {
             token,
         )
     };
-    let ruling: Value = serde_json::from_slice(&reject("t1\n").stdout).unwrap();
+    let ruling: Value = serde_json::from_slice(&reject("t1-c0ffee\n").stdout).unwrap();
     assert_eq!((&ruling["name"], &ruling["outcome"]), (&json!("api"), &json!("REFRESHED")));
-    assert!(reject("Bearer t1").status.success());
-    assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
+    assert!(reject("Bearer t1-c0ffee").status.success());
+    assert_output(&place.run(["get", "api"]), 0, "t2-c0ffee\n", "");
     assert_eq!(provider.requests().len(), 2);
 }

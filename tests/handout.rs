@@ -24,7 +24,7 @@ use rustix::{
     thread::set_thread_res_uid,
 };
 use support::{
-    Place, contains, disguises,
+    Place, canary, contains, disguises,
     provider::{Provider, Reply, issued},
     text,
 };
@@ -56,7 +56,7 @@ fn connect_for(path: &Path, unit: &str, id: &str) -> UnixStream {
 fn load(path: &Path, id: &str) -> String {
     let mut text = String::new();
     connect_for(path, "reports.service", id).read_to_string(&mut text).unwrap();
-    text
+    canary::told(&text)
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_start_is_handed_the_token_as_soon_as_the_provider_is_back() {
     let added = place.add("api", provider.url(), SECRET);
     assert!(text(&added.stdout).contains("added api"), "{}", text(&added.stderr));
     let waiting = connect_for(&units(&place), "reports.service", "api");
-    assert_eq!(std::io::read_to_string(waiting).unwrap(), "token-2-c0ffee");
+    assert_eq!(canary::told(&std::io::read_to_string(waiting).unwrap()), "token-2-c0ffee");
     daemon.wait_for_log("token handed out");
 }
 
@@ -153,7 +153,7 @@ fn a_hundred_units_that_start_at_once_are_served_by_one_issuance() {
         }
         provider.open();
         for stream in waiting {
-            assert_eq!(std::io::read_to_string(stream).unwrap(), "token-1-c0ffee");
+            assert_eq!(canary::told(&std::io::read_to_string(stream).unwrap()), "token-1-c0ffee");
         }
         adding.join().unwrap()
     });

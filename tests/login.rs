@@ -13,7 +13,7 @@ use std::{
 };
 
 use support::{
-    Place, assert_output, contains, disguises,
+    Place, assert_output, canary, contains, disguises,
     provider::{Provider, Reply, Request},
     text,
 };
@@ -41,7 +41,7 @@ fn strict() -> (Provider, Arc<Mutex<Strict>>) {
 impl Strict {
     fn answer(&mut self, form: &BTreeMap<String, String>) -> Reply {
         match form["grant_type"].as_str() {
-            "authorization_code" if form["code"] == "g00d-Code" => {
+            "authorization_code" if form["code"] == "g00d-c0ffee" => {
                 assert!(form["code_verifier"].len() >= 43);
                 self.logins += 1;
             }
@@ -137,6 +137,7 @@ impl Login {
     /// Leads the browser back, and returns what it shows.
     fn lead_back(&self, parameters: &[(&str, &str)]) -> String {
         let mut url: Url = self.parameters()["redirect_uri"].parse().unwrap();
+        let parameters = parameters.iter().map(|(name, value)| (name, canary::real(value)));
         url.query_pairs_mut().extend_pairs(parameters);
         get(&url)
     }
@@ -166,7 +167,7 @@ fn get(url: &Url) -> String {
 fn log_in(place: &Place) {
     let login = begin(place);
     let state = login.parameters()["state"].clone();
-    login.lead_back(&[("code", "g00d-Code"), ("state", &state)]);
+    login.lead_back(&[("code", "g00d-c0ffee"), ("state", &state)]);
     let (output, said) = login.end();
     assert!(output.status.success(), "{said}");
 }
@@ -189,9 +190,9 @@ fn a_person_logs_in_once_and_tokens_keep_coming() {
         assert_eq!(parameters[name], value);
     }
     // Someone else's redirect ends nothing.
-    let strange = login.lead_back(&[("code", "g00d-Code"), ("state", "of-another-login")]);
+    let strange = login.lead_back(&[("code", "g00d-c0ffee"), ("state", "of-another-login")]);
     assert!(strange.starts_with("HTTP/1.1 400"), "{strange}");
-    let shown = login.lead_back(&[("code", "g00d-Code"), ("state", &parameters["state"])]);
+    let shown = login.lead_back(&[("code", "g00d-c0ffee"), ("state", &parameters["state"])]);
     assert!(shown.starts_with("HTTP/1.1 200"), "{shown}");
     let (output, said) = login.end();
     assert!(output.status.success(), "{said}");
@@ -212,7 +213,9 @@ fn a_person_logs_in_once_and_tokens_keep_coming() {
     log_in(&place);
     let log = daemon.end().log;
     assert!(log.contains(" TRACE "), "the log isn't talkative");
-    for secret in ["r3fresh-1-Horse", "r3fresh-4-Horse", "g00d-Code", &parameters["state"]] {
+    for secret in
+        ["r3fresh-1-Horse_Battery", "r3fresh-4-Horse_Battery", "g00d-c0ffee", &parameters["state"]]
+    {
         for disguise in disguises(secret) {
             assert!(!contains(log.as_bytes(), &disguise), "{secret} is in the log");
             for (path, content) in place.stored() {
@@ -303,7 +306,7 @@ fn two_credentials_do_not_hold_one_refresh_token() {
     let import = |name: &str| {
         let arguments = ["import", name, "--provider", "oauth2-refresh-token", "--refresh-token"];
         let more = ["--var", &token_url, "--var", "client_id=tester", "--var", "user=me"];
-        place.run_with_input(arguments.into_iter().chain(more), "r3fresh-Horse\n")
+        place.run_with_input(arguments.into_iter().chain(more), "r3fresh-Horse_Battery\n")
     };
     assert!(import("first").status.success());
     let second = import("second");
@@ -318,8 +321,9 @@ fn a_refresh_token_that_is_set_anew_ends_the_wait_for_a_login() {
     books.lock().unwrap().answers_lost = 1;
     assert!(!place.run(["refresh", "api"]).status.success());
     assert_eq!(place.run(["refresh", "api"]).status.code(), LOGIN_NEEDED);
-    books.lock().unwrap().current = Some("r3fresh-by-hand".to_owned());
-    let set = place.run_with_input(["set-secret", "api", "refresh_token"], "r3fresh-by-hand\n");
+    books.lock().unwrap().current = Some("r3fresh-by-hand-Horse_Battery".to_owned());
+    let set = place
+        .run_with_input(["set-secret", "api", "refresh_token"], "r3fresh-by-hand-Horse_Battery\n");
     assert!(set.status.success(), "{}", text(&set.stderr));
     // It is asked with at once.
     assert!(place.run(["refresh", "api"]).status.success());
@@ -372,7 +376,7 @@ fn device() -> Provider {
     let mut asked = 0;
     Provider::scripted(move |_, request: &Request| {
         if request.path == "/device" {
-            let body = r#"{"device_code":"d3vice-Code","user_code":"WDJB-MJHT","verification_uri":"http://127.0.0.1:9/device","expires_in":600,"interval":1}"#;
+            let body = r#"{"device_code":"d3vice-c0ffee","user_code":"WDJB-MJHT","verification_uri":"http://127.0.0.1:9/device","expires_in":600,"interval":1}"#;
             return Reply::json(200, body);
         }
         asked += 1;
@@ -380,11 +384,11 @@ fn device() -> Provider {
             1 => Reply::json(400, r#"{"error":"authorization_pending"}"#),
             2 => Reply::json(
                 200,
-                r#"{"access_token":"token-1-c0ffee","expires_in":3600,"refresh_token":"r3fresh"}"#,
+                r#"{"access_token":"token-1-c0ffee","expires_in":3600,"refresh_token":"r3fresh-c0ffee"}"#,
             ),
             _ => Reply::json(
                 200,
-                r#"{"access_token":"token-2-c0ffee","expires_in":3600,"refresh_token":"r3fresh"}"#,
+                r#"{"access_token":"token-2-c0ffee","expires_in":3600,"refresh_token":"r3fresh-c0ffee"}"#,
             ),
         }
     })

@@ -15,7 +15,7 @@ use http::Request;
 use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
 use reqwest_middleware::{ClientWithMiddleware, Error};
 use support::{
-    Place, assert_output,
+    Place, assert_output, canary,
     provider::{self, Provider, Reply},
     text,
 };
@@ -66,7 +66,7 @@ fn authorization(request: &provider::Request) -> Option<&str> {
 fn sliding() -> Provider {
     let (mut current, mut logins) = (String::new(), 0);
     Provider::scripted(move |number, request| {
-        let next = |prefix: &str| format!("{prefix}-{number}");
+        let next = |prefix: &str| format!("{prefix}-{number}-c0ffee");
         if request.body.contains("loginUser") {
             logins += 1;
             current = next(&format!("login{logins}"));
@@ -97,7 +97,7 @@ fn each_request_has_the_token_that_the_answer_before_has_brought() {
             assert!(!fate.is_refused());
             assert_eq!(response.text().await.unwrap(), r#"{"data":{}}"#);
             // Everyone has it by then.
-            assert_output(&place.run(["get", "api"]), 0, &format!("login1-{number}\n"), "");
+            assert_output(&place.run(["get", "api"]), 0, &format!("login1-{number}-c0ffee\n"), "");
         }
     });
     assert_eq!(api.requests().len(), 5);
@@ -121,7 +121,8 @@ fn a_newer_token_that_comes_while_the_daemon_restarts_costs_no_login() {
         let _daemon = place.start();
         let mut subscription = client.subscribe("api").unwrap();
         let told = async {
-            let newer = |token: &Token| token.value().expose_secret() == "login1-2";
+            let newer =
+                |token: &Token| canary::told(token.value().expose_secret()) == "login1-2-c0ffee";
             while !subscription.changed().await.as_ref().is_ok_and(newer) {}
         };
         tokio::time::timeout(Duration::from_secs(60), told).await.unwrap();
@@ -147,8 +148,8 @@ fn a_refusal_with_status_200_costs_one_login_and_the_request_is_repeated() {
     let asked: Vec<_> =
         api.requests().iter().map(|it| authorization(it).map(str::to_owned)).collect();
     let bearer = |token: &str| Some(format!("Bearer {token}"));
-    assert_eq!(asked, [None, bearer("login1-1"), None, bearer("login2-3")]);
-    assert_output(&place.run(["get", "api"]), 0, "login2-4\n", "");
+    assert_eq!(asked, [None, bearer("login1-1-c0ffee"), None, bearer("login2-3-c0ffee")]);
+    assert_output(&place.run(["get", "api"]), 0, "login2-4-c0ffee\n", "");
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn the_layer_does_the_same_for_hyper() {
         let error = service.oneshot(request).await.unwrap_err();
         assert!(matches!(error, AttachError::NotAHost { .. }), "{error:?}");
     });
-    assert_output(&place.run(["get", "api"]), 0, "login2-4\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "login2-4-c0ffee\n", "");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::{
     os::{fd::AsFd as _, unix::process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
     thread,
 };
 
@@ -26,13 +26,18 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use support::{PATIENCE, Place, provider::Provider, text};
+use support::{PATIENCE, Place, canary, provider::Provider, text};
 
 const SECRET: &str = "s3cret-Horse_Battery";
 
 /// The n-th token of a provider.
 fn token(number: usize) -> String {
     format!("token-{number}-c0ffee")
+}
+
+/// What is in a file, in the words of the tests.
+fn content(path: &Path) -> String {
+    text(&fs::read(path).unwrap())
 }
 
 /// Adds credentials of a provider, whose first tokens come in this order.
@@ -61,6 +66,8 @@ fn interruptible(command: &Command) -> Command {
 struct Running {
     child: Child,
     lines: mpsc::Receiver<String>,
+    /// All that the command itself wrote to standard error, where no secret belongs.
+    complaints: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Running {
@@ -71,9 +78,19 @@ impl Running {
         let (sender, lines) = mpsc::channel();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let other = sender.clone();
-        thread::spawn(move || pass(BufReader::new(stdout), &sender));
-        thread::spawn(move || pass(BufReader::new(stderr), &other));
-        Self { child, lines }
+        let complaints = Arc::<Mutex<Vec<u8>>>::default();
+        let kept = Arc::clone(&complaints);
+        // What a program prints that the command runs is the program's own.
+        let is_own = !command.get_args().any(|argument| argument == "--");
+        thread::spawn(move || pass(BufReader::new(stdout), &sender, |_| ()));
+        thread::spawn(move || {
+            pass(BufReader::new(stderr), &other, |line| {
+                if is_own {
+                    kept.lock().unwrap().extend_from_slice(line.as_bytes());
+                }
+            });
+        });
+        Self { child, lines, complaints }
     }
 
     /// Waits for the next line.
@@ -121,13 +138,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        canary::assert_none("standard error of tokend-cli", &self.complaints.lock().unwrap());
     }
 }
 
-fn pass(lines: impl BufRead, sender: &mpsc::Sender<String>) {
+fn pass(lines: impl BufRead, sender: &mpsc::Sender<String>, mut keep: impl FnMut(&str)) {
     for line in lines.lines().map_while(Result::ok) {
+        keep(&line);
         // A test that has ended reads no more.
-        let _ = sender.send(line);
+        let _ = sender.send(text(line.as_bytes()));
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use secrecy::ExposeSecret;
 use support::{
-    Place, assert_output,
+    Place, assert_output, canary,
     provider::{Provider, Reply, issued},
     text,
 };
@@ -74,7 +74,7 @@ fn a_refused_token_is_replaced_once_for_all_who_report_it() {
         let late = client.report_rejection("api", report()).await.unwrap();
         assert!(matches!(late, Ruling::Superseded), "{late:?}");
         let token = client.token("api").await.unwrap();
-        assert_eq!(token.value().expose_secret(), "token-2-c0ffee");
+        assert_eq!(canary::told(token.value().expose_secret()), "token-2-c0ffee");
         // A new token that is refused, too, isn't what is wrong.
         let again = client.report_rejection("api", Rejection::of(&token).status(401)).await;
         assert!(matches!(again, Ok(Ruling::NotATokenProblem { .. })), "{again:?}");
@@ -97,7 +97,7 @@ fn who_has_the_token_already_is_told_so_and_gets_none() {
         assert!(same.is_none());
         assert!(place.run(["refresh", "api"]).status.success());
         let changed = client.token_if_changed("api", held.id(), options()).await.unwrap();
-        assert_eq!(changed.unwrap().value().expose_secret(), "token-2-c0ffee");
+        assert_eq!(canary::told(changed.unwrap().value().expose_secret()), "token-2-c0ffee");
     });
 }
 
@@ -217,7 +217,7 @@ fn renewable(number: usize) -> Reply {
     Reply::json(
         200,
         format!(
-            r#"{{"access_token":"token-{number}","expires_in":3600,"refresh_token":"r{number}"}}"#
+            r#"{{"access_token":"token-{number}-c0ffee","expires_in":3600,"refresh_token":"r{number}-c0ffee"}}"#
         ),
     )
 }
@@ -238,11 +238,11 @@ fn a_refresh_token_gets_the_next_token_and_a_refused_one_costs_one_login() {
     daemon.kill();
     let _daemon = place.start();
     assert!(place.run(["refresh", "api"]).status.success());
-    assert_output(&place.run(["get", "api"]), 0, "token-4\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "token-4-c0ffee\n", "");
     let bodies: Vec<String> = provider.requests().into_iter().map(|r| r.body).collect();
     let login = "grant_type=client_credentials";
     let refresh = |token| format!("grant_type=refresh_token&refresh_token={token}");
-    assert_eq!(bodies, [login, &refresh("r1"), &refresh("r2"), login]);
+    assert_eq!(bodies, [login, &refresh("r1-c0ffee"), &refresh("r2-c0ffee"), login]);
 }
 
 #[test]
@@ -257,11 +257,13 @@ fn what_only_a_person_can_repeat_is_asked_for_once_and_then_waits_for_that_perso
     place.configure(&format!("on_login_needed = ['/bin/sh', '-c', '{hook}']"));
     let mut daemon = place.start();
     let secret = place.path().join("secret");
-    std::fs::write(&secret, SECRET).unwrap();
+    std::fs::write(&secret, canary::real(SECRET)).unwrap();
     let secret = format!("client_secret={}", secret.display());
     let add = ["add", "api", "--provider", "acme", "--secret-file", &secret];
-    let added =
-        place.run_with_input(add.into_iter().chain(["--secret-stdin", "refresh_token"]), "r0");
+    let added = place.run_with_input(
+        add.into_iter().chain(["--secret-stdin", "refresh_token"]),
+        "r0-Horse_Battery",
+    );
     assert_eq!(code(&added), Some(5), "{}", text(&added.stderr));
     for _ in 0..3 {
         let get = place.run(["get", "api"]);
@@ -310,7 +312,10 @@ fn on_demand_no_token_is_asked_for_until_someone_asks() {
 fn a_secret_that_the_provider_replaces_is_kept_with_the_token_and_used_from_then_on() {
     let provider = Provider::scripted(|number, _| {
         let next = number + 1;
-        Reply::json(200, format!(r#"{{"token":"token-{number}-c0ffee","key":"key-{next}"}}"#))
+        Reply::json(
+            200,
+            format!(r#"{{"token":"token-{number}-c0ffee","key":"key-{next}-c0ffee"}}"#),
+        )
     });
     let place = Place::new();
     place.define(
@@ -325,7 +330,7 @@ fn a_secret_that_the_provider_replaces_is_kept_with_the_token_and_used_from_then
     let daemon = place.start();
     let url = format!("url={}", provider.url());
     let arguments = ["add", "api", "--provider", "acme", "--secret-stdin", "key", "--var", &url];
-    let added = place.run_with_input(arguments, "key-1");
+    let added = place.run_with_input(arguments, "key-1-c0ffee");
     assert!(added.status.success(), "{}", text(&added.stderr));
     // Changes of the credential don't bring the old secret back.
     assert!(place.run(["grant", "api", "uid:4711"]).status.success());
@@ -335,6 +340,9 @@ fn a_secret_that_the_provider_replaces_is_kept_with_the_token_and_used_from_then
     let _daemon = place.start();
     assert!(place.run(["refresh", "api"]).status.success());
     let sent: Vec<String> = provider.requests().into_iter().map(|request| request.body).collect();
-    assert_eq!(sent, [r#"{"key":"key-1"}"#, r#"{"key":"key-2"}"#, r#"{"key":"key-3"}"#]);
+    assert_eq!(
+        sent,
+        [r#"{"key":"key-1-c0ffee"}"#, r#"{"key":"key-2-c0ffee"}"#, r#"{"key":"key-3-c0ffee"}"#]
+    );
     assert_output(&place.run(["get", "api"]), 0, "token-3-c0ffee\n", "");
 }

@@ -16,7 +16,7 @@ use support::{
 const SECRET: &str = "s3cret-Horse_Battery";
 
 /// What tokens are made of, so that each can be looked for.
-const STEM: &str = "tok3n-Staple_";
+const STEM: &str = "tok3n-c0ffee_";
 
 /// A server as RFC 7009 has it, where the refresh token ends the tokens that came with it.
 const DEFINITION: &str = "\

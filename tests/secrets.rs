@@ -14,7 +14,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use support::{
-    Place, assert_output, contains, disguises,
+    Place, assert_output, canary, contains, disguises,
     provider::{Provider, Reply, Request},
     text,
 };
@@ -33,7 +33,7 @@ fn password(request: &Request) -> String {
 fn provider(accepts: impl Fn(usize, &str) -> bool + Send + 'static) -> Provider {
     Provider::scripted(move |number, request| {
         if accepts(number, &password(request)) {
-            Reply::json(200, format!(r#"{{"access_token":"t{number}","expires_in":3600}}"#))
+            Reply::json(200, format!(r#"{{"access_token":"t{number}-c0ffee","expires_in":3600}}"#))
         } else {
             Reply::json(401, r#"{"error":"invalid_client"}"#)
         }
@@ -51,7 +51,7 @@ fn add_static(place: &Place, provider: &str, flags: &[&str], secret: &str) {
 }
 
 fn write(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
+    fs::write(path, canary::real(text)).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
@@ -72,7 +72,7 @@ fn a_static_secret_is_replaced_in_place_and_no_issuance_is_counted() {
     add_static(&place, "static-basic", &flags, OLD);
     assert_output(&place.run(["get", "api"]), 0, &format!("{OLD}\n"), "");
 
-    for new in ["again", NEW] {
+    for new in ["again-Horse_Battery", NEW] {
         let set = place.run_with_input(["set-secret", "api", "password"], new);
         assert_output(&set, 0, "api: replaced password\n", "");
         assert_output(&place.run(["get", "api"]), 0, &format!("{new}\n"), "");
@@ -124,7 +124,7 @@ fn the_secret_before_is_used_until_the_new_one_has_worked() {
     let refused = "the new `client_secret` of api was refused";
     assert!(text(&set.stderr).contains(refused), "{}", text(&set.stderr));
     assert!(succeeded(&place.run(["status"])).contains("the old one still works"));
-    assert_output(&place.run(["get", "api"]), 0, "t3\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "t3-c0ffee\n", "");
     let passwords: Vec<_> = provider.requests().iter().map(password).collect();
     assert_eq!(passwords, [OLD, NEW, OLD]);
     let budget = succeeded(&place.run(["budget", "--json"]));
@@ -135,7 +135,7 @@ fn the_secret_before_is_used_until_the_new_one_has_worked() {
     assert_eq!(password(provider.requests().last().unwrap()), OLD);
     let again = place.run_with_input(["set-secret", "api", "client_secret", "--now"], NEW);
     succeeded(&again);
-    assert_output(&place.run(["get", "api"]), 0, "t5\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "t5-c0ffee\n", "");
     assert!(!succeeded(&place.run(["status"])).contains("problem"));
     succeeded(&place.run(["refresh", "api"]));
     assert_eq!(password(provider.requests().last().unwrap()), NEW);
@@ -147,7 +147,7 @@ fn a_refused_credential_is_mended_by_another_secret() {
     let _daemon = place.start();
     assert_eq!(place.add("api", provider.url(), OLD).status.code(), Some(5));
     succeeded(&place.run_with_input(["set-secret", "api", "--secret-stdin", "client_secret"], NEW));
-    wait_for(&place, "t2");
+    wait_for(&place, "t2-c0ffee");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use support::{
 const SECRET: &str = "s3cret-Horse_Battery";
 
 /// What tokens are made of, so that each can be looked for.
-const STEM: &str = "tok3n-Staple_";
+const STEM: &str = "tok3n-c0ffee_";
 
 const DEFINITION: &str = "\
 title = 'Acme'
@@ -108,7 +108,7 @@ fn assert_no_secret(texts: &[&[u8]]) {
 fn operations_at_the_provider_are_listed_and_done_and_cost_no_issuance() {
     let provider = provider(|request| match request.body.as_str() {
         "" => Reply::json(200, r#"{"items": [{"id": 1, "name": "ci"}, {"id": 2, "old": true}]}"#),
-        _ => Reply::json(201, r#"{"id": 3, "secret": "tok3n-Staple_key"}"#),
+        _ => Reply::json(201, r#"{"id": 3, "secret": "tok3n-c0ffee_key"}"#),
     });
     let place = place();
     let daemon = place.start_with(|command| {
@@ -130,7 +130,7 @@ fn operations_at_the_provider_are_listed_and_done_and_cost_no_issuance() {
                    hint: give\n  --arg name=VALUE: what to call it\n";
     assert_output(&missing, 2, "", message);
     let made = place.run(["remote", "api", "create_key", "--arg", "name=ci"]);
-    assert_output(&made, 0, "id: 3\nsecret: tok3n-Staple_key\n", "");
+    assert_output(&made, 0, "id: 3\nsecret: tok3n-c0ffee_key\n", "");
     let sent = provider.requests().pop().unwrap();
     assert_eq!(sent.headers["authorization"], format!("Bearer {STEM}1"));
     assert_eq!(sent.body, r#"{"name":"ci"}"#);
@@ -212,7 +212,7 @@ fn a_trial_shows_all_but_secrets_counts_like_any_other_and_keeps_nothing() {
     let request =
         format!("This spends one issuance of {host}/me.\n> POST {}/token\n", provider.url());
     assert!(stdout.starts_with(&request), "{stdout}");
-    for part in ["\n> user=me&password=[masked]\n", "\n< 200\n", "\ntoken: [14 characters]\n"] {
+    for part in ["\n> user=me&password=[masked]\n", "\n< 200\n", "\ntoken: [32 characters]\n"] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }
     assert!(stdout.ends_with("\nthe token was thrown away\n"), "{stdout}");

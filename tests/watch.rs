@@ -9,7 +9,7 @@ use std::{os::unix::process::CommandExt, process::Command, time::Duration};
 
 use nix::{sys::signal::Signal, unistd::geteuid};
 use support::{
-    PATIENCE, Place, assert_output,
+    PATIENCE, Place, assert_output, canary,
     provider::{Provider, Reply},
     text,
 };
@@ -32,7 +32,7 @@ fn add(place: &Place, name: &str, provider: &Provider) {
 /// A provider whose n-th token is `tn`.
 fn sliding() -> Provider {
     Provider::scripted(|number, _| {
-        Reply::json(200, "{}").with("x-authorization", format!("Bearer t{number}"))
+        Reply::json(200, "{}").with("x-authorization", format!("Bearer t{number}-c0ffee"))
     })
 }
 
@@ -50,7 +50,7 @@ async fn next(watch: &mut Watch) -> Result<Update, Error> {
 async fn told(watch: &mut Watch) -> String {
     let update = next(watch).await.unwrap();
     let what = match update.token() {
-        Ok(token) => token.value().expose_secret().to_owned(),
+        Ok(token) => canary::told(token.value().expose_secret()),
         Err(error) => error.reason().unwrap_or_default().to_owned(),
     };
     format!("{} {what}", update.name())
@@ -65,22 +65,22 @@ fn a_token_that_one_caller_hands_over_reaches_a_watcher_at_once() {
         let (one, other) = (Client::at(place.socket()), Client::at(place.socket()));
         let mut watch = other.watch(["api", "none"]).await.unwrap();
         let mut all = other.watch([""; 0]).await.unwrap();
-        assert_eq!(told(&mut watch).await, "api t1");
+        assert_eq!(told(&mut watch).await, "api t1-c0ffee");
         assert_eq!(told(&mut watch).await, "none CREDENTIAL_NOT_FOUND");
-        assert_eq!(told(&mut all).await, "api t1");
+        assert_eq!(told(&mut all).await, "api t1-c0ffee");
 
         let token = one.token("api").await.unwrap();
-        let rotation = Rotation::of_id(token.id(), "newer".into());
+        let rotation = Rotation::of_id(token.id(), canary::real("newer-c0ffee").into());
         let submitted = one.submit_rotation("api", rotation).await.unwrap();
         assert_eq!(submitted, Submission::Accepted);
-        assert_eq!(told(&mut watch).await, "api newer");
-        assert_eq!(told(&mut all).await, "api newer");
+        assert_eq!(told(&mut watch).await, "api newer-c0ffee");
+        assert_eq!(told(&mut all).await, "api newer-c0ffee");
 
         // An issued one, one that comes later, and the end of it.
         assert!(place.run(["refresh", "api"]).status.success());
-        assert_eq!(told(&mut watch).await, "api t2");
+        assert_eq!(told(&mut watch).await, "api t2-c0ffee");
         add(&place, "none", &provider);
-        while told(&mut watch).await != "none t3" {}
+        while told(&mut watch).await != "none t3-c0ffee" {}
         assert!(place.run(["remove", "api", "--yes"]).status.success());
         let mut seen = told(&mut watch).await;
         while seen != "api CREDENTIAL_NOT_FOUND" {
@@ -96,7 +96,7 @@ fn a_watcher_does_not_hold_the_daemons_end_and_hears_of_it() {
     add(&place, "api", &provider);
     block_on(async {
         let mut watch = Client::at(place.socket()).watch(["api"]).await.unwrap();
-        assert_eq!(told(&mut watch).await, "api t1");
+        assert_eq!(told(&mut watch).await, "api t1-c0ffee");
         daemon.signal(Signal::SIGTERM);
         let end = next(&mut watch).await.unwrap_err();
         assert_eq!(end.reason(), Some("SHUTTING_DOWN"), "{end:?}");
@@ -131,20 +131,20 @@ fn who_may_read_may_not_submit_until_an_operator_says_so() {
     let reader = format!("uid:{STRANGER}");
 
     assert!(place.run(["grant", "api", &reader]).status.success());
-    assert_output(&as_stranger(&["get", "api"], ""), 0, "t1\n", "");
+    assert_output(&as_stranger(&["get", "api"], ""), 0, "t1-c0ffee\n", "");
     let refused = as_stranger(&["rotate", "api"], "wrong");
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
     let way_out = format!("`tokend-cli grant api {reader} --submit`");
     assert!(text(&refused.stderr).contains(&way_out), "{}", text(&refused.stderr));
-    assert_output(&place.run(["get", "api"]), 0, "t1\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "t1-c0ffee\n", "");
 
     let granted =
         format!("api can be read by {reader}\nnewer tokens can be submitted by {reader}\n");
     assert_output(&place.run(["grant", "api", &reader, "--submit"]), 0, &granted, "");
     let shown = text(&place.run(["show", "api"]).stdout);
     assert!(shown.contains(&format!("submitters  {reader}")), "{shown}");
-    assert_output(&as_stranger(&["rotate", "api"], "newer"), 0, "", "");
-    assert_output(&place.run(["get", "api"]), 0, "newer\n", "");
+    assert_output(&as_stranger(&["rotate", "api"], "newer-c0ffee"), 0, "", "");
+    assert_output(&place.run(["get", "api"]), 0, "newer-c0ffee\n", "");
 
     // Who submits may read; who is to read no more submits no more.
     let revoked = place.run(["revoke-access", "api", &reader]);

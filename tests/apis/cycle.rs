@@ -64,7 +64,7 @@ fn a_key_that_cycle_revoked_is_told_by_the_rules_and_needs_a_person() {
 fn a_code_is_exchanged_once_and_the_token_kept() {
     for encoding in ["form", "json"] {
         let provider = Provider::scripted(|number, _| match number {
-            1 => Reply::json(200, r#"{"access_token":"cyo_1"}"#),
+            1 => Reply::json(200, r#"{"access_token":"cyo_1-c0ffee"}"#),
             _ => Reply::json(400, r#"{"error":"invalid_grant"}"#),
         });
         let place = Place::new();
@@ -75,24 +75,30 @@ fn a_code_is_exchanged_once_and_the_token_kept() {
         added.args(["add", "api", "--provider", "cycle-oauth", "--var", "client_id=app"]);
         added.args(["--var", "workspace=acme", "--var", &token_url, "--var", &encoded]);
         added.args(["--secret-env", "client_secret=CLIENT_SECRET", "--secret-env", "code=CODE"]);
-        let added = added.env("CLIENT_SECRET", SECRET).env("CODE", "c0de").output().unwrap();
+        let added =
+            added.env("CLIENT_SECRET", SECRET).env("CODE", "c0de-Horse_Battery").output().unwrap();
         assert!(added.status.success(), "{}", text(&added.stderr));
         let [request] = &provider.requests()[..] else { panic!("{:?}", provider.requests()) };
         let sent = match encoding {
-            "form" => format!("code=c0de&client_id=app&client_secret={SECRET}"),
-            _ => format!(r#"{{"code":"c0de","client_id":"app","client_secret":"{SECRET}"}}"#),
+            "form" => format!("code=c0de-Horse_Battery&client_id=app&client_secret={SECRET}"),
+            _ => format!(
+                r#"{{"code":"c0de-Horse_Battery","client_id":"app","client_secret":"{SECRET}"}}"#
+            ),
         };
         assert_eq!(request.body, sent);
         daemon.kill();
         let _daemon = place.start();
         let token = told(&place, ["get", "api", "--json"]);
-        assert_eq!((&token["value"], &token["expire_time"]), (&"cyo_1".into(), &Value::Null));
+        assert_eq!(
+            (&token["value"], &token["expire_time"]),
+            (&"cyo_1-c0ffee".into(), &Value::Null)
+        );
         assert_eq!(provider.requests().len(), 1);
 
         // It takes a new code to get another token; until then there is this one.
         let refused = place.run(["refresh", "api"]);
         assert_eq!(refused.status.code(), Some(5), "{}", text(&refused.stderr));
-        assert_output(&place.run(["get", "api"]), 0, "cyo_1\n", "");
+        assert_output(&place.run(["get", "api"]), 0, "cyo_1-c0ffee\n", "");
     }
 }
 
@@ -109,8 +115,7 @@ fn keys_are_listed_made_and_revoked_on_the_far_side() {
         }
         if query.contains("createAccessToken") {
             assert_eq!(body["variables"], json!({"label": "nightly"}));
-            let made =
-                r#"{"data":{"createAccessToken":{"id":"k3","token":"cy_new","label":"nightly"}}}"#;
+            let made = r#"{"data":{"createAccessToken":{"id":"k3","token":"cy_new-c0ffee","label":"nightly"}}}"#;
             return Reply::json(200, made);
         }
         assert!(query.contains("revokeAccessToken"), "{query}");
@@ -126,7 +131,7 @@ fn keys_are_listed_made_and_revoked_on_the_far_side() {
     let listed = place.run(["remote", "api", "list"]);
     assert_output(&listed, 0, "id  label\nk1  reports\nk2  ci\n", "");
     let made = place.run(["remote", "api", "create", "--arg", "label=nightly"]);
-    assert!(text(&made.stdout).contains("cy_new"), "{}", text(&made.stdout));
+    assert!(text(&made.stdout).contains("cy_new-c0ffee"), "{}", text(&made.stdout));
     let revoked = place.run(["remote", "api", "revoke", "--arg", "id=k2"]);
     assert!(revoked.status.success(), "{}", text(&revoked.stderr));
 
@@ -134,16 +139,16 @@ fn keys_are_listed_made_and_revoked_on_the_far_side() {
     assert!(place.run(["revoke", "api", "--yes"]).status.success());
     assert!(provider.requests().last().unwrap().body.contains(r#""id":"k1""#));
     let log = daemon.end().log;
-    assert!(!log.contains("cy_new") && !log.contains(SECRET), "{log}");
+    assert!(!log.contains("cy_new-c0ffee") && !log.contains(SECRET), "{log}");
 }
 
 #[test]
 fn an_apps_access_is_revoked_by_its_mutation() {
     let provider = Provider::scripted(|number, request| {
         if number == 1 {
-            return Reply::json(200, r#"{"access_token":"cyo_1"}"#);
+            return Reply::json(200, r#"{"access_token":"cyo_1-c0ffee"}"#);
         }
-        assert_eq!(request.headers["authorization"], "Bearer cyo_1");
+        assert_eq!(request.headers["authorization"], "Bearer cyo_1-c0ffee");
         assert!(request.body.contains("revokeOAuthClientAccess"), "{}", request.body);
         if number == 2 {
             return Reply::json(503, "");
@@ -158,7 +163,8 @@ fn an_apps_access_is_revoked_by_its_mutation() {
     let url = format!("url={}/graphql", provider.url());
     added.args(["--var", "workspace=acme", "--var", &token_url, "--var", &url]);
     added.args(["--secret-env", "client_secret=CLIENT_SECRET", "--secret-env", "code=CODE"]);
-    let added = added.env("CLIENT_SECRET", SECRET).env("CODE", "c0de").output().unwrap();
+    let added =
+        added.env("CLIENT_SECRET", SECRET).env("CODE", "c0de-Horse_Battery").output().unwrap();
     assert!(added.status.success(), "{}", text(&added.stderr));
     // It is down at first.
     assert_eq!(place.run(["revoke", "api", "--yes"]).status.code(), Some(4));

@@ -5,12 +5,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
     SECRET, add, ask, json_body, paths,
     support::{
-        Place, assert_output,
+        Place, assert_output, canary,
         provider::{Provider, Reply},
         text,
     },
@@ -22,7 +23,7 @@ fn variables(provider: &Provider) -> [String; 2] {
 }
 
 fn issued(number: usize) -> Reply {
-    let token = format!("t{number}");
+    let token = format!("t{number}-c0ffee");
     let body = json!({"access_token": token, "token_type": "Bearer", "expires_in": 86_400});
     Reply::json(200, body.to_string())
 }
@@ -54,7 +55,7 @@ fn use_up_a_day() {
     add(&place, "fyma", "client_secret", &variables);
     assert!(place.run(["refresh", "api"]).status.success());
     assert_eq!(place.run(["refresh", "api"]).status.code(), Some(6));
-    assert_output(&place.run(["get", "api"]), 0, "t2\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "t2-c0ffee\n", "");
 
     // The account's limit holds for whoever uses it, whatever the daemon went
     // through.
@@ -88,7 +89,7 @@ fn fyma_that_says_too_many_is_left_alone_and_the_old_token_is_served() {
     let limited = place.run(["refresh", "api"]);
     assert_eq!(limited.status.code(), Some(4), "{}", text(&limited.stderr));
     assert!(text(&limited.stderr).contains("quota"), "{}", text(&limited.stderr));
-    assert_output(&place.run(["get", "api"]), 0, "t1\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "t1-c0ffee\n", "");
     let shown = place.run(["show", "api", "--json"]);
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(shown["state"], "BACKING_OFF", "{shown}");
@@ -99,7 +100,7 @@ fn fyma_that_says_too_many_is_left_alone_and_the_old_token_is_served() {
 fn a_401_from_the_api_gets_another_token() {
     let provider = Provider::scripted(|number, request| match request.path.as_str() {
         "/oauth/token" => issued(number),
-        _ if request.headers["authorization"] == "Bearer t1" => Reply::json(401, "{}"),
+        _ if request.headers["authorization"] == "Bearer t1-c0ffee" => Reply::json(401, "{}"),
         _ => Reply::json(200, "[]"),
     });
     let place = Place::new();
@@ -150,7 +151,7 @@ fn headers_that_say_that_none_is_left_are_believed() {
         no_other();
         let none = place.run(["get", "more"]);
         assert_eq!(none.status.code(), Some(6), "{}", text(&none.stderr));
-        assert_output(&place.run(["get", "api"]), 0, "t1\n", "");
+        assert_output(&place.run(["get", "api"]), 0, "t1-c0ffee\n", "");
         assert_eq!(provider.requests().len(), 1);
     }
 }
@@ -160,8 +161,8 @@ fn legacy_tokens_are_served_as_they_are() {
     let place = Place::new();
     let daemon = place.start();
     add(&place, "fyma-legacy", "token_secret", &["token_id=legacy-1".to_owned()]);
-    // printf 'legacy-1:s3cret-Horse_Battery' | base64
-    let header = "Authorization: Basic bGVnYWN5LTE6czNjcmV0LUhvcnNlX0JhdHRlcnk=\n";
+    let pair = STANDARD.encode(canary::real(&format!("legacy-1:{SECRET}")));
+    let header = &format!("Authorization: Basic {pair}\n");
     assert_output(&place.run(["get", "api", "--header"]), 0, header, "");
     daemon.kill();
     let _daemon = place.start();

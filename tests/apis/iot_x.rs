@@ -14,7 +14,7 @@ fn a_password_in_a_query_is_in_no_log_even_of_everything() {
     let provider = Provider::scripted(|number, _| match number {
         1 => Reply::json(
             200,
-            r#"{"token_type":"access","access_token":"d567-tOken_Battery","expires_in":"899"}"#,
+            r#"{"token_type":"access","access_token":"d567-c0ffee","expires_in":"899"}"#,
         ),
         _ => Reply { status: 500, headers: Vec::new(), body: Vec::new() },
     });
@@ -28,12 +28,12 @@ fn a_password_in_a_query_is_in_no_log_even_of_everything() {
         format!("url={}/authorization", provider.url()),
     ];
     add(&place, "iot-x", "password", &variables);
-    assert_output(&place.run(["get", "api"]), 0, "d567-tOken_Battery\n", "");
+    assert_output(&place.run(["get", "api"]), 0, "d567-c0ffee\n", "");
     let failed = place.run(["refresh", "api"]);
     assert_eq!(failed.status.code(), Some(4));
     assert!(provider.requests()[0].path.contains(SECRET), "it is sent in the query");
     let log = daemon.end().log;
-    for secret in [SECRET, "d567-tOken_Battery"] {
+    for secret in [SECRET, "d567-c0ffee"] {
         for disguise in disguises(secret) {
             let shown = [log.as_bytes(), &failed.stderr].into_iter();
             assert!(!shown.clone().any(|bytes| contains(bytes, &disguise)), "{secret}:\n{log}");
@@ -45,7 +45,10 @@ fn a_password_in_a_query_is_in_no_log_even_of_everything() {
 fn a_password_goes_into_a_form_where_that_is_wanted() {
     let provider = Provider::scripted(|_, request| {
         assert_eq!(request.headers["content-type"], "application/x-www-form-urlencoded");
-        Reply::json(200, r#"{"token_type":"access","access_token":"d567","expires_in":"899"}"#)
+        Reply::json(
+            200,
+            r#"{"token_type":"access","access_token":"d567-c0ffee","expires_in":"899"}"#,
+        )
     });
     let place = Place::new();
     let _daemon = place.start();
@@ -64,6 +67,6 @@ fn a_password_goes_into_a_form_where_that_is_wanted() {
     assert_eq!(token["token_type"], "access");
     let remaining = token["remaining_seconds"].as_u64().unwrap();
     assert!((600..=899).contains(&remaining), "{remaining} s are left of 899");
-    let header = "Authorization: Bearer d567\n";
+    let header = "Authorization: Bearer d567-c0ffee\n";
     assert_output(&place.run(["get", "api", "--header"]), 0, header, "");
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, canary};
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
@@ -59,7 +59,7 @@ impl Wire {
                 _ => {}
             }
             if of == stream && flags & END_STREAM != 0 && kind <= HEADERS {
-                return Ok(message);
+                return Ok(canary::told_bytes(&message));
             }
         }
     }

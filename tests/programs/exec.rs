@@ -12,7 +12,7 @@ use nix::sys::{
     statfs::{TMPFS_MAGIC, statfs},
 };
 
-use super::{Changes, Running, add, names, token};
+use super::{Changes, Running, add, content, names, token};
 use crate::support::{self, Place, assert_output, provider::Provider, text};
 
 #[test]
@@ -114,14 +114,14 @@ fn files_in_memory_are_kept_current_and_go_with_the_program() {
 
     let changed = Changes::of(&directory);
     assert!(place.run(["refresh", "one"]).status.success());
-    changed.wait_until(|| fs::read_to_string(&file).unwrap() == token(2));
+    changed.wait_until(|| content(&file) == token(2));
     running.signal(Signal::SIGUSR1);
     running.wait_for(&token(2));
     // The daemon may come and go.
     daemon.kill();
     let _daemon = place.start();
     assert!(place.run(["refresh", "one"]).status.success());
-    changed.wait_until(|| fs::read_to_string(&file).unwrap() == token(3));
+    changed.wait_until(|| content(&file) == token(3));
     assert_eq!(names(&directory), [file]);
 
     drop(stdin);
@@ -156,7 +156,7 @@ fn a_file_that_could_not_be_replaced_is_tried_again() {
     running.wait_for_part("is a directory: ");
     let changed = Changes::of(file.parent().unwrap());
     fs::remove_dir(&file).unwrap();
-    changed.wait_until(|| fs::read_to_string(&file).is_ok_and(|content| content == token(2)));
+    changed.wait_until(|| fs::read(&file).is_ok_and(|bytes| text(&bytes) == token(2)));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use nix::{sys::signal::Signal, unistd::geteuid};
 
-use super::{Changes, Running, add, interruptible, names, token};
+use super::{Changes, Running, add, content, interruptible, names, token};
 use crate::support::{
     PATIENCE, Place, assert_output,
     provider::{Provider, Reply, issued},
@@ -27,7 +27,7 @@ fn a_file_is_written_once_with_the_wanted_owner_mode_and_format() {
     let once = |flags: &[&str]| {
         let ended = place.run(["sink", "one", file, "--once"].iter().chain(flags));
         assert_output(&ended, 0, "", "");
-        fs::read_to_string(&path).unwrap()
+        content(&path)
     };
     let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
     assert_eq!((once(&[]), mode()), (token(1), 0o600));
@@ -72,24 +72,23 @@ fn the_file_follows_the_token_through_a_restart_and_systemd_is_told() {
     command.env("NOTIFY_SOCKET", &manager).args(["sink", "one"]).arg(&path);
     let running = Running::start(&mut command);
     assert_eq!(state(), "READY=1\n");
-    let content = || fs::read_to_string(&path).unwrap();
-    assert_eq!(content(), token(1));
+    assert_eq!(content(&path), token(1));
 
     let changed = Changes::of(&directory);
     assert!(place.run(["refresh", "one"]).status.success());
-    changed.wait_until(|| content() == token(2));
+    changed.wait_until(|| content(&path) == token(2));
     daemon.kill();
     let _daemon = place.start();
     assert!(place.run(["refresh", "one"]).status.success());
-    changed.wait_until(|| content() == token(3));
+    changed.wait_until(|| content(&path) == token(3));
     // After one that is taken away, another is asked for.
     assert!(place.run(["revoke", "one", "--yes", "--local"]).status.success());
     running.wait_for_part("no token of one is held");
-    changed.wait_until(|| content() == token(4));
+    changed.wait_until(|| content(&path) == token(4));
     // What has ended stays, where there is no other.
     assert!(place.run(["remove", "one", "--yes"]).status.success());
     running.wait_for_part("one");
-    assert_eq!(content(), token(4));
+    assert_eq!(content(&path), token(4));
     running.signal(Signal::SIGTERM);
     assert_eq!(state(), "STOPPING=1\n");
     assert_eq!(running.end().0, Some(0));
@@ -113,7 +112,7 @@ fn a_sink_asks_for_what_nobody_else_asks_for_and_waits_for_a_provider_that_is_do
     let path = directory.join("one");
     let changed = Changes::of(&directory);
     let _running = Running::start(place.cli().args(["sink", "one"]).arg(&path));
-    changed.wait_until(|| fs::read_to_string(&path).is_ok_and(|content| content == token(3)));
+    changed.wait_until(|| fs::read(&path).is_ok_and(|bytes| text(&bytes) == token(3)));
 }
 
 #[test]

@@ -4,16 +4,18 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
 
+pub mod canary;
+mod cli;
 pub mod provider;
 
 use std::{
     ffi::OsStr,
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Write, pipe},
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
 };
@@ -24,19 +26,24 @@ use nix::{
 };
 use tempfile::TempDir;
 
+pub use self::cli::Cli;
+
 /// How long anything may take before a test gives up on it. It is no
 /// measurement: only a hang gets this far.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A place for one daemon: its directories and its configuration.
+///
+/// When it goes, no secret may be in the daemon's files.
 pub struct Place {
     dir: TempDir,
 }
 
-/// A daemon that is running.
+/// A daemon that is running. When it ends, no secret may be in its log, which tells all.
 pub struct Daemon {
     child: Child,
     log: mpsc::Receiver<String>,
+    printed: Arc<Mutex<Vec<u8>>>,
 }
 
 /// How a daemon ended.
@@ -72,7 +79,7 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let place = Self { dir };
         let config = format!(
-            "state_dir = '{}'\nruntime_dir = '{}'\nprovider_dirs = ['{}']\nlog = \"debug\"\n",
+            "state_dir = '{}'\nruntime_dir = '{}'\nprovider_dirs = ['{}']\nlog = \"trace\"\n",
             place.state().display(),
             place.runtime().display(),
             place.definitions().display(),
@@ -148,7 +155,7 @@ impl Place {
 
     /// Runs `tokend` with this place's configuration until it ends.
     pub fn tokend<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Output {
-        self.tokend_command().args(arguments).output().unwrap()
+        Cli::new(self.tokend_command()).args(arguments).output().unwrap()
     }
 
     fn tokend_command(&self) -> Command {
@@ -167,30 +174,46 @@ impl Place {
     pub fn start_with(&self, change: impl FnOnce(&mut Command)) -> Daemon {
         let mut command = self.tokend_command();
         change(&mut command);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        self.learn_key();
+        let (reader, writer) = pipe().unwrap();
+        let child = command.stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+        // It holds the ends that are written to.
+        drop(command);
         let (sender, log) = mpsc::channel();
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&printed);
         thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
+            for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                kept.lock().unwrap().extend_from_slice(format!("{line}\n").as_bytes());
                 let _ = sender.send(line);
             }
         });
-        let mut daemon = Daemon { child, log };
+        let mut daemon = Daemon { child, log, printed };
         daemon.wait_for_log("serving");
+        daemon.search_surroundings();
         daemon
     }
 
+    /// Has the store's key searched for.
+    fn learn_key(&self) {
+        let line = fs::read_to_string(self.state().join("key")).unwrap_or_default();
+        if let Some((_, key)) = line.trim().split_once("v1:") {
+            use base64::{Engine, engine::general_purpose::STANDARD};
+            canary::learn(&STANDARD.decode(key).unwrap_or_default());
+        }
+    }
+
     /// Prepares `tokend-cli` to talk to this place's daemon.
-    pub fn cli(&self) -> Command {
+    pub fn cli(&self) -> Cli {
         self.cli_at(&binary("tokend-cli"))
     }
 
     /// Prepares `tokend-cli` by another path.
-    pub fn cli_at(&self, path: &Path) -> Command {
+    pub fn cli_at(&self, path: &Path) -> Cli {
         let mut command = Command::new(path);
         command.env("TOKEND_SOCKET", self.socket()).env_remove("TOKEND_ADMIN_SOCKET");
         command.stdin(Stdio::null());
-        command
+        Cli::new(command)
     }
 
     /// Runs `tokend-cli`.
@@ -204,16 +227,7 @@ impl Place {
         arguments: impl IntoIterator<Item = A>,
         input: &str,
     ) -> Output {
-        let mut child = self
-            .cli()
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
+        self.cli().args(arguments).output_of(input)
     }
 
     /// Adds an OAuth credential of a provider on loopback.
@@ -236,12 +250,48 @@ impl Place {
 
     /// Returns all files below the state directory with their content.
     pub fn stored(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let entries = fs::read_dir(self.state()).unwrap().map(|entry| entry.unwrap().path());
-        entries.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+        files(&self.state())
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        for directory in [self.state(), self.runtime()] {
+            for (path, bytes) in files(&directory) {
+                // What else is in the file of the key is no secret.
+                if path.file_name() != Some(OsStr::new("key")) {
+                    canary::assert_none(&path.display().to_string(), &bytes);
+                }
+            }
+        }
+    }
+}
+
+/// Returns all files below a directory with their content.
+fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap());
+    let read = |entry: fs::DirEntry| match entry.file_type().unwrap() {
+        kind if kind.is_dir() => files(&entry.path()),
+        // It may have been removed meanwhile.
+        kind if kind.is_file() => {
+            fs::read(entry.path()).map(|bytes| (entry.path(), bytes)).into_iter().collect()
+        }
+        // A socket, say.
+        _ => Vec::new(),
+    };
+    entries.flat_map(read).collect()
+}
+
 impl Daemon {
+    /// Searches what everybody sees of the process, and what its user may.
+    fn search_surroundings(&self) {
+        for what in ["cmdline", "environ"] {
+            // Only root may read the environment.
+            let shown = fs::read(format!("/proc/{}/{what}", self.pid())).unwrap_or_default();
+            canary::assert_none(&format!("the daemon's {what}"), &shown);
+        }
+    }
+
     /// Waits until the daemon has logged a line with `part` in it.
     pub fn wait_for_log(&mut self, part: &str) -> String {
         let mut seen = Vec::new();
@@ -302,6 +352,8 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        while self.log.recv_timeout(PATIENCE).is_ok() {}
+        canary::assert_none("the daemon's log", &self.printed.lock().unwrap());
     }
 }
 
@@ -310,9 +362,9 @@ fn placeholder() -> Child {
     Command::new("true").spawn().unwrap()
 }
 
-/// Returns what a program printed.
+/// Returns what a program printed, in the words of the tests.
 pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    canary::told(&String::from_utf8_lossy(bytes))
 }
 
 /// Checks exit code, standard output and standard error, all to the letter.
@@ -325,6 +377,7 @@ pub fn assert_output(output: &Output, code: i32, stdout: &str, stderr: &str) {
 /// Returns the forms in which a secret may hide in bytes.
 pub fn disguises(secret: &str) -> Vec<Vec<u8>> {
     use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+    let secret = &canary::real(secret);
     let hex = secret.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     // In base64 of a longer text the secret starts at one of three offsets; the
     // characters that depend on its neighbours are left off.

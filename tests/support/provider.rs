@@ -1,6 +1,7 @@
 //! A provider on loopback, in threads of the test's own process.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
@@ -11,13 +12,17 @@ use std::{
     thread,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::canary;
+
 /// A provider that counts what reaches it. It ends when it is dropped.
 pub struct Provider {
     url: String,
     shared: Arc<Shared>,
 }
 
-/// A request as it came.
+/// A request as it came, in the words of the tests.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub path: String,
@@ -160,12 +165,16 @@ impl Shared {
         };
         drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
         let reply = (self.script.lock().unwrap())(number, &request);
+        let body = match std::str::from_utf8(&reply.body) {
+            Ok(text) => Cow::Owned(canary::real(text).into_bytes()),
+            Err(_) => Cow::Borrowed(&reply.body),
+        };
         write!(stream, "HTTP/1.1 {} x\r\n", reply.status)?;
         for (name, value) in &reply.headers {
-            write!(stream, "{name}: {value}\r\n")?;
+            write!(stream, "{name}: {}\r\n", canary::real(value))?;
         }
-        write!(stream, "content-length: {}\r\nconnection: close\r\n\r\n", reply.body.len())?;
-        stream.write_all(&reply.body)?;
+        write!(stream, "content-length: {}\r\nconnection: close\r\n\r\n", body.len())?;
+        stream.write_all(&body)?;
         stream.flush()
     }
 }
@@ -174,18 +183,38 @@ fn read(stream: impl Read) -> io::Result<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let path = canary::told(line.split(' ').nth(1).unwrap_or_default());
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
         match line.trim_end().split_once(": ") {
-            Some((name, value)) => headers.insert(name.to_lowercase(), value.to_owned()),
+            Some((name, value)) => headers.insert(name.to_lowercase(), told_header(value)),
             None => break,
         };
     }
     let length = headers.get("content-length").and_then(|length| length.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body)?;
-    Ok(Request { path, headers, body: String::from_utf8_lossy(&body).into_owned() })
+    let body = String::from_utf8_lossy(&body);
+    learn(&body);
+    Ok(Request { path, headers, body: canary::told(&body) })
+}
+
+/// Returns a header's value in the words of the tests, a name and a password included.
+fn told_header(value: &str) -> String {
+    let pair = value.strip_prefix("Basic ").and_then(|pair| STANDARD.decode(pair).ok());
+    match pair.and_then(|pair| String::from_utf8(pair).ok()) {
+        Some(pair) => format!("Basic {}", STANDARD.encode(canary::told(&pair))),
+        None => canary::told(value),
+    }
+}
+
+/// Has searched for what tokend draws or signs for this request alone.
+fn learn(form: &str) {
+    for (name, value) in form.split('&').filter_map(|field| field.split_once('=')) {
+        if matches!(name, "code_verifier" | "client_assertion" | "assertion") {
+            canary::learn(value.as_bytes());
+        }
+    }
 }
