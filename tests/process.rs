@@ -4,6 +4,9 @@
 
 mod support;
 
+#[path = "process/attach.rs"]
+mod attach;
+
 use std::{
     fs,
     io::{self, Write},

@@ -22,6 +22,7 @@ mod json;
 mod login;
 mod moment;
 mod output;
+mod process;
 mod replace;
 mod ruling;
 mod secret;
@@ -34,13 +35,11 @@ mod table;
 use std::{env, process::ExitCode};
 
 use clap::Parser as _;
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::{arguments::Arguments, caller::Caller, failure::Failure, output::Output};
 
 fn main() -> ExitCode {
-    // Keeps secrets out of core dumps. It fails on no kernel that tokend runs on.
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    process::close();
     completion::serve();
     let arguments = Arguments::parse_from(helper::spelt_out(env::args_os()));
     let caller = Caller::of_this_process();
