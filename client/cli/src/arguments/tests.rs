@@ -1,5 +1,7 @@
 //! Command lines, as they are read.
 
+mod secret;
+
 use std::time::Duration;
 
 use clap::CommandFactory as _;
