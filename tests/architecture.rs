@@ -2,6 +2,8 @@
 
 #[path = "architecture/documents.rs"]
 mod documents;
+#[path = "architecture/secrets.rs"]
+mod secrets;
 
 use std::{
     collections::BTreeSet,

@@ -61,7 +61,9 @@ const LONGEST: usize = 64 * 1_024;
 
 /// Reads a text, as far as is needed to tell that it is too long.
 fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Zeroizing::new(Vec::new());
+    // With room for all of it and for the last look, so that it is never moved, which leaves a
+    // copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
     // One more for the line break, and one that is too many.
     from.take(LONGEST as u64 + 2).read_to_end(&mut bytes)?;
     Ok(std::mem::take(&mut bytes))

@@ -232,7 +232,7 @@ impl Exchange {
         let Codes { device_code, prompt, interval, until } = codes;
         self.mask.hide(&device_code);
         if let Some(login) = &mut self.login {
-            login.known.insert("device_code", Value::from(device_code));
+            login.known.insert("device_code", Value::from(device_code.as_str()));
             login.known.insert("user_code", Value::from(prompt.user_code.as_str()));
             login.polling = Some(Polling { interval, until });
         }

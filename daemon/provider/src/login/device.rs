@@ -9,6 +9,7 @@ use minijinja::Value;
 use minijinja::value::ValueKind;
 use thiserror::Error;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::Requested;
 use crate::address::{self, AddressError};
@@ -78,7 +79,7 @@ pub struct DevicePrompt {
 
 /// What the answer with the codes says.
 pub(crate) struct Codes {
-    pub(crate) device_code: String,
+    pub(crate) device_code: Zeroizing<String>,
     pub(crate) prompt: DevicePrompt,
     pub(crate) interval: Duration,
     pub(crate) until: Timestamp,
@@ -154,7 +155,7 @@ impl Device {
 
     /// Reads the codes from the answer to a request that was sent at `sent_at`.
     pub(crate) fn read(&self, context: &Value, sent_at: Timestamp) -> Result<Codes, CodesError> {
-        let device_code = text(&self.device_code, context)?;
+        let device_code = Zeroizing::new(text(&self.device_code, context)?);
         if device_code.len() > LONGEST_DEVICE_CODE || device_code.contains(char::is_control) {
             return Err(CodesError::DeviceCode(self.device_code.to_string()));
         }
