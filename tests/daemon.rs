@@ -227,7 +227,8 @@ fn another_source_of_the_key_is_taken_up_and_the_key_before_opens_nothing_any_mo
     place.configure(&format!("key_source = 'file:{new}'"));
     assert_eq!(place.start().end().code, Some(0));
     let unknown = place.tokend(["key", "change-source", "--to=tpm"]);
-    let expected = "tokend: \"tpm\" is no source of a key; give file:/PATH or credential:NAME\n";
+    let expected = "tokend: \"tpm\" is no source of a key; give file:/PATH, \
+                    credential:NAME or passphrase\n";
     assert_output(&unknown, 1, "", expected);
 }
 

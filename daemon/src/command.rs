@@ -11,12 +11,12 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use tokend::{
     config::{Config, Surroundings},
     daemon::Daemon,
     definitions, dev,
-    init::{Initialised, SYSTEM_USER, init},
+    init::{Initialised, Prompt, SYSTEM_USER, init},
     process,
     store::KeySource,
     systemd::{self, Inherited},
@@ -51,6 +51,8 @@ enum Command {
         /// such a user; else the current user]
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
+        #[command(flatten)]
+        input: PassphraseInput,
     },
     /// Change the key that the store is sealed with, while tokend doesn't run
     #[command(subcommand)]
@@ -71,6 +73,21 @@ enum Command {
     },
 }
 
+/// How passphrases come, where tokend.toml says that the key comes of one.
+#[derive(Debug, Args)]
+struct PassphraseInput {
+    /// Read the passphrase from standard input and not at the terminal; one that there is comes
+    /// first, a new one in the next line
+    #[arg(long)]
+    passphrase_stdin: bool,
+}
+
+impl PassphraseInput {
+    fn prompt(&self) -> Prompt {
+        if self.passphrase_stdin { Prompt::Input } else { Prompt::Terminal }
+    }
+}
+
 /// Reads the command line and does what it says.
 pub(crate) fn run() -> ExitCode {
     process::close();
@@ -78,7 +95,7 @@ pub(crate) fn run() -> ExitCode {
     let file = arguments.config.as_deref();
     let result = match arguments.command {
         None => serve(file),
-        Some(Command::Init { user }) => make_store(file, user.as_deref()),
+        Some(Command::Init { user, input }) => make_store(file, user.as_deref(), input.prompt()),
         Some(Command::Key(command)) => command.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Check { files }) => Ok(check(&files)),
         Some(Command::Simulate(simulate)) => simulate.run(file).map(|()| ExitCode::SUCCESS),
@@ -118,11 +135,11 @@ fn serve(file: Option<&Path>) -> Result {
     })
 }
 
-fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
+fn make_store(file: Option<&Path>, user: Option<&str>, prompt: Prompt) -> Result {
     let config = Config::load(file, &Surroundings::here())?;
     let state = config.state_dir.display();
     let mut out = std::io::stdout();
-    match init(&config, user)? {
+    match init(&config, user, prompt)? {
         Initialised::New { owner } => {
             let owner = owner.map(|user| format!(" for user {user}")).unwrap_or_default();
             writeln!(out, "made a store in {state}{owner}")?;
@@ -136,6 +153,14 @@ fn make_store(file: Option<&Path>, user: Option<&str>) -> Result {
             let key = match &config.key {
                 KeySource::File(path) => path.display().to_string(),
                 KeySource::Credential { name, .. } => format!("the credential {name} of systemd"),
+                KeySource::Passphrase => {
+                    writeln!(
+                        out,
+                        "its key comes of the passphrase: without it the store is lost\n\
+                         next: start tokend, `tokend-cli unlock`, then `tokend-cli add`"
+                    )?;
+                    return Ok(ExitCode::SUCCESS);
+                }
             };
             writeln!(
                 out,

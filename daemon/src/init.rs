@@ -1,6 +1,7 @@
 //! Makes a new store and its key, or gives it another one.
 
 mod change;
+mod passphrase;
 
 use std::{
     fs::{self, DirBuilder},
@@ -11,11 +12,17 @@ use std::{
 
 use nix::unistd::{User, setgroups, setresgid, setresuid};
 
-pub use self::change::{Changed, change_source, rotate};
+pub use self::{
+    change::{Changed, change_source, rotate},
+    passphrase::{AskError, Prompt},
+};
 use crate::{
     config::Config,
     entropy::SystemEntropy,
-    store::{CloseError, DATABASE, Key, KeyError, KeySource, OpenError, Store},
+    store::{
+        CloseError, Cost, DATABASE, Derivation, DerivationError, Key, KeyError, KeySource,
+        OpenError, Passphrase, Store,
+    },
 };
 
 /// The user that a system-wide daemon runs as.
@@ -62,6 +69,12 @@ pub enum InitError {
     /// This process can't become the user's.
     #[error("can't act as user {0}")]
     Become(String, #[source] nix::Error),
+    /// There is no passphrase.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// No key comes of the passphrase.
+    #[error(transparent)]
+    Derivation(#[from] DerivationError),
     /// The key can't be written or read.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -86,16 +99,16 @@ pub enum InitError {
 /// Root makes them for `user`, or for the user `tokend` if there is one: the
 /// daemon has to be able to use them. From then on this process is that user's,
 /// so that nothing is done as root in a directory that someone else controls.
-pub fn init(config: &Config, user: Option<&str>) -> Result<Initialised, InitError> {
-    make(config, owner(user)?)
+pub fn init(config: &Config, user: Option<&str>, prompt: Prompt) -> Result<Initialised, InitError> {
+    make(config, owner(user)?, prompt)
 }
 
 /// Does the same for the current user, whoever that is.
 pub fn init_own(config: &Config) -> Result<Initialised, InitError> {
-    make(config, None)
+    make(config, None, Prompt::Terminal)
 }
 
-fn make(config: &Config, owner: Option<User>) -> Result<Initialised, InitError> {
+fn make(config: &Config, owner: Option<User>, prompt: Prompt) -> Result<Initialised, InitError> {
     let database = config.state_dir.join(DATABASE);
     let has_store = exists(&database)?;
     let key_file = match &config.key {
@@ -106,11 +119,11 @@ fn make(config: &Config, owner: Option<User>) -> Result<Initialised, InitError> 
             if has_store {
                 return Ok(Initialised::Already);
             }
-            make_state_dir(&config.state_dir, owner.as_ref()).map_err(system(&config.state_dir))?;
-            if let Some(user) = &owner {
-                become_user(user)?;
-            }
-            return create(config, &key, owner);
+            return create_for(config, &key, owner);
+        }
+        KeySource::Passphrase if has_store => return Ok(Initialised::Already),
+        KeySource::Passphrase => {
+            return create_for(config, &derive(&prompt.new_one()?)?, owner);
         }
     };
     let has_key = exists(key_file)?;
@@ -140,6 +153,15 @@ fn make(config: &Config, owner: Option<User>) -> Result<Initialised, InitError> 
     create(config, &Key::read(key_file)?, owner)
 }
 
+/// Makes the state directory and the store as the user whose they are to be.
+fn create_for(config: &Config, key: &Key, owner: Option<User>) -> Result<Initialised, InitError> {
+    make_state_dir(&config.state_dir, owner.as_ref()).map_err(system(&config.state_dir))?;
+    if let Some(user) = &owner {
+        become_user(user)?;
+    }
+    create(config, key, owner)
+}
+
 fn create(config: &Config, key: &Key, owner: Option<User>) -> Result<Initialised, InitError> {
     Store::create(&config.state_dir, key, SystemEntropy::default())?;
     Ok(Initialised::New { owner: owner.map(|user| user.name) })
@@ -152,6 +174,11 @@ fn system(path: &Path) -> impl FnOnce(io::Error) -> InitError {
 
 fn exists(path: &Path) -> Result<bool, InitError> {
     path.try_exists().map_err(system(path))
+}
+
+/// Returns the key that comes of a passphrase and of a new salt.
+fn derive(passphrase: &Passphrase) -> Result<Key, DerivationError> {
+    Derivation::draw(Cost::STANDARD, &mut SystemEntropy::default()).derive(passphrase)
 }
 
 fn make_key(path: &Path) -> Result<(), KeyError> {

@@ -27,6 +27,7 @@ mod revocation;
 mod rotation;
 mod schema;
 mod seal;
+mod sealed;
 mod stamp;
 mod worker;
 mod writer;
@@ -39,14 +40,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, TransactionBehavior};
 use tokend_core::{Random, Stamp, StoreFailure};
 
 pub use self::{
     directory::DATABASE,
     error::{CloseError, OpenError},
-    key::{CREDENTIAL, Key, KeyError, KeySource},
+    key::{
+        CREDENTIAL, Cost, Derivation, DerivationError, Empty, Key, KeyError, KeySource, Passphrase,
+    },
     privacy::Exposed,
+    sealed::{Lock, Sealed},
     worker::{Answer, Worker},
 };
 use self::{
@@ -107,19 +111,23 @@ impl<R: Random> Store<R> {
         key: &Key,
         random: R,
     ) -> Result<Self, OpenError> {
-        let marks = Marks::new(directory, elsewhere);
-        let directory = Directory::claim(directory)?;
+        Self::open_in(Directory::claim(directory)?, elsewhere, key, random)
+    }
+
+    fn open_in(
+        directory: Directory,
+        elsewhere: Option<&Path>,
+        key: &Key,
+        random: R,
+    ) -> Result<Self, OpenError> {
+        let marks = Marks::new(directory.path(), elsewhere);
         let path = directory.database();
         database::check(&path)?;
         directory.check_files()?;
         let sqlite = |source| OpenError::sqlite(&path, source);
-        let mut connection = database::connect(&path).map_err(sqlite)?;
-        // A store that is refused stays as it is, its log included.
-        let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-        connection.set_db_config(no_checkpoint, true).map_err(sqlite)?;
-        schema::check(&connection, &path)?;
+        let mut connection = database::look(&path)?;
         let vault = Vault::open(&connection, key, &path)?;
-        connection.set_db_config(no_checkpoint, false).map_err(sqlite)?;
+        connection.set_db_config(database::KEEP_LOG, false).map_err(sqlite)?;
 
         schema::migrate(&mut connection, schema::STEPS).map_err(sqlite)?;
         let journal: String = connection

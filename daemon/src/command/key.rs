@@ -1,33 +1,41 @@
 //! `tokend key`: other keys for the store.
 
-use std::{error::Error, io::Write, path::Path};
+use std::{error::Error, fmt::Display, io::Write, path::Path};
 
 use clap::Subcommand;
 use tokend::{
     config::{Config, Surroundings},
     init::{Changed, change_source, rotate},
+    store::KeySource,
 };
+
+use super::PassphraseInput;
 
 /// What is done with the key.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Have another key open the store: of another file or credential, and a new one if that
-    /// file isn't there
+    /// Have another key open the store: of another file or credential, or of a passphrase, and a
+    /// new one if that file isn't there
     ///
     /// The data key is wrapped anew; nothing else in the store changes. If it is interrupted, do
     /// it again.
     ChangeSource {
-        /// Where the new key is: `file:/PATH` or `credential:NAME`, as in tokend.toml
+        /// Where the new key is: `file:/PATH`, `credential:NAME` or `passphrase`, as in tokend.toml
         #[arg(long, value_name = "SOURCE")]
         to: String,
         /// Where the key is that opens the store now [default: as tokend.toml says]
         #[arg(long, value_name = "SOURCE")]
         from: Option<String>,
+        #[command(flatten)]
+        input: PassphraseInput,
     },
     /// Draw a new data key and seal everything in the store with it
     ///
     /// The key of tokend.toml stays as it is. It is done wholly or not at all.
-    Rotate,
+    Rotate {
+        #[command(flatten)]
+        input: PassphraseInput,
+    },
 }
 
 impl KeyCommand {
@@ -37,8 +45,8 @@ impl KeyCommand {
         let config = Config::load(file, &here)?;
         let mut out = std::io::stdout();
         match self {
-            Self::Rotate => {
-                let broken = rotate(&config)?;
+            Self::Rotate { input } => {
+                let broken = rotate(&config, input.prompt())?;
                 let state = config.state_dir.display();
                 writeln!(out, "all in the store in {state} is sealed with a new data key")?;
                 if broken > 0 {
@@ -49,21 +57,15 @@ impl KeyCommand {
                     )?;
                 }
             }
-            Self::ChangeSource { to, from } => {
+            Self::ChangeSource { to, from, input } => {
                 let to = Config::key_source(&to, &here)?;
                 let from = from.map(|from| Config::key_source(&from, &here)).transpose()?;
                 let from = from.unwrap_or_else(|| config.key.clone());
                 let state = config.state_dir.display();
-                match change_source(&config, &from, &to)? {
-                    Changed::New => {
-                        writeln!(out, "the key of the store in {state} is {to} from now on")?;
-                        writeln!(
-                            out,
-                            "keep a copy of it in a safe place, and {from} as long as there are \
-                             backups of the store from before"
-                        )?;
-                    }
+                match change_source(&config, &from, &to, input.prompt())? {
+                    Changed::New => writeln!(out, "{}", changed(&state, &from, &to))?,
                     Changed::Already => {
+                        let to = named(&to);
                         writeln!(
                             out,
                             "the key of the store in {state} is {to} already; nothing changed"
@@ -76,5 +78,29 @@ impl KeyCommand {
             }
         }
         Ok(())
+    }
+}
+
+/// Says what is to be kept from now on.
+fn changed(state: &impl Display, from: &KeySource, to: &KeySource) -> String {
+    let keep = match to {
+        KeySource::Passphrase => "without the passphrase the store is lost; keep",
+        _ => "keep a copy of it in a safe place, and",
+    };
+    let from = match from {
+        KeySource::Passphrase => "the passphrase before".to_owned(),
+        from => from.to_string(),
+    };
+    format!(
+        "the key of the store in {state} is {} from now on\n\
+         {keep} {from} as long as there are backups of the store from before",
+        named(to)
+    )
+}
+
+fn named(source: &KeySource) -> String {
+    match source {
+        KeySource::Passphrase => "that of the passphrase".to_owned(),
+        source => source.to_string(),
     }
 }

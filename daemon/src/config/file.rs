@@ -84,8 +84,8 @@ pub enum ConfigError {
     },
     /// The source of the key can't be read.
     #[error(
-        "{}: key_source is {value:?}; give \"file:\" and an absolute path, or \"credential:\" and \
-         the name of a credential of systemd's", path.display()
+        "{}: key_source is {value:?}; give \"file:\" and an absolute path, \"credential:\" and the \
+         name of a credential of systemd's, or \"passphrase\"", path.display()
     )]
     NoSource {
         /// The file.
@@ -94,7 +94,7 @@ pub enum ConfigError {
         value: String,
     },
     /// What stands on the command line is no source of a key.
-    #[error("{value:?} is no source of a key; give file:/PATH or credential:NAME")]
+    #[error("{value:?} is no source of a key; give file:/PATH, credential:NAME or passphrase")]
     UnknownSource {
         /// What stands there.
         value: String,

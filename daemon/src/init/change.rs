@@ -4,11 +4,11 @@ use std::{fs, os::unix::fs::MetadataExt};
 
 use nix::unistd::{Uid, User, geteuid};
 
-use super::{InitError, become_user, exists, give, make_key, system};
+use super::{AskError, InitError, Prompt, become_user, derive, exists, give, make_key, system};
 use crate::{
     config::Config,
     entropy::SystemEntropy,
-    store::{Key, KeySource, OpenError, Store},
+    store::{Key, KeySource, OpenError, Passphrase, Sealed, Store},
 };
 
 /// What was done.
@@ -33,15 +33,13 @@ pub fn change_source(
     config: &Config,
     from: &KeySource,
     to: &KeySource,
+    prompt: Prompt,
 ) -> Result<Changed, InitError> {
     let owner = store_owner(config)?;
     // What only root can do comes first: credentials that are its own, a file where the store's
     // user can't make one. In the state directory nothing is done as root.
-    let handed = |source: &KeySource| match source {
-        KeySource::Credential { .. } => source.read().map(Some),
-        KeySource::File(_) => Ok(None),
-    };
-    let (from_handed, to_handed) = (handed(from)?, handed(to)?);
+    let from = Handed::by(from, || prompt.present())?;
+    let to_handed = Handed::by(to, || prompt.new_one())?;
     if let (KeySource::File(path), Some(user)) = (to, &owner)
         && !path.starts_with(&config.state_dir)
         && !exists(path)?
@@ -57,22 +55,24 @@ pub fn change_source(
     {
         make_key(path)?;
     }
-    let read = |source: &KeySource, handed: Option<Key>| handed.map_or_else(|| source.read(), Ok);
-    let new = read(to, to_handed)?;
-    match open(config, &new) {
-        Ok(store) => {
+    match to_handed.open(config) {
+        Ok((store, _)) => {
             store.close()?;
             Ok(Changed::Already)
         }
-        Err(OpenError::WrongKey { .. }) => {
-            let key = read(from, from_handed)?;
-            let mut store = open(config, &key)?;
-            store.rewrap(&key, &new)?;
+        Err(InitError::Store(
+            OpenError::WrongKey { .. }
+            | OpenError::WrongPassphrase { .. }
+            | OpenError::PassphraseNeeded { .. }
+            | OpenError::NoPassphrase { .. },
+        )) => {
+            let (mut store, key) = from.open(config)?;
+            store.rewrap(&key, &to_handed.new_key()?)?;
             // What was wrapped with the key before is in no file from now on.
             store.close()?;
             Ok(Changed::New)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -84,26 +84,60 @@ pub fn change_source(
 /// # Errors
 ///
 /// The store is as it was.
-pub fn rotate(config: &Config) -> Result<usize, InitError> {
+pub fn rotate(config: &Config, prompt: Prompt) -> Result<usize, InitError> {
     let owner = store_owner(config)?;
-    let handed = match &config.key {
-        KeySource::Credential { .. } => Some(config.key.read()?),
-        KeySource::File(_) => None,
-    };
+    let handed = Handed::by(&config.key, || prompt.present())?;
     if let Some(user) = &owner {
         become_user(user)?;
     }
-    let key = handed.map_or_else(|| config.key.read(), Ok)?;
-    let mut store = open(config, &key)?;
+    let (mut store, key) = handed.open(config)?;
     let broken = store.rotate(&key)?;
     // What was sealed before is in no file from now on.
     store.close()?;
     Ok(broken)
 }
 
-fn open(config: &Config, key: &Key) -> Result<Store<SystemEntropy>, OpenError> {
-    let mark = config.mark_file.as_deref();
-    Store::open(&config.state_dir, mark, key, SystemEntropy::default())
+/// What a source gives before this process becomes the store's user's.
+enum Handed {
+    /// Nothing: that user reads it.
+    Source(KeySource),
+    Key(Key),
+    Passphrase(Passphrase),
+}
+
+impl Handed {
+    fn by(
+        source: &KeySource,
+        ask: impl FnOnce() -> Result<Passphrase, AskError>,
+    ) -> Result<Self, InitError> {
+        Ok(match source {
+            KeySource::File(_) => Self::Source(source.clone()),
+            KeySource::Credential { .. } => Self::Key(source.read()?),
+            KeySource::Passphrase => Self::Passphrase(ask()?),
+        })
+    }
+
+    /// Opens the store, if this opens it.
+    fn open(&self, config: &Config) -> Result<(Store<SystemEntropy>, Key), InitError> {
+        let (directory, mark) = (&config.state_dir, config.mark_file.as_deref());
+        let random = SystemEntropy::default();
+        if let Self::Passphrase(passphrase) = self {
+            let sealed = Sealed::claim(directory)?;
+            let key = sealed.lock().try_passphrase(passphrase)?;
+            return Ok((sealed.open(mark, &key, random)?, key));
+        }
+        let key = self.new_key()?;
+        Ok((Store::open(directory, mark, &key, random)?, key))
+    }
+
+    /// Returns the key that a store can have from now on.
+    fn new_key(&self) -> Result<Key, InitError> {
+        Ok(match self {
+            Self::Source(source) => source.read()?,
+            Self::Key(key) => key.clone(),
+            Self::Passphrase(passphrase) => derive(passphrase)?,
+        })
+    }
 }
 
 /// Returns the user whose store it is, if this is root and it isn't root's.

@@ -40,6 +40,18 @@ pub(super) fn draft(path: &Path, key: &Key, random: &mut impl Random) -> Result<
     File::open(path).and_then(|file| file.sync_all()).map_err(io)
 }
 
+/// Has closing a connection leave the log alone.
+pub(super) const KEEP_LOG: DbConfig = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+
+/// Connects to a store to look at it. If it is refused it stays as it is, its log included.
+pub(super) fn look(path: &Path) -> Result<Connection, OpenError> {
+    let sqlite = |source| OpenError::sqlite(path, source);
+    let connection = connect(path).map_err(sqlite)?;
+    connection.set_db_config(KEEP_LOG, true).map_err(sqlite)?;
+    schema::check(&connection, path)?;
+    Ok(connection)
+}
+
 /// Connects to a database file that exists.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -41,6 +41,10 @@ impl Directory {
         Ok(Self { path: path.to_owned(), _lock: lock(path)? })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the path of the database.
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)

@@ -14,7 +14,7 @@ use tokend_core::Random;
 use zeroize::Zeroizing;
 
 use super::{
-    Key, OpenError, record,
+    Key, Lock, OpenError, record,
     seal::{Broken, Cell, Cipher, Column, Flaw, Form},
 };
 
@@ -89,7 +89,7 @@ impl Vault {
         let Envelope { generation, data_key, .. } = Envelope::read(connection, key, path)?;
         let wrapped = wrap(&data_key, generation, new, random);
         connection
-            .execute("UPDATE envelope SET key_id = ?, data_key = ?", params![new.id(), wrapped])
+            .execute("UPDATE envelope SET key_id = ?, data_key = ?", params![new.label(), wrapped])
             .map_err(|source| OpenError::sqlite(path, source))?;
         Ok(())
     }
@@ -146,13 +146,13 @@ impl Vault {
 
 impl Envelope {
     fn read(connection: &Connection, key: &Key, path: &Path) -> Result<Self, OpenError> {
-        let (generation, key_id, wrapped, index): (u32, Vec<u8>, Vec<u8>, Vec<u8>) = connection
+        let (generation, label, wrapped, index): (u32, Vec<u8>, Vec<u8>, Vec<u8>) = connection
             .query_row("SELECT generation, key_id, data_key, index_key FROM envelope", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })
             .map_err(|source| OpenError::sqlite(path, source))?;
-        if key_id != key.id() {
-            return Err(OpenError::WrongKey { path: path.to_owned() });
+        if label != key.label() {
+            return Err(misfit(&label, key, path));
         }
         let damaged = |broken| OpenError::damaged(path, &broken);
         let row = generation.to_be_bytes();
@@ -178,7 +178,7 @@ impl Envelope {
         let index = inner.seal(cell, Form::Key, &*self.index_key, random);
         connection.execute(
             "INSERT INTO envelope (generation, key_id, data_key, index_key) VALUES (?, ?, ?, ?)",
-            params![self.generation, key.id(), wrapped, index],
+            params![self.generation, key.label(), wrapped, index],
         )?;
         Ok(())
     }
@@ -190,6 +190,34 @@ impl From<Envelope> for Vault {
             cipher: Cipher::new(&envelope.data_key, envelope.generation),
             index: hmac::Key::new(hmac::HMAC_SHA256, &*envelope.index_key),
         }
+    }
+}
+
+/// Returns how the key comes of a passphrase that opens the store at `path`.
+///
+/// # Errors
+///
+/// Fails if it doesn't, or if that can't be read or can't be meant.
+pub(super) fn lock(connection: &Connection, path: &Path) -> Result<Lock, OpenError> {
+    let label: Vec<u8> = connection
+        .query_row("SELECT key_id FROM envelope", [], |row| row.get(0))
+        .map_err(|source| OpenError::sqlite(path, source))?;
+    let path = path.to_owned();
+    match Key::derivation_of(&label) {
+        Ok(Some(derivation)) => Ok(Lock { path, label, derivation }),
+        Ok(None) => Err(OpenError::NoPassphrase { path }),
+        Err(error) => Err(OpenError::Damaged { path, reason: error.to_string() }),
+    }
+}
+
+/// Says how the key with this label and `key` differ.
+fn misfit(label: &[u8], key: &Key, path: &Path) -> OpenError {
+    let path = path.to_owned();
+    match (Key::derivation_of(label), key.is_derived()) {
+        (Ok(Some(_)), false) => OpenError::PassphraseNeeded { path },
+        (Ok(None), true) => OpenError::NoPassphrase { path },
+        (_, true) => OpenError::WrongPassphrase { path },
+        (_, false) => OpenError::WrongKey { path },
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use rusqlite::ErrorCode;
 use tokend_core::{IssuanceId, StoreFailure};
 
-use super::{Exposed, seal::Broken};
+use super::{DerivationError, Exposed, seal::Broken};
 
 /// The store can't be made or opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,34 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The passphrase isn't the one of the store.
+    #[error("that isn't the passphrase of {}, which is unchanged", .path.display())]
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key is given for a store with a passphrase.
+    #[error(
+        "the key of {} comes of a passphrase: say key_source = \"passphrase\" in tokend.toml",
+        .path.display()
+    )]
+    PassphraseNeeded {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A passphrase is given for a store with a key.
+    #[error(
+        "the key of {} comes of no passphrase: have key_source in tokend.toml say where it is, or \
+         run `tokend key change-source --from SOURCE --to passphrase`",
+        .path.display()
+    )]
+    NoPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A passphrase can't be tried.
+    #[error(transparent)]
+    Derivation(#[from] DerivationError),
     /// The key fits but what it opens has been altered.
     #[error("the data key in {} is damaged: restore the file from a backup: {reason}", .path.display())]
     Damaged {

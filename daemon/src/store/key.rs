@@ -1,5 +1,6 @@
 //! The key that wraps the store's data key, and the file that it is kept in.
 
+mod passphrase;
 mod source;
 
 use std::{
@@ -14,13 +15,21 @@ use ring::hmac;
 use tokend_core::Random;
 use zeroize::Zeroizing;
 
-pub use self::source::{CREDENTIAL, KeySource};
+pub use self::{
+    passphrase::{Cost, Derivation, DerivationError, Empty, Passphrase},
+    source::{CREDENTIAL, KeySource},
+};
 use super::{Exposed, privacy};
 
 /// A key of 256 bits that is wiped from memory when it is dropped.
 ///
 /// As a file it is one line, `tokend-key-v1:` and the key in base64.
-pub struct Key(Zeroizing<[u8; 32]>);
+#[derive(Clone)]
+pub struct Key {
+    bytes: Zeroizing<[u8; 32]>,
+    /// How it comes of a passphrase, if it does.
+    derivation: Option<Derivation>,
+}
 
 /// A key file can't be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +49,9 @@ pub enum KeyError {
         /// Its name.
         name: String,
     },
+    /// It lies nowhere.
+    #[error("the key comes of a passphrase, which only a person can give")]
+    Passphrase,
     /// One is to be written where there is one.
     #[error("there is a key file already, and it is left as it is: {}", .path.display())]
     Exists {
@@ -75,7 +87,7 @@ impl Key {
     pub fn generate(random: &mut impl Random) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         random.fill(&mut *bytes);
-        Self(bytes)
+        Self { bytes, derivation: None }
     }
 
     /// Reads a key file. It must belong to this user or to root and be closed to
@@ -119,7 +131,7 @@ impl Key {
                 _ => KeyError::Io { path, source },
             }
         };
-        let encoded = Zeroizing::new(STANDARD.encode(*self.0));
+        let encoded = Zeroizing::new(STANDARD.encode(*self.bytes));
         let text = Zeroizing::new(format!("{}{}\n", Self::PREFIX, *encoded));
         // Written aside and then linked to its place, so that there is never half
         // a key; the link fails if there is one already.
@@ -141,14 +153,35 @@ impl Key {
     }
 
     pub(super) fn bytes(&self) -> &[u8; 32] {
-        &self.0
+        &self.bytes
     }
 
     /// Returns what tells keys apart without telling anything about them.
-    pub(super) fn id(&self) -> [u8; 8] {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.0);
+    fn id(&self) -> [u8; 8] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*self.bytes);
         let tag = hmac::sign(&key, b"tokend key id");
         *tag.as_ref().first_chunk().expect("a SHA-256 tag has 32 bytes")
+    }
+
+    /// Returns what stands beside that which it wraps: its id and, if it comes of a passphrase,
+    /// how.
+    pub(super) fn label(&self) -> Vec<u8> {
+        let derivation = self.derivation.as_ref().map(Derivation::encode);
+        [&self.id()[..], &derivation.unwrap_or_default()].concat()
+    }
+
+    /// Tells whether it comes of a passphrase.
+    pub(super) fn is_derived(&self) -> bool {
+        self.derivation.is_some()
+    }
+
+    /// Returns how the key with this label comes of a passphrase, if it does.
+    pub(super) fn derivation_of(label: &[u8]) -> Result<Option<Derivation>, DerivationError> {
+        match label.split_at_checked(8) {
+            Some((_, [])) => Ok(None),
+            Some((_, derivation)) => Derivation::decode(derivation).map(Some),
+            None => Err(DerivationError::Unknown),
+        }
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
@@ -159,7 +192,7 @@ impl Key {
             return None;
         }
         key.copy_from_slice(&bytes);
-        Some(Self(key))
+        Some(Self { bytes: key, derivation: None })
     }
 }
 

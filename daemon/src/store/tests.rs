@@ -6,6 +6,7 @@ mod durability;
 mod history;
 mod journal;
 mod mark;
+mod passphrase;
 mod reading;
 mod refusal;
 mod rekey;

@@ -10,7 +10,8 @@ use super::{Key, KeyError};
 /// The name of the credential that is taken without being told to.
 pub const CREDENTIAL: &str = "tokend-key";
 
-/// Where the key of a store is kept: `file:` and an absolute path, or `credential:` and a name.
+/// Where the key of a store is kept: `file:` and an absolute path, `credential:` and a name, or
+/// `passphrase`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// A file of tokend's own.
@@ -22,12 +23,17 @@ pub enum KeySource {
         /// The directory with the unit's credentials; `None` if systemd has given none.
         directory: Option<PathBuf>,
     },
+    /// A person's memory. The daemon starts locked.
+    Passphrase,
 }
 
 impl KeySource {
     /// Reads how a source is written down; `credentials` is the directory with the unit's
     /// credentials. `None` if it is no source.
     pub fn parse(text: &str, credentials: Option<&Path>) -> Option<Self> {
+        if text == "passphrase" {
+            return Some(Self::Passphrase);
+        }
         let (kind, place) = text.split_once(':')?;
         match kind {
             "file" if Path::new(place).is_absolute() => Some(Self::File(place.into())),
@@ -50,6 +56,11 @@ impl KeySource {
     }
 
     /// Reads the key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it isn't where it should be, or is no key; and for a passphrase, which lies
+    /// nowhere.
     pub fn read(&self) -> Result<Key, KeyError> {
         match self {
             Self::File(path) => Key::read(path),
@@ -61,6 +72,7 @@ impl KeySource {
                     read => read,
                 }
             }
+            Self::Passphrase => Err(KeyError::Passphrase),
         }
     }
 }
@@ -70,6 +82,7 @@ impl Display for KeySource {
         match self {
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::Credential { name, .. } => write!(f, "credential:{name}"),
+            Self::Passphrase => f.write_str("passphrase"),
         }
     }
 }
@@ -103,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_source_is_read_as_it_is_written() {
-        for text in ["file:/etc/tokend/key", "credential:tokend-key", "file:/a:b"] {
+        for text in ["file:/etc/tokend/key", "credential:tokend-key", "file:/a:b", "passphrase"] {
             assert_eq!(KeySource::parse(text, None).unwrap().to_string(), text);
         }
         let long = format!("credential:{}", "x".repeat(256));
@@ -117,6 +130,7 @@ mod tests {
             "credential:..",
             "credential:../key",
             "credential:a b",
+            "passphrase:x",
             "tpm:x",
             &long,
         ] {
