@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".tokend.v1.SubmitRotationRequest",
             ".tokend.v1.RunRemoteOperationResponse",
             ".tokend.v1.TryDefinitionRequest",
+            ".tokend.v1.UnlockRequest",
         ])
         .compile_fds(descriptors)?;
     Ok(())

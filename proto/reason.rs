@@ -89,5 +89,13 @@ pub const INVALID_DEFINITION: &str = "INVALID_DEFINITION";
 pub const STORE_FULL: &str = "STORE_FULL";
 /// The store can't be written.
 pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
+/// The store waits for its passphrase, and nothing is served until an operator gives it.
+pub const STORE_LOCKED: &str = "STORE_LOCKED";
+/// The store is open already, and so no passphrase is looked at.
+pub const STORE_NOT_LOCKED: &str = "STORE_NOT_LOCKED";
+/// That isn't the store's passphrase.
+pub const WRONG_PASSPHRASE: &str = "WRONG_PASSPHRASE";
+/// After wrong passphrases no other is tried for a while.
+pub const TOO_MANY_PASSPHRASES: &str = "TOO_MANY_PASSPHRASES";
 /// The daemon is about to end.
 pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Formatter, Result};
 
 use crate::v1::{
     CreateCredentialRequest, LoginCredentialRequest, Placement, ReplaceSecretsRequest,
-    RunRemoteOperationResponse, SubmitRotationRequest, Token, TryDefinitionRequest,
+    RunRemoteOperationResponse, SubmitRotationRequest, Token, TryDefinitionRequest, UnlockRequest,
     login_credential_request::{Listening, Start, Step},
     login_credential_response::{EnterCode, OpenUrl},
     placement::Target,
@@ -140,6 +140,12 @@ impl Debug for TryDefinitionRequest {
     }
 }
 
+impl Debug for UnlockRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("UnlockRequest").field("passphrase", &REDACTED).finish()
+    }
+}
+
 impl Debug for SubmitRotationRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("SubmitRotationRequest")
@@ -204,7 +210,8 @@ mod tests {
             user_code: "s3cret".to_owned(),
             ..EnterCode::default()
         };
-        let login = format!("{step:?} {open:?} {enter:?}");
+        let unlock = UnlockRequest { passphrase: "s3cret".to_owned() };
+        let login = format!("{step:?} {open:?} {enter:?} {unlock:?}");
         let shown =
             format!("{token:?} {request:?} {replaced:?} {rotation:?} {done:?} {trial:?} {login}");
         assert!(shown.contains("Authorization") && shown.contains("password"));

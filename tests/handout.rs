@@ -24,7 +24,7 @@ use rustix::{
     thread::set_thread_res_uid,
 };
 use support::{
-    Place, canary, contains, disguises,
+    PASSPHRASE, Place, canary, contains, disguises,
     provider::{Provider, Reply, issued},
     text,
 };
@@ -185,4 +185,24 @@ fn callers_who_connect_without_end_keep_neither_operators_nor_units_nor_provider
     assert!(added.status.success(), "{}", text(&added.stderr));
     assert_eq!(load(&units(&place), "api"), "token-1-c0ffee");
     drop(callers);
+}
+
+#[test]
+fn a_unit_that_starts_while_the_store_is_locked_waits_for_the_passphrase() {
+    let (place, provider) = (Place::with_passphrase(), Provider::issuing());
+    let unlock = || {
+        let unlocked = place.run_with_input(["unlock", "--passphrase-stdin"], PASSPHRASE);
+        assert!(unlocked.status.success(), "{}", text(&unlocked.stderr));
+    };
+    let daemon = place.start_locked();
+    unlock();
+    assert!(place.add("api", provider.url(), SECRET).status.success());
+    assert_eq!(daemon.end().code, Some(0));
+
+    let _daemon = place.start_locked();
+    let mut unit = connect_for(&units(&place), "reports.service", "api");
+    unlock();
+    let mut handed = String::new();
+    unit.read_to_string(&mut handed).unwrap();
+    assert_eq!(handed, "token-1-c0ffee");
 }

@@ -117,6 +117,13 @@ pub enum Error {
         /// When the next attempt is due.
         retry_after: Option<Duration>,
     },
+    /// The daemon's store waits for its passphrase, which an operator gives
+    /// (`tokend-cli unlock`). It is as if the daemon weren't there yet.
+    #[error("{message}")]
+    StoreLocked {
+        /// What tokend says about it.
+        message: String,
+    },
     /// The daemon's disk is full.
     #[error("{message}")]
     StoreFull {
@@ -163,7 +170,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Tells whether the same call may succeed later without anyone's doing.
+    /// Tells whether the same call may succeed later without anyone's doing, but for starting and
+    /// unlocking tokend.
     /// [`Self::retry_after`] says how much later, where that is known.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -171,6 +179,7 @@ impl Error {
             | Self::Disconnected(_)
             | Self::TimedOut
             | Self::BudgetExhausted { .. }
+            | Self::StoreLocked { .. }
             | Self::StoreFull { .. }
             | Self::Unavailable { .. } => true,
             Self::Refused { code, .. } => *code == Code::Unavailable,
@@ -207,8 +216,8 @@ impl Error {
         matches!(self, Self::LoginNeeded { .. })
     }
 
-    /// Tells whether the daemon couldn't be reached or didn't answer, so that nothing is
-    /// known of the credential.
+    /// Tells whether the daemon couldn't be reached, didn't answer or can't read its store, so
+    /// that nothing is known of the credential.
     pub(crate) fn is_silence(&self) -> bool {
         match self {
             Self::DaemonNotRunning { .. }
@@ -217,6 +226,7 @@ impl Error {
             | Self::UntrustedSocket { .. }
             | Self::Unreachable { .. }
             | Self::Disconnected(_)
+            | Self::StoreLocked { .. }
             | Self::TimedOut => true,
             Self::Unavailable { reason, .. } => reason == reason::SHUTTING_DOWN,
             _ => false,
@@ -246,6 +256,7 @@ impl Error {
             Self::Refused { reason, .. } => reason.as_deref(),
             Self::NotPermitted { .. } => Some(reason::CALLER_NOT_PERMITTED),
             Self::BudgetExhausted { .. } => Some(reason::ISSUANCE_BUDGET_EXHAUSTED),
+            Self::StoreLocked { .. } => Some(reason::STORE_LOCKED),
             Self::StoreFull { .. } => Some(reason::STORE_FULL),
             Self::CredentialRejected { .. } => Some(reason::CREDENTIAL_REJECTED),
             Self::LoginNeeded { .. } => Some(reason::LOGIN_NEEDED),

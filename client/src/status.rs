@@ -76,6 +76,7 @@ pub(crate) fn told(
         | reason::TOO_MANY_WATCHES
         | reason::REVOCATION_PENDING
         | reason::SHUTTING_DOWN => Error::Unavailable { reason, message, retry_after },
+        reason::STORE_LOCKED => Error::StoreLocked { message },
         reason::STORE_FULL => Error::StoreFull { message, retry_after },
         reason::CREDENTIAL_REJECTED => Error::CredentialRejected { message },
         reason::LOGIN_NEEDED => Error::LoginNeeded { message },

@@ -14,8 +14,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use tokend::{
     config::{Config, Surroundings},
-    daemon::Daemon,
-    definitions, dev,
+    daemon, definitions, dev,
     init::{Initialised, Prompt, SYSTEM_USER, init},
     process,
     store::KeySource,
@@ -129,8 +128,7 @@ fn serve(file: Option<&Path>) -> Result {
     process::lock_memory();
     let inherited = Inherited::from_env()?;
     runtime()?.block_on(async {
-        let daemon = Daemon::open(&config, inherited)?;
-        daemon.run(ended()?).await;
+        daemon::serve_until(&config, inherited, ended()?).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

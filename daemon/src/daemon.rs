@@ -1,7 +1,10 @@
 //! The daemon: opens what it needs, serves until it is told to end, and ends in
 //! order.
 
+mod ground;
 mod listeners;
+mod locked;
+mod serving;
 mod sockets;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
@@ -10,27 +13,32 @@ use sd_notify::NotifyState;
 use tokend_provider::Library;
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::{mpsc, watch},
+    sync::mpsc,
 };
 use tracing::{error, info, warn};
 
 pub use self::listeners::ListenerError;
-use self::sockets::Sockets;
+use self::{
+    ground::Ground,
+    locked::LockedDaemon,
+    serving::{Serving, Unlocked, join},
+    sockets::Sockets,
+};
 use crate::{
     clock::{NoBootId, SystemClock},
     config::Config,
-    definitions::{Definitions, Unreadable},
+    definitions::Unreadable,
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
     handout::Handout,
     hook::{self, Hook},
     issuer::HttpIssuer,
-    ports::{Clock, Sources},
+    ports::{Clock, Loaded, Sources},
     published::Slots,
-    rpc::{About, Context, Door, Listener, OVERFLOW, Services, serve},
+    rpc::{About, Context, Listener, Phase, Services, serve},
     socket::{Made, SocketError},
     sources::{Ending, LocalSources},
-    store::{Answer, KeyError, OpenError, Store, Worker},
+    store::{Answer, KeyError, KeySource, OpenError, Store, Worker},
     systemd::{self, Inherited},
 };
 
@@ -54,6 +62,7 @@ pub struct Daemon {
     clock: SystemClock,
     about: Arc<About>,
     listeners: Vec<Listener>,
+    serving: Serving,
     units: Option<UnixListener>,
     /// Units that wait since the last daemon.
     waiting: Vec<UnixStream>,
@@ -115,14 +124,7 @@ impl Daemon {
     ///
     /// It has to be called within a tokio runtime that does I/O.
     pub fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
-        let uid = rustix::process::geteuid().as_raw();
-        if uid == OVERFLOW {
-            return Err(StartError::Nobody(uid));
-        }
-        let clock = SystemClock::new()?;
-        let Definitions { usable, mut problems } = Definitions::read(&config.provider_dirs)?;
-        let definitions = Arc::new(usable);
-
+        let ground = Ground::find(config)?;
         // The store's lock keeps a second daemon away; nothing else is touched
         // before it is held.
         let key = config.key.read()?;
@@ -132,8 +134,18 @@ impl Daemon {
             &key,
             SystemEntropy::default(),
         )?;
-        let loaded = store.load(&clock.stamp())?;
+        let loaded = store.load(&ground.clock.stamp())?;
+        Self::with(config, ground, (store, loaded), || Sockets::open(config, inherited))
+    }
 
+    /// Starts the daemon's threads around a store that is open.
+    fn with(
+        config: &Config,
+        mut ground: Ground,
+        (store, loaded): (Store<SystemEntropy>, Loaded),
+        sockets: impl FnOnce() -> Result<Sockets, StartError>,
+    ) -> Result<Self, StartError> {
+        let (clock, definitions) = (ground.clock, Arc::clone(&ground.definitions));
         let (commands, events, inbox) = engine::inbox();
         let system = |what| move |source| StartError::System { what, source };
         let written = events.clone();
@@ -169,27 +181,15 @@ impl Daemon {
         .revoking_at_the_end(config.revoke_on_shutdown);
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             warn!("{problem}");
-            problems.push(problem);
+            ground.problems.push(problem);
         }
         let hook = config.on_login_needed.clone().map(Hook::spawn).transpose();
         let hook = hook.map_err(system("the hook's thread"))?;
         if let Some(hook) = &hook {
             engine.tell_logins(hook.notices());
         }
-        let Sockets { listeners, units, waiting, made, callers } =
-            Sockets::open(config, inherited)?;
-        let grants = listeners.iter().filter_map(|listener| match &listener.door {
-            Door::Listener(grant) => Some(Arc::clone(grant)),
-            Door::Callers | Door::Operators => None,
-        });
-        let about = Arc::new(About {
-            uid,
-            started_at: clock.now().wall,
-            state_dir: config.state_dir.clone(),
-            socket: callers,
-            listeners: grants.collect(),
-            problems,
-        });
+        let Sockets { listeners, serving, grants, units, waiting, made, callers } = sockets()?;
+        let about = Arc::new(ground.about(config, callers, grants));
         let sockets = made;
         Ok(Self {
             engine,
@@ -202,9 +202,10 @@ impl Daemon {
             clock,
             about,
             listeners,
+            serving,
             units,
             waiting,
-            user: (!config.is_system).then_some(uid),
+            user: (!config.is_system).then_some(ground.uid),
             unit_wait: config.unit_wait,
             hook,
             sockets,
@@ -235,6 +236,7 @@ impl Daemon {
             clock,
             about,
             listeners,
+            serving,
             units,
             waiting,
             user,
@@ -261,11 +263,20 @@ impl Daemon {
             let watchers = Arc::clone(&watchers);
             async move { watchers.spread().await }
         });
-        let (stop, stopping) = watch::channel(false);
-        let serving = listeners.into_iter().map(|listener| {
+        let Serving { stop, mut tasks, gates, unlocked } = serving;
+        let stopping = stop.subscribe();
+        for listener in listeners {
             let services = Services::new(&context, &listener.door);
-            serve(listener, services, uid, stopping.clone(), GRACE)
-        });
+            tasks.spawn(serve(listener, services, uid, stopping.clone(), GRACE));
+        }
+        for (door, locked) in gates {
+            locked.give_way(Services::new(&context, &door));
+        }
+        if let Some(Unlocked { reply, over }) = unlocked {
+            // From now on every call is served; whoever unlocked it can count on that.
+            let _ = reply.send(Ok(()));
+            over.send_replace(Phase::Opened);
+        }
         let handout = Handout {
             slots: Arc::clone(&context.slots),
             engine: context.engine.clone(),
@@ -287,8 +298,8 @@ impl Daemon {
             ISSUANCE_GRACE,
         );
         systemd::notify(&[NotifyState::Ready]);
-        let serving = futures_util::future::join_all(serving);
-        let (engine, _, _, ()) = tokio::join!(engine, serving, handing, async {
+        let serving = join(&mut tasks);
+        let (engine, (), _, ()) = tokio::join!(engine, serving, handing, async {
             shutdown.await;
             info!("shutting down");
             systemd::notify(&[NotifyState::Stopping]);
@@ -308,4 +319,30 @@ impl Daemon {
             Err(problem) => error!("the store wasn't closed in order: {problem}"),
         }
     }
+}
+
+/// Opens the daemon and runs it until `shutdown` resolves. If the key of its store comes of a
+/// passphrase it starts locked, and goes on when someone gives that.
+///
+/// It has to be called within a tokio runtime that does I/O.
+///
+/// # Errors
+///
+/// Fails if it can't start; or if the passphrase fits and the store can't be opened.
+pub async fn serve_until(
+    config: &Config,
+    inherited: Inherited,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let mut shutdown = std::pin::pin!(shutdown);
+    let daemon = if config.key == KeySource::Passphrase {
+        let locked = LockedDaemon::open(config, inherited)?;
+        locked.wait(config, shutdown.as_mut()).await?
+    } else {
+        Some(Daemon::open(config, inherited)?)
+    };
+    if let Some(daemon) = daemon {
+        daemon.run(shutdown).await;
+    }
+    Ok(())
 }

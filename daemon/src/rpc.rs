@@ -11,6 +11,7 @@ mod grant;
 mod health;
 mod ledger;
 mod listing;
+mod locked;
 mod login;
 mod peer;
 mod principal;
@@ -24,7 +25,13 @@ mod status;
 mod token;
 mod watch;
 
-use std::{collections::BTreeMap, convert::Infallible, future, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fmt::{Debug, Formatter},
+    future,
+    sync::{Arc, OnceLock},
+};
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
@@ -44,6 +51,7 @@ use tower_service::Service;
 pub use self::{
     access::OVERFLOW,
     grant::Grant,
+    locked::{Attempt, Locked, Phase, Unopened},
     peer::{Door, Peer},
     serve::{Listener, serve},
 };
@@ -116,7 +124,11 @@ const LARGEST_REQUEST: usize = 128 * 1_024;
 
 /// All services of one socket, by name.
 #[derive(Clone)]
-pub struct Services(Arc<BTreeMap<&'static str, Route>>);
+pub struct Services {
+    routes: Arc<BTreeMap<&'static str, Route>>,
+    /// What answers from some moment on, on connections that are open already, too.
+    successor: Arc<OnceLock<Services>>,
+}
 
 type Route = Box<dyn Fn(Request<Incoming>) -> Answer + Send + Sync>;
 
@@ -135,6 +147,14 @@ impl Services {
             ]);
         }
         let health = Health::new(context.clone(), &names(&routes));
+        Self::with(routes, health)
+    }
+
+    /// Adds what each socket has.
+    fn with(
+        mut routes: BTreeMap<&'static str, Route>,
+        health: impl tonic_health::pb::health_server::Health,
+    ) -> Self {
         let health = HealthServer::new(health).max_decoding_message_size(LARGEST_REQUEST);
         routes.extend([route(health)]);
         // Both versions: many tools speak the older one only.
@@ -146,18 +166,33 @@ impl Services {
             v1alpha.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
         let both = v1.into_iter().chain(v1alpha);
         routes.extend(both);
-        Self(Arc::new(routes))
+        Self { routes: Arc::new(routes), successor: Arc::default() }
+    }
+
+    /// Has other services answer from now on, for good.
+    pub fn give_way(&self, successor: Self) {
+        // There is one at most.
+        let _ = self.successor.set(successor);
     }
 
     /// Answers one request.
     fn answer(&self, request: Request<Incoming>) -> Answer {
+        if let Some(successor) = self.successor.get() {
+            return successor.answer(request);
+        }
         let path = request.uri().path();
         let name = path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or("");
-        if let Some(route) = self.0.get(name) {
+        if let Some(route) = self.routes.get(name) {
             return route(request);
         }
         let answer = status::unknown("this socket has no such service").into_http();
         Box::pin(future::ready(Ok(answer)))
+    }
+}
+
+impl Debug for Services {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.routes.keys()).finish()
     }
 }
 

@@ -32,6 +32,9 @@ pub use self::cli::Cli;
 /// measurement: only a hang gets this far.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The passphrase of places that have one.
+pub const PASSPHRASE: &str = "c0rrect-Horse_Battery";
+
 /// A place for one daemon: its directories and its configuration.
 ///
 /// When it goes, no secret may be in the daemon's files.
@@ -99,6 +102,17 @@ impl Place {
         place
     }
 
+    /// Makes a place with a new store whose key comes of [`PASSPHRASE`].
+    pub fn with_passphrase() -> Self {
+        let place = Self::empty();
+        place.configure("key_source = 'passphrase'");
+        let user = User::from_uid(geteuid()).unwrap().unwrap();
+        let init = ["init", "--user", &user.name, "--passphrase-stdin"];
+        let made = place.tokend_with_input(init, PASSPHRASE);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        place
+    }
+
     /// Runs `tokend init` for the user that the test runs as: root's default is
     /// another one.
     pub fn init(&self) -> Output {
@@ -158,6 +172,15 @@ impl Place {
         Cli::new(self.tokend_command()).args(arguments).output().unwrap()
     }
 
+    /// Runs `tokend` with something on its standard input.
+    pub fn tokend_with_input<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        input: &str,
+    ) -> Output {
+        Cli::new(self.tokend_command()).args(arguments).output_of(input)
+    }
+
     fn tokend_command(&self) -> Command {
         let mut command = Command::new(binary("tokend"));
         command.arg("--config").arg(self.config()).stdin(Stdio::null());
@@ -172,6 +195,20 @@ impl Place {
 
     /// Starts the daemon in changed surroundings and waits until it serves.
     pub fn start_with(&self, change: impl FnOnce(&mut Command)) -> Daemon {
+        self.start_until("serving", change)
+    }
+
+    /// Starts a daemon with a passphrase and waits until it is there.
+    pub fn start_locked(&self) -> Daemon {
+        self.start_locked_with(|_| ())
+    }
+
+    /// Starts a daemon with a passphrase in changed surroundings and waits until it is there.
+    pub fn start_locked_with(&self, change: impl FnOnce(&mut Command)) -> Daemon {
+        self.start_until("locked: the store waits", change)
+    }
+
+    fn start_until(&self, part: &str, change: impl FnOnce(&mut Command)) -> Daemon {
         let mut command = self.tokend_command();
         change(&mut command);
         self.learn_key();
@@ -189,7 +226,7 @@ impl Place {
             }
         });
         let mut daemon = Daemon { child, log, printed };
-        daemon.wait_for_log("serving");
+        daemon.wait_for_log(part);
         daemon.search_surroundings();
         daemon
     }

@@ -15,6 +15,7 @@ mod revocations;
 mod sink;
 mod supply;
 mod terms;
+mod unlock;
 mod watch;
 
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ pub(crate) use crate::arguments::{
     sink::{Content, Sink},
     supply::{SetSecret, Supply},
     terms::{Policy, Set},
+    unlock::Unlock,
     watch::Watch,
 };
 
@@ -168,6 +170,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Give the passphrase of tokend's store, which it waits for
+    #[command(after_help = unlock::HELP)]
+    Unlock(Unlock),
     /// List what was asked of the providers: when, why, and what came of it
     Issuances(Issuances),
     /// Show how much of the limits on issuances is used, and how long the rest lasts

@@ -28,6 +28,7 @@ mod set_secret;
 mod show;
 mod sink;
 mod status;
+mod unlock;
 mod unwritten;
 mod values;
 mod watch;
@@ -104,6 +105,7 @@ pub(crate) async fn run(
             remove::run(&Daemon::find()?, name, wish, output).await?;
         }
         Command::Status { form } => status::run(&Daemon::find()?, &form, output).await?,
+        Command::Unlock(unlock) => unlock::run(&Daemon::find()?, &unlock, output).await?,
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;
         }

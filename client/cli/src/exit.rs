@@ -49,7 +49,7 @@ Exit status:
   4  not available: the daemon isn't running, its socket isn't permitted or not
      safe from other users, or the provider is down
   5  a person must act: the provider refused the credential, a login is needed,
-     was declined or took too long, or what is stored is damaged
+     was declined or took too long, tokend is locked, or what is stored is damaged
   6  the limits on issuances allow no new token now
   130  cancelled by Ctrl-C while a login or a change was waited for
 
@@ -99,7 +99,11 @@ impl From<&Error> for Exit {
             {
                 Self::PersonNeeded
             }
+            Error::Refused { reason: Some(reason), .. } if reason == reason::WRONG_PASSPHRASE => {
+                Self::PersonNeeded
+            }
             Error::CredentialRejected { .. }
+            | Error::StoreLocked { .. }
             | Error::LoginNeeded { .. }
             | Error::CredentialDamaged { .. }
             // A reason of a later version.
@@ -142,6 +146,8 @@ mod tests {
             (Error::StoreFull { message: message(), retry_after: None }, 4),
             (Error::CredentialRejected { message: message() }, 5),
             (Error::LoginNeeded { message: message() }, 5),
+            (Error::StoreLocked { message: message() }, 5),
+            (login(Code::PermissionDenied, reason::WRONG_PASSPHRASE), 5),
             (Error::CredentialDamaged { message: message() }, 5),
             (refused(Code::FailedPrecondition), 5),
             (login(Code::FailedPrecondition, reason::LOGIN_UNSUPPORTED), 2),

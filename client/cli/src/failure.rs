@@ -50,6 +50,9 @@ pub(crate) enum Failure {
     /// Nobody is there to confirm what is to be done.
     #[error("{deed} needs a confirmation, and there is no terminal to ask on")]
     Unconfirmed { deed: String, command: String },
+    /// Nobody is there to ask for the passphrase.
+    #[error("there is no terminal to ask for the passphrase on")]
+    NobodyToAsk,
     /// A provider definition can't be read.
     #[error("can't read {}", path.display())]
     Definition { path: PathBuf, source: io::Error },
@@ -147,6 +150,7 @@ impl Failure {
             Self::Input(_)
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
+            | Self::NobodyToAsk
             | Self::NothingToSet(_)
             | Self::VariableTwice(_)
             | Self::NoOperation { .. } => Exit::Usage,
@@ -216,6 +220,9 @@ impl Failure {
                 Some(format!("user:{text} or group:{text}"))
             }
             Self::Unconfirmed { command, .. } => Some(format!("{command} --yes")),
+            Self::NobodyToAsk => {
+                Some("tokend-cli unlock --passphrase-stdin reads it from standard input".to_owned())
+            }
             Self::NoOperation { credential, .. } => {
                 Some(format!("`tokend-cli remote {credential}` lists all there are"))
             }

@@ -14,7 +14,7 @@ use tonic::Code;
 const SHORTEST: Duration = Duration::from_millis(200);
 
 /// A daemon that is back should be noticed while a person waits for it.
-const LONGEST: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 
 /// A credential without a token is asked for about as often as its provider may be tried.
 const LONGEST_UNANSWERED: Duration = Duration::from_secs(60);
@@ -230,7 +230,7 @@ fn may_pass(error: &Error) -> bool {
 }
 
 /// Returns how long to wait before the next attempt, with full jitter.
-fn pause(failures: u32, longest: Duration) -> Duration {
+pub(crate) fn pause(failures: u32, longest: Duration) -> Duration {
     ceiling(failures, longest).mul_f64(fastrand::f64())
 }
 

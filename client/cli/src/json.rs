@@ -171,6 +171,7 @@ pub(crate) fn status(status: &GetStatusResponse) -> Value {
         "pid": status.pid,
         "start_time": time(status.start_time),
         "state_directory": status.state_directory,
+        "locked": status.locked,
         "problems": status.problems,
         "credentials": status.credentials.iter().map(credential).collect::<Vec<_>>(),
         "pending_revocations":

@@ -294,7 +294,9 @@ fn code(error: &Error) -> Code {
         Error::NotFound { .. } => Code::NotFound,
         Error::BudgetExhausted { .. } | Error::StoreFull { .. } => Code::ResourceExhausted,
         Error::Unavailable { .. } => Code::Unavailable,
-        Error::CredentialRejected { .. } | Error::LoginNeeded { .. } => Code::FailedPrecondition,
+        Error::CredentialRejected { .. }
+        | Error::LoginNeeded { .. }
+        | Error::StoreLocked { .. } => Code::FailedPrecondition,
         Error::CredentialDamaged { .. } => Code::DataLoss,
         Error::MinTtlUnsatisfiable { .. } => Code::OutOfRange,
         Error::Refused { code, .. } => *code,

@@ -1,7 +1,10 @@
 //! The sockets that the daemon serves: those that systemd hands over as they are, the others
 //! made.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::net::{UnixListener, UnixStream};
 use tracing::warn;
@@ -9,18 +12,23 @@ use tracing::warn;
 use super::{
     StartError,
     listeners::{self, Opened},
+    serving::{Serving, join},
 };
 use crate::{
     config::Config,
     connections::descriptors,
-    rpc::{Door, Listener},
+    rpc::{Door, Grant, Listener},
     socket::{self, Made, Reach},
     systemd::Inherited,
 };
 
 /// The sockets that the daemon serves.
 pub(super) struct Sockets {
+    /// Those that aren't served yet.
     pub(super) listeners: Vec<Listener>,
+    pub(super) serving: Serving,
+    /// What those for containers are for.
+    pub(super) grants: Vec<Arc<Grant>>,
     pub(super) units: Option<UnixListener>,
     pub(super) waiting: Vec<UnixStream>,
     pub(super) made: Vec<Made>,
@@ -28,6 +36,13 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
+    /// Ends what serves, in order, and removes the files.
+    pub(super) async fn close(mut self) {
+        self.serving.stop.send_replace(true);
+        join(&mut self.serving.tasks).await;
+        self.made.into_iter().for_each(Made::remove);
+    }
+
     pub(super) fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
         let reach = reach(config)?;
         let mut made = Vec::new();
@@ -67,10 +82,12 @@ impl Sockets {
         ];
         let units = wants_units.then(|| open(socket::UNITS, Reach::Own, inherited.units));
         let units = units.transpose()?;
+        let mut grants = Vec::new();
         for Opened { grant, socket, made: file } in
             listeners::open(config, by_systemd, inherited.listeners)?
         {
             made.extend(file);
+            grants.push(Arc::clone(&grant));
             let (socket, door) = (asynchronous(socket)?, Door::Listener(grant));
             listeners.push(Listener { socket, door, most: (most / few).max(4) });
         }
@@ -80,7 +97,8 @@ impl Sockets {
             UnixStream::from_std(connection)
         });
         let waiting = waiting.collect::<Result<_, _>>().map_err(system)?;
-        Ok(Self { listeners, units, waiting, made, callers })
+        let serving = Serving::default();
+        Ok(Self { listeners, serving, grants, units, waiting, made, callers })
     }
 }
 

@@ -12,7 +12,8 @@ use tokend_proto::{
     v1::{
         DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
         GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
-        ListRevocationsResponse, Listener, ListenerAccess, admin_service_server::AdminService,
+        ListRevocationsResponse, Listener, ListenerAccess, UnlockRequest,
+        admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
@@ -54,6 +55,7 @@ impl AdminService for Admin {
             problems,
             pending_revocations: revocations.iter().map(revocation::message).collect(),
             listeners: about.listeners.iter().map(|grant| listener(grant)).collect(),
+            locked: false,
         }))
     }
 
@@ -73,6 +75,10 @@ impl AdminService for Admin {
         let author = peer(&request)?.author();
         let id = revocation::parse_id(&request.get_ref().id)?;
         self.0.ask(|reply| Command::DropRevocation { id, author, reply }).await.map(Response::new)
+    }
+
+    async fn unlock(&self, _: Request<UnlockRequest>) -> Result<Response<()>, Status> {
+        Err(status::not_locked())
     }
 
     async fn list_budgets(

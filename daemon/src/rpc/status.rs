@@ -26,6 +26,26 @@ pub(super) fn internal(message: &str) -> Status {
     new(Code::Internal, reason::INTERNAL, message)
 }
 
+/// What everyone learns of everything while the store is locked.
+pub(super) fn locked() -> Status {
+    let message = "tokend is locked: an operator has to give the passphrase of its store";
+    new(Code::FailedPrecondition, reason::STORE_LOCKED, message)
+}
+
+/// What an operator learns who gives a passphrase where none is waited for.
+pub(super) fn not_locked() -> Status {
+    let message = "tokend isn't locked; the passphrase wasn't looked at";
+    new(Code::FailedPrecondition, reason::STORE_NOT_LOCKED, message)
+}
+
+/// What an operator learns who gives passphrases faster than they are tried.
+pub(super) fn too_many_passphrases(wait: Duration) -> Status {
+    let seconds = wait.as_secs_f64().ceil();
+    let message =
+        format!("no passphrase is tried for {seconds} s after the last one, which was wrong");
+    build(Code::ResourceExhausted, reason::TOO_MANY_PASSPHRASES, message, Some(wait))
+}
+
 /// What a caller learns of a credential that it may not read, or that isn't
 /// there: the same.
 pub(super) fn not_permitted() -> Status {

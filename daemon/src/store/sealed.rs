@@ -65,10 +65,11 @@ impl Lock {
     /// Fails if it isn't, and if there is no memory to try it with.
     pub fn try_passphrase(&self, passphrase: &Passphrase) -> Result<Key, OpenError> {
         let key = self.derivation.derive(passphrase)?;
-        if key.label() == self.label {
-            Ok(key)
-        } else {
-            Err(OpenError::WrongPassphrase { path: self.path.clone() })
-        }
+        if key.label() == self.label { Ok(key) } else { Err(self.wrong()) }
+    }
+
+    /// Says that a passphrase isn't the one.
+    pub fn wrong(&self) -> OpenError {
+        OpenError::WrongPassphrase { path: self.path.clone() }
     }
 }

@@ -3,22 +3,25 @@
 mod files;
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     process::{Command, ExitStatus},
+    time::Duration,
 };
 
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use secrecy::ExposeSecret as _;
-use tokend_client::{Client, Token, TokenOptions};
+use tokend_client::{Client, Error, Token, TokenOptions};
+use tokio::time::{sleep, timeout};
 
 use crate::{
     arguments::{Exec, Handed},
     command::{exec::files::Files, part::Part},
     exit::Exit,
-    failure::Failure,
-    follow::Follow,
+    failure::{self, Failure},
+    follow::{self, Follow},
     signals::Signals,
 };
 
@@ -42,7 +45,7 @@ pub(super) async fn run(exec: Exec) -> Result<Exit, Failure> {
         options = options.min_ttl(life);
     }
     let client = Client::builder().cache(false).build()?;
-    let tokens = acquire(&client, &gifts, options).await?;
+    let tokens = acquire(&client, &gifts, options, exec.timeout).await?;
     let (program, arguments) =
         exec.program.split_first().expect("the command line names a program");
     let mut command = Command::new(program);
@@ -93,18 +96,49 @@ fn gifts(handed: &[Handed], header: bool, ending: &str) -> Result<Vec<Gift>, Fai
     handed.iter().map(gift).collect()
 }
 
-/// Returns the tokens of all credentials, or why the first that has none has none.
+/// Returns the tokens of all credentials, or why the first that has none has none. A tokend that
+/// is locked is waited for, but no longer than so long.
 async fn acquire(
     client: &Client,
     gifts: &[Gift],
     options: TokenOptions,
+    limit: Duration,
 ) -> Result<BTreeMap<String, Token>, Failure> {
     let names: BTreeSet<&String> = gifts.iter().map(|gift| &gift.name).collect();
+    let is_told = Cell::new(false);
     let calls = names.into_iter().map(async |name| {
-        let token = client.token_with(name, options).await;
+        let token = unlocked(client, name, options, limit, &is_told).await;
         token.map(|token| (name.clone(), token)).map_err(Failure::about(name))
     });
     join_all(calls).await.into_iter().collect()
+}
+
+/// Asks for a token until tokend isn't locked, and says once that it is.
+async fn unlocked(
+    client: &Client,
+    name: &str,
+    options: TokenOptions,
+    limit: Duration,
+    is_told: &Cell<bool>,
+) -> Result<Token, Error> {
+    let mut locked = None;
+    let asking = async {
+        for failures in 1.. {
+            match client.token_with(name, options).await {
+                Err(error @ Error::StoreLocked { .. }) => {
+                    if !is_told.replace(true) {
+                        failure::tell(&Failure::Waiting(error.clone()));
+                    }
+                    locked = Some(error);
+                }
+                answer => return answer,
+            }
+            sleep(follow::pause(failures, follow::LONGEST)).await;
+        }
+        Err(Error::TimedOut)
+    };
+    let answer = timeout(limit, asking).await;
+    answer.unwrap_or_else(|_| Err(locked.unwrap_or(Error::TimedOut)))
 }
 
 /// Returns the status that a program's end stands for, as shells have it.

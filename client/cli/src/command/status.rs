@@ -36,14 +36,29 @@ pub(super) async fn run(
     if form.json {
         return Ok(json::write(output, &json::status(&status))?);
     }
+    if status.locked {
+        return Ok(locked(output, &status, &clock::now())?);
+    }
     let budgets = answer(daemon.admin().list_budgets(ListBudgetsRequest {})).await?.budgets;
     Ok(write(output, &status, &budgets, &clock::now())?)
 }
 
-fn write(
+/// Says that it is locked, and nothing of credentials: nothing is known of them.
+fn locked(
     output: &mut Output<impl Write>,
     status: &GetStatusResponse,
-    budgets: &[Budget],
+    now: &Timestamp,
+) -> io::Result<()> {
+    head(output, status, now)?;
+    writeln!(
+        output,
+        "\nlocked: nothing is served until `tokend-cli unlock` gives the passphrase of the store"
+    )
+}
+
+fn head(
+    output: &mut Output<impl Write>,
+    status: &GetStatusResponse,
     now: &Timestamp,
 ) -> io::Result<()> {
     let since = status
@@ -63,6 +78,16 @@ fn write(
     for problem in &status.problems {
         writeln!(output, "problem: {}", printable(problem))?;
     }
+    Ok(())
+}
+
+fn write(
+    output: &mut Output<impl Write>,
+    status: &GetStatusResponse,
+    budgets: &[Budget],
+    now: &Timestamp,
+) -> io::Result<()> {
+    head(output, status, now)?;
     for problem in status.credentials.iter().flat_map(|credential| misled(credential, now)) {
         writeln!(output, "problem: {}", printable(&problem))?;
     }

@@ -51,6 +51,9 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
         Error::Unavailable { retry_after, .. } => {
             format!("tokend tries again by itself in {}", span::show_duration((*retry_after)?))
         }
+        Error::StoreLocked { .. } => "`tokend-cli unlock` gives it; operators can: root and the user \
+             that tokend runs as"
+            .to_owned(),
         Error::StoreFull { .. } => {
             "free some space: `tokend-cli status` names the state directory".to_owned()
         }

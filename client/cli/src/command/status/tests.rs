@@ -52,6 +52,7 @@ fn shows_every_credential_and_what_to_do() {
         state_directory: "/var/lib/tokend".to_owned(),
         credentials: vec![bad, good],
         problems: vec!["the disk is full".to_owned()],
+        locked: false,
         pending_revocations: vec![PendingRevocation {
             id: "0a".to_owned(),
             credential: "acme".to_owned(),
@@ -145,4 +146,24 @@ fn listeners_are_shown_with_what_is_there() {
          ci        causely, fyma (not there yet)  anyone who connects  /run/tokend/ci/tokend.sock\n\
          db        causely                        their readers        /run/tokend/db/tokend.sock\n"
     );
+}
+
+#[test]
+fn of_a_locked_tokend_nothing_but_that_is_shown() {
+    let status = GetStatusResponse {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: 7,
+        state_directory: "/s".to_owned(),
+        locked: true,
+        ..GetStatusResponse::default()
+    };
+    let mut output = Output::of_a_test(Vec::new(), false);
+    locked(&mut output, &status, &Timestamp::default()).unwrap();
+    let shown = String::from_utf8(output.into_writer()).unwrap();
+    let expected = format!(
+        "tokend {}, process 7, state in /s\n\nlocked: nothing is served until `tokend-cli \
+         unlock` gives the passphrase of the store\n",
+        status.version
+    );
+    assert_eq!(shown, expected);
 }

@@ -1,0 +1,55 @@
+//! What a daemon stands on before it has a store.
+
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+use tokend_provider::Library;
+
+use super::StartError;
+use crate::{
+    clock::SystemClock,
+    config::Config,
+    definitions::Definitions,
+    ports::Clock as _,
+    rpc::{About, Grant, OVERFLOW},
+};
+
+/// What a daemon stands on, store or none.
+pub(super) struct Ground {
+    pub(super) uid: u32,
+    pub(super) clock: SystemClock,
+    started_at: Timestamp,
+    pub(super) definitions: Arc<Library>,
+    pub(super) problems: Vec<String>,
+}
+
+impl Ground {
+    /// Finds it, or why there can be no daemon.
+    pub(super) fn find(config: &Config) -> Result<Self, StartError> {
+        let uid = rustix::process::geteuid().as_raw();
+        if uid == OVERFLOW {
+            return Err(StartError::Nobody(uid));
+        }
+        let clock = SystemClock::new()?;
+        let Definitions { usable, problems } = Definitions::read(&config.provider_dirs)?;
+        let (definitions, started_at) = (Arc::new(usable), clock.now().wall);
+        Ok(Self { uid, clock, started_at, definitions, problems })
+    }
+
+    /// Returns what the daemon tells of itself.
+    pub(super) fn about(
+        &self,
+        config: &Config,
+        socket: PathBuf,
+        listeners: Vec<Arc<Grant>>,
+    ) -> About {
+        About {
+            uid: self.uid,
+            started_at: self.started_at,
+            state_dir: config.state_dir.clone(),
+            socket,
+            listeners,
+            problems: self.problems.clone(),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The daemon while its store is locked: until someone gives the passphrase.
+
+use std::{error::Error, future, iter, mem, panic, sync::Arc, time::Duration};
+
+use sd_notify::NotifyState;
+use tokend_core::BootTime;
+use tokio::{
+    sync::{mpsc, watch},
+    task::spawn_blocking,
+};
+use tracing::{error, info, warn};
+use zeroize::Zeroizing;
+
+use super::{Daemon, GRACE, Ground, Sockets, StartError, Unlocked};
+use crate::{
+    config::Config,
+    engine::Author,
+    entropy::SystemEntropy,
+    ports::Clock as _,
+    rpc::{About, Attempt, Locked, Phase, Services, Unopened, serve},
+    store::{Empty, Key, Lock, OpenError, Passphrase, Sealed},
+    systemd::{self, Inherited},
+};
+
+/// What `systemctl status` shows meanwhile.
+const STATUS: &str = "locked: the passphrase is given by tokend-cli unlock";
+
+/// A daemon whose store is its own and isn't open. It holds the sockets and serves nothing.
+pub(super) struct LockedDaemon {
+    ground: Ground,
+    sealed: Sealed,
+    sockets: Sockets,
+    about: Arc<About>,
+}
+
+impl LockedDaemon {
+    /// Takes the store and makes the sockets.
+    pub(super) fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
+        let ground = Ground::find(config)?;
+        let sealed = Sealed::claim(&config.state_dir)?;
+        let sockets = Sockets::open(config, inherited)?;
+        let (callers, grants) = (sockets.callers.clone(), sockets.grants.clone());
+        let about = Arc::new(ground.about(config, callers, grants));
+        Ok(Self { ground, sealed, sockets, about })
+    }
+
+    /// Tells everyone that the store is locked until someone gives the passphrase, and returns
+    /// the daemon that goes on by then, on the same sockets and connections; `None` if `shutdown`
+    /// resolves before.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the passphrase fits and the store can't be opened all the same.
+    pub(super) async fn wait(
+        self,
+        config: &Config,
+        mut shutdown: impl Future<Output = ()> + Unpin,
+    ) -> Result<Option<Daemon>, StartError> {
+        let Self { ground, sealed, mut sockets, about } = self;
+        let (over, is_over) = watch::channel(Phase::Locked);
+        // One is tried, and another waits; whoever comes then waits to be heard.
+        let (attempts, mut attempted) = mpsc::channel(1);
+        let locked = Locked { about: Arc::clone(&about), attempts, over: is_over };
+        for listener in sockets.listeners.drain(..) {
+            let services = Services::locked(&locked, &listener.door);
+            let stopping = sockets.serving.stop.subscribe();
+            sockets.serving.gates.push((listener.door.clone(), services.clone()));
+            sockets.serving.tasks.spawn(serve(listener, services, about.uid, stopping, GRACE));
+        }
+        info!(
+            socket = %about.socket.display(),
+            pid = std::process::id(),
+            "locked: the store waits for its passphrase; `tokend-cli unlock` gives it"
+        );
+        systemd::notify(&[NotifyState::Ready, NotifyState::Status(STATUS)]);
+        let opening = open(&ground, &sealed, &mut attempted);
+        let opened = tokio::select! {
+            opened = opening => Some(opened),
+            () = &mut shutdown => None,
+        };
+        let Some((key, attempt)) = opened else {
+            info!("shutting down");
+            systemd::notify(&[NotifyState::Stopping]);
+            over.send_replace(Phase::Ending);
+            // Nobody's passphrase is looked at any more.
+            drop(attempted);
+            sockets.close().await;
+            info!("shut down");
+            return Ok(None);
+        };
+        let mark = config.mark_file.as_deref();
+        let opened = sealed.open(mark, &key, SystemEntropy::default()).and_then(|mut store| {
+            let loaded = store.load(&ground.clock.stamp())?;
+            Ok((store, loaded))
+        });
+        match opened {
+            Ok(opened) => {
+                info!(uid = attempt.author.uid, pid = attempt.author.pid, "unlocked");
+                systemd::notify(&[NotifyState::Status("")]);
+                sockets.serving.unlocked = Some(Unlocked { reply: attempt.reply, over });
+                Daemon::with(config, ground, opened, || Ok(sockets)).map(Some)
+            }
+            Err(problem) => {
+                let _ = attempt.reply.send(Err(Unopened::Failed(chain(&problem))));
+                over.send_replace(Phase::Ending);
+                sockets.close().await;
+                Err(problem.into())
+            }
+        }
+    }
+}
+
+/// Tries passphrases, one after the other, until one fits.
+async fn open(
+    ground: &Ground,
+    sealed: &Sealed,
+    attempted: &mut mpsc::Receiver<Attempt>,
+) -> (Key, Attempt) {
+    let mut patience = Patience::default();
+    loop {
+        let Some(mut attempt) = attempted.recv().await else {
+            // Those who serve are gone, and the daemon is about to be.
+            return future::pending().await;
+        };
+        let Author { uid, pid } = attempt.author;
+        let unopened = if let Some(wait) = patience.left(ground.clock.now().boot) {
+            Unopened::TooSoon(wait)
+        } else {
+            match fits(sealed.lock(), mem::take(&mut attempt.passphrase)).await {
+                Ok(key) => return (key, attempt),
+                Err(problem @ OpenError::WrongPassphrase { .. }) => {
+                    let wait = patience.note(ground.clock.now().boot);
+                    warn!(uid, pid, ?wait, "a wrong passphrase was given");
+                    Unopened::Wrong(problem.to_string())
+                }
+                Err(problem) => {
+                    let problem = chain(&problem);
+                    error!(uid, pid, "a passphrase can't be tried: {problem}");
+                    Unopened::Failed(problem)
+                }
+            }
+        };
+        // Whoever has gone away knows no more than before.
+        let _ = attempt.reply.send(Err(unopened));
+    }
+}
+
+/// Returns the key, if this is the passphrase. To find out takes a thread for a while, and it
+/// isn't the one that serves.
+async fn fits(lock: &Lock, text: Zeroizing<String>) -> Result<Key, OpenError> {
+    let lock = lock.clone();
+    let tried = spawn_blocking(move || match Passphrase::new(text) {
+        Ok(passphrase) => lock.try_passphrase(&passphrase),
+        Err(Empty) => Err(lock.wrong()),
+    });
+    tried.await.unwrap_or_else(|problem| panic::resume_unwind(problem.into_panic()))
+}
+
+/// How long after wrong passphrases no other is tried. Whoever has a copy of the store can do
+/// without asking; this is for who has none.
+#[derive(Debug, Default)]
+struct Patience {
+    wrong: u32,
+    until: Option<BootTime>,
+}
+
+impl Patience {
+    /// A person who mistypes waits no longer than it takes to type again ..
+    const FIRST: Duration = Duration::from_secs(1);
+
+    /// .. and at last not so long as to think that it hangs.
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    /// Notes a wrong passphrase; returns how long no other is tried.
+    fn note(&mut self, now: BootTime) -> Duration {
+        let wait = Self::FIRST.saturating_mul(1 << self.wrong.min(16)).min(Self::LONGEST);
+        self.wrong += 1;
+        self.until = Some(BootTime(now.0 + wait));
+        wait
+    }
+
+    /// Returns how long none is tried from now on, if none is.
+    fn left(&self, now: BootTime) -> Option<Duration> {
+        self.until?.0.checked_sub(now.0).filter(|left| !left.is_zero())
+    }
+}
+
+/// Joins a problem and its causes.
+fn chain(problem: &dyn Error) -> String {
+    let causes = iter::successors(problem.source(), |&cause| cause.source());
+    causes.fold(problem.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_after_wrong_passphrases_grows_and_has_a_limit() {
+        let mut patience = Patience::default();
+        let mut now = BootTime(Duration::from_secs(500));
+        assert_eq!(patience.left(now), None);
+        let waits: Vec<u64> = (0..8)
+            .map(|_| {
+                let wait = patience.note(now);
+                assert_eq!(patience.left(now), Some(wait));
+                now = BootTime(now.0 + wait);
+                assert_eq!(patience.left(now), None);
+                wait.as_secs()
+            })
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+}

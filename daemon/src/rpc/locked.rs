@@ -1,0 +1,248 @@
+//! What is answered while the store is locked: to everyone and of everything that it is.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap, convert::Infallible, future, process, sync::Arc, task, time::Duration,
+};
+
+use futures_util::{
+    future::BoxFuture,
+    stream::{self, BoxStream, StreamExt as _},
+};
+use hyper::body::Incoming;
+use tokend_proto::{
+    reason,
+    v1::{
+        GetStatusRequest, GetStatusResponse, UnlockRequest,
+        admin_service_server::AdminServiceServer,
+        credential_service_server::CredentialServiceServer,
+        provider_service_server::ProviderServiceServer,
+    },
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tonic::{
+    Code, Request, Response, Status,
+    body::Body,
+    server::{Grpc, NamedService},
+};
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+    health_server::Health,
+};
+use tonic_prost::ProstCodec;
+use tower_service::Service;
+use zeroize::Zeroizing;
+
+use super::{
+    About, Door, LARGEST_REQUEST, Services, admin::Admin, credential::Credentials,
+    provider::Providers, route, status, token::Tokens, token::peer,
+};
+use crate::{
+    engine::{Author, Error},
+    published::timestamp,
+};
+
+/// An operator gives a passphrase.
+pub struct Attempt {
+    /// What may be the passphrase.
+    pub passphrase: Zeroizing<String>,
+    /// Who gives it.
+    pub author: Author,
+    /// Where it is said what came of it.
+    pub reply: oneshot::Sender<Result<(), Unopened>>,
+}
+
+/// Why a passphrase didn't open the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unopened {
+    /// It isn't the one.
+    Wrong(String),
+    /// None is tried for so long.
+    TooSoon(Duration),
+    /// It fits, or may fit, and something else is wrong.
+    Failed(String),
+}
+
+/// What it takes to answer while the store is locked.
+#[derive(Clone)]
+pub struct Locked {
+    /// What the daemon tells of itself.
+    pub about: Arc<About>,
+    /// Where passphrases go.
+    pub attempts: mpsc::Sender<Attempt>,
+    /// Changes once.
+    pub over: watch::Receiver<Phase>,
+}
+
+/// How it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The store is locked.
+    Locked,
+    /// It is open, and other services answer.
+    Opened,
+    /// The daemon ends.
+    Ending,
+}
+
+impl Services {
+    /// Makes what is offered at `door` as long as the store is locked. Which services there are
+    /// is no secret, and the same as ever.
+    pub fn locked(locked: &Locked, door: &Door) -> Self {
+        let closed = |name| -> (&'static str, super::Route) {
+            let answer =
+                |_| -> super::Answer { Box::pin(future::ready(Ok(status::locked().into_http()))) };
+            (name, Box::new(answer))
+        };
+        let mut routes = BTreeMap::from([closed(Tokens::NAME)]);
+        if *door == Door::Operators {
+            routes.extend([
+                closed(CredentialServiceServer::<Credentials>::NAME),
+                closed(ProviderServiceServer::<Providers>::NAME),
+                route(Gatekeeper(locked.clone())),
+            ]);
+        }
+        Self::with(routes, locked.clone())
+    }
+}
+
+/// Nothing is healthy, whatever it is called.
+#[tonic::async_trait]
+impl Health for Locked {
+    async fn check(
+        &self,
+        _: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        Ok(Response::new(not_serving()))
+    }
+
+    type WatchStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
+
+    /// Ends with the locked time: what comes then is told to whoever asks again, as watchers do.
+    async fn watch(
+        &self,
+        _: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let mut over = self.over.clone();
+        let end = async move {
+            // An error means that the daemon is gone.
+            let _ = over.wait_for(|phase| *phase != Phase::Locked).await;
+            let message = "the store isn't locked any more; watch again";
+            Err(status::new(Code::Unavailable, reason::SHUTTING_DOWN, message))
+        };
+        let first = stream::once(future::ready(Ok(not_serving())));
+        Ok(Response::new(first.chain(stream::once(end)).boxed()))
+    }
+}
+
+fn not_serving() -> HealthCheckResponse {
+    HealthCheckResponse { status: ServingStatus::NotServing.into() }
+}
+
+/// The part of `tokend.v1.AdminService` that there is then.
+#[derive(Clone)]
+struct Gatekeeper(Locked);
+
+impl NamedService for Gatekeeper {
+    const NAME: &'static str = AdminServiceServer::<Admin>::NAME;
+}
+
+impl Service<http::Request<Incoming>> for Gatekeeper {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = super::Answer;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Infallible>> {
+        task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Incoming>) -> super::Answer {
+        let locked = self.0.clone();
+        Box::pin(async move {
+            Ok(match request.uri().path() {
+                "/tokend.v1.AdminService/Unlock" => {
+                    let grpc = Grpc::new(ProstCodec::default());
+                    let mut grpc = grpc.max_decoding_message_size(LARGEST_REQUEST);
+                    grpc.unary(Unlock(locked), request).await
+                }
+                "/tokend.v1.AdminService/GetStatus" => {
+                    let grpc = Grpc::new(ProstCodec::default());
+                    let mut grpc = grpc.max_decoding_message_size(LARGEST_REQUEST);
+                    grpc.unary(GetStatus(locked), request).await
+                }
+                _ => status::locked().into_http(),
+            })
+        })
+    }
+}
+
+struct Unlock(Locked);
+
+impl Service<Request<UnlockRequest>> for Unlock {
+    type Response = Response<()>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<()>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
+        task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<UnlockRequest>) -> Self::Future {
+        let locked = self.0.clone();
+        Box::pin(async move { locked.unlock(request).await.map(Response::new) })
+    }
+}
+
+struct GetStatus(Locked);
+
+impl Service<Request<GetStatusRequest>> for GetStatus {
+    type Response = Response<GetStatusResponse>;
+    type Error = Status;
+    type Future = future::Ready<Result<Response<GetStatusResponse>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
+        task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<GetStatusRequest>) -> Self::Future {
+        let about = &self.0.about;
+        future::ready(Ok(Response::new(GetStatusResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: process::id(),
+            start_time: Some(timestamp(about.started_at)),
+            state_directory: about.state_dir.display().to_string(),
+            problems: about.problems.clone(),
+            locked: true,
+            ..GetStatusResponse::default()
+        })))
+    }
+}
+
+impl Locked {
+    /// Has a passphrase tried, and waits for what comes of it.
+    async fn unlock(&self, request: Request<UnlockRequest>) -> Result<(), Status> {
+        let author = peer(&request)?.author();
+        let passphrase = Zeroizing::new(request.into_inner().passphrase);
+        let (reply, answer) = oneshot::channel();
+        let attempt = Attempt { passphrase, author, reply };
+        self.attempts.send(attempt).await.map_err(|_| self.unheard())?;
+        answer.await.map_err(|_| self.unheard())?.map_err(|unopened| match unopened {
+            Unopened::Wrong(message) => {
+                status::new(Code::PermissionDenied, reason::WRONG_PASSPHRASE, message)
+            }
+            Unopened::TooSoon(wait) => status::too_many_passphrases(wait),
+            Unopened::Failed(message) => {
+                status::new(Code::Unavailable, reason::STORE_UNAVAILABLE, message)
+            }
+        })
+    }
+    /// Says why a passphrase isn't looked at: it comes after the one that was right, or too late.
+    fn unheard(&self) -> Status {
+        match *self.over.borrow() {
+            Phase::Ending => status::of(&Error::Stopping),
+            Phase::Locked | Phase::Opened => status::not_locked(),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! A daemon whose key comes of a passphrase: locked until someone gives it.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
+
+mod support;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::net::UnixDatagram,
+    process::{Output, Stdio},
+};
+
+use nix::sys::signal::Signal;
+use support::{PASSPHRASE, PATIENCE, Place, assert_output, contains, disguises, text};
+use tokend_client::{Client, Error, ExposeSecret as _};
+
+/// Wrong passphrases cost a second and more: how often it is looked whether they are over. A
+/// look takes a process.
+const LOOKS: usize = 10_000;
+
+/// Runs what a program does that holds a client.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().unwrap().block_on(work)
+}
+
+fn unlock(place: &Place, passphrase: &str) -> Output {
+    place.run_with_input(["unlock", "--passphrase-stdin"], passphrase)
+}
+
+/// Makes a place with a passphrase, and with the credential `static` in it.
+fn furnished() -> Place {
+    let place = Place::with_passphrase();
+    let daemon = place.start_locked();
+    assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
+    let add = ["add", "static", "--provider", "static-bearer", "--var", "url=http://127.0.0.1"];
+    let add = add.into_iter().chain(["--var", "user=me", "--secret-stdin", "token"]);
+    let added = place.run_with_input(add, "t0ken-Horse_Battery");
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    assert_eq!(daemon.end().code, Some(0));
+    place
+}
+
+#[test]
+fn nothing_is_served_until_the_passphrase_is_given_and_everything_then() {
+    let place = furnished();
+    let daemon = place.start_locked();
+    let refused = "tokend-cli: tokend is locked: an operator has to give the passphrase of its store\n\
+                   hint: `tokend-cli unlock` gives it; operators can: root and the user that \
+                   tokend runs as\n";
+    // What there is and what there isn't look alike.
+    for arguments in [&["get", "static"][..], &["get", "nothing"], &["list"], &["show", "static"]] {
+        assert_output(&place.run(arguments), 5, "", refused);
+    }
+    let status = place.run(["status"]);
+    assert_eq!(status.status.code(), Some(0));
+    let shown = text(&status.stdout);
+    assert!(shown.ends_with(
+        "\nlocked: nothing is served until `tokend-cli unlock` gives the passphrase of the store\n"
+    ));
+    assert!(text(&place.run(["status", "--json"]).stdout).contains("\"locked\": true"));
+
+    let wrong = unlock(&place, "correct-h0rse");
+    assert_eq!(wrong.status.code(), Some(5));
+    assert!(text(&wrong.stderr).contains("that isn't the passphrase of"), "{:?}", wrong.stderr);
+    assert_output(&place.run(["get", "static"]), 5, "", refused);
+    // Another isn't tried at once.
+    let opened = (0..LOOKS).map(|_| unlock(&place, &format!("{PASSPHRASE}\n"))).find(|tried| {
+        let complaint = text(&tried.stderr);
+        assert!(
+            complaint.is_empty() || complaint.contains("no passphrase is tried"),
+            "{complaint}"
+        );
+        tried.status.success()
+    });
+    assert_output(&opened.unwrap(), 0, "unlocked\n", "");
+    assert_output(&place.run(["get", "static"]), 0, "t0ken-Horse_Battery\n", "");
+    assert!(text(&place.run(["status", "--json"]).stdout).contains("\"locked\": false"));
+    assert_output(&unlock(&place, "anything"), 0, "tokend isn't locked\n", "");
+
+    let ended = daemon.end();
+    assert_eq!(ended.code, Some(0));
+    for secret in [PASSPHRASE, "correct-h0rse"] {
+        for form in disguises(secret) {
+            assert!(!contains(ended.log.as_bytes(), &form), "{}", ended.log);
+            for (path, content) in place.stored() {
+                assert!(!contains(&content, &form), "{}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn clients_that_came_while_it_was_locked_are_served_once_it_is_not() {
+    let place = furnished();
+    let _daemon = place.start_locked();
+    block_on(async {
+        let once = Client::builder().socket(place.socket()).cache(false).build().unwrap();
+        let error = once.token("static").await.unwrap_err();
+        assert!(matches!(error, Error::StoreLocked { .. }) && error.is_transient(), "{error:?}");
+        let error = once.watch(["static"]).await.unwrap_err();
+        assert!(matches!(error, Error::StoreLocked { .. }), "{error:?}");
+        let keeping = Client::at(place.socket());
+        let mut subscription = keeping.subscribe("static").unwrap();
+        assert!(matches!(keeping.token("static").await, Err(Error::StoreLocked { .. })));
+
+        assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
+        // On the connection that there is, and without another attempt.
+        let token = once.token("static").await.unwrap();
+        assert_eq!(token.value().expose_secret(), "t0ken-Horse_Battery");
+        let told = tokio::time::timeout(PATIENCE, async {
+            while subscription.changed().await.is_err() {}
+        });
+        told.await.unwrap();
+        let token = keeping.token("static").await.unwrap();
+        assert_eq!(token.value().expose_secret(), "t0ken-Horse_Battery");
+    });
+}
+
+#[test]
+fn programs_that_start_while_it_is_locked_wait() {
+    let place = furnished();
+    let _daemon = place.start_locked();
+    let file = place.path().join("token");
+    let sink = ["sink".as_ref(), "static".as_ref(), file.as_os_str()];
+    let exec = ["exec", "static", "--", "sh", "-c", "test $STATIC_TOKEN = t0ken-Horse_Battery"];
+    let mut waiting = Vec::new();
+    for arguments in [&sink[..], &exec.map(std::ffi::OsStr::new)] {
+        let mut command = place.cli();
+        let mut child = command.args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut complaint = String::new();
+        let mut complaints = BufReader::new(child.stderr.take().unwrap());
+        complaints.read_line(&mut complaint).unwrap();
+        assert!(complaint.contains("is locked"), "{complaint}");
+        assert!(complaint.ends_with("; it is tried again\n"), "{complaint}");
+        waiting.push((child, complaints));
+    }
+    assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
+    let (mut exec, _) = waiting.pop().unwrap();
+    assert!(exec.wait().unwrap().success());
+    let (mut sink, _) = waiting.pop().unwrap();
+    let written = (0..LOOKS).any(|_| {
+        assert!(place.run(["get", "static"]).status.success());
+        fs::read_to_string(&file).is_ok_and(|text| text == "t0ken-Horse_Battery\n")
+            || fs::read_to_string(&file).is_ok_and(|text| text == "t0ken-Horse_Battery")
+    });
+    assert!(written);
+    sink.kill().unwrap();
+    sink.wait().unwrap();
+}
+
+#[test]
+fn it_keeps_a_second_daemon_out_and_its_end_leaves_the_store_as_it_was() {
+    let place = furnished();
+    let stored = || {
+        let all = place.stored().into_iter();
+        all.filter(|(path, _)| !path.ends_with("tokend.lock")).collect::<Vec<_>>()
+    };
+    let before = stored();
+    let is_untouched = || {
+        let after = stored();
+        before.iter().all(|file| after.contains(file))
+    };
+    let daemon = place.start_locked();
+    let second = place.tokend::<&str>([]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another tokend (pid "), "{}", text(&second.stderr));
+    assert_eq!(place.run(["get", "static"]).status.code(), Some(5), "the first one is there");
+    daemon.kill();
+    assert!(is_untouched());
+    let daemon = place.start_locked();
+    assert_eq!(daemon.end_by(Signal::SIGTERM, PATIENCE).code, Some(0));
+    assert!(is_untouched());
+    assert!(!place.socket().exists());
+}
+
+#[test]
+fn the_service_manager_is_told_that_it_is_there_and_locked() {
+    let place = Place::with_passphrase();
+    let path = place.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let hear = || {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer).unwrap();
+        text(&buffer[..length])
+    };
+    let daemon = place.start_locked_with(|command| {
+        command.env("NOTIFY_SOCKET", &path);
+    });
+    let told = "READY=1\nSTATUS=locked: the passphrase is given by tokend-cli unlock\n";
+    assert_eq!(hear(), told);
+    assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
+    assert_eq!(hear(), "STATUS=\n");
+    assert_eq!(hear(), "READY=1\n");
+    assert_eq!(daemon.end().code, Some(0));
+    assert_eq!(hear(), "STOPPING=1\n");
+}
+
+#[test]
+fn a_passphrase_takes_the_place_of_a_key_and_of_another_passphrase() {
+    let place = Place::new();
+    let state = place.state();
+    let (state, key) = (state.display(), place.state().join("key"));
+    let short = "tokend: this passphrase is short: whoever has a copy of the store can try all of \
+                 its length; six words that dice have chosen are beyond that\n";
+    let change = |from: &str, to: &str, input: &str| {
+        let (from, to) = (format!("--from={from}"), format!("--to={to}"));
+        let change = ["key", "change-source", &from, &to, "--passphrase-stdin"];
+        place.tokend_with_input(change, input)
+    };
+    let file = format!("file:{}", key.display());
+    let expected = format!(
+        "the key of the store in {state} is that of the passphrase from now on\n\
+         without the passphrase the store is lost; keep {file} as long as there are backups of \
+         the store from before\n\
+         next: key_source = \"passphrase\" in tokend.toml, then start tokend\n"
+    );
+    assert_output(&change(&file, "passphrase", "first\n"), 0, &expected, short);
+    let refused = place.tokend::<&str>([]);
+    assert!(text(&refused.stderr).contains("key_source = \"passphrase\""), "{refused:?}");
+    place.configure("key_source = 'passphrase'");
+    // Nobody is asked on a terminal that isn't there.
+    let nobody = place.tokend(["key", "rotate"]);
+    assert!(text(&nobody.stderr).contains("--passphrase-stdin"), "{nobody:?}");
+
+    let wrong = change("passphrase", "passphrase", "frist\nsecond-Horse_Battery\n");
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(text(&wrong.stderr).contains("that isn't the passphrase of"), "{wrong:?}");
+    let changed = change("passphrase", "passphrase", "first\nsecond-Horse_Battery\n");
+    assert!(text(&changed.stdout).contains("keep the passphrase before as long"), "{changed:?}");
+    let again = change("passphrase", "passphrase", "first\nsecond-Horse_Battery\n");
+    assert!(text(&again.stdout).ends_with("already; nothing changed\n"), "{again:?}");
+    let rotated = ["key", "rotate", "--passphrase-stdin"];
+    assert!(place.tokend_with_input(rotated, "second-Horse_Battery").status.success());
+
+    let daemon = place.start_locked();
+    assert_output(&unlock(&place, "second-Horse_Battery"), 0, "unlocked\n", "");
+    assert_eq!(daemon.end().code, Some(0));
+    let back = change("passphrase", &file, "second-Horse_Battery\n");
+    assert!(back.status.success(), "{back:?}");
+    let empty = change(&file, "passphrase", "\n");
+    assert_output(&empty, 1, "", "tokend: the passphrase is empty\n");
+    let started = place.tokend::<&str>([]);
+    assert!(text(&started.stderr).contains("comes of no passphrase"), "{started:?}");
+}
