@@ -68,6 +68,10 @@ pub const USER_NOT_FOUND: &str = "USER_NOT_FOUND";
 pub const PROVIDER_UNAVAILABLE: &str = "PROVIDER_UNAVAILABLE";
 /// The issuance limits allow no issuance now.
 pub const ISSUANCE_BUDGET_EXHAUSTED: &str = "ISSUANCE_BUDGET_EXHAUSTED";
+/// The store was never restored from a backup, so nobody needs to say what was used since.
+pub const STORE_NOT_RESTORED: &str = "STORE_NOT_RESTORED";
+/// No credential uses such an account at a provider.
+pub const ACCOUNT_NOT_FOUND: &str = "ACCOUNT_NOT_FOUND";
 /// The provider's tokens never live as long as was asked for.
 pub const MIN_TTL_UNSATISFIABLE: &str = "MIN_TTL_UNSATISFIABLE";
 /// The provider refused what it was asked for, which isn't a token to be kept.

@@ -6,6 +6,8 @@
 #[path = "support/world/mod.rs"]
 mod world;
 
+#[path = "scenarios/backups.rs"]
+mod backups;
 #[path = "scenarios/calendar.rs"]
 mod calendar;
 #[path = "scenarios/clocks.rs"]

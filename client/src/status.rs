@@ -67,6 +67,7 @@ pub(crate) fn told(
         | reason::PROVIDER_NOT_FOUND
         | reason::READER_NOT_FOUND
         | reason::REVOCATION_NOT_FOUND
+        | reason::ACCOUNT_NOT_FOUND
         | reason::USER_NOT_FOUND => Error::NotFound { reason, message },
         reason::ISSUANCE_BUDGET_EXHAUSTED => Error::BudgetExhausted { message, retry_after },
         reason::PROVIDER_UNAVAILABLE

@@ -18,6 +18,7 @@ mod ledger;
 mod login;
 mod notice;
 mod rejection;
+mod restoration;
 mod revocation;
 mod rotation;
 mod run;
@@ -39,7 +40,7 @@ use tokend_provider::Library;
 use tracing::{debug, info, warn};
 
 use self::{
-    account::Accounts,
+    account::Accounts as AccountBook,
     change::Pending,
     dance::Dance,
     errand::Errand,
@@ -58,6 +59,7 @@ pub use self::{
     ledger::{AccountBudget, Issuance},
     login::{LoginPlan, NewLogin},
     rejection::LONGEST_REPORT,
+    restoration::Accounts,
     revocation::PendingRevocation,
     rotation::Rotated,
     run::{Event, Inbox, inbox, run},
@@ -92,7 +94,9 @@ pub struct Engine<C, R, I, S> {
     entries: BTreeMap<Name, Entry>,
     damaged: Vec<Damage>,
     is_restored: bool,
-    accounts: Accounts,
+    /// Whether its ledger may lack issuances.
+    lacks: bool,
+    accounts: AccountBook,
     waiting: BTreeMap<WaiterId, Reply<Arc<Published>>>,
     reporting: BTreeMap<WaiterId, Reply<Ruling>>,
     submitting: BTreeMap<WaiterId, Submitter>,
@@ -145,6 +149,8 @@ struct Entry {
     dance: Result<Dance, Error>,
     slot: Arc<Slot>,
     notes: Notes,
+    /// Whether nobody knows what is used of its limits.
+    is_budget_unknown: bool,
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
@@ -169,7 +175,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             entries: BTreeMap::new(),
             damaged: loaded.damaged,
             is_restored: loaded.is_restored,
-            accounts: Accounts::default(),
+            lacks: loaded.lacks,
+            accounts: AccountBook::default(),
             waiting: BTreeMap::new(),
             reporting: BTreeMap::new(),
             submitting: BTreeMap::new(),
@@ -282,10 +289,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Command::Issuances { name, before, limit, reply } => {
                 self.look_at_issuances(name.as_ref(), before, limit, reply);
             }
-            Command::Budgets { reply } => self.look_at_budgets(reply),
-            Command::Problems { reply } => {
-                let _ = reply.send(Ok(self.problems()));
+            Command::Budgets { reply } => self.look_at_budgets(|_| true, reply),
+            Command::AcceptBudget { accounts, used, author, reply } => {
+                self.accept(accounts, used, author, reply);
             }
+            Command::Problems { reply } => self.report_problems(reply),
         }
     }
 
@@ -318,7 +326,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         let slot = Arc::new(Slot::new(name.clone(), credential.access(), self.slots.watchers()));
         let notes = Notes::default();
-        let entry = Entry { credential, dance, slot: Arc::clone(&slot), notes };
+        let entry =
+            Entry { credential, dance, slot: Arc::clone(&slot), notes, is_budget_unknown: false };
         self.entries.insert(name.clone(), entry);
         self.join_account(&name);
         self.mind(&name);

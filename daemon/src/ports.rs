@@ -105,6 +105,13 @@ pub enum Write {
         /// Whose token and which, to be removed if it is still stored.
         token: Option<(CredentialId, TokenId)>,
     },
+    /// Stores how many issuances the ledger lacks of each of some accounts.
+    Accept {
+        /// The accounts' names.
+        accounts: Vec<String>,
+        /// How many.
+        used: u32,
+    },
     /// Settles an issuance that failed.
     Failure {
         /// Which.
@@ -197,6 +204,8 @@ pub enum Reply {
     Refused {
         /// How long to wait.
         retry_after: Duration,
+        /// Whether nobody knows what is used, since the ledger was restored.
+        unknown: bool,
     },
 }
 
@@ -290,8 +299,11 @@ pub struct Loaded {
     /// Rows that can't be opened. They harm no one but themselves, and nothing
     /// is written over them.
     pub damaged: Vec<Damage>,
-    /// Whether the store is older than one that was in its place before.
+    /// Whether it has just been noticed that the store is older than one that was in its place
+    /// before.
     pub is_restored: bool,
+    /// Whether that was ever noticed: its ledger may lack issuances.
+    pub lacks: bool,
     /// Tokens that are to be ended at their providers.
     pub revocations: Vec<Revocation>,
     /// Those of them whose rows can't be opened, each with what is wrong.

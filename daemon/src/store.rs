@@ -22,6 +22,7 @@ mod quota;
 mod record;
 mod report;
 mod residue;
+mod restoration;
 mod retention;
 mod revocation;
 mod rotation;
@@ -71,15 +72,13 @@ pub struct Store<R> {
     random: R,
     path: PathBuf,
     marks: Marks,
-    /// Whether it is older than one that was in its place before.
-    is_restored: bool,
     residue: Residue,
     _directory: Directory,
 }
 
 impl<R: Random> Store<R> {
     /// How many prepared statements are kept: all that there are.
-    const STATEMENTS: usize = 32;
+    const STATEMENTS: usize = 40;
 
     /// Makes a store in `directory`, which exists and is closed to others, with a
     /// new data key that `key` wraps. A store that is there already is left alone.
@@ -104,7 +103,8 @@ impl<R: Random> Store<R> {
     ///
     /// Nothing is written before the lock is held and the key is known to fit. How far it
     /// has come is marked beside it and in the file `elsewhere`; if it is behind a mark, it
-    /// was restored, and no refresh token in it is sent any more.
+    /// was restored: no refresh token in it is sent any more, and what its ledger lacks is
+    /// presumed to be all that limits allow.
     pub fn open(
         directory: &Path,
         elsewhere: Option<&Path>,
@@ -143,7 +143,6 @@ impl<R: Random> Store<R> {
             random,
             path,
             marks,
-            is_restored: false,
             residue: Residue::default(),
             _directory: directory,
         };
@@ -160,12 +159,11 @@ impl<R: Random> Store<R> {
         let marked = self.marks.read(&self.vault).map_err(io)?;
         let reached = progress::reached(&self.connection).map_err(sqlite)?;
         let reached = if reached < marked {
-            self.is_restored = true;
             let transaction = self.connection.transaction().map_err(sqlite)?;
             let (connection, vault, random) = (&transaction, &self.vault, &mut self.random);
-            Writer { connection, vault, random }
-                .distrust()
-                .map_err(|error| OpenError::restored(&self.path, error))?;
+            let mut writer = Writer { connection, vault, random };
+            writer.note_restoration().map_err(sqlite)?;
+            writer.distrust().map_err(|error| OpenError::restored(&self.path, error))?;
             let reached = progress::advance(&transaction, marked).map_err(sqlite)?;
             transaction.commit().map_err(sqlite)?;
             reached
@@ -180,9 +178,11 @@ impl<R: Random> Store<R> {
 
     /// Reads everything that the daemon starts with.
     pub fn load(&mut self, now: &Stamp) -> Result<Loaded, OpenError> {
-        let loaded = load::load(&self.connection, &self.vault, now)
-            .map_err(|source| OpenError::sqlite(&self.path, source))?;
-        Ok(Loaded { is_restored: self.is_restored, ..loaded })
+        let sqlite = |source| OpenError::sqlite(&self.path, source);
+        let loaded = load::load(&self.connection, &self.vault, now).map_err(sqlite)?;
+        let is_restored = restoration::date(&self.connection, now).map_err(sqlite)?;
+        let lacks = restoration::is_noted(&self.connection).map_err(sqlite)?;
+        Ok(Loaded { is_restored, lacks, ..loaded })
     }
 
     /// Does all `writes` in their order in one transaction, and returns when they

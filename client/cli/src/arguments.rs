@@ -1,6 +1,7 @@
 //! The command line.
 
 mod add;
+mod budget;
 mod completions;
 mod exec;
 mod get;
@@ -26,6 +27,7 @@ use crate::exit;
 
 pub(crate) use crate::arguments::{
     add::{Add, Terms},
+    budget::{Accept, Budget, BudgetCommand},
     completions::{Completions, Man, Shell},
     exec::{Exec, Handed},
     get::{Format, Get},
@@ -176,10 +178,7 @@ pub(crate) enum Command {
     /// List what was asked of the providers: when, why, and what came of it
     Issuances(Issuances),
     /// Show how much of the limits on issuances is used, and how long the rest lasts
-    Budget {
-        #[command(flatten)]
-        form: Form,
-    },
+    Budget(Budget),
     /// List the APIs that tokend knows, show what one needs, and help to write more
     Providers(Providers),
     /// Print a script that makes a shell complete commands and names

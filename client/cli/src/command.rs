@@ -109,7 +109,7 @@ pub(crate) async fn run(
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;
         }
-        Command::Budget { form } => budget::run(&Daemon::find()?, &form, output).await?,
+        Command::Budget(budget) => budget::run(&Daemon::find()?, budget, output).await?,
         Command::Providers(providers) => {
             return providers::run(&Daemon::find()?, providers, output).await;
         }

@@ -1,12 +1,17 @@
 //! Limits on issuances: what they allow, for whom, and from when on.
 
 mod forecast;
+mod holds;
 #[cfg(test)]
 mod tests;
 
 use std::{num::NonZeroU32, time::Duration};
 
-pub use self::forecast::{Bound, Usage};
+use self::holds::Holds;
+pub use self::{
+    forecast::{Bound, Usage},
+    holds::Presumed,
+};
 use crate::{Cause, Stamp, Window};
 
 /// At most `count` issuances in a window.
@@ -50,6 +55,9 @@ pub struct Budget<'a> {
     /// The issuances that count, in any order. Those older than the longest
     /// window may be left out; some more of them help to plan.
     pub spent: &'a [Spent],
+    /// The issuances that were made without the ledger's knowing, if it was restored from a
+    /// backup.
+    pub presumed: Option<Presumed>,
     /// How many credentials share the limits.
     pub sharers: u32,
 }
@@ -99,7 +107,7 @@ impl Budget<'_> {
         if cause == Cause::KeepAlive {
             return Ok(Allowance { pace: self.pace(now), room: u32::MAX });
         }
-        let stated = self.limits.iter().map(|limit| limit.wait(self.spent, cause, now));
+        let stated = self.limits.iter().map(|limit| limit.wait(self, cause, now));
         let told = self.quotas.iter().map(|quota| self.quota_wait(quota, cause, now));
         let wait = stated.chain(told).max().unwrap_or_default();
         if wait.is_zero() {
@@ -109,9 +117,17 @@ impl Budget<'_> {
         }
     }
 
+    /// Tells whether a limit counts as spent only because nobody knows what the ledger lacks.
+    pub fn is_unknown(&self, now: &Stamp) -> bool {
+        let presumed = self.presumed.filter(|presumed| presumed.used.is_none());
+        presumed.is_some_and(|presumed| {
+            self.limits.iter().any(|limit| !limit.window.holds(&presumed.at, now).is_zero())
+        })
+    }
+
     /// Returns how many issuances of this cause all limits allow now beside one.
     fn room(&self, cause: Cause, now: &Stamp) -> u32 {
-        let stated = self.limits.iter().map(|limit| limit.room(self.spent, cause, now));
+        let stated = self.limits.iter().map(|limit| limit.room(self, cause, now));
         let told = self.quotas.iter().filter_map(|told| {
             let (all, spent, left) = self.told_of(told, now);
             (!left.is_zero()).then(|| share(all, cause).saturating_sub(spent))
@@ -148,6 +164,7 @@ impl Budget<'_> {
             return (all, 0, Duration::ZERO);
         }
         let spent = all.saturating_sub(quota.remaining).saturating_add(self.since(at, now));
+        let spent = spent.saturating_add(self.lacking_since(at));
         let holds = quota.reset_after.min(LONGEST_TRUST);
         (all, spent, holds.saturating_sub(at.elapsed(now).unwrap_or_default()))
     }
@@ -168,6 +185,12 @@ impl Budget<'_> {
         let age = at.elapsed(now).unwrap_or_default();
         let younger = |spent: &&Spent| spent.at.elapsed(now).is_none_or(|elapsed| elapsed < age);
         u32::try_from(self.spent.iter().filter(younger).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Counts what may have been spent since `at` and isn't in the ledger.
+    fn lacking_since(&self, at: &Stamp) -> u32 {
+        let presumed = self.presumed.filter(|presumed| at.elapsed(&presumed.at).is_some());
+        presumed.map_or(0, |presumed| presumed.used.unwrap_or(u32::MAX))
     }
 }
 
@@ -203,23 +226,14 @@ impl Limit {
 
     /// Returns how long it takes until one more issuance of this cause keeps the
     /// limit.
-    fn wait(&self, spent: &[Spent], cause: Cause, now: &Stamp) -> Duration {
-        let mut holds: Vec<Duration> = self.holding(spent, now).collect();
-        holds.sort_unstable_by(|a, b| b.cmp(a));
+    fn wait(&self, budget: &Budget<'_>, cause: Cause, now: &Stamp) -> Duration {
         // As many as leave room for one more have to leave the window first.
-        let room = usize::try_from(share(self.count.get(), cause) - 1).unwrap_or(usize::MAX);
-        holds.get(room).copied().unwrap_or_default()
+        Holds::of(self, budget, now).until_left(share(self.count.get(), cause) - 1)
     }
 
-    fn room(&self, spent: &[Spent], cause: Cause, now: &Stamp) -> u32 {
-        let used = self.holding(spent, now).count();
-        share(self.count.get(), cause).saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
-    }
-
-    /// Returns how long each issuance that counts goes on counting.
-    fn holding(&self, spent: &[Spent], now: &Stamp) -> impl Iterator<Item = Duration> {
-        let holds = spent.iter().map(|spent| self.window.holds(&spent.at, now));
-        holds.filter(|left| !left.is_zero())
+    fn room(&self, budget: &Budget<'_>, cause: Cause, now: &Stamp) -> u32 {
+        let used = Holds::of(self, budget, now).count();
+        share(self.count.get(), cause).saturating_sub(used)
     }
 }
 

@@ -38,7 +38,7 @@ mod time;
 mod token;
 mod window;
 
-pub use budget::{Allowance, Bound, Budget, Limit, Quota, Spent, Told, Usage};
+pub use budget::{Allowance, Bound, Budget, Limit, Presumed, Quota, Spent, Told, Usage};
 pub use credential::{
     Caller, Cause, Doubt, DoubtReason, Effect, Fate, History, Input, Login, Operation, Receipt,
     Reception, Report, Reports, Rotation, Ruling, State, View, Waiter, WaiterId,

@@ -27,13 +27,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                         return;
                     }
                     Ok(ports::Reply::Reserved(allowance)) => {
+                        self.note_unknown(&name, false);
                         self.noted = spends;
                         Input::Reserved { issuance, allowance }
                     }
                     // No store answers a reservation with less.
                     Ok(ports::Reply::Done) => return,
-                    Ok(ports::Reply::Refused { retry_after }) => {
-                        info!(credential = %name, ?retry_after, "issuance limit reached");
+                    Ok(ports::Reply::Refused { retry_after, unknown }) => {
+                        info!(credential = %name, ?retry_after, unknown, "issuance limit reached");
+                        self.note_unknown(&name, unknown);
                         Input::Refused { issuance, retry_after }
                     }
                     Err(failure) => Input::Unwritten { issuance, failure },
@@ -80,6 +82,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     // It stays unsettled and so counts as spent, which is safe.
                     warn!(%issuance, "failed issuance not settled: {}", failure.message);
                 }
+            }
+            Pending::Acceptance(acceptance) => {
+                self.accepted(acceptance, written.result.map(drop));
             }
             Pending::Change(change, author) => {
                 self.changed(change, author, written.result.map(|_| ()));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{
     Author, Change, Engine, Error, NewCredential, Reply, Snapshot, Supplier, dance,
     login::Login,
+    restoration::Acceptance,
     secret::{Settling, check_supply},
     trial::Trial,
 };
@@ -32,6 +33,7 @@ pub(super) enum Pending {
     Revocation { id: RevocationId, leaving: Leaving },
     Attempt(RevocationId),
     RevocationEnd { id: RevocationId, dropped: Option<Reply<()>> },
+    Acceptance(Acceptance),
     Change(PendingChange, Author),
 }
 

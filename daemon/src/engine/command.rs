@@ -8,8 +8,8 @@ use tokend_provider::{Limit, LoginMethod};
 use tokio::sync::oneshot;
 
 use super::{
-    AccountBudget, Candidate, Error, Issuance, LoginPlan, NewLogin, PendingRevocation, Rotated,
-    Snapshot, Tried,
+    AccountBudget, Accounts, Candidate, Error, Issuance, LoginPlan, NewLogin, PendingRevocation,
+    Rotated, Snapshot, Tried,
 };
 use crate::{
     credential::{Reader, Replacement, Role, Supply},
@@ -154,6 +154,17 @@ pub enum Command {
     /// A look at the limits of all accounts.
     Budgets {
         /// The answer, in the order of the accounts.
+        reply: Reply<Vec<AccountBudget>>,
+    },
+    /// An operator knows how many issuances a restored ledger lacks.
+    AcceptBudget {
+        /// Of which accounts.
+        accounts: Accounts,
+        /// How many, of each.
+        used: u32,
+        /// Who says so.
+        author: Author,
+        /// The answer, once it is on disk, in the order of the accounts.
         reply: Reply<Vec<AccountBudget>>,
     },
     /// What is wrong with the daemon as a whole.
@@ -361,7 +372,7 @@ impl Command {
             Self::Issuances { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
-            Self::Budgets { reply } => {
+            Self::Budgets { reply } | Self::AcceptBudget { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::Problems { reply } => {

@@ -92,7 +92,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let answer = match (answer, published) {
             (Ok(()), Some(published)) => Ok(published),
             (Ok(()), None) => Err(Error::Refused(Refusal::Removed)),
-            (Err(refusal), _) => Err(Error::Refused(refusal)),
+            (Err(refusal), _) => Err(self.refusal(name, refusal)),
         };
         // The caller may have given up; the token is there for the next one.
         let _ = reply.send(answer);

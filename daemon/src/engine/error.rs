@@ -12,6 +12,24 @@ pub enum Error {
     /// No token can be had.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// No token can be had, because nobody knows how many were: the store was restored.
+    #[error(
+        "the store was restored from a backup, and nobody knows how many tokens were asked for \
+         since, so the limits count as spent; an operator who knows can say how many: \
+         `tokend-cli budget accept --used N --credential {name}`"
+    )]
+    BudgetUnknown {
+        /// The credential.
+        name: Name,
+        /// When to ask again, if no one says.
+        retry_after: Duration,
+    },
+    /// The ledger lacks nothing that anyone could know.
+    #[error("the store was never restored from a backup: its budgets are known")]
+    NotRestored,
+    /// No credential uses such an account.
+    #[error("there is no account {0:?}")]
+    NoAccount(String),
     /// There is no such credential.
     #[error("there is no credential {0}")]
     NotFound(Name),

@@ -34,11 +34,16 @@ pub struct AccountBudget {
     pub at: jiff::Timestamp,
 }
 
+/// An account and the credentials that share it.
+type Named = (String, Vec<Name>);
+
 /// Who waits for a look at the ledger.
 #[derive(Debug)]
 pub(super) enum Look {
     Issuances(Reply<Vec<Issuance>>),
-    Budgets(Vec<(String, Vec<Name>)>, Reply<Vec<AccountBudget>>),
+    Budgets(Vec<Named>, Reply<Vec<AccountBudget>>),
+    /// What is wrong besides, too.
+    Problems(Vec<String>, Vec<Named>, Reply<Vec<String>>),
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
@@ -56,18 +61,30 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.look(Look::Issuances(reply), Query::Issuances { credential, before, limit });
     }
 
-    pub(super) fn look_at_budgets(&mut self, reply: Reply<Vec<AccountBudget>>) {
-        let named: Vec<(String, Vec<Name>)> = self
-            .accounts
-            .iter()
-            .map(|(account, names)| (account.clone(), names.iter().cloned().collect()))
-            .collect();
-        let accounts = named.iter().map(|(account, _)| self.accounts.get(account)).collect();
+    /// Looks at the limits of those accounts that are wanted.
+    pub(super) fn look_at_budgets(
+        &mut self,
+        is_wanted: impl Fn(&str) -> bool,
+        reply: Reply<Vec<AccountBudget>>,
+    ) {
+        let (named, accounts) = self.all_accounts(is_wanted);
         let query = Query::Budgets { accounts, at: self.clock.stamp() };
         self.look(Look::Budgets(named, reply), query);
     }
 
-    fn look(&mut self, look: Look, query: Query) {
+    pub(super) fn all_accounts(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> (Vec<Named>, Vec<ports::Account>) {
+        let named = self.accounts.iter().filter(|(account, _)| is_wanted(account));
+        let named: Vec<Named> = named
+            .map(|(account, names)| (account.clone(), names.iter().cloned().collect()))
+            .collect();
+        let accounts = named.iter().map(|(account, _)| self.accounts.get(account)).collect();
+        (named, accounts)
+    }
+
+    pub(super) fn look(&mut self, look: Look, query: Query) {
         let ticket = Ticket(self.number());
         self.looking.insert(ticket, look);
         self.store.look(ticket, query);
@@ -86,13 +103,19 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(Ok(issuances.collect()));
             }
             (Some(Look::Budgets(named, reply)), Ok(Findings::Budgets(spendings))) => {
-                let at = self.clock.now().wall;
-                let budgets = named.into_iter().zip(spendings).map(|(named, spending)| {
-                    let (account, credentials) = named;
-                    let Spending { usages, last_day } = spending;
-                    AccountBudget { account, credentials, usages, last_day, at }
-                });
-                let _ = reply.send(Ok(budgets.collect()));
+                let _ = reply.send(Ok(self.budgets(named, spendings)));
+            }
+            (
+                Some(Look::Problems(mut problems, named, reply)),
+                Ok(Findings::Budgets(spendings)),
+            ) => {
+                let budgets = self.budgets(named, spendings);
+                problems.extend(budgets.iter().filter_map(AccountBudget::problem));
+                let _ = reply.send(Ok(problems));
+            }
+            (Some(Look::Problems(mut problems, _, reply)), Err(failure)) => {
+                problems.push(Error::Store(failure).to_string());
+                let _ = reply.send(Ok(problems));
             }
             (Some(Look::Issuances(reply)), Err(failure)) => {
                 let _ = reply.send(Err(Error::Store(failure)));
@@ -103,6 +126,16 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             // No store answers one look with what another asked for.
             (_, _) => {}
         }
+    }
+
+    fn budgets(&self, named: Vec<Named>, spendings: Vec<Spending>) -> Vec<AccountBudget> {
+        let at = self.clock.now().wall;
+        let budgets = named.into_iter().zip(spendings).map(|(named, spending)| {
+            let (account, credentials) = named;
+            let Spending { usages, last_day } = spending;
+            AccountBudget { account, credentials, usages, last_day, at }
+        });
+        budgets.collect()
     }
 
     fn names_of(&self, entries: &[ports::Entry]) -> BTreeMap<CredentialId, Name> {

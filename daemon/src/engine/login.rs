@@ -165,8 +165,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     ) {
         match result {
             Ok(ports::Reply::Reserved(_)) => {}
-            Ok(ports::Reply::Refused { retry_after }) => {
-                return login.refuse(Refusal::BudgetExhausted { retry_after }.into());
+            Ok(ports::Reply::Refused { retry_after, unknown }) => {
+                self.note_unknown(&login.name, unknown);
+                let refusal = Refusal::BudgetExhausted { retry_after };
+                let error = self.refusal(&login.name, refusal);
+                return login.refuse(error);
             }
             // No store answers a reservation with less.
             Ok(ports::Reply::Done) => return,

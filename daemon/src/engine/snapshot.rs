@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub secret_problems: BTreeMap<String, Vec<String>>,
     /// Whether its token is one of its secrets.
     pub is_static: bool,
+    /// Whether its limits count as spent because nobody knows what is used of them.
+    pub is_budget_unknown: bool,
 }
 
 /// One user's reports that an API refused a token.
@@ -75,6 +77,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             reports: view.reports.into_iter().map(|report| reported(report, now)).collect(),
             secret_problems: self.secret_problems(entry),
             is_static: view.terms.origin == Origin::Static,
+            is_budget_unknown: entry.is_budget_unknown,
         })
     }
 

@@ -102,7 +102,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     ) {
         match result {
             Ok(ports::Reply::Reserved(_)) => {}
-            Ok(ports::Reply::Refused { retry_after }) => {
+            Ok(ports::Reply::Refused { retry_after, .. }) => {
                 trial.refuse(Refusal::BudgetExhausted { retry_after }.into());
                 return;
             }

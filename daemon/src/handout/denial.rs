@@ -91,7 +91,8 @@ pub(super) fn passes_after(problem: &Error, limit: Duration) -> Option<Duration>
         Error::Refused(
             Refusal::Unavailable { retry_after, .. } | Refusal::Store { retry_after, .. },
         ) => Some(*retry_after),
-        Error::Refused(Refusal::BudgetExhausted { retry_after }) => {
+        Error::Refused(Refusal::BudgetExhausted { retry_after })
+        | Error::BudgetUnknown { retry_after, .. } => {
             Some(*retry_after).filter(|wait| *wait <= limit)
         }
         _ => None,

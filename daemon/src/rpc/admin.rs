@@ -10,10 +10,10 @@ use std::{
 use tokend_proto::{
     reason,
     v1::{
-        DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
-        GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
-        ListRevocationsResponse, Listener, ListenerAccess, UnlockRequest,
-        admin_service_server::AdminService,
+        AcceptBudgetRequest, AcceptBudgetResponse, DropRevocationRequest, ExplainAccessRequest,
+        ExplainAccessResponse, GetStatusRequest, GetStatusResponse, ListBudgetsRequest,
+        ListBudgetsResponse, ListRevocationsRequest, ListRevocationsResponse, Listener,
+        ListenerAccess, UnlockRequest, admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
@@ -88,6 +88,19 @@ impl AdminService for Admin {
         let budgets = self.0.ask(|reply| Command::Budgets { reply }).await?;
         let budgets = budgets.iter().flat_map(ledger::budgets).collect();
         Ok(Response::new(ListBudgetsResponse { budgets }))
+    }
+
+    async fn accept_budget(
+        &self,
+        request: Request<AcceptBudgetRequest>,
+    ) -> Result<Response<AcceptBudgetResponse>, Status> {
+        let author = peer(&request)?.author();
+        let AcceptBudgetRequest { accounts, used } = request.into_inner();
+        let accounts = ledger::accounts(accounts)?;
+        let accept = |reply| Command::AcceptBudget { accounts, used, author, reply };
+        let budgets = self.0.ask(accept).await?;
+        let budgets = budgets.iter().flat_map(ledger::budgets).collect();
+        Ok(Response::new(AcceptBudgetResponse { budgets }))
     }
 
     async fn explain_access(

@@ -3,13 +3,13 @@
 use tokend_core::{Bound, Cause, Failure, Usage, Verdict, Window, after};
 use tokend_proto::{
     reason,
-    v1::{self, ListIssuancesRequest, issuance},
+    v1::{self, ListIssuancesRequest, accept_budget_request, issuance},
 };
 use tonic::{Code, Status};
 
 use super::{status, token::parse_name};
 use crate::{
-    engine::{AccountBudget, Issuance},
+    engine::{AccountBudget, Accounts, Issuance},
     ports::Number,
     published::timestamp,
 };
@@ -88,6 +88,22 @@ fn cause(cause: Cause) -> issuance::Cause {
     }
 }
 
+/// Returns the accounts that a request is about.
+pub(super) fn accounts(
+    accounts: Option<accept_budget_request::Accounts>,
+) -> Result<Accounts, Status> {
+    use accept_budget_request::Accounts as Wanted;
+    match accounts {
+        Some(Wanted::Account(account)) => Ok(Accounts::Named(account)),
+        Some(Wanted::Credential(name)) => parse_name(&name).map(Accounts::Of),
+        Some(Wanted::All(())) => Ok(Accounts::All),
+        None => {
+            let message = "the request doesn't say of which accounts";
+            Err(status::new(Code::InvalidArgument, reason::INVALID_INPUT, message))
+        }
+    }
+}
+
 /// Returns the limits of an account as the contract shows them; one entry without
 /// a limit if none is known.
 pub(super) fn budgets(budget: &AccountBudget) -> Vec<v1::Budget> {
@@ -109,6 +125,7 @@ pub(super) fn budgets(budget: &AccountBudget) -> Vec<v1::Budget> {
         reserved: usage.reserved,
         reset_time: time(usage.frees_in),
         exhaustion_time: time(usage.lasts),
+        unknown: usage.unknown,
         ..bare.clone()
     };
     budget.usages.iter().map(one).collect()

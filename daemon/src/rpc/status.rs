@@ -80,6 +80,11 @@ pub(super) fn reason(status: &Status) -> String {
 pub(super) fn of(error: &Error) -> Status {
     let (code, reason, retry_after) = match error {
         Error::Refused(refusal) => refused(refusal),
+        Error::BudgetUnknown { retry_after, .. } => {
+            (Code::ResourceExhausted, reason::ISSUANCE_BUDGET_EXHAUSTED, Some(*retry_after))
+        }
+        Error::NotRestored => (Code::FailedPrecondition, reason::STORE_NOT_RESTORED, None),
+        Error::NoAccount(_) => (Code::NotFound, reason::ACCOUNT_NOT_FOUND, None),
         Error::NotFound(_) => (Code::NotFound, reason::CREDENTIAL_NOT_FOUND, None),
         Error::Exists(_) => (Code::AlreadyExists, reason::CREDENTIAL_EXISTS, None),
         Error::Damaged { .. } => (Code::DataLoss, reason::CREDENTIAL_DAMAGED, None),

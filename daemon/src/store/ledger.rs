@@ -10,7 +10,7 @@ use super::{
     error::WriteError,
     quota,
     record::{Outcome, OutcomeRecord, RequestRecord},
-    retention,
+    restoration, retention,
     seal::{Cell, Column},
     stamp::{self, boot_ms, wall_ms},
     writer::Writer,
@@ -39,11 +39,15 @@ impl<R: Random> Writer<'_, R> {
             limits: &account.limits,
             quotas: &quotas,
             spent: &spent,
+            presumed: restoration::presumed(self.connection, &key, at)?,
             sharers: account.sharers,
         };
         let allowance = match budget.admit(*cause, at) {
             Ok(allowance) => allowance,
-            Err(retry_after) => return Ok(Reply::Refused { retry_after }),
+            Err(retry_after) => {
+                let unknown = budget.is_unknown(at);
+                return Ok(Reply::Refused { retry_after, unknown });
+            }
         };
         let row = row(reservation.issuance, reservation.credential);
         let cell = Cell { column: REQUEST, row: &row };

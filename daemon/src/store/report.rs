@@ -10,6 +10,7 @@ use super::{
     ledger::{self, OUTCOME, REQUEST},
     quota,
     record::{Outcome, OutcomeRecord, RequestRecord},
+    restoration,
     seal::Cell,
     stamp,
 };
@@ -101,7 +102,8 @@ fn spending(
     let spent = ledger::spent(connection, &key, most, now)?;
     let quotas = quota::read(connection, vault, &key)?;
     let Account { limits, sharers, .. } = account;
-    let budget = Budget { limits, quotas: &quotas, spent: &spent, sharers: *sharers };
+    let presumed = restoration::presumed(connection, &key, now)?;
+    let budget = Budget { limits, quotas: &quotas, spent: &spent, presumed, sharers: *sharers };
     let lately = spent.iter().filter(|spent| spent.at.elapsed(now).is_none_or(|age| age < DAY));
     let last_day = u32::try_from(lately.count()).unwrap_or(u32::MAX);
     Ok(Spending { usages: budget.usage(now), last_day })

@@ -39,8 +39,8 @@ impl Residue {
             | Write::Rotation { .. }
             | Write::Attempt(_)
             | Write::Failure { .. } => self.left += 1,
-            // It replaces a fingerprint at most.
-            Write::Reserve(_) => {}
+            // It replaces a fingerprint or a number at most.
+            Write::Reserve(_) | Write::Accept { .. } => {}
         }
     }
 

@@ -95,6 +95,22 @@ CREATE TABLE revocations (
     sealed BLOB NOT NULL
 ) STRICT;
 ",
+    "
+-- That the store was restored from a backup: one row. The ledger lacks what was asked for
+-- between the backup and the time at which that was noticed, NULL until a clock is read.
+CREATE TABLE restoration (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    noticed_wall_ms INTEGER,
+    noticed_boot_ms INTEGER,
+    noticed_boot_id BLOB CHECK (length(noticed_boot_id) = 16)
+) STRICT;
+
+-- How much that was, as operators say.
+CREATE TABLE accepted (
+    account BLOB PRIMARY KEY NOT NULL CHECK (length(account) = 32),
+    used INTEGER NOT NULL CHECK (used >= 0)
+) STRICT;
+",
 ];
 
 /// Makes the tables in an empty database.

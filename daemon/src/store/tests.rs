@@ -12,6 +12,7 @@ mod refusal;
 mod rekey;
 mod report;
 mod residue;
+mod restoration;
 mod retention;
 mod revocation;
 mod rotation;

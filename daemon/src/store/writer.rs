@@ -45,6 +45,7 @@ impl<R: Random> Writer<'_, R> {
             Write::Revoke { revocation, leaving } => self.revoke(revocation, *leaving)?,
             Write::Attempt(revocation) => self.attempt(revocation)?,
             Write::EndRevocation { id, token } => self.end_revocation(*id, *token)?,
+            Write::Accept { accounts, used } => self.accept(accounts, *used)?,
             Write::Failure { issuance, fate, spent, failure, settled } => {
                 let counts = *fate != Fate::Unsent;
                 let outcome = Outcome::Failed(failure.clone());

@@ -185,6 +185,16 @@ impl Disk {
         }
     }
 
+    /// Returns the tokens that lie on it.
+    pub(super) fn held(&self) -> BTreeMap<CredentialId, Arc<Token<Grant>>> {
+        self.held.clone()
+    }
+
+    /// Those of a backup lie on it.
+    pub(super) fn put_back(&mut self, held: BTreeMap<CredentialId, Arc<Token<Grant>>>) {
+        self.held = held;
+    }
+
     /// The daemon is gone, and with it what it was told.
     pub(super) fn forget(&mut self) {
         self.acknowledged.clear();
@@ -218,6 +228,10 @@ impl Home {
 
     pub(super) fn open(&self, seed: u64) -> Store<SplitMix> {
         Store::open(self.dir.path(), None, &self.key(), SplitMix::new(seed)).unwrap()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
     }
 
     fn key(&self) -> Key {

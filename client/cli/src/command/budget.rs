@@ -1,7 +1,14 @@
 //! `budget`: how much of the limits on issuances is used, and how long the rest
 //! lasts.
 
-use std::io::{self, Write};
+mod accept;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 use jiff::tz::TimeZone;
 use prost_types::Timestamp;
@@ -9,7 +16,7 @@ use serde_json::Value;
 use tokend_proto::v1::{Budget, ListBudgetsRequest};
 
 use crate::{
-    arguments::Form,
+    arguments::{self, BudgetCommand},
     clock,
     daemon::{Daemon, answer},
     failure::Failure,
@@ -20,9 +27,12 @@ use crate::{
 
 pub(super) async fn run(
     daemon: &Daemon,
-    form: &Form,
+    arguments::Budget { command, form }: arguments::Budget,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
+    if let Some(BudgetCommand::Accept(accept)) = command {
+        return accept::run(daemon, accept, output).await;
+    }
     let budgets = answer(daemon.admin().list_budgets(ListBudgetsRequest {})).await?.budgets;
     if form.json {
         let values = budgets.iter().map(json::budget).collect();
@@ -59,6 +69,20 @@ fn write(
             writeln!(output)?;
         }
     }
+    let unknown = budgets.iter().filter(|budget| budget.unknown);
+    let unknown: BTreeSet<_> = unknown.filter_map(|budget| budget.credentials.first()).collect();
+    if !unknown.is_empty() {
+        writeln!(
+            output,
+            "\nThe store was restored from a backup. Nobody knows how many tokens were asked for \
+             since, so limits\ncount as spent until their windows have passed. If you know, say \
+             how many:"
+        )?;
+        for name in unknown {
+            let name = printable(name);
+            writeln!(output, "  tokend-cli budget accept --used N --credential {name}")?;
+        }
+    }
     for budget in &unlimited {
         let issuances = match budget.issued_last_day {
             1 => "1 issuance".to_owned(),
@@ -79,6 +103,7 @@ fn write(
 
 fn row(budget: &Budget, now: &Timestamp, zone: &TimeZone) -> [Cell; 8] {
     let used = match budget.count {
+        count if budget.unknown && count > 0 => format!("?/{count}"),
         0 => budget.used.to_string(),
         count => format!("{}/{count}", budget.used),
     };
@@ -99,7 +124,8 @@ fn row(budget: &Budget, now: &Timestamp, zone: &TimeZone) -> [Cell; 8] {
 fn forecast(budget: &Budget, now: &Timestamp, zone: &TimeZone) -> Cell {
     if budget.remaining == 0 {
         let next = budget.reset_time.map(|at| moment::ahead(now, &at, zone));
-        let spent = next.map_or_else(|| "spent".to_owned(), |next| format!("spent: next {next}"));
+        let spent = if budget.unknown { "counts as spent" } else { "spent" };
+        let spent = next.map_or_else(|| spent.to_owned(), |next| format!("{spent}: next {next}"));
         return Cell::new(&spent, Tone::Bad);
     }
     match &budget.exhaustion_time {
@@ -114,6 +140,3 @@ fn forecast(budget: &Budget, now: &Timestamp, zone: &TimeZone) -> Cell {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

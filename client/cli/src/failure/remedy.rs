@@ -36,6 +36,7 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
         Error::NotFound { reason, .. } => match reason.as_str() {
             reason::CREDENTIAL_NOT_FOUND => "`tokend-cli list` shows all there are".to_owned(),
             reason::PROVIDER_NOT_FOUND => "`tokend-cli providers list` shows all there are".to_owned(),
+            reason::ACCOUNT_NOT_FOUND => "`tokend-cli budget` lists them".to_owned(),
             reason::REVOCATION_NOT_FOUND => "`tokend-cli revocations` lists them".to_owned(),
             reason::READER_NOT_FOUND => format!("`tokend-cli show {name}` lists the readers"),
             _ => return None,

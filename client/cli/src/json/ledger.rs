@@ -35,6 +35,7 @@ pub(crate) fn budget(budget: &Budget) -> Value {
         "reset_time": time(budget.reset_time),
         "exhaustion_time": time(budget.exhaustion_time),
         "issued_last_day": budget.issued_last_day,
+        "unknown": budget.unknown,
     })
 }
 

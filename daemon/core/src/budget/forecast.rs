@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{Budget, Limit, Quota, Told, reserve, share};
+use super::{Budget, Limit, Quota, Told, holds::Holds, reserve, share};
 use crate::{Cause, Stamp, Window};
 
 /// The share of a window, one of this many, that at least goes into a forecast.
@@ -27,6 +27,9 @@ pub struct Usage {
     /// The time after which refreshes find nothing left if they go on as in the
     /// window so far; `None` if they never do.
     pub lasts: Option<Duration>,
+    /// Whether all of it counts as used because nobody knows what was: the ledger was restored
+    /// from a backup.
+    pub unknown: bool,
 }
 
 /// Where a limit comes from.
@@ -49,18 +52,21 @@ impl Budget<'_> {
 
     fn stated(&self, limit: &Limit, now: &Stamp) -> Usage {
         let count = limit.count.get();
-        let mut holds: Vec<Duration> = limit.holding(self.spent, now).collect();
-        holds.sort_unstable();
-        let used = u32::try_from(holds.len()).unwrap_or(u32::MAX);
+        let holds = Holds::of(limit, self, now);
+        let unknown = holds.are_presumed() && self.presumed.is_some_and(|it| it.used.is_none());
+        let used = holds.count();
         let free = share(count, Cause::Aging);
+        // Of more than are allowed, some have to go before one more is free.
+        let few = used.min(count).saturating_sub(1);
         Usage {
             bound: Bound::Stated(limit.clone()),
-            used,
+            used: if unknown { count } else { used },
             limit: Some(limit.count),
             remaining: count.saturating_sub(used),
             reserved: reserve(count).min(count.saturating_sub(used)),
-            frees_in: holds.first().copied(),
+            frees_in: Some(holds.until_left(few)).filter(|left| !left.is_zero()),
             lasts: lasts(&holds, &limit.window, free),
+            unknown,
         }
     }
 
@@ -71,7 +77,8 @@ impl Budget<'_> {
         }
         let Told { quota, at, .. } = told;
         let age = at.elapsed(now).unwrap_or_default();
-        let since = self.since(at, now);
+        let lacking = self.lacking_since(at);
+        let since = self.since(at, now).saturating_add(lacking);
         let remaining = quota.remaining.saturating_sub(since);
         let free = remaining.saturating_sub(reserve(quota.all()));
         let lasts = match (free, since) {
@@ -87,14 +94,15 @@ impl Budget<'_> {
             reserved: reserve(quota.all()).min(remaining),
             frees_in: Some(left),
             lasts,
+            unknown: lacking == u32::MAX,
         })
     }
 }
 
 /// Returns when more than `free` would count if issuances went on as they did,
-/// where each of those so far goes on counting for the time in `holds`.
-fn lasts(holds: &[Duration], window: &Window, free: u32) -> Option<Duration> {
-    let used = u32::try_from(holds.len()).unwrap_or(u32::MAX);
+/// where each of those so far goes on counting for as long as `holds` says.
+fn lasts(holds: &Holds, window: &Window, free: u32) -> Option<Duration> {
+    let used = holds.count();
     if used >= free {
         return Some(Duration::ZERO);
     }
@@ -102,7 +110,7 @@ fn lasts(holds: &[Duration], window: &Window, free: u32) -> Option<Duration> {
     if used < 2 {
         return None;
     }
-    let (first, last) = (*holds.first()?, *holds.last()?);
+    let (first, last) = (holds.until_left(used - 1), holds.until_left(0));
     let length = window.length();
     // A few in a row say little of the rest of the day.
     let gap = length.saturating_sub(first).max(length / SAMPLE) / used;
@@ -112,8 +120,7 @@ fn lasts(holds: &[Duration], window: &Window, free: u32) -> Option<Duration> {
     };
     let ahead = (1..).map(|number| (number, gap.saturating_mul(number)));
     ahead.take_while(|(_, after)| *after < end).find_map(|(number, after)| {
-        let still = holds.iter().filter(|left| **left > after).count();
-        let all = u32::try_from(still).unwrap_or(u32::MAX).saturating_add(number);
+        let all = holds.count_after(after).saturating_add(number);
         (all > free).then_some(after)
     })
 }

@@ -1,3 +1,5 @@
+mod presumed;
+
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
@@ -36,13 +38,14 @@ fn said(quota: Quota, secs: u64) -> Told {
 }
 
 fn admit(spent: &[Stamp], limits: &[Limit], cause: Cause, now: u64) -> Result<(), u64> {
-    let budget = Budget { limits, quotas: &[], spent: &planned(spent), sharers: 1 };
+    let budget = Budget { limits, quotas: &[], spent: &planned(spent), presumed: None, sharers: 1 };
     budget.admit(cause, &at(now)).map(drop).map_err(|wait| wait.as_secs())
 }
 
 fn told(quota: Quota, spent: &[Stamp], cause: Cause, now: u64) -> Result<(), u64> {
     let spent = &planned(spent)[..];
-    let budget = Budget { limits: &[], quotas: &[said(quota, 100)], spent, sharers: 1 };
+    let budget =
+        Budget { limits: &[], quotas: &[said(quota, 100)], spent, presumed: None, sharers: 1 };
     budget.admit(cause, &at(now)).map(drop).map_err(|wait| wait.as_secs())
 }
 
@@ -110,17 +113,17 @@ fn the_pace_is_what_the_limits_allow_all_who_share_them() {
     let limits = [limit(24, 86_400), limit(1, 600)];
     // Of 18 a day, five are left to what nobody foresees.
     for (sharers, pace) in [(1, 86_400 / 13), (5, 5 * 86_400 / 13)] {
-        let budget = Budget { limits: &limits, quotas: &[], spent: &[], sharers };
+        let budget = Budget { limits: &limits, quotas: &[], spent: &[], presumed: None, sharers };
         let allowance = budget.admit(Cause::Aging, &at(0)).unwrap();
         assert_eq!(allowance.pace.map(|pace| pace.as_secs()), Some(pace));
     }
     for (limit, pace) in [(limit(4, 86_400), 86_400), (limit(1, 300), 600)] {
         let limits = [limit];
-        let tight = Budget { limits: &limits, quotas: &[], spent: &[], sharers: 1 };
+        let tight = Budget { limits: &limits, quotas: &[], spent: &[], presumed: None, sharers: 1 };
         let allowed = tight.admit(Cause::Aging, &at(0)).unwrap().pace;
         assert_eq!(allowed, Some(Duration::from_secs(pace)));
     }
-    let free = Budget { limits: &[], quotas: &[], spent: &[], sharers: 3 };
+    let free = Budget { limits: &[], quotas: &[], spent: &[], presumed: None, sharers: 3 };
     assert_eq!(free.admit(Cause::Aging, &at(0)).unwrap().pace, None);
 }
 
@@ -129,7 +132,7 @@ fn a_limit_that_was_watched_without_surprises_leaves_nothing_for_them() {
     let day = 86_400;
     let pace = |spent: &[Spent], now| {
         let limits = [limit(9, day)];
-        let budget = Budget { limits: &limits, quotas: &[], spent, sharers: 1 };
+        let budget = Budget { limits: &limits, quotas: &[], spent, presumed: None, sharers: 1 };
         budget.pace(&at(now)).map(|pace| pace.as_secs())
     };
     let hours = |number| day / number;
@@ -166,7 +169,7 @@ fn what_a_token_has_disproved_holds_no_more_and_nothing_holds_for_longer_than_a_
     assert_eq!(told(month, &[], Cause::Absent, 200), Err(86_300));
     assert_eq!(told(month, &[], Cause::Absent, 86_600), Ok(()));
     let disproved = [Told { disproved: true, ..said(month, 100) }];
-    let budget = Budget { limits: &[], quotas: &disproved, spent: &[], sharers: 1 };
+    let budget = Budget { limits: &[], quotas: &disproved, spent: &[], presumed: None, sharers: 1 };
     assert!(budget.admit(Cause::Absent, &at(200)).is_ok());
     assert!(budget.usage(&at(200)).is_empty());
 }
@@ -175,28 +178,29 @@ fn what_a_token_has_disproved_holds_no_more_and_nothing_holds_for_longer_than_a_
 fn whoever_was_told_to_wait_asks_late_for_a_while() {
     for (wait, cautious, free) in [(60, 1_400, 1_500), (7_200, 86_000, 90_000)] {
         let told = [said(quota(None, 0, wait), 0)];
-        let budget = Budget { limits: &[], quotas: &told, spent: &[], sharers: 1 };
+        let budget = Budget { limits: &[], quotas: &told, spent: &[], presumed: None, sharers: 1 };
         let pace = |now| budget.admit(Cause::Aging, &at(now)).unwrap().pace;
         assert_eq!(pace(cautious), Some(Duration::MAX), "{wait}");
         assert_eq!(pace(free), None, "{wait}");
     }
     // One in a minute, each time, is no reason to be late.
     let every_minute = [said(quota(Some(1), 0, 60), 0)];
-    let budget = Budget { limits: &[], quotas: &every_minute, spent: &[], sharers: 1 };
+    let budget =
+        Budget { limits: &[], quotas: &every_minute, spent: &[], presumed: None, sharers: 1 };
     assert_eq!(budget.admit(Cause::Aging, &at(100)).unwrap().pace, None);
 }
 
 #[test]
 fn a_quota_spreads_what_is_left_until_its_reset() {
     let hundred = [said(quota(Some(100), 50, 3_600), 0)];
-    let budget = Budget { limits: &[], quotas: &hundred, spent: &[], sharers: 1 };
+    let budget = Budget { limits: &[], quotas: &hundred, spent: &[], presumed: None, sharers: 1 };
     let pace = budget.admit(Cause::Aging, &at(0)).unwrap().pace;
     assert_eq!(pace, Some(Duration::from_secs(144)), "3,600 s for 25");
 }
 
 fn usage(limit: Limit, spent: &[Stamp], now: u64) -> Usage {
     let spent = &planned(spent)[..];
-    let budget = Budget { limits: &[limit], quotas: &[], spent, sharers: 1 };
+    let budget = Budget { limits: &[limit], quotas: &[], spent, presumed: None, sharers: 1 };
     budget.usage(&at(now)).remove(0)
 }
 
@@ -272,7 +276,7 @@ proptest! {
             truth = truth.after(Duration::from_secs(gap));
             let mut seen = truth;
             seen.moment.wall += jiff::SignedDuration::from_secs(wrong);
-            let budget = Budget { limits: &limits, quotas: &[], spent: &planned(&spent), sharers: 1 };
+            let budget = Budget { limits: &limits, quotas: &[], spent: &planned(&spent), presumed: None, sharers: 1 };
             if budget.admit(Cause::Forced, &seen).is_ok() {
                 // The answer brings the provider's own time.
                 spent.push(Stamp { date: Some(truth.moment.wall), ..seen });

@@ -35,7 +35,8 @@ impl<'a> Ledger<'a> {
         let kept = self.longest * KEPT;
         self.spent.retain(|spent| spent.at.elapsed(&now).is_some_and(|age| age < kept));
         let (limits, spent) = (self.limits, &self.spent[..]);
-        let allowance = Budget { limits, quotas: &[], spent, sharers: 1 }.admit(cause, &now)?;
+        let allowance =
+            Budget { limits, quotas: &[], spent, presumed: None, sharers: 1 }.admit(cause, &now)?;
         self.spent.push(Spent { at: now, planned: cause.is_planned() });
         Ok(allowance)
     }

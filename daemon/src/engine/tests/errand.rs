@@ -79,7 +79,7 @@ fn a_trial_that_the_limits_do_not_allow_sends_nothing() {
     let mut bench = bench();
     let (mut tried, _spoken) = bench.attempt();
     let retry_after = Duration::from_secs(60);
-    bench.answer_write(Ok(ports::Reply::Refused { retry_after }));
+    bench.answer_write(Ok(ports::Reply::Refused { retry_after, unknown: false }));
     let told = tried.try_recv().unwrap();
     assert!(matches!(told, Err(Error::Refused(Refusal::BudgetExhausted { .. }))), "{told:?}");
     assert!(bench.errands.0.borrow().is_empty() && bench.writes.0.borrow().is_empty());

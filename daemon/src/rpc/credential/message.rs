@@ -97,6 +97,10 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> IssuanceFai
              again",
             snapshot.credential.provider
         ),
+        Refusal::BudgetExhausted { .. } if snapshot.is_budget_unknown => format!(
+            "wait, or say how many tokens were asked for since the backup: `tokend-cli budget \
+             accept --used N --credential {name}`"
+        ),
         Refusal::BudgetExhausted { .. } => {
             format!(
                 "wait, or see `tokend-cli budget` for when the limits allow the next token and \

@@ -11,7 +11,7 @@ use tokend_core::Quota;
 const LAST: u64 = LONGEST_ISSUANCE.as_secs();
 
 fn refused(seconds: u64) -> Reply {
-    Reply::Refused { retry_after: Duration::from_secs(seconds) }
+    Reply::Refused { retry_after: Duration::from_secs(seconds), unknown: false }
 }
 
 #[test]
@@ -278,7 +278,7 @@ proptest! {
                         sent.push((number, now));
                         open = Some(number);
                     }
-                    Ok(Reply::Refused { retry_after }) => prop_assert!(!retry_after.is_zero()),
+                    Ok(Reply::Refused { retry_after, .. }) => prop_assert!(!retry_after.is_zero()),
                     other => panic!("{other:?}"),
                 },
                 Event::Refund => if let Some(open) = open.take() {

@@ -3,7 +3,7 @@ use tokend_core::DoubtReason;
 use super::{super::mark::MARK, *};
 
 /// Copies the database away, as a backup does.
-fn backup(home: &Home) -> TempDir {
+pub(super) fn backup(home: &Home) -> TempDir {
     let copy = closed_directory();
     for name in ["tokend.db", "tokend.db-wal"] {
         let from = home.path().join(name);
@@ -14,7 +14,7 @@ fn backup(home: &Home) -> TempDir {
     copy
 }
 
-fn restore(home: &Home, copy: &TempDir) {
+pub(super) fn restore(home: &Home, copy: &TempDir) {
     let _ = fs::remove_file(home.path().join("tokend.db-wal"));
     for file in fs::read_dir(copy.path()).unwrap() {
         let file = file.unwrap();

@@ -26,6 +26,7 @@ fn budget() -> Budget {
         reset_time: Some(after(12_000)),
         exhaustion_time: None,
         issued_last_day: 24,
+        unknown: false,
     }
 }
 
@@ -94,4 +95,31 @@ fn forecasts_in_words() {
 #[test]
 fn without_a_credential_there_is_a_way_on() {
     assert_eq!(shown(&[]), "no credentials yet; `tokend-cli add` stores one\n");
+}
+
+#[test]
+fn what_nobody_knows_counts_as_spent_and_the_way_out_is_shown() {
+    let unknown = Budget {
+        used: 50,
+        remaining: 0,
+        reserved: 0,
+        exhaustion_time: Some(after(0)),
+        unknown: true,
+        ..budget()
+    };
+    let other = Budget { limit: "9/1h".to_owned(), ..unknown.clone() };
+    assert_eq!(
+        shown(&[unknown, other]),
+        "ACCOUNT                     LIMIT   USED  HELD BACK  REMAINING  NEXT FREE          \
+         FORECAST                                 CREDENTIALS\n\
+         auth.example.com/reporting  50/12h  ?/50  0          0          in 3h 20m (04:20)  \
+         counts as spent: next in 3h 20m (04:20)  a, b\n\
+         auth.example.com/reporting  9/1h    ?/50  0          0          in 3h 20m (04:20)  \
+         counts as spent: next in 3h 20m (04:20)  a, b\n\
+         \n\
+         The store was restored from a backup. Nobody knows how many tokens were asked for since, \
+         so limits\n\
+         count as spent until their windows have passed. If you know, say how many:\n  \
+         tokend-cli budget accept --used N --credential a\n"
+    );
 }
