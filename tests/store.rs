@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "store/damage.rs"]
+mod damage;
 #[path = "store/hosts.rs"]
 mod hosts;
 

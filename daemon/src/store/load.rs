@@ -10,7 +10,7 @@ use super::{
     history, journal,
     record::{CredentialRecord, TokenRecord},
     revocation,
-    seal::{Broken, Cell, Flaw},
+    seal::{Broken, Cell, Flaw, hexadecimal},
     writer::{CREDENTIAL, TOKEN},
 };
 use crate::{
@@ -38,7 +38,9 @@ pub(super) fn load(
         let credential = match open_credential(vault, id, &sealed) {
             Ok(credential) => credential,
             Err(broken) => {
-                nameless.push(Damage { credential: None, message: broken.to_string() });
+                let message =
+                    format!("{broken}; its own name can't be read, this one stands for it");
+                nameless.push(Damage { credential: stand_in(id).map(|name| (name, id)), message });
                 continue;
             }
         };
@@ -64,6 +66,11 @@ pub(super) fn load(
         }
     }
     Ok(loaded)
+}
+
+/// Returns a name by which a credential can be removed whose own can't be read.
+fn stand_in(CredentialId(id): CredentialId) -> Option<Name> {
+    format!("damaged-{}", hexadecimal(&id)).parse().ok()
 }
 
 /// Reads all credentials that can be opened, with their tokens.

@@ -63,7 +63,8 @@ fn an_altered_or_cut_row_is_set_aside_and_left_as_it_is() {
             assert_eq!(loaded.credentials.len(), 1, "{}", place.column);
             assert_eq!(loaded.credentials[0].credential.name.as_str(), "bystander");
             let [damage] = &loaded.damaged[..] else { panic!("{:?}", loaded.damaged) };
-            assert_eq!(damage.credential.is_some(), named);
+            let name = damage.credential.as_ref().unwrap().0.as_str();
+            assert_eq!(name == "causely", named, "{name}");
             let cell = format!("{}.{} of row 0", place.table, place.column);
             assert!(damage.message.starts_with(&cell), "{}", damage.message);
             assert_eq!(place.read(&store.connection), forgery, "nothing was written over it");
