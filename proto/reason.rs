@@ -70,6 +70,8 @@ pub const PROVIDER_UNAVAILABLE: &str = "PROVIDER_UNAVAILABLE";
 pub const ISSUANCE_BUDGET_EXHAUSTED: &str = "ISSUANCE_BUDGET_EXHAUSTED";
 /// The store was never restored from a backup, so nobody needs to say what was used since.
 pub const STORE_NOT_RESTORED: &str = "STORE_NOT_RESTORED";
+/// A key source is none, or its key can't be read or made, or doesn't open the store.
+pub const KEY_UNUSABLE: &str = "KEY_UNUSABLE";
 /// No credential uses such an account at a provider.
 pub const ACCOUNT_NOT_FOUND: &str = "ACCOUNT_NOT_FOUND";
 /// The provider's tokens never live as long as was asked for.

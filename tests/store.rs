@@ -8,6 +8,8 @@ mod support;
 mod damage;
 #[path = "store/hosts.rs"]
 mod hosts;
+#[path = "store/keys.rs"]
+mod keys;
 
 use std::{fs, path::Path, process::Output};
 

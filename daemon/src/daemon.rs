@@ -26,7 +26,7 @@ use self::{
 };
 use crate::{
     clock::{NoBootId, SystemClock},
-    config::Config,
+    config::{Config, Surroundings},
     definitions::Unreadable,
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
@@ -146,6 +146,9 @@ impl Daemon {
         sockets: impl FnOnce() -> Result<Sockets, StartError>,
     ) -> Result<Self, StartError> {
         let (clock, definitions) = (ground.clock, Arc::clone(&ground.definitions));
+        let store = store.keyed_by(config.key.clone(), |text| {
+            Config::key_source(text, &Surroundings::here()).map_err(|error| error.to_string())
+        });
         let (commands, events, inbox) = engine::inbox();
         let system = |what| move |source| StartError::System { what, source };
         let written = events.clone();
@@ -154,6 +157,7 @@ impl Daemon {
             let _ = written.send(match answer {
                 Answer::Written(written) => Event::Written(written),
                 Answer::Found(found) => Event::Found(found),
+                Answer::Rekeyed(ended) => Event::Rekeyed(ended),
             });
         })
         .map_err(system("the store's thread"))?;

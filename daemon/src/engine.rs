@@ -18,6 +18,7 @@ mod ledger;
 mod login;
 mod notice;
 mod rejection;
+mod rekey;
 mod restoration;
 mod revocation;
 mod rotation;
@@ -46,6 +47,7 @@ use self::{
     errand::Errand,
     ledger::Look,
     notice::Logins,
+    rekey::Rekeying,
     revocation::{Revocations, Sent},
     rotation::Submitter,
     secret::{Attempt, Held, Notes},
@@ -101,6 +103,9 @@ pub struct Engine<C, R, I, S> {
     reporting: BTreeMap<WaiterId, Reply<Ruling>>,
     submitting: BTreeMap<WaiterId, Submitter>,
     looking: BTreeMap<Ticket, Look>,
+    rekeying: BTreeMap<Ticket, Rekeying>,
+    /// Where the store's key was at the start, and where it is, if that is another place.
+    moved: Option<(String, String)>,
     errands: BTreeMap<ErrandId, Errand>,
     logins: Logins,
     /// Tokens that are to be ended on the far side.
@@ -181,6 +186,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             reporting: BTreeMap::new(),
             submitting: BTreeMap::new(),
             looking: BTreeMap::new(),
+            rekeying: BTreeMap::new(),
+            moved: None,
             errands: BTreeMap::new(),
             revocations: Revocations::default(),
             sent: Sent::default(),
@@ -293,6 +300,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Command::AcceptBudget { accounts, used, author, reply } => {
                 self.accept(accounts, used, author, reply);
             }
+            Command::Rekey { rekey, author, reply } => self.rekey(rekey, author, reply),
             Command::Problems { reply } => self.report_problems(reply),
         }
     }
@@ -397,6 +405,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let restored = self.is_restored.then(|| RESTORED.to_owned());
         restored
             .into_iter()
+            .chain(self.key_problem())
             .chain(damaged)
             .chain(unreadable)
             .chain(unusable)

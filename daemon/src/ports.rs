@@ -6,6 +6,7 @@
 //! SQLite, HTTP and the machine's clock stand.
 
 mod issuer;
+mod rekey;
 mod revocation;
 mod source;
 
@@ -25,6 +26,7 @@ pub use self::issuer::{
     Ended, Errand, ErrandEnded, ErrandId, Issuance, Issuer, Job, LONGEST_ISSUANCE, LoginNeeded,
     Notices, Person, Progress, Spoken, Watcher,
 };
+pub use self::rekey::{Rekey, RekeyEnded, RekeyFailure, Rekeyed};
 pub use self::revocation::{Leaving, Revocation};
 pub use self::source::{Look, Reading, Sources, Supplied, Yield};
 use crate::credential::{Credential, CredentialId, Fingerprint, Grant};
@@ -53,6 +55,10 @@ pub trait Store {
     /// Starts a look at the ledger. It ends in one [`Found`] with the same ticket
     /// and sees all writes that were submitted before.
     fn look(&mut self, ticket: Ticket, query: Query);
+
+    /// Starts giving it other keys. It ends in one [`RekeyEnded`] with the same ticket; no write
+    /// that was submitted before or after is lost by it.
+    fn rekey(&mut self, ticket: Ticket, rekey: Rekey);
 }
 
 /// Tells the answers of the store apart.
@@ -324,8 +330,8 @@ pub struct StoredCredential {
 /// A row that can't be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// The credential, if its own row could be opened. It can be removed, which
-    /// is the only thing left to do with it.
+    /// The credential; another name stands for its own if that can't be read. It can be
+    /// removed, which is the only thing left to do with it.
     pub credential: Option<(Name, CredentialId)>,
     /// Which row, and what is wrong with it.
     pub message: String,

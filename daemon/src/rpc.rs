@@ -9,6 +9,7 @@ mod bench;
 mod credential;
 mod grant;
 mod health;
+mod key;
 mod ledger;
 mod listing;
 mod locked;
@@ -90,6 +91,8 @@ pub struct About {
     pub started_at: Timestamp,
     /// The directory that holds the store.
     pub state_dir: std::path::PathBuf,
+    /// Where the store's key is, as the configuration has it.
+    pub key_source: String,
     /// The callers' socket.
     pub socket: std::path::PathBuf,
     /// The listeners.

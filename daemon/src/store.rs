@@ -13,6 +13,7 @@ mod error;
 mod history;
 mod journal;
 mod key;
+mod keyring;
 mod ledger;
 mod load;
 mod mark;
@@ -50,6 +51,7 @@ pub use self::{
     key::{
         CREDENTIAL, Cost, Derivation, DerivationError, Empty, Key, KeyError, KeySource, Passphrase,
     },
+    keyring::Parse,
     privacy::Exposed,
     sealed::{Lock, Sealed},
     worker::{Answer, Worker},
@@ -58,6 +60,7 @@ use self::{
     directory::Directory,
     envelope::Vault,
     error::{WriteError, full},
+    keyring::Keyring,
     mark::Marks,
     residue::Residue,
     writer::Writer,
@@ -73,6 +76,7 @@ pub struct Store<R> {
     path: PathBuf,
     marks: Marks,
     residue: Residue,
+    keyring: Option<Keyring>,
     _directory: Directory,
 }
 
@@ -144,6 +148,7 @@ impl<R: Random> Store<R> {
             path,
             marks,
             residue: Residue::default(),
+            keyring: None,
             _directory: directory,
         };
         store.compare()?;

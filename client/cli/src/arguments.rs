@@ -8,6 +8,7 @@ mod get;
 mod helper;
 mod import;
 mod inputs;
+mod key;
 mod login;
 mod need;
 mod providers;
@@ -34,6 +35,7 @@ pub(crate) use crate::arguments::{
     helper::{Helper, Mapping, Protocol},
     import::{Import, Source},
     inputs::{Inputs, Secrets},
+    key::KeyCommand,
     login::Login,
     need::Need,
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
@@ -179,6 +181,9 @@ pub(crate) enum Command {
     Issuances(Issuances),
     /// Show how much of the limits on issuances is used, and how long the rest lasts
     Budget(Budget),
+    /// Give the store other keys, while tokend serves
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// List the APIs that tokend knows, show what one needs, and help to write more
     Providers(Providers),
     /// Print a script that makes a shell complete commands and names

@@ -10,6 +10,7 @@ mod get;
 mod held;
 mod import;
 mod issuances;
+mod key;
 mod list;
 mod login;
 mod man;
@@ -110,6 +111,7 @@ pub(crate) async fn run(
             issuances::run(&Daemon::find()?, issuances, output).await?;
         }
         Command::Budget(budget) => budget::run(&Daemon::find()?, budget, output).await?,
+        Command::Key(key) => key::run(&Daemon::find()?, key, output).await?,
         Command::Providers(providers) => {
             return providers::run(&Daemon::find()?, providers, output).await;
         }

@@ -52,6 +52,7 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::REVOCATION_UNSUPPORTED, Code::FailedPrecondition, "Refused", false),
         (reason::ACCOUNT_NOT_FOUND, Code::NotFound, "NotFound", false),
         (reason::STORE_NOT_RESTORED, Code::FailedPrecondition, "Refused", false),
+        (reason::KEY_UNUSABLE, Code::FailedPrecondition, "Refused", false),
         (reason::DEFINITION_UNUSABLE, Code::FailedPrecondition, "Refused", false),
         (reason::PROVIDER_REFUSED, Code::FailedPrecondition, "Refused", false),
         (reason::TOKEN_SUPERSEDED, Code::Aborted, "Refused", false),

@@ -47,6 +47,7 @@ impl Ground {
             uid: self.uid,
             started_at: self.started_at,
             state_dir: config.state_dir.clone(),
+            key_source: config.key.to_string(),
             socket,
             listeners,
             problems: self.problems.clone(),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     credential::{Reader, Replacement, Role, Supply},
-    ports::Number,
+    ports::{Number, Rekey, Rekeyed},
     published::Published,
 };
 
@@ -166,6 +166,15 @@ pub enum Command {
         author: Author,
         /// The answer, once it is on disk, in the order of the accounts.
         reply: Reply<Vec<AccountBudget>>,
+    },
+    /// Other keys for the store.
+    Rekey {
+        /// Which.
+        rekey: Rekey,
+        /// Who wants them.
+        author: Author,
+        /// The answer, once they are on disk.
+        reply: Reply<Rekeyed>,
     },
     /// What is wrong with the daemon as a whole.
     Problems {
@@ -373,6 +382,9 @@ impl Command {
                 let _ = reply.send(Err(error));
             }
             Self::Budgets { reply } | Self::AcceptBudget { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Rekey { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::Problems { reply } => {

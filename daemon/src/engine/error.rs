@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use tokend_core::{Failure, Name, Refusal, RevocationId, StoreFailure};
 use tokend_provider::{InputError, LoginMethod, RequestError, RotationError};
 
+use crate::ports::RekeyFailure;
+
 /// Why the engine doesn't do what it is asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -24,6 +26,9 @@ pub enum Error {
         /// When to ask again, if no one says.
         retry_after: Duration,
     },
+    /// The store keeps the keys that it has.
+    #[error(transparent)]
+    Rekey(#[from] RekeyFailure),
     /// The ledger lacks nothing that anyone could know.
     #[error("the store was never restored from a backup: its budgets are known")]
     NotRestored,

@@ -13,7 +13,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{Command, Engine};
-use crate::ports::{Clock, Ended, Found, Issuer, Store, Supplied, Written};
+use crate::ports::{Clock, Ended, Found, Issuer, RekeyEnded, Store, Supplied, Written};
 
 /// How many commands may wait. More callers than this wait at the door, and the
 /// daemon's memory stays bounded.
@@ -26,6 +26,8 @@ pub enum Event {
     Written(Written),
     /// The store has looked at the ledger.
     Found(Found),
+    /// The store has other keys, or not.
+    Rekeyed(RekeyEnded),
     /// The issuer has ended something.
     Ended(Box<Ended>),
     /// Sources of secrets have been looked at.
@@ -90,6 +92,7 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
             Some(event) = inbox.events.recv() => match event {
                 Event::Written(written) => engine.written(written),
                 Event::Found(found) => engine.found(found),
+                Event::Rekeyed(ended) => engine.rekeyed(ended),
                 Event::Supplied(supplied) => engine.supplied(supplied),
                 Event::Ended(ended) => match *ended {
                     Ended::Issuance(issuance) => engine.issued(issuance),

@@ -59,6 +59,10 @@ impl Store for Asked<(Ticket, Write)> {
     fn look(&mut self, _: Ticket, query: Query) {
         panic!("no test looks at the ledger: {query:?}");
     }
+
+    fn rekey(&mut self, _: Ticket, rekey: ports::Rekey) {
+        panic!("no test wants other keys: {rekey:?}");
+    }
 }
 
 /// An issuer that notes what it is asked.

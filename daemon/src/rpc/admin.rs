@@ -10,19 +10,21 @@ use std::{
 use tokend_proto::{
     reason,
     v1::{
-        AcceptBudgetRequest, AcceptBudgetResponse, DropRevocationRequest, ExplainAccessRequest,
-        ExplainAccessResponse, GetStatusRequest, GetStatusResponse, ListBudgetsRequest,
-        ListBudgetsResponse, ListRevocationsRequest, ListRevocationsResponse, Listener,
-        ListenerAccess, UnlockRequest, admin_service_server::AdminService,
+        AcceptBudgetRequest, AcceptBudgetResponse, ChangeKeySourceRequest, ChangeKeySourceResponse,
+        DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
+        GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
+        ListRevocationsResponse, Listener, ListenerAccess, RotateDataKeyRequest,
+        RotateDataKeyResponse, UnlockRequest, admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    About, Context, Door, Grant, Peer, access, credential, ledger, principal, revocation, status,
+    About, Context, Door, Grant, Peer, access, credential, key, ledger, principal, revocation,
+    status,
     token::{parse_name, peer},
 };
-use crate::{credential::Access, engine::Command, published::timestamp};
+use crate::{credential::Access, engine::Command, ports::Rekey, published::timestamp};
 
 /// `tokend.v1.AdminService`.
 #[derive(Clone)]
@@ -101,6 +103,25 @@ impl AdminService for Admin {
         let budgets = self.0.ask(accept).await?;
         let budgets = budgets.iter().flat_map(ledger::budgets).collect();
         Ok(Response::new(AcceptBudgetResponse { budgets }))
+    }
+
+    async fn rotate_data_key(
+        &self,
+        request: Request<RotateDataKeyRequest>,
+    ) -> Result<Response<RotateDataKeyResponse>, Status> {
+        let (author, rekey) = (peer(&request)?.author(), Rekey::Rotate);
+        let rekeyed = self.0.ask(|reply| Command::Rekey { rekey, author, reply }).await?;
+        key::rotated(&rekeyed, &self.0.about).map(Response::new)
+    }
+
+    async fn change_key_source(
+        &self,
+        request: Request<ChangeKeySourceRequest>,
+    ) -> Result<Response<ChangeKeySourceResponse>, Status> {
+        let author = peer(&request)?.author();
+        let rekey = Rekey::ChangeSource { to: request.into_inner().to };
+        let rekeyed = self.0.ask(|reply| Command::Rekey { rekey, author, reply }).await?;
+        key::moved(rekeyed, &self.0.about).map(Response::new)
     }
 
     async fn explain_access(

@@ -67,6 +67,7 @@ impl Bench {
             uid: OWN,
             started_at: start(),
             state_dir: "/s".into(),
+            key_source: "file:/s/key".to_owned(),
             socket: "/r".into(),
             listeners: Vec::new(),
             problems: Vec::new(),

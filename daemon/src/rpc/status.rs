@@ -9,7 +9,7 @@ use tokend_provider::{RequestError, RotationError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::engine::Error;
+use crate::{engine::Error, ports::RekeyFailure};
 
 /// Makes a status with a reason.
 pub(super) fn new(code: Code, reason: &str, message: impl Into<String>) -> Status {
@@ -83,6 +83,9 @@ pub(super) fn of(error: &Error) -> Status {
         Error::BudgetUnknown { retry_after, .. } => {
             (Code::ResourceExhausted, reason::ISSUANCE_BUDGET_EXHAUSTED, Some(*retry_after))
         }
+        Error::Rekey(RekeyFailure::Unusable(_)) => {
+            (Code::FailedPrecondition, reason::KEY_UNUSABLE, None)
+        }
         Error::NotRestored => (Code::FailedPrecondition, reason::STORE_NOT_RESTORED, None),
         Error::NoAccount(_) => (Code::NotFound, reason::ACCOUNT_NOT_FOUND, None),
         Error::NotFound(_) => (Code::NotFound, reason::CREDENTIAL_NOT_FOUND, None),
@@ -120,7 +123,9 @@ pub(super) fn of(error: &Error) -> Status {
         }
         Error::NoRevocation(_) => (Code::NotFound, reason::REVOCATION_NOT_FOUND, None),
         Error::TooManyErrands => (Code::ResourceExhausted, reason::TOO_MANY_OPERATIONS, None),
-        Error::Store(failure) | Error::NotDiscarded(failure) => store(failure, None),
+        Error::Store(failure)
+        | Error::NotDiscarded(failure)
+        | Error::Rekey(RekeyFailure::Store(failure)) => store(failure, None),
         Error::Stopping => (Code::Unavailable, reason::SHUTTING_DOWN, None),
     };
     build(code, reason, error.to_string(), retry_after)

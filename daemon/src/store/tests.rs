@@ -5,6 +5,7 @@ mod damage;
 mod durability;
 mod history;
 mod journal;
+mod keyring;
 mod mark;
 mod passphrase;
 mod reading;

@@ -11,7 +11,9 @@ use std::{
 use tokend_core::{Random, StoreFailure};
 
 use super::{CloseError, Store};
-use crate::ports::{self, Found, Query, Reply, Ticket, Write, Written};
+use crate::ports::{
+    self, Found, Query, Rekey, RekeyEnded, RekeyFailure, Rekeyed, Reply, Ticket, Write, Written,
+};
 
 /// A thread that owns a store and does what is submitted, in order. What has piled
 /// up while it wrote goes to the disk together.
@@ -30,6 +32,7 @@ pub struct Worker {
 enum Task {
     Write(Write),
     Look(Query),
+    Rekey(Rekey),
 }
 
 /// An answer of the store.
@@ -39,6 +42,8 @@ pub enum Answer {
     Written(Written),
     /// To a look at the ledger.
     Found(Found),
+    /// To a wish for other keys.
+    Rekeyed(RekeyEnded),
 }
 
 /// How many writes go to the disk together: a hundred cost little more than one,
@@ -99,6 +104,10 @@ impl ports::Store for Worker {
     fn look(&mut self, ticket: Ticket, query: Query) {
         self.queue(ticket, Task::Look(query));
     }
+
+    fn rekey(&mut self, ticket: Ticket, rekey: Rekey) {
+        self.queue(ticket, Task::Rekey(rekey));
+    }
 }
 
 impl Drop for Worker {
@@ -121,6 +130,7 @@ fn run<R: Random>(
 ) -> Result<(), CloseError> {
     while let Some(first) = next(&mut store, queue) {
         let (mut tickets, mut writes, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rekeys = Vec::new();
         for (ticket, task) in std::iter::once(first).chain(queue.try_iter()).take(BATCH) {
             match task {
                 Task::Write(write) => {
@@ -128,6 +138,7 @@ fn run<R: Random>(
                     writes.push(write);
                 }
                 Task::Look(query) => looks.push((ticket, query)),
+                Task::Rekey(wish) => rekeys.push((ticket, wish)),
             }
         }
         for (ticket, result) in tickets.into_iter().zip(write(&mut store, &writes)) {
@@ -136,6 +147,11 @@ fn run<R: Random>(
         // These see all writes of the batch, those before them among others.
         for (ticket, query) in looks {
             deliver(Answer::Found(Found { ticket, result: store.look(&query) }));
+        }
+        // What waits by now is answered before everything is sealed anew.
+        for (ticket, wish) in rekeys {
+            let result = rekey(&mut store, &wish);
+            deliver(Answer::Rekeyed(RekeyEnded { ticket, result }));
         }
     }
     store.close()
@@ -172,6 +188,16 @@ fn write<R: Random>(store: &mut Store<R>, writes: &[Write]) -> Vec<Result<Reply,
     })
 }
 
+/// Gives the store other keys. If that panics, which rolls the transaction back, it keeps those
+/// that it has.
+fn rekey<R: Random>(store: &mut Store<R>, wish: &Rekey) -> Result<Rekeyed, RekeyFailure> {
+    catch_unwind(AssertUnwindSafe(|| store.rekey(wish))).unwrap_or_else(|_| {
+        tracing::error!("the store panicked over its keys");
+        let message = "tokend has a fault: its store panicked, see its log".into();
+        Err(RekeyFailure::Store(StoreFailure { full: false, message }))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{
@@ -203,7 +229,7 @@ mod tests {
     fn written(answer: Answer) -> Written {
         match answer {
             Answer::Written(written) => written,
-            Answer::Found(found) => panic!("no one looked: {found:?}"),
+            other => panic!("no one asked for this: {other:?}"),
         }
     }
 

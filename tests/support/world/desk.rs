@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use tokend::ports::{Errand, Issuer, Job, Query, Reservation, Store, Ticket, Write};
+use tokend::ports::{Errand, Issuer, Job, Query, Rekey, Reservation, Store, Ticket, Write};
 
 /// Takes what the engine asks for. Clones are the same desk.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +65,10 @@ impl Store for Desk {
 
     fn look(&mut self, ticket: Ticket, query: Query) {
         self.0.borrow_mut().tasks.push((ticket, Task::Look(query)));
+    }
+
+    fn rekey(&mut self, _: Ticket, rekey: Rekey) {
+        panic!("nobody here wants other keys: {rekey:?}");
     }
 }
 

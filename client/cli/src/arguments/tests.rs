@@ -165,13 +165,14 @@ fn a_login_has_one_way_and_an_import_one_source() {
 
 #[test]
 fn whatever_prints_something_prints_json_too() {
-    const OTHERS: [(&str, &str); 9] = [
+    const OTHERS: [(&str, &str); 10] = [
         ("exec", "what it prints is the program's"),
         ("sink", "it prints nothing; the file has --format"),
         ("completions", "it prints a script"),
         ("man", "it prints nothing"),
         ("rotated", "it prints nothing"),
         ("helper", "it prints nothing by itself"),
+        ("key", "it prints nothing by itself"),
         ("helper git", "what it prints is git's to say"),
         ("helper docker", "what it prints is docker's to say"),
         ("providers schema", "it prints JSON"),

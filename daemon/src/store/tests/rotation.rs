@@ -14,9 +14,9 @@ use super::{
 use crate::ports::Leaving;
 
 /// Gives out after so many draws, as if the process had been killed there.
-struct Mortal {
-    random: SplitMix,
-    left: usize,
+pub(super) struct Mortal {
+    pub(super) random: SplitMix,
+    pub(super) left: usize,
 }
 
 impl Random for Mortal {
@@ -28,7 +28,7 @@ impl Random for Mortal {
 }
 
 /// A store with a cell in each sealed column.
-fn complete() -> Home {
+pub(super) fn complete() -> Home {
     let home = furnished();
     let mut store = home.open();
     let quota = Quota { limit: None, remaining: 0, reset_after: Duration::from_secs(600) };
@@ -46,7 +46,7 @@ fn complete() -> Home {
 }
 
 /// Returns how often each data key has sealed a cell, by its number; the envelope's own too.
-fn generations(home: &Home) -> BTreeMap<u32, usize> {
+pub(super) fn generations(home: &Home) -> BTreeMap<u32, usize> {
     let raw = home.raw();
     let mut found = BTreeMap::new();
     let cells = SEALED.map(|(column, _)| column).map(|column| (column.table, column.name));
