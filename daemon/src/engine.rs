@@ -205,8 +205,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             stopping: false,
         };
         for damage in &engine.damaged {
-            let name = damage.credential.as_ref().map(|(name, _)| name.as_str());
-            warn!(credential = name, "stored row can't be opened: {}", damage.message);
+            let (name, _) = &damage.credential;
+            warn!(credential = %name, "stored row can't be opened: {}", damage.message);
         }
         engine.resume_revocations(loaded.revocations, loaded.unreadable);
         let mut all = Vec::new();
@@ -414,10 +414,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn damage(&self, name: &Name) -> Option<(&Damage, CredentialId)> {
-        self.damaged.iter().find_map(|damage| match &damage.credential {
-            Some((damaged, id)) if damaged == name => Some((damage, *id)),
-            _ => None,
-        })
+        let damage = self.damaged.iter().find(|damage| damage.credential.0 == *name)?;
+        Some((damage, damage.credential.1))
     }
 
     fn enlist(&mut self, reply: Reply<Arc<Published>>) -> WaiterId {

@@ -332,16 +332,13 @@ pub struct StoredCredential {
 pub struct Damage {
     /// The credential; another name stands for its own if that can't be read. It can be
     /// removed, which is the only thing left to do with it.
-    pub credential: Option<(Name, CredentialId)>,
+    pub credential: (Name, CredentialId),
     /// Which row, and what is wrong with it.
     pub message: String,
 }
 
 impl Display for Damage {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        match &self.credential {
-            Some((name, _)) => write!(f, "the credential {name} is damaged: {}", self.message),
-            None => write!(f, "a credential is damaged: {}", self.message),
-        }
+        write!(f, "the credential {} is damaged: {}", self.credential.0, self.message)
     }
 }

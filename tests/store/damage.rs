@@ -42,7 +42,7 @@ fn served(place: &Place, database: &Path, content: &[u8], names: [&str; 2]) -> u
 }
 
 #[test]
-fn whatever_cell_is_altered_or_swapped_no_other_credential_is_harmed() {
+fn whatever_cell_is_altered_no_other_credential_is_harmed() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let names = ["twin-a", "twin-b"];
     let daemon = place.start();

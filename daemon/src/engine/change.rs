@@ -181,9 +181,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.carry_out_all(effects);
                 let sharers = self.put_down(&name);
                 self.settle(sharers);
-                self.damaged.retain(
-                    |damage| !matches!(&damage.credential, Some((damaged, _)) if *damaged == name),
-                );
+                self.damaged.retain(|damage| damage.credential.0 != name);
                 let _ = reply.send(Ok(ending.is_some()));
                 if let Some(revocation) = ending {
                     self.pursue(revocation);

@@ -365,7 +365,7 @@ fn a_credential_whose_definition_is_gone_serves_what_it_holds_and_sends_nothing(
 #[test]
 fn a_damaged_credential_is_said_to_be_damaged_and_nothing_is_written_over_it() {
     let id = CredentialId([7; 16]);
-    let credential = Some((parsed("api"), id));
+    let credential = (parsed("api"), id);
     let damage = Damage { credential, message: "row 1 was altered".to_owned() };
     let mut bench = Bench::load(Loaded { damaged: vec![damage], ..Loaded::default() });
     let told = bench.acquire("api").try_recv().unwrap();

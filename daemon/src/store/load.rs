@@ -40,12 +40,12 @@ pub(super) fn load(
             Err(broken) => {
                 let message =
                     format!("{broken}; its own name can't be read, this one stands for it");
-                nameless.push(Damage { credential: stand_in(id).map(|name| (name, id)), message });
+                nameless.push(Damage { credential: (stand_in(id), id), message });
                 continue;
             }
         };
         let name = credential.name.clone();
-        let damage = |message| Damage { credential: Some((name.clone(), id)), message };
+        let damage = |message| Damage { credential: (name.clone(), id), message };
         let stored = if named.contains_key(&name) {
             // Neither can be told to be the right one.
             Err(damage("several rows of credentials have this name".to_owned()))
@@ -69,8 +69,9 @@ pub(super) fn load(
 }
 
 /// Returns a name by which a credential can be removed whose own can't be read.
-fn stand_in(CredentialId(id): CredentialId) -> Option<Name> {
-    format!("damaged-{}", hexadecimal(&id)).parse().ok()
+fn stand_in(CredentialId(id): CredentialId) -> Name {
+    let name = format!("damaged-{}", hexadecimal(&id));
+    name.parse().expect("it begins with a letter and has 40 of them, and digits")
 }
 
 /// Reads all credentials that can be opened, with their tokens.

@@ -63,7 +63,7 @@ fn an_altered_or_cut_row_is_set_aside_and_left_as_it_is() {
             assert_eq!(loaded.credentials.len(), 1, "{}", place.column);
             assert_eq!(loaded.credentials[0].credential.name.as_str(), "bystander");
             let [damage] = &loaded.damaged[..] else { panic!("{:?}", loaded.damaged) };
-            let name = damage.credential.as_ref().unwrap().0.as_str();
+            let name = damage.credential.0.as_str();
             assert_eq!(name == "causely", named, "{name}");
             let cell = format!("{}.{} of row 0", place.table, place.column);
             assert!(damage.message.starts_with(&cell), "{}", damage.message);
@@ -135,6 +135,72 @@ fn rows_that_swapped_their_content_are_set_aside_both() {
     }
 }
 
+/// A sealed cell: where, whose, and what is in it.
+#[derive(Debug)]
+struct Sealed {
+    table: &'static str,
+    column: &'static str,
+    row: i64,
+    owner: [u8; 16],
+    content: Vec<u8>,
+}
+
+/// Returns all cells of credentials, tokens and issuances.
+fn cells(raw: &Connection) -> Vec<Sealed> {
+    let columns = [
+        ("credentials", "sealed", "id"),
+        ("tokens", "sealed", "credential"),
+        ("issuances", "request", "credential"),
+        ("issuances", "outcome", "credential"),
+    ];
+    let mut cells = Vec::new();
+    for (table, column, owner) in columns {
+        let sql = format!("SELECT rowid, {owner}, {column} FROM {table} WHERE {column} NOT NULL");
+        let mut statement = raw.prepare(&sql).unwrap();
+        let rows = statement.query_map([], |row| {
+            let (number, owner, content) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Sealed { table, column, row: number, owner, content })
+        });
+        cells.extend(rows.unwrap().map(Result::unwrap));
+    }
+    cells
+}
+
+#[test]
+fn whichever_two_cells_are_swapped_no_third_credential_is_harmed_and_none_gets_anothers() {
+    let (_home, mut store) = twins();
+    done(&mut store, &[Write::Credential(credential(3, "bystander"))]);
+    let put = |raw: &Connection, Sealed { table, column, row, .. }: &Sealed, content: &[u8]| {
+        let sql = format!("UPDATE {table} SET {column} = ? WHERE rowid = ?");
+        assert_eq!(raw.execute(&sql, (content, row)).unwrap(), 1);
+    };
+    let cells = cells(&store.connection);
+    assert!(cells.len() >= 11, "{}", cells.len());
+    for (place, one) in cells.iter().enumerate() {
+        for other in &cells[place + 1..] {
+            put(&store.connection, one, &other.content);
+            put(&store.connection, other, &one.content);
+            let loaded = store.load(&at(1_000)).unwrap();
+            for (id, name, token) in
+                [(1, "causely", Some(1)), (2, "twin", Some(2)), (3, "bystander", None)]
+            {
+                let id = [id; 16];
+                let found = loaded.credentials.iter().find(|it| it.credential.id.0 == id);
+                let is_party = one.owner == id || other.owner == id;
+                assert!(found.is_some() || is_party, "{name}: {one:?} {other:?}");
+                if let Some(found) = found {
+                    let held = found.token.as_ref().map(|token| token.id);
+                    assert_eq!(found.credential.name.as_str(), name);
+                    assert_eq!(held, token.map(|token| TokenId([token; 16])));
+                }
+            }
+            put(&store.connection, one, &one.content);
+            put(&store.connection, other, &other.content);
+        }
+    }
+    assert_eq!(damage(&mut store), []);
+}
+
 #[test]
 fn cells_that_moved_to_another_column_are_noticed() {
     let home = furnished();
@@ -157,7 +223,7 @@ fn an_issuance_that_was_given_to_another_credential_is_noticed() {
         .unwrap();
     let damage = damage(&mut store);
     assert_eq!(damage.len(), 1);
-    assert_eq!(damage[0].credential.as_ref().unwrap().0.as_str(), "causely");
+    assert_eq!(damage[0].credential.0.as_str(), "causely");
 }
 
 #[test]
@@ -175,6 +241,6 @@ fn two_rows_with_one_name_are_set_aside_both() {
     let loaded = store.load(&at(0)).unwrap();
     assert_eq!(loaded.credentials.len(), 1);
     let [damage] = &loaded.damaged[..] else { panic!("{:?}", loaded.damaged) };
-    assert_eq!(damage.credential.as_ref().unwrap().0.as_str(), "causely");
+    assert_eq!(damage.credential.0.as_str(), "causely");
     assert_eq!(damage.message, "several rows of credentials have this name");
 }
