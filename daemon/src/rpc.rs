@@ -11,6 +11,7 @@ mod health;
 mod ledger;
 mod listing;
 mod login;
+mod membership;
 mod peer;
 mod principal;
 mod provider;

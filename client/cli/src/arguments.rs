@@ -236,7 +236,7 @@ pub(crate) struct Form {
 pub(crate) struct Readers {
     /// The credential's name
     pub(crate) name: String,
-    /// user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
+    /// user:NAME, group:NAME, uid:NUMBER, gid:NUMBER or unit:NAME.service
     #[arg(required = true, value_name = "READER")]
     pub(crate) readers: Vec<String>,
     #[command(flatten)]

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
-    credential::{CredentialId, Reader, ReaderKind, Role, Supply},
+    credential::{CredentialId, Reader, Role, Supply},
     ports::{self, Damage, Job, Query, StoredCredential, Written},
 };
 
@@ -247,7 +247,7 @@ fn parsed(name: &str) -> Name {
 }
 
 fn user(id: u32) -> Reader {
-    Reader { kind: ReaderKind::User, id, name: None }
+    Reader::User { id, name: None }
 }
 
 fn credential(name: &str) -> Credential {

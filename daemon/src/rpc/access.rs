@@ -3,7 +3,7 @@
 use std::fmt::{Display, Formatter};
 
 use super::Peer;
-use crate::credential::{Access, Reader, ReaderKind};
+use crate::credential::{Access, Reader};
 
 /// The number that the kernel shows for users and groups that have none in this
 /// user namespace: it can be anyone, so it is no one.
@@ -46,12 +46,12 @@ fn admit<'a>(
     if peer.uid == own_uid && peer.uid != OVERFLOW {
         return Some(Rule::Own);
     }
-    let matches = |reader: &&Reader| {
-        reader.id != OVERFLOW
-            && match reader.kind {
-                ReaderKind::User => reader.id == peer.uid,
-                ReaderKind::Group => reader.id == peer.gid || peer.groups.contains(&reader.id),
-            }
+    let matches = |reader: &&Reader| match reader {
+        Reader::User { id, .. } => *id != OVERFLOW && *id == peer.uid,
+        Reader::Group { id, .. } => {
+            *id != OVERFLOW && (*id == peer.gid || peer.groups.contains(id))
+        }
+        Reader::Unit(units) => peer.unit.as_ref().is_some_and(|unit| units.include(unit)),
     };
     readers.find(matches).map(Rule::Reader)
 }
@@ -78,17 +78,21 @@ mod tests {
     const OWN: u32 = 990;
 
     fn peer(uid: u32, gid: u32, groups: &[u32]) -> Peer {
-        Peer { uid, gid, groups: groups.to_vec(), pid: Some(1) }
+        Peer { uid, gid, groups: groups.to_vec(), unit: None, pid: Some(1) }
     }
 
-    fn reader(kind: ReaderKind, id: u32) -> Reader {
-        Reader { kind, id, name: None }
+    fn user(id: u32) -> Reader {
+        Reader::User { id, name: None }
+    }
+
+    fn group(id: u32) -> Reader {
+        Reader::Group { id, name: None }
     }
 
     #[test]
     fn decisions() {
-        let ann = reader(ReaderKind::User, 1_000);
-        let ci = reader(ReaderKind::Group, 50);
+        let ann = user(1_000);
+        let ci = group(50);
         let both = [ann.clone(), ci.clone()];
         for (peer, readers, expected) in [
             (peer(0, 0, &[]), &[][..], Some(Rule::Root)),
@@ -109,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_overflow_number_matches_no_one() {
-        let readers = vec![reader(ReaderKind::User, OVERFLOW), reader(ReaderKind::Group, OVERFLOW)];
+        let readers = vec![user(OVERFLOW), group(OVERFLOW)];
         let readers = Access { submitters: readers.clone(), readers };
         let nobody = peer(OVERFLOW, OVERFLOW, &[OVERFLOW]);
         assert_eq!(decide(&nobody, OWN, &readers), None);
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn submitters_read_and_readers_do_not_submit() {
-        let (ann, ci) = (reader(ReaderKind::User, 1_000), reader(ReaderKind::Group, 50));
+        let (ann, ci) = (user(1_000), group(50));
         let access = Access { readers: vec![ann.clone()], submitters: vec![ci.clone()] };
         for (peer, reads, submits) in [
             (peer(0, 0, &[]), true, true),

@@ -9,7 +9,7 @@ use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::UnixListener,
+    net::{UnixListener, UnixStream},
     sync::watch,
 };
 use tracing::{debug, warn};
@@ -74,16 +74,16 @@ pub async fn serve(
     // Root and the daemon's own user could end the daemon; they need no keeping out.
     let socket = Socket { listener: socket, name, most, apart: vec![0, own_uid] };
     let stopping = shutdown.clone();
-    let admit = |stream, process| {
-        let peer = admit(process, door, own_uid)?;
+    let admit = |stream: UnixStream, process| {
+        let peer = admit(&stream, process, door, own_uid)?;
         Some(connection(stream, peer, services.clone(), stopping.clone()))
     };
     connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
 }
 
 /// Finds out who connects and whether this door is theirs.
-fn admit(process: Process, door: Door, own_uid: u32) -> Option<Peer> {
-    let peer = Peer::of(process);
+fn admit(stream: &UnixStream, process: Process, door: Door, own_uid: u32) -> Option<Peer> {
+    let peer = Peer::of(stream, process, own_uid);
     // The file's permissions say so too; they can be set wrongly.
     if door == Door::Operators && !access::is_operator(&peer, own_uid) {
         warn!(uid = peer.uid, pid = peer.pid, "no operator: connection refused");

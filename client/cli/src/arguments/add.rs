@@ -24,7 +24,8 @@ pub(crate) struct Add {
 /// Who may read the tokens, and how they are kept.
 #[derive(Debug, Args)]
 pub(crate) struct Terms {
-    /// Let a user or group read the tokens: user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
+    /// Let a user, group or unit read the tokens: user:NAME, group:NAME, uid:NUMBER, gid:NUMBER
+    /// or unit:NAME.service
     #[arg(long = "reader", short, value_name = "READER")]
     pub(crate) readers: Vec<String>,
     /// Let a user or group submit newer tokens, and read them

@@ -49,7 +49,7 @@ pub(super) fn all(credential: &Credential) -> Vec<String> {
 
 /// Checks that each reader says of which kind it is.
 pub(super) fn check(readers: &[String]) -> Result<(), Failure> {
-    let has_kind = |reader: &&String| matches!(reader.split_once(':'), Some(("user" | "group" | "uid" | "gid", name)) if !name.is_empty());
+    let has_kind = |reader: &&String| matches!(reader.split_once(':'), Some(("user" | "group" | "uid" | "gid" | "unit", name)) if !name.is_empty());
     match readers.iter().find(|reader| !has_kind(reader)) {
         Some(reader) => Err(Failure::NotAReader(reader.clone())),
         None => Ok(()),
@@ -87,6 +87,7 @@ mod tests {
             ("group:dev", true),
             ("uid:1000", true),
             ("gid:1000", true),
+            ("unit:reports.service", true),
             ("alice", false),
             ("user:", false),
             ("users:alice", false),

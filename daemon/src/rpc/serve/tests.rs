@@ -37,7 +37,7 @@ impl Client {
     fn silent(bench: &Bench) -> Self {
         let (stream, served) = tokio::io::duplex(64 * 1_024);
         let (stop, shutdown) = watch::channel(false);
-        let peer = Peer { uid: ANN, gid: ANN, groups: vec![], pid: None };
+        let peer = Peer { uid: ANN, gid: ANN, groups: vec![], unit: None, pid: None };
         let services = Services::new(&bench.context, Door::Callers);
         let serving = tokio::spawn(connection(served, peer, services, shutdown));
         Self { stream, serving, _stop: stop }

@@ -10,7 +10,7 @@ use crate::rpc::bench::{ANN, Bench, OWN, access_of, start, token};
 
 impl Bench {
     fn watch(&self, uid: u32, names: &[&str]) -> Result<Watch, Status> {
-        let peer = Peer { uid, gid: uid, groups: Vec::new(), pid: None };
+        let peer = Peer { uid, gid: uid, groups: Vec::new(), unit: None, pid: None };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         Watch::new(self.context.clone(), Arc::new(peer), &names)
     }

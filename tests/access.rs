@@ -1,0 +1,137 @@
+//! Who may do what, decided on what the kernel says of the process at the other end.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
+
+mod support;
+
+use std::{
+    fs,
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use nix::unistd::geteuid;
+use support::{Daemon, Place, assert_output, provider::Provider, text};
+
+const SECRET: &str = "s3cret-Horse_Battery";
+
+/// A user who has no name here, and no rights.
+const STRANGER: u32 = 54_321;
+
+/// Tells whether this is root, who alone can become someone else; continuous integration is.
+fn is_root(what: &str) -> bool {
+    let is_root = geteuid().is_root();
+    if !is_root {
+        eprintln!("skipped: only root can {what}; continuous integration is");
+    }
+    is_root
+}
+
+/// A place whose socket is open to a group, with the credential `api`, and a command for others.
+struct Shared {
+    place: Place,
+    daemon: Daemon,
+    cli: PathBuf,
+    group: u32,
+    _provider: Provider,
+}
+
+impl Shared {
+    fn new(change: impl FnOnce(&mut Command)) -> Self {
+        let (place, provider) = (Place::new(), Provider::issuing());
+        place.configure("socket_group = \"daemon\"");
+        let daemon = place.start_with(change);
+        assert!(place.add("api", provider.url(), SECRET).status.success());
+        let group = place.socket().metadata().unwrap().gid();
+        // The checkout may be where strangers don't get. Not by this process: what it has open
+        // for writing can't be run (ETXTBSY, execve(2)).
+        let cli = place.path().join("tokend-cli");
+        let copied = Command::new("cp").arg(support::binary("tokend-cli")).arg(&cli).status();
+        assert!(copied.unwrap().success());
+        Self { place, daemon, cli, group, _provider: provider }
+    }
+
+    /// Runs `tokend-cli` as someone who may connect and nothing else.
+    fn as_stranger(&self, arguments: &[&str]) -> Output {
+        self.as_stranger_by("\"$@\"", arguments)
+    }
+
+    /// Does so by a shell's script, which may do something else first, as root still.
+    fn as_stranger_by(&self, script: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new("setpriv");
+        let (uid, gid) = (format!("--reuid={STRANGER}"), format!("--regid={}", self.group));
+        command.args([&uid, &gid, "--clear-groups"]).arg(&self.cli).args(arguments);
+        self.shell(script, &command).output().unwrap()
+    }
+
+    fn shell(&self, script: &str, program: &Command) -> Command {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
+        shell.env("TOKEND_SOCKET", self.place.socket()).env_remove("TOKEND_ADMIN_SOCKET");
+        shell
+    }
+
+    fn grant(&self, reader: &str) {
+        let granted = self.place.run(["grant", "api", reader]);
+        assert!(granted.status.success(), "{}", text(&granted.stderr));
+    }
+}
+
+/// A unit as the kernel shows it: a directory of the unified hierarchy of control groups.
+struct Unit(PathBuf);
+
+impl Unit {
+    fn new(name: &str) -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        let unified = mounts.lines().find_map(|line| {
+            let mut fields = line.split(' ').skip(1);
+            fields.next().filter(|_| fields.next() == Some("cgroup2"))
+        });
+        let path = Path::new(unified.expect("there is a unified hierarchy")).join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// Returns a script that runs its arguments as a part of the unit.
+    fn script(&self) -> String {
+        format!("echo $$ >'{}/cgroup.procs' && exec \"$@\"", self.0.display())
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_unit_reads_what_was_granted_to_it_whoever_it_runs_as() {
+    if !is_root("make control groups") {
+        return;
+    }
+    let shared = Shared::new(|_| ());
+    let own = std::process::id();
+    let unit = Unit::new(&format!("tokend-test-{own}@1.service"));
+    let other = Unit::new(&format!("tokend-test-{own}.service"));
+    let get = |unit: &Unit| shared.as_stranger_by(&unit.script(), &["get", "api"]);
+
+    assert_eq!(get(&unit).status.code(), Some(3));
+    shared.grant(&format!("unit:tokend-test-{own}@*.service"));
+    assert_output(&get(&unit), 0, "token-1-c0ffee\n", "");
+    // What it calls a part of its own isn't what it is.
+    let part = Unit(unit.0.join("tokend.service"));
+    fs::create_dir(&part.0).unwrap();
+    assert_output(&get(&part), 0, "token-1-c0ffee\n", "");
+    assert_eq!(get(&other).status.code(), Some(3));
+    let forged = Unit(other.0.join(unit.0.file_name().unwrap()));
+    fs::create_dir(&forged.0).unwrap();
+    assert_eq!(get(&forged).status.code(), Some(3));
+    assert_eq!(shared.as_stranger(&["get", "api"]).status.code(), Some(3));
+
+    let shown = text(&shared.place.run(["show", "api"]).stdout);
+    assert!(shown.contains(&format!("unit:tokend-test-{own}@*.service")), "{shown}");
+    let template = shared.place.run(["grant", "api", "unit:worker@.service"]);
+    assert_eq!(template.status.code(), Some(2), "{}", text(&template.stderr));
+    assert!(text(&template.stderr).contains("worker@*.service"), "{}", text(&template.stderr));
+}
