@@ -6,7 +6,7 @@ mod support;
 
 use std::{
     fs,
-    os::unix::{fs::MetadataExt, process::CommandExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -134,4 +134,52 @@ fn a_unit_reads_what_was_granted_to_it_whoever_it_runs_as() {
     let template = shared.place.run(["grant", "api", "unit:worker@.service"]);
     assert_eq!(template.status.code(), Some(2), "{}", text(&template.stderr));
     assert!(text(&template.stderr).contains("worker@*.service"), "{}", text(&template.stderr));
+}
+
+#[test]
+fn a_refresher_has_the_token_replaced_by_the_callers_socket_and_a_reader_has_not() {
+    if !is_root("become someone else") {
+        return;
+    }
+    let shared = Shared::new(|_| ());
+    let reader = format!("uid:{STRANGER}");
+    assert_eq!(shared.as_stranger(&["refresh", "api"]).status.code(), Some(3));
+    shared.grant(&reader);
+    let refused = shared.as_stranger(&["refresh", "api"]);
+    assert_eq!(refused.status.code(), Some(3));
+    let way_out = format!("`tokend-cli grant api {reader} --refresh`");
+    assert!(text(&refused.stderr).contains(&way_out), "{}", text(&refused.stderr));
+    assert_output(&shared.as_stranger(&["get", "api"]), 0, "token-1-c0ffee\n", "");
+
+    let granted = format!("api can be read by {reader}\nthe token can be replaced by {reader}\n");
+    assert_output(&shared.place.run(["grant", "api", &reader, "--refresh"]), 0, &granted, "");
+    let shown = text(&shared.place.run(["show", "api"]).stdout);
+    assert!(shown.contains(&format!("refreshers  {reader}")), "{shown}");
+    assert_output(
+        &shared.as_stranger(&["refresh", "api"]),
+        0,
+        "refreshed api, expires in 1h\n",
+        "",
+    );
+    assert_output(&shared.as_stranger(&["get", "api"]), 0, "token-2-c0ffee\n", "");
+    let causes = text(&shared.place.run(["issuances", "api"]).stdout);
+    assert!(causes.contains("wanted"), "{causes}");
+
+    // Four in a row and no more, though an operator still may.
+    for _ in 0..3 {
+        assert_eq!(shared.as_stranger(&["refresh", "api"]).status.code(), Some(0));
+    }
+    let again = shared.as_stranger(&["refresh", "api"]);
+    assert_eq!(again.status.code(), Some(4), "{}", text(&again.stderr));
+    assert!(text(&again.stderr).contains("as often as may be"), "{}", text(&again.stderr));
+    assert_eq!(shared.place.run(["refresh", "api"]).status.code(), Some(0));
+
+    // Only that is taken away; then all of it.
+    let taken = shared.place.run(["revoke-access", "api", &reader, "--refresh"]);
+    assert_output(&taken, 0, &format!("api can be read by {reader}\n"), "");
+    let stranger = shared.place.run(["revoke-access", "api", &reader, "--refresh"]);
+    assert!(text(&stranger.stderr).contains("isn't among the refreshers of api"));
+    assert_eq!(shared.as_stranger(&["refresh", "api"]).status.code(), Some(3));
+    shared.grant(&reader);
+    assert_output(&shared.as_stranger(&["get", "api"]), 0, "token-6-c0ffee\n", "");
 }

@@ -46,6 +46,8 @@ pub struct Credential {
     pub readers: Vec<Reader>,
     /// Who may submit newer tokens, and read as well.
     pub submitters: Vec<Reader>,
+    /// Who may have the token replaced now, and read as well.
+    pub refreshers: Vec<Reader>,
     /// When its tokens are refreshed ahead of their end.
     pub policy: Policy,
     /// Limits on issuances beside those of the definition.
@@ -65,6 +67,8 @@ pub struct Access {
     pub readers: Vec<Reader>,
     /// Who may submit newer ones, and read them as well.
     pub submitters: Vec<Reader>,
+    /// Who may have them replaced now, and read them as well.
+    pub refreshers: Vec<Reader>,
 }
 
 /// What someone is let do with a credential's tokens.
@@ -74,6 +78,8 @@ pub enum Role {
     Reader,
     /// Read them, and submit newer ones.
     Submitter,
+    /// Read them, and have them replaced now.
+    Refresher,
 }
 
 /// What a provider issued: the secret part of a token.
@@ -126,7 +132,11 @@ impl Credential {
 
     /// Returns who may do what with its tokens.
     pub fn access(&self) -> Access {
-        Access { readers: self.readers.clone(), submitters: self.submitters.clone() }
+        Access {
+            readers: self.readers.clone(),
+            submitters: self.submitters.clone(),
+            refreshers: self.refreshers.clone(),
+        }
     }
 
     /// Returns what changes with every change of the stored credential, and with

@@ -13,6 +13,7 @@ mod listing;
 mod login;
 mod membership;
 mod peer;
+mod prepared;
 mod principal;
 mod provider;
 mod quiet;

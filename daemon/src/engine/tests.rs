@@ -137,6 +137,7 @@ impl Bench {
             supply: stored.supply,
             readers: Vec::new(),
             submitters: Vec::new(),
+            refreshers: Vec::new(),
             policy: stored.policy,
             limits: stored.limits,
         };
@@ -263,6 +264,7 @@ fn credential(name: &str) -> Credential {
         supply: Supply::default(),
         readers: Vec::new(),
         submitters: Vec::new(),
+        refreshers: Vec::new(),
         policy: Policy::Always,
         limits: Vec::new(),
         revision: 1,

@@ -1,9 +1,9 @@
-//! Who may read a credential's tokens, and who may submit newer ones.
+//! Who may read a credential's tokens, submit newer ones, or have them replaced.
 
 use std::fmt::{Display, Formatter};
 
 use super::Peer;
-use crate::credential::{Access, Reader};
+use crate::credential::{Access, Reader, Role};
 
 /// The number that the kernel shows for users and groups that have none in this
 /// user namespace: it can be anyone, so it is no one.
@@ -16,23 +16,28 @@ pub(super) enum Rule<'a> {
     Root,
     /// So does the user that tokend runs as.
     Own,
-    /// The credential's readers or submitters say so.
+    /// The credential's readers, submitters or refreshers say so.
     Reader(&'a Reader),
 }
 
 /// Returns the rule that lets `peer` read the tokens of a credential, if one does.
 pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, access: &'a Access) -> Option<Rule<'a>> {
-    let Access { readers, submitters } = access;
-    admit(peer, own_uid, readers.iter().chain(submitters))
+    let Access { readers, submitters, refreshers } = access;
+    admit(peer, own_uid, readers.iter().chain(submitters).chain(refreshers))
 }
 
-/// Returns the rule that lets `peer` submit newer tokens, if one does.
-pub(super) fn decide_submission<'a>(
+/// Returns the rule that lets `peer` act as a `role`, if one does.
+pub(super) fn decide_as<'a>(
+    role: Role,
     peer: &Peer,
     own_uid: u32,
     access: &'a Access,
 ) -> Option<Rule<'a>> {
-    admit(peer, own_uid, access.submitters.iter())
+    match role {
+        Role::Reader => decide(peer, own_uid, access),
+        Role::Submitter => admit(peer, own_uid, access.submitters.iter()),
+        Role::Refresher => admit(peer, own_uid, access.refreshers.iter()),
+    }
 }
 
 fn admit<'a>(
@@ -106,7 +111,7 @@ mod tests {
             (peer(50, 1_001, &[]), &both, None),
             (peer(1_001, 1_000, &[]), &both, None),
         ] {
-            let access = Access { readers: readers.to_vec(), submitters: Vec::new() };
+            let access = Access { readers: readers.to_vec(), ..Access::default() };
             assert_eq!(decide(&peer, OWN, &access), expected, "{peer:?} {readers:?}");
         }
     }
@@ -114,25 +119,42 @@ mod tests {
     #[test]
     fn the_overflow_number_matches_no_one() {
         let readers = vec![user(OVERFLOW), group(OVERFLOW)];
-        let readers = Access { submitters: readers.clone(), readers };
+        let readers = Access { submitters: readers.clone(), refreshers: readers.clone(), readers };
         let nobody = peer(OVERFLOW, OVERFLOW, &[OVERFLOW]);
         assert_eq!(decide(&nobody, OWN, &readers), None);
         assert_eq!(decide(&nobody, OVERFLOW, &readers), None, "even where tokend is nobody");
     }
 
     #[test]
-    fn submitters_read_and_readers_do_not_submit() {
-        let (ann, ci) = (user(1_000), group(50));
-        let access = Access { readers: vec![ann.clone()], submitters: vec![ci.clone()] };
-        for (peer, reads, submits) in [
-            (peer(0, 0, &[]), true, true),
-            (peer(OWN, OWN, &[]), true, true),
-            (peer(1_000, 1_000, &[]), true, false),
-            (peer(1_001, 1_001, &[50]), true, true),
-            (peer(1_001, 1_001, &[]), false, false),
+    fn each_role_reads_and_readers_do_nothing_else() {
+        let (ann, ci, eve) = (user(1_000), group(50), user(1_002));
+        let access = Access { readers: vec![ann], submitters: vec![ci], refreshers: vec![eve] };
+        for (peer, reads, submits, refreshes) in [
+            (peer(0, 0, &[]), true, true, true),
+            (peer(OWN, OWN, &[]), true, true, true),
+            (peer(1_000, 1_000, &[]), true, false, false),
+            (peer(1_001, 1_001, &[50]), true, true, false),
+            (peer(1_002, 1_002, &[]), true, false, true),
+            (peer(1_001, 1_001, &[]), false, false, false),
         ] {
+            let may = |role| decide_as(role, &peer, OWN, &access).is_some();
             assert_eq!(decide(&peer, OWN, &access).is_some(), reads, "{peer:?}");
-            assert_eq!(decide_submission(&peer, OWN, &access).is_some(), submits, "{peer:?}");
+            let roles = [Role::Reader, Role::Submitter, Role::Refresher].map(may);
+            assert_eq!(roles, [reads, submits, refreshes], "{peer:?}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_let_in_by_its_name_and_by_no_other() {
+        let access = Access {
+            readers: vec![Reader::Unit("reports.service".parse().unwrap())],
+            ..Access::default()
+        };
+        for (unit, reads) in
+            [(Some("reports.service"), true), (Some("build.service"), false), (None, false)]
+        {
+            let peer = Peer { unit: unit.map(Into::into), ..peer(1_000, 1_000, &[]) };
+            assert_eq!(decide(&peer, OWN, &access).is_some(), reads, "{unit:?}");
         }
     }
 

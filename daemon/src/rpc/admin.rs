@@ -20,7 +20,11 @@ use super::{
     Context, Peer, access, credential, ledger, principal, revocation, status,
     token::{parse_name, peer},
 };
-use crate::{engine::Command, published::timestamp};
+use crate::{
+    credential::{Access, Reader, Role},
+    engine::Command,
+    published::timestamp,
+};
 
 /// `tokend.v1.AdminService`.
 #[derive(Clone)]
@@ -110,7 +114,7 @@ fn explain(
     let credential = &snapshot.credential;
     let access = credential.access();
     let rule = access::decide(&peer, own_uid, &access);
-    let submits = access::decide_submission(&peer, own_uid, &access).is_some();
+    let may = |role| access::decide_as(role, &peer, own_uid, &access).is_some();
     let mut remedies = Vec::new();
     if rule.is_none() {
         remedies.push(format!("tokend-cli grant {} user:{user}", credential.name));
@@ -128,9 +132,33 @@ fn explain(
         rule: rule.map_or_else(|| "no rule".to_owned(), |rule| rule.to_string()),
         identity,
         socket_reachable: barrier.is_none(),
-        may_submit: submits,
+        may_submit: may(Role::Submitter),
+        may_refresh: may(Role::Refresher),
         remedies,
+        notes: notes(&access),
     })
+}
+
+/// Says what it takes besides being a user.
+fn notes(access: &Access) -> Vec<String> {
+    let Access { readers, submitters, refreshers } = access;
+    let all = || readers.iter().chain(submitters).chain(refreshers);
+    let mut notes = Vec::new();
+    let mut units: Vec<String> =
+        all().filter(|r| matches!(r, Reader::Unit(_))).map(ToString::to_string).collect();
+    units.sort();
+    units.dedup();
+    if !units.is_empty() {
+        notes.push(format!("processes of {} may read it, whoever they run as", units.join(", ")));
+    }
+    if all().any(|reader| !matches!(reader, Reader::User { .. })) {
+        notes.push(
+            "of a process in another pid namespace (pid unknown in the log) only the user and the \
+             primary group count"
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 /// A file permission that keeps someone from the socket.

@@ -73,7 +73,9 @@ impl CredentialService for Credentials {
             request.into_inner();
         let credential = credential.unwrap_or_default();
         let policy = policy(credential.refresh_policy)?;
-        let Credential { name, provider, variables, readers, submitters, limits, .. } = credential;
+        let Credential {
+            name, provider, variables, readers, submitters, refreshers, limits, ..
+        } = credential;
         let given = Given { secrets, expire_times, sources };
         let Replacement { secrets, expire_times, sources } = given.take(&self.0.sources).await?;
         let new = NewCredential {
@@ -84,6 +86,7 @@ impl CredentialService for Credentials {
             supply: Supply { expire_times, sources, ..Supply::default() },
             readers: look_up(readers).await?,
             submitters: look_up(submitters).await?,
+            refreshers: look_up(refreshers).await?,
             policy,
             limits: parse_limits(&limits)?,
         };
@@ -304,6 +307,7 @@ fn role(number: i32) -> Result<Role, Status> {
     match credential::Role::try_from(number) {
         Ok(credential::Role::Unspecified | credential::Role::Reader) => Ok(Role::Reader),
         Ok(credential::Role::Submitter) => Ok(Role::Submitter),
+        Ok(credential::Role::Refresher) => Ok(Role::Refresher),
         Err(_) => Err(invalid(format!("{number} is no role"))),
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct CredentialRecord {
     readers: Vec<ReaderRecord>,
     #[serde(default)]
     submitters: Vec<ReaderRecord>,
+    #[serde(default)]
+    refreshers: Vec<ReaderRecord>,
     #[serde(default, with = "PolicyForm")]
     policy: Policy,
     #[serde(default)]
@@ -111,6 +113,7 @@ enum CauseForm {
     Aging,
     MinTtl,
     Rejected,
+    Wanted,
     Forced,
     Login,
     KeepAlive,
@@ -210,6 +213,7 @@ impl From<&Credential> for CredentialRecord {
             supply: SupplyRecord::from(&credential.supply),
             readers: credential.readers.iter().map(Into::into).collect(),
             submitters: credential.submitters.iter().map(Into::into).collect(),
+            refreshers: credential.refreshers.iter().map(Into::into).collect(),
             policy: credential.policy,
             limits: credential.limits.iter().map(ToString::to_string).collect(),
             revision: credential.revision,
@@ -231,6 +235,7 @@ impl CredentialRecord {
             supply: self.supply.into(),
             readers: restore(self.readers)?,
             submitters: restore(self.submitters)?,
+            refreshers: restore(self.refreshers)?,
             policy: self.policy,
             limits: self.limits.iter().map(|limit| limit.parse()).collect::<Result<_, _>>()?,
             revision: self.revision,

@@ -103,6 +103,7 @@ pub(super) fn credential(id: u8, name: &str) -> Arc<Credential> {
             Reader::Unit("worker@*.service".parse().unwrap()),
         ],
         submitters: vec![Reader::User { id: 1_001, name: None }],
+        refreshers: vec![Reader::User { id: 1_002, name: None }],
         policy: Policy::Used,
         limits: vec!["24/day@Europe/Berlin".parse().unwrap()],
         revision: u64::MAX,

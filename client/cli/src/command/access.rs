@@ -57,6 +57,15 @@ fn write(
             let command = format!("tokend-cli grant {name} user:{user} --submit");
             writeln!(output, "may submit newer tokens: no; to let {user}: {command}")?;
         }
+        if access.may_refresh {
+            writeln!(output, "may have the token replaced: yes")?;
+        } else {
+            let command = format!("tokend-cli grant {name} user:{user} --refresh");
+            writeln!(output, "may have the token replaced: no; to let {user}: {command}")?;
+        }
+    }
+    for note in &access.notes {
+        writeln!(output, "note: {}", printable(note))?;
     }
     for remedy in &access.remedies {
         writeln!(output, "to let {user} in: {}", printable(remedy))?;
@@ -77,6 +86,8 @@ mod tests {
             socket_reachable: true,
             remedies: vec!["tokend-cli grant a user:bob".to_owned()],
             may_submit: false,
+            may_refresh: false,
+            notes: vec!["processes of unit:b.service may read it, whoever they run as".to_owned()],
         };
         let mut output = Output::of_a_test(Vec::new(), false);
         write(&mut output, "a", "bob", &access).unwrap();
@@ -86,6 +97,7 @@ mod tests {
              rule: no rule\n\
              identity: uid:1000 (bob), gid:1000 (bob)\n\
              socket within reach: yes\n\
+             note: processes of unit:b.service may read it, whoever they run as\n\
              to let bob in: tokend-cli grant a user:bob\n"
         );
     }

@@ -40,6 +40,7 @@ pub(super) async fn run(
     let Add { name, provider, inputs, mut supply, terms, form } = add;
     readers::check(&terms.readers)?;
     readers::check(&terms.submitters)?;
+    readers::check(&terms.refreshers)?;
     let mut flags = inputs.take_flags();
     flags.extend(supply.take_flags());
     let request = GetProviderRequest { name: provider };
@@ -73,14 +74,16 @@ pub(super) struct Added {
 
 /// Stores a credential.
 pub(super) async fn store(daemon: &Daemon, new: New) -> Result<Added, Failure> {
-    let New { name, provider, values, terms: Terms { readers, submitters, refresh, limits } } = new;
-    let is_shared = !readers.is_empty() || !submitters.is_empty();
+    let New { name, provider, values, terms } = new;
+    let Terms { readers, submitters, refreshers, refresh, limits } = terms;
+    let is_shared = [&readers, &submitters, &refreshers].iter().any(|list| !list.is_empty());
     let credential = Credential {
         name: name.clone(),
         provider: provider.name,
         variables: values.variables,
         readers,
         submitters,
+        refreshers,
         refresh_policy: refresh.map_or_else(RefreshPolicy::default, Into::into).into(),
         limits,
         ..Credential::default()

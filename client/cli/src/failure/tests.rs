@@ -224,7 +224,7 @@ fn sources_are_joined_and_nothing_steers_the_terminal() {
 #[test]
 fn a_unit_without_its_kind_is_told_it() {
     let failure = Failure::NotAReader("reports.service".to_owned());
-    assert_eq!(failure.remedy(&alice()).as_deref(), Some("unit:reports.service"));
+    assert_eq!(failure.hint(&alice()).as_deref(), Some("unit:reports.service"));
 }
 
 #[test]
