@@ -59,9 +59,13 @@ impl Shared {
 
     /// Does so by a shell's script, which may do something else first, as root still.
     fn as_stranger_by(&self, script: &str, arguments: &[&str]) -> Output {
+        self.run_as(&["--clear-groups".to_owned()], script, arguments)
+    }
+
+    fn run_as(&self, groups: &[String], script: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new("setpriv");
         let (uid, gid) = (format!("--reuid={STRANGER}"), format!("--regid={}", self.group));
-        command.args([&uid, &gid, "--clear-groups"]).arg(&self.cli).args(arguments);
+        command.args([uid, gid]).args(groups).arg(&self.cli).args(arguments);
         self.shell(script, &command).output().unwrap()
     }
 
@@ -103,6 +107,45 @@ impl Drop for Unit {
     fn drop(&mut self) {
         let _ = fs::remove_dir(&self.0);
     }
+}
+
+#[test]
+fn whoever_is_denied_is_told_what_an_operator_would_type_and_the_audit_log_who_it_was() {
+    if !is_root("become someone else") {
+        return;
+    }
+    let mut shared = Shared::new(|_| ());
+    let added = shared.daemon.wait_for_log("action=\"add\"");
+    assert!(added.contains("outcome=\"done\" credential=\"api\" uid=0 pid="), "{added}");
+    let issued = shared.daemon.wait_for_log("action=\"issue\"");
+    assert!(issued.contains("outcome=\"issued\" credential=\"api\""), "{issued}");
+
+    let denied = shared.as_stranger(&["get", "api"]);
+    assert_eq!(denied.status.code(), Some(3));
+    let way_out = format!("`tokend-cli grant api user:{STRANGER}`");
+    assert!(text(&denied.stderr).contains(&way_out), "{}", text(&denied.stderr));
+    let line = shared.daemon.wait_for_log("action=\"read\" outcome=\"denied\"");
+    assert!(line.contains("tokend::audit"), "{line}");
+    assert!(line.contains(&format!("credential=\"api\" uid={STRANGER} pid=")), "{line}");
+    assert!(line.contains("door=\"tokend.sock\""), "{line}");
+    // Nor can one tell by the log what is there.
+    shared.as_stranger(&["get", "nothing"]);
+    let line = shared.daemon.wait_for_log("outcome=\"denied\" credential=\"nothing\"");
+    assert!(line.contains(&format!("uid={STRANGER}")), "{line}");
+
+    shared.grant(&format!("uid:{STRANGER}"));
+    let line = shared.daemon.wait_for_log("action=\"grant\"");
+    assert!(line.contains("outcome=\"done\" credential=\"api\" uid=0"), "{line}");
+    for _ in 0..3 {
+        assert_output(&shared.as_stranger(&["get", "api"]), 0, "token-1-c0ffee\n", "");
+    }
+    let line = shared.daemon.wait_for_log("action=\"read\" outcome=\"granted\"");
+    assert!(line.contains(&format!("uid={STRANGER}")) && !line.contains("count="), "{line}");
+    let rest = shared.daemon.end().log;
+    let counted = rest.lines().filter(|line| line.contains("outcome=\"granted\""));
+    let counted: Vec<_> = counted.collect();
+    assert!(counted.len() == 1 && counted[0].ends_with("count=2"), "{rest}");
+    assert!(!rest.contains("c0ffee") && !rest.contains(SECRET), "{rest}");
 }
 
 #[test]

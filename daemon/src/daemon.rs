@@ -17,6 +17,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
+    audit::Audit,
     clock::{NoBootId, SystemClock},
     config::Config,
     definitions::{Definitions, Unreadable},
@@ -243,6 +244,7 @@ impl Daemon {
             sources,
             clock: Arc::new(clock),
             about,
+            audit: Arc::new(Audit::default()),
         };
         let watchers = context.slots.watchers();
         let spreading = tokio::spawn({
@@ -264,6 +266,7 @@ impl Daemon {
         };
         let handing = units.map(|units| handout.serve(units, waiting, stopping.clone(), GRACE));
         let handing = futures_util::future::OptionFuture::from(handing);
+        let auditing = context.audit.run(&context.slots, &*context.clock, stopping.clone());
         let mut ended = stopping.clone();
         let engine = engine::run(
             engine,
@@ -276,7 +279,7 @@ impl Daemon {
         );
         systemd::notify(&[NotifyState::Ready]);
         let serving = futures_util::future::join_all(serving);
-        let (engine, _, _, ()) = tokio::join!(engine, serving, handing, async {
+        let (engine, _, _, (), ()) = tokio::join!(engine, serving, handing, auditing, async {
             shutdown.await;
             info!("shutting down");
             systemd::notify(&[NotifyState::Stopping]);
@@ -284,6 +287,7 @@ impl Daemon {
             watchers.close();
         });
         spreading.abort();
+        context.audit.finish();
         for socket in sockets {
             if let Err(error) = std::fs::remove_file(&socket) {
                 warn!(socket = %socket.display(), "can't remove the socket: {error}");

@@ -6,6 +6,7 @@ mod admin;
 mod authority;
 #[cfg(test)]
 mod bench;
+mod connection;
 mod credential;
 mod health;
 mod ledger;
@@ -48,9 +49,11 @@ pub use self::{
     serve::{Listener, serve},
 };
 use self::{
-    admin::Admin, credential::Credentials, health::Health, provider::Providers, token::Tokens,
+    admin::Admin, connection::Connection, credential::Credentials, health::Health,
+    provider::Providers, token::Tokens,
 };
 use crate::{
+    audit::Audit,
     engine::{Command, Error, Reply},
     ports::{Clock, Sources},
     published::Slots,
@@ -71,6 +74,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What the daemon tells of itself.
     pub about: Arc<About>,
+    /// Where it is written down who does what.
+    pub audit: Arc<Audit>,
 }
 
 /// What the daemon tells of itself.
@@ -105,7 +110,12 @@ const LARGEST_REQUEST: usize = 128 * 1_024;
 
 /// All services of one socket, by name.
 #[derive(Clone)]
-pub struct Services(Arc<BTreeMap<&'static str, Route>>);
+pub struct Services {
+    routes: Arc<BTreeMap<&'static str, Route>>,
+    audit: Arc<Audit>,
+    clock: Arc<dyn Clock + Send + Sync>,
+    door: Door,
+}
 
 type Route = Box<dyn Fn(Request<Incoming>) -> Answer + Send + Sync>;
 
@@ -134,14 +144,20 @@ impl Services {
             v1alpha.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
         let both = v1.into_iter().chain(v1alpha);
         routes.extend(both);
-        Self(Arc::new(routes))
+        let (audit, clock) = (Arc::clone(&context.audit), Arc::clone(&context.clock));
+        Self { routes: Arc::new(routes), audit, clock, door }
+    }
+
+    /// Writes down that someone isn't let in.
+    fn turn_away(&self, peer: &Peer) {
+        self.audit.denied("connect", peer.who(self.door), None, self.clock.now().boot);
     }
 
     /// Answers one request.
     fn answer(&self, request: Request<Incoming>) -> Answer {
         let path = request.uri().path();
         let name = path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or("");
-        if let Some(route) = self.0.get(name) {
+        if let Some(route) = self.routes.get(name) {
             return route(request);
         }
         let answer = status::unknown("this socket has no such service").into_http();

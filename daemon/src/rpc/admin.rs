@@ -72,9 +72,10 @@ impl AdminService for Admin {
         &self,
         request: Request<DropRevocationRequest>,
     ) -> Result<Response<()>, Status> {
-        let author = peer(&request)?.author();
-        let id = revocation::parse_id(&request.get_ref().id)?;
-        self.0.ask(|reply| Command::DropRevocation { id, author, reply }).await.map(Response::new)
+        let caller = peer(&request)?;
+        let (id, author) = (revocation::parse_id(&request.get_ref().id)?, caller.author());
+        let drop = |reply| Command::DropRevocation { id, author, reply };
+        self.0.change("drop revocation", &caller, None, drop).await.map(Response::new)
     }
 
     async fn list_budgets(

@@ -77,6 +77,7 @@ impl Bench {
             sources: Arc::new(NoSources),
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
+            audit: Arc::default(),
         };
         Self { context, clock }
     }

@@ -18,6 +18,9 @@ use crate::credential::is_service;
 /// Where the unified hierarchy is among those of `/proc/PID/cgroup` (cgroups(7)).
 const UNIFIED: &str = "0::/";
 
+/// What units are called that hold others.
+const SLICE: &str = ".slice";
+
 /// What a process belongs to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Membership {
@@ -45,7 +48,7 @@ impl Membership {
 
 impl Life {
     /// Takes hold of the process that connected. A kernel before Linux 6.5 can't say which that
-    /// was (SO_PEERPIDFD, unix(7)): there it is the one that has its number by now.
+    /// was (`SO_PEERPIDFD`, unix(7)): there it is the one that has its number by now.
     fn of(stream: &UnixStream, pid: i32) -> Option<Self> {
         match getsockopt(stream, PeerPidfd) {
             Ok(life) => Some(Self(life)),
@@ -84,10 +87,10 @@ fn groups(status: &str, uid: u32) -> Option<Vec<u32>> {
 /// that user reads everything.
 fn unit(cgroups: &str, own_uid: u32) -> Option<&str> {
     let path = cgroups.lines().find_map(|line| line.strip_prefix(UNIFIED))?;
-    let mut below_slices = path.split('/').skip_while(|name| name.ends_with(".slice"));
+    let mut below_slices = path.split('/').skip_while(|name| name.ends_with(SLICE));
     let first = below_slices.next()?;
     let name = if first == format!("user@{own_uid}.service") {
-        below_slices.find(|name| !name.ends_with(".slice")).unwrap_or(first)
+        below_slices.find(|name| !name.ends_with(SLICE)).unwrap_or(first)
     } else {
         first
     };

@@ -1,9 +1,11 @@
 //! Who is at the other end of a connection, as the kernel says.
 
+use std::sync::Arc;
+
 use tokio::net::UnixStream;
 
 use super::membership::Membership;
-use crate::{connections::Process, engine::Author};
+use crate::{audit::Who, connections::Process, engine::Author};
 
 /// The socket that a connection came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +14,16 @@ pub enum Door {
     Callers,
     /// `admin.sock`.
     Operators,
+}
+
+impl Door {
+    /// Returns what the audit log calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Callers => "tokend.sock",
+            Self::Operators => "admin.sock",
+        }
+    }
 }
 
 /// The process at the other end. The kernel recorded user, primary group and
@@ -26,7 +38,7 @@ pub struct Peer {
     /// Its supplementary groups, as far as the kernel shows them to tokend.
     pub groups: Vec<u32>,
     /// The service of systemd's that it is part of, if it is of one.
-    pub unit: Option<String>,
+    pub unit: Option<Arc<str>>,
     /// Its process id; `None` if it is in a PID namespace that tokend can't see.
     pub pid: Option<i32>,
 }
@@ -37,12 +49,17 @@ impl Peer {
         Author { uid: self.uid, pid: self.pid }
     }
 
+    /// Returns whom the audit log is to name for what comes by this door.
+    pub(super) fn who(&self, door: Door) -> Who {
+        Who { uid: self.uid, pid: self.pid, unit: self.unit.clone(), door: door.name() }
+    }
+
     /// Finds out more about who is at the other end.
     pub(super) fn of(stream: &UnixStream, process: Process, own_uid: u32) -> Self {
         let Process { uid, gid, pid } = process;
         let membership = pid.and_then(|pid| Membership::of(stream, pid, uid, own_uid));
         let Membership { groups, unit } = membership.unwrap_or_default();
-        Self { uid, gid, groups, unit, pid }
+        Self { uid, gid, groups, unit: unit.map(Into::into), pid }
     }
 }
 

@@ -12,10 +12,10 @@ use tokio::{
     net::{UnixListener, UnixStream},
     sync::watch,
 };
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
-    Door, Peer, Services, access,
+    Connection, Door, Peer, Services, access,
     authority::Mended,
     quiet::{Heard, IDLE, Open, PARTING, Usage},
 };
@@ -75,27 +75,28 @@ pub async fn serve(
     let socket = Socket { listener: socket, name, most, apart: vec![0, own_uid] };
     let stopping = shutdown.clone();
     let admit = |stream: UnixStream, process| {
-        let peer = admit(&stream, process, door, own_uid)?;
-        Some(connection(stream, peer, services.clone(), stopping.clone()))
+        let peer = admit(&stream, process, &services, own_uid)?;
+        let connection = Connection::new(peer, door);
+        Some(serve_one(stream, connection, services.clone(), stopping.clone()))
     };
     connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
 }
 
 /// Finds out who connects and whether this door is theirs.
-fn admit(stream: &UnixStream, process: Process, door: Door, own_uid: u32) -> Option<Peer> {
+fn admit(stream: &UnixStream, process: Process, services: &Services, own_uid: u32) -> Option<Peer> {
     let peer = Peer::of(stream, process, own_uid);
     // The file's permissions say so too; they can be set wrongly.
-    if door == Door::Operators && !access::is_operator(&peer, own_uid) {
-        warn!(uid = peer.uid, pid = peer.pid, "no operator: connection refused");
+    if services.door == Door::Operators && !access::is_operator(&peer, own_uid) {
+        services.turn_away(&peer);
         return None;
     }
     Some(peer)
 }
 
 /// Serves one connection until its client ends it, nobody uses it or `shutdown` changes.
-async fn connection<S>(
+async fn serve_one<S>(
     stream: S,
-    peer: Peer,
+    peer: Connection,
     services: Services,
     mut shutdown: watch::Receiver<bool>,
 ) where

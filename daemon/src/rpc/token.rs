@@ -23,15 +23,15 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 use tower_service::Service;
-use tracing::info;
 
 use super::{
-    Context, LARGEST_REQUEST, Peer, access, listing,
+    Connection, Context, LARGEST_REQUEST, Peer, access, listing,
     prepared::{Prepared, PreparedCodec},
     rejection, rotation, status,
     watch::{self, UpdateCodec, Updates},
 };
 use crate::{
+    audit::{self, Action},
     credential::{Access, Role},
     engine::{Command, LONGEST_REPORT},
 };
@@ -57,21 +57,24 @@ impl Tokens {
         match slot {
             Some(slot) if permitted(&slot.access()) => {
                 if let Some(published) = slot.acquire(min_ttl, now) {
+                    context.grant(&peer, slot.name(), &published);
                     return Ok(Prepared::new(published, now, &if_none_match));
                 }
             }
             // The engine tells operators that there is none, or what became of it.
             _ if access::is_operator(&peer, context.about.uid) => {}
-            _ => return Err(denied(&peer, &name)),
+            _ => return Err(self.denied("read", &peer, &name)),
         }
         let parsed = parse_name(&name)?;
-        let acquire = |reply| Command::Acquire { name: parsed, min_ttl, reply };
+        let acquire = |reply| Command::Acquire { name: parsed.clone(), min_ttl, reply };
         let answer = context.ask(acquire).await;
         // The credential may have gone meanwhile, and another may have its name.
         if self.may_read(&peer, &name) || access::is_operator(&peer, context.about.uid) {
-            Ok(Prepared::new(answer?, context.clock.now(), &if_none_match))
+            let published = answer?;
+            context.grant(&peer, &parsed, &published);
+            Ok(Prepared::new(published, context.clock.now(), &if_none_match))
         } else {
-            Err(denied(&peer, &name))
+            Err(self.denied("read", &peer, &name))
         }
     }
 
@@ -115,8 +118,10 @@ impl Tokens {
         let rotated = context.ask(|reply| Command::Rotate { name: parsed, rotation, reply });
         let rotated = rotated.await;
         // What is held now is told to no one whose access was taken away meanwhile.
-        self.admit(Role::Submitter, &peer, &name)?;
-        Ok(Response::new(rotation::answer(rotated?)))
+        let parsed = self.admit(Role::Submitter, &peer, &name)?;
+        let rotated = rotated?;
+        audit::done("submit", peer.who(), &parsed);
+        Ok(Response::new(rotation::answer(rotated)))
     }
 
     async fn refresh(self, request: Request<RefreshTokenRequest>) -> Result<Prepared, Status> {
@@ -127,15 +132,23 @@ impl Tokens {
         let caller = Caller(peer.uid);
         let renewed = context.ask(|reply| Command::Renew { name: parsed, caller, reply }).await;
         // Access may have been taken away meanwhile.
-        self.admit(Role::Refresher, &peer, &name)?;
-        Ok(Prepared::new(renewed?, context.clock.now(), ""))
+        let parsed = self.admit(Role::Refresher, &peer, &name)?;
+        let published = renewed?;
+        audit::done("refresh", peer.who(), &parsed);
+        context.grant(&peer, &parsed, &published);
+        Ok(Prepared::new(published, context.clock.now(), ""))
     }
 
     /// Returns the name that was parsed of a credential if the caller may act as a `role`. The
     /// engine tells operators that there is none.
-    fn admit(&self, role: Role, peer: &Peer, name: &str) -> Result<Name, Status> {
+    fn admit(&self, role: Role, peer: &Connection, name: &str) -> Result<Name, Status> {
+        let action = match role {
+            Role::Reader => "report",
+            Role::Submitter => "submit",
+            Role::Refresher => "refresh",
+        };
         if !self.may_read(peer, name) && !access::is_operator(peer, self.0.about.uid) {
-            return Err(denied(peer, name));
+            return Err(self.denied(action, peer, name));
         }
         let parsed = parse_name(name)?;
         let own_uid = self.0.about.uid;
@@ -143,13 +156,24 @@ impl Tokens {
         if access::decide_as(role, peer, own_uid, &access).is_some() {
             return Ok(parsed);
         }
-        let (uid, pid) = (peer.uid, peer.pid);
-        info!(uid, pid, credential = %name, ?role, "caller may read, but not do that");
+        self.0.deny(action, peer, &parsed);
         Err(match role {
             Role::Reader => status::not_permitted(),
-            Role::Submitter => status::not_a_submitter(&parsed, uid),
-            Role::Refresher => status::not_a_refresher(&parsed, uid),
+            Role::Submitter => status::not_a_submitter(&parsed, peer.uid),
+            Role::Refresher => status::not_a_refresher(&parsed, peer.uid),
         })
+    }
+
+    /// Returns what someone is told who may not read a credential, if it is one, and writes it
+    /// down.
+    fn denied(&self, action: Action, peer: &Connection, name: &str) -> Status {
+        match parse_name(name) {
+            Ok(name) => {
+                self.0.deny(action, peer, &name);
+                status::not_permitted()
+            }
+            Err(malformed) => malformed,
+        }
     }
 
     fn may_read(&self, peer: &Peer, name: &str) -> bool {
@@ -159,20 +183,9 @@ impl Tokens {
     }
 }
 
-/// What someone is told who may not read a credential, if it is one.
-fn denied(peer: &Peer, name: &str) -> Status {
-    match parse_name(name) {
-        Ok(name) => {
-            info!(uid = peer.uid, pid = peer.pid, credential = %name, "caller not permitted");
-            status::not_permitted()
-        }
-        Err(malformed) => malformed,
-    }
-}
-
 /// Returns who sent a request.
-pub(super) fn peer<T>(request: &Request<T>) -> Result<Arc<Peer>, Status> {
-    let peer = request.extensions().get::<Arc<Peer>>().cloned();
+pub(super) fn peer<T>(request: &Request<T>) -> Result<Arc<Connection>, Status> {
+    let peer = request.extensions().get::<Arc<Connection>>().cloned();
     peer.ok_or_else(|| status::internal("the connection has no peer"))
 }
 
@@ -345,3 +358,6 @@ impl Service<Request<SubmitRotationRequest>> for SubmitRotation {
         Box::pin(self.0.clone().submit(request))
     }
 }
+
+#[cfg(test)]
+mod tests;

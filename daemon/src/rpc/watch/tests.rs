@@ -7,12 +7,13 @@ use tokend_proto::v1;
 
 use super::*;
 use crate::rpc::bench::{ANN, Bench, OWN, access_of, start, token};
+use crate::rpc::{Door, Peer};
 
 impl Bench {
     fn watch(&self, uid: u32, names: &[&str]) -> Result<Watch, Status> {
         let peer = Peer { uid, gid: uid, groups: Vec::new(), unit: None, pid: None };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        Watch::new(self.context.clone(), Arc::new(peer), &names)
+        Watch::new(self.context.clone(), Arc::new(Connection::new(peer, Door::Callers)), &names)
     }
 
     /// Returns all that a watcher is told by now, as text.
