@@ -19,6 +19,9 @@ const SECRET: &str = "s3cret-Horse_Battery";
 /// A user who has no name here, and no rights.
 const STRANGER: u32 = 54_321;
 
+/// A group that the stranger has beside its primary one.
+const GROUP: u32 = 54_322;
+
 /// Tells whether this is root, who alone can become someone else; continuous integration is.
 fn is_root(what: &str) -> bool {
     let is_root = geteuid().is_root();
@@ -60,6 +63,11 @@ impl Shared {
     /// Does so by a shell's script, which may do something else first, as root still.
     fn as_stranger_by(&self, script: &str, arguments: &[&str]) -> Output {
         self.run_as(&["--clear-groups".to_owned()], script, arguments)
+    }
+
+    /// Does so as someone who has a supplementary group.
+    fn as_stranger_in(&self, group: u32, script: &str, arguments: &[&str]) -> Output {
+        self.run_as(&[format!("--groups={group}")], script, arguments)
     }
 
     fn run_as(&self, groups: &[String], script: &str, arguments: &[&str]) -> Output {
@@ -109,6 +117,15 @@ impl Drop for Unit {
     }
 }
 
+/// Wraps the daemon into a namespace of process ids, from which no other process can be seen.
+fn apart(command: &mut Command) {
+    let mut wrapped = Command::new("unshare");
+    wrapped.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    wrapped.arg(command.get_program()).args(command.get_args());
+    wrapped.env_remove("TOKEND_LOG").env_remove("NOTIFY_SOCKET");
+    *command = wrapped;
+}
+
 #[test]
 fn whoever_is_denied_is_told_what_an_operator_would_type_and_the_audit_log_who_it_was() {
     if !is_root("become someone else") {
@@ -146,6 +163,29 @@ fn whoever_is_denied_is_told_what_an_operator_would_type_and_the_audit_log_who_i
     let counted: Vec<_> = counted.collect();
     assert!(counted.len() == 1 && counted[0].ends_with("count=2"), "{rest}");
     assert!(!rest.contains("c0ffee") && !rest.contains(SECRET), "{rest}");
+}
+
+#[test]
+fn of_a_process_in_another_pid_namespace_the_user_counts_and_nothing_else() {
+    if !is_root("make namespaces") {
+        return;
+    }
+    let mut shared = Shared::new(apart);
+    let unit = Unit::new(&format!("tokend-test-{}-apart.service", std::process::id()));
+    let name = unit.0.file_name().unwrap().to_str().unwrap().to_owned();
+    shared.grant(&format!("unit:{name}"));
+    shared.grant(&format!("gid:{GROUP}"));
+    let get = |shared: &Shared| shared.as_stranger_in(GROUP, &unit.script(), &["get", "api"]);
+    assert_eq!(get(&shared).status.code(), Some(3));
+    let line = shared.daemon.wait_for_log("outcome=\"denied\"");
+    assert!(line.contains(&format!("uid={STRANGER} pid=unknown door=")), "{line}");
+    let explained = shared.place.run(["access", "api", "--as", "daemon"]);
+    let explained = text(&explained.stdout);
+    assert!(explained.contains("pid unknown in the log"), "{explained}");
+    assert!(explained.contains(&format!("processes of unit:{name}")), "{explained}");
+
+    shared.grant(&format!("uid:{STRANGER}"));
+    assert_output(&get(&shared), 0, "token-1-c0ffee\n", "");
 }
 
 #[test]

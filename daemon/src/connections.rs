@@ -8,10 +8,8 @@ mod shares;
 
 use std::{io, time::Duration};
 
-use rustix::{
-    net::sockopt,
-    process::{Resource, getrlimit},
-};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use rustix::process::{Resource, getrlimit};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::watch,
@@ -54,9 +52,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 impl Process {
     /// Finds out who is at the other end.
     pub fn of(stream: &UnixStream) -> io::Result<Self> {
-        let cred = sockopt::socket_peercred(stream)?;
-        let pid = Some(cred.pid.as_raw_nonzero().get()).filter(|pid| *pid > 0);
-        Ok(Self { uid: cred.uid.as_raw(), gid: cred.gid.as_raw(), pid })
+        // rustix has no number for a process that can't be seen: there it fails.
+        let cred = getsockopt(stream, PeerCredentials)?;
+        let pid = Some(cred.pid()).filter(|pid| *pid > 0);
+        Ok(Self { uid: cred.uid(), gid: cred.gid(), pid })
     }
 }
 
