@@ -19,6 +19,8 @@ pub const ROTATION_UNSUPPORTED: &str = "ROTATION_UNSUPPORTED";
 pub const TOKEN_SUPERSEDED: &str = "TOKEN_SUPERSEDED";
 /// This user hands over newer tokens faster than they are written.
 pub const TOO_MANY_ROTATIONS: &str = "TOO_MANY_ROTATIONS";
+/// This user has had the token replaced as often as may be.
+pub const TOO_MANY_REFRESHES: &str = "TOO_MANY_REFRESHES";
 /// A user has as many streams of tokens as may be.
 pub const TOO_MANY_WATCHES: &str = "TOO_MANY_WATCHES";
 /// A variable or a secret is missing, unknown or malformed.

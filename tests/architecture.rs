@@ -97,7 +97,7 @@ fn sql_is_in_the_store_and_http_clients_are_in_the_issuer() {
 /// The rooms of the shell, and the rooms each may know of.
 #[test]
 fn rooms_do_not_import_each_other_sideways() {
-    let shared = ["connections", "credential", "ports", "program", "published"];
+    let shared = ["audit", "connections", "credential", "ports", "program", "published"];
     for (room, also) in [
         ("engine", &[][..]),
         ("store", &[]),

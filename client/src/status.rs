@@ -73,6 +73,7 @@ pub(crate) fn told(
         reason::PROVIDER_UNAVAILABLE
         | reason::STORE_UNAVAILABLE
         | reason::TOO_MANY_ROTATIONS
+        | reason::TOO_MANY_REFRESHES
         | reason::TOO_MANY_OPERATIONS
         | reason::TOO_MANY_WATCHES
         | reason::REVOCATION_PENDING

@@ -52,9 +52,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 impl Process {
     /// Finds out who is at the other end.
     pub fn of(stream: &UnixStream) -> io::Result<Self> {
-        // rustix takes a process that can't be told, whose number is 0, for an error.
+        // rustix has no number for a process that can't be seen: there it fails.
         let cred = getsockopt(stream, PeerCredentials)?;
-        Ok(Self { uid: cred.uid(), gid: cred.gid(), pid: Some(cred.pid()).filter(|pid| *pid > 0) })
+        let pid = Some(cred.pid()).filter(|pid| *pid > 0);
+        Ok(Self { uid: cred.uid(), gid: cred.gid(), pid })
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the daemon knows of a credential and of a token: the parts that are
 //! stored, secrets included.
 
+mod reader;
 mod supply;
+mod unit;
 
 use std::{
     collections::BTreeMap,
-    fmt::{Debug, Display, Formatter},
+    fmt::{Debug, Formatter},
 };
 
 use jiff::Timestamp;
@@ -14,7 +16,11 @@ use secrecy::{ExposeSecret, SecretString};
 use tokend_core::{Name, Policy, Random};
 use tokend_provider::Limit;
 
-pub use self::supply::{MAX_AGE, Replacement, Source, Supply, is_same};
+pub use self::{
+    reader::Reader,
+    supply::{MAX_AGE, Replacement, Source, Supply, is_same},
+    unit::{NoUnits, Units, is_service, is_unit},
+};
 
 /// The id of a credential's rows. A credential that is removed and made again
 /// has another one.
@@ -40,6 +46,8 @@ pub struct Credential {
     pub readers: Vec<Reader>,
     /// Who may submit newer tokens, and read as well.
     pub submitters: Vec<Reader>,
+    /// Who may have the token replaced now, and read as well.
+    pub refreshers: Vec<Reader>,
     /// When its tokens are refreshed ahead of their end.
     pub policy: Policy,
     /// Limits on issuances beside those of the definition.
@@ -52,29 +60,6 @@ pub struct Credential {
     pub updated_at: Timestamp,
 }
 
-/// A user or a group who may do something with a credential's tokens.
-///
-/// The number decides: it was looked up when access was granted. A name that is
-/// given to someone else later doesn't take the access along.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reader {
-    /// Whether `id` is a user's or a group's number.
-    pub kind: ReaderKind,
-    /// The number.
-    pub id: u32,
-    /// The name that the number was looked up by, if it was.
-    pub name: Option<String>,
-}
-
-/// Whether a reader is a user or a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ReaderKind {
-    /// A user.
-    User,
-    /// A group, as primary or supplementary group of a process.
-    Group,
-}
-
 /// Who may do what with a credential's tokens, besides root and the daemon's own user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
@@ -82,6 +67,8 @@ pub struct Access {
     pub readers: Vec<Reader>,
     /// Who may submit newer ones, and read them as well.
     pub submitters: Vec<Reader>,
+    /// Who may have them replaced now, and read them as well.
+    pub refreshers: Vec<Reader>,
 }
 
 /// What someone is let do with a credential's tokens.
@@ -91,6 +78,8 @@ pub enum Role {
     Reader,
     /// Read them, and submit newer ones.
     Submitter,
+    /// Read them, and have them replaced now.
+    Refresher,
 }
 
 /// What a provider issued: the secret part of a token.
@@ -143,7 +132,11 @@ impl Credential {
 
     /// Returns who may do what with its tokens.
     pub fn access(&self) -> Access {
-        Access { readers: self.readers.clone(), submitters: self.submitters.clone() }
+        Access {
+            readers: self.readers.clone(),
+            submitters: self.submitters.clone(),
+            refreshers: self.refreshers.clone(),
+        }
     }
 
     /// Returns what changes with every change of the stored credential, and with
@@ -194,41 +187,8 @@ impl CredentialId {
     }
 }
 
-impl Reader {
-    /// Tells whether both are the same user or group, whatever name they were
-    /// looked up by.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.id == other.id
-    }
-}
-
 impl Debug for CredentialId {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-impl Display for Reader {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        match (self.kind, &self.name) {
-            (ReaderKind::User, Some(name)) => write!(f, "user:{name}"),
-            (ReaderKind::User, None) => write!(f, "uid:{}", self.id),
-            (ReaderKind::Group, Some(name)) => write!(f, "group:{name}"),
-            (ReaderKind::Group, None) => write!(f, "gid:{}", self.id),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reader_is_shown_as_it_was_granted() {
-        let reader = |kind, name: Option<&str>| Reader { kind, id: 7, name: name.map(Into::into) };
-        assert_eq!(reader(ReaderKind::User, Some("ann")).to_string(), "user:ann");
-        assert_eq!(reader(ReaderKind::User, None).to_string(), "uid:7");
-        assert_eq!(reader(ReaderKind::Group, Some("ci")).to_string(), "group:ci");
-        assert_eq!(reader(ReaderKind::Group, None).to_string(), "gid:7");
     }
 }

@@ -35,7 +35,7 @@ use crate::{
     issuer::HttpIssuer,
     ports::{Clock, Loaded, Sources},
     published::Slots,
-    rpc::{About, Context, Listener, Phase, Services, serve},
+    rpc::{About, Context, Doorkeeper, Listener, Phase, Services, serve},
     socket::{Made, SocketError},
     sources::{Ending, LocalSources},
     store::{Answer, KeyError, KeySource, OpenError, Store, Worker},
@@ -61,6 +61,7 @@ pub struct Daemon {
     definitions: Arc<Library>,
     clock: SystemClock,
     about: Arc<About>,
+    doorkeeper: Doorkeeper,
     listeners: Vec<Listener>,
     serving: Serving,
     units: Option<UnixListener>,
@@ -192,6 +193,7 @@ impl Daemon {
         if let Some(hook) = &hook {
             engine.tell_logins(hook.notices());
         }
+        let doorkeeper = ground.doorkeeper();
         let Sockets { listeners, serving, grants, units, waiting, made, callers } = sockets()?;
         let about = Arc::new(ground.about(config, callers, grants));
         let sockets = made;
@@ -205,6 +207,7 @@ impl Daemon {
             definitions,
             clock,
             about,
+            doorkeeper,
             listeners,
             serving,
             units,
@@ -239,6 +242,7 @@ impl Daemon {
             definitions,
             clock,
             about,
+            doorkeeper,
             listeners,
             serving,
             units,
@@ -248,7 +252,6 @@ impl Daemon {
             hook,
             sockets,
         } = self;
-        let uid = about.uid;
         info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
         for grant in &about.listeners {
             let socket = grant.socket.display();
@@ -261,6 +264,7 @@ impl Daemon {
             sources,
             clock: Arc::new(clock),
             about,
+            audit: Arc::clone(&doorkeeper.audit),
         };
         let watchers = context.slots.watchers();
         let spreading = tokio::spawn({
@@ -271,7 +275,7 @@ impl Daemon {
         let stopping = stop.subscribe();
         for listener in listeners {
             let services = Services::new(&context, &listener.door);
-            tasks.spawn(serve(listener, services, uid, stopping.clone(), GRACE));
+            tasks.spawn(serve(listener, services, doorkeeper.clone(), stopping.clone(), GRACE));
         }
         for (door, locked) in gates {
             locked.give_way(Services::new(&context, &door));
@@ -291,6 +295,7 @@ impl Daemon {
         };
         let handing = units.map(|units| handout.serve(units, waiting, stopping.clone(), GRACE));
         let handing = futures_util::future::OptionFuture::from(handing);
+        let auditing = context.audit.run(&context.slots, &*context.clock, stopping.clone());
         let mut ended = stopping.clone();
         let engine = engine::run(
             engine,
@@ -303,7 +308,7 @@ impl Daemon {
         );
         systemd::notify(&[NotifyState::Ready]);
         let serving = join(&mut tasks);
-        let (engine, (), _, ()) = tokio::join!(engine, serving, handing, async {
+        let (engine, (), _, (), ()) = tokio::join!(engine, serving, handing, auditing, async {
             shutdown.await;
             info!("shutting down");
             systemd::notify(&[NotifyState::Stopping]);
@@ -311,6 +316,7 @@ impl Daemon {
             watchers.close();
         });
         spreading.abort();
+        context.audit.finish();
         sockets.into_iter().for_each(Made::remove);
         let (issuer, store) = engine.into_parts();
         issuer.finish();

@@ -163,6 +163,7 @@ async fn add_credentials(commands: &mpsc::Sender<Command>, url: &str) -> Result<
             supply: Supply::default(),
             readers: Vec::new(),
             submitters: Vec::new(),
+            refreshers: Vec::new(),
             policy: Policy::Always,
             limits: Vec::new(),
         };

@@ -36,7 +36,9 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{BootTime, Input, Keeper, Name, Quota, Random, Ruling, Terms, Waiter, WaiterId};
+use tokend_core::{
+    BootTime, Input, Keeper, Name, Quota, Random, Ruling, Terms, Waiter, WaiterId, Want,
+};
 use tokend_provider::Library;
 use tracing::{debug, info, warn};
 
@@ -250,6 +252,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 if let Some(reply) = self.known(&name, reply) {
                     let waiter = self.enlist(reply);
                     self.step(&name, Input::Forced(waiter));
+                }
+            }
+            Command::Renew { name, caller, reply } => {
+                if let Some(reply) = self.known(&name, reply) {
+                    let waiter = self.enlist(reply);
+                    self.step(&name, Input::Wanted(Want { waiter, caller }));
                 }
             }
             Command::Report { name, rejection, reply } => {

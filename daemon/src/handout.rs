@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 
 use self::{asker::Asker, denial::Denial, form::Wanted};
 use crate::{
+    audit::{self, Who},
     connections::{self, Process, Socket, descriptors, told},
     engine::{Command, Error},
     ports::Clock,
@@ -119,6 +120,13 @@ impl Handout {
     ) {
         let Asker { unit, id } = &asker;
         let Process { uid, pid, .. } = process;
+        // systemd asks; the unit is the one that it asks for.
+        let write_down = |is_given| {
+            let unit = Some(unit.as_str().into());
+            let name = Wanted::parse(id).ok().map(|wanted| wanted.name);
+            let who = Who { uid, pid, unit, door: "credentials.sock".to_owned() };
+            audit::handed_out(who, name.as_ref(), is_given);
+        };
         let found = tokio::select! {
             found = self.find(&asker, stopping) => found,
             () = closed(&stream) => {
@@ -145,6 +153,7 @@ impl Handout {
                     unit,
                     id, uid, pid, "the unit's credential is left empty: {denial}; {remedy}"
                 );
+                write_down(false);
                 // Not only dropped: systemd has another end of what it has kept.
                 let _ = stream.shutdown().await;
                 return;
@@ -157,7 +166,10 @@ impl Handout {
             stream.shutdown().await
         };
         match timeout(LONGEST_WRITE, write).await {
-            Ok(Ok(())) => info!(unit, id, uid, pid, "token handed out"),
+            Ok(Ok(())) => {
+                info!(unit, id, uid, pid, "token handed out");
+                write_down(true);
+            }
             Ok(Err(problem)) => {
                 warn!(unit, id, uid, pid, "the unit's start was given up: {problem}");
             }

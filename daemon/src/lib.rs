@@ -4,6 +4,7 @@
 //! issuer and a clock, whoever they are; [`daemon`] wires the real ones to it and
 //! to [`rpc`], which serves callers, and to [`handout`], which serves systemd.
 
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod connections;

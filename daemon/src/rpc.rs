@@ -6,6 +6,7 @@ mod admin;
 mod authority;
 #[cfg(test)]
 mod bench;
+mod connection;
 mod credential;
 mod grant;
 mod health;
@@ -14,7 +15,9 @@ mod ledger;
 mod listing;
 mod locked;
 mod login;
+mod membership;
 mod peer;
+mod prepared;
 mod principal;
 mod provider;
 mod quiet;
@@ -54,12 +57,14 @@ pub use self::{
     grant::Grant,
     locked::{Attempt, Locked, Phase, Unopened},
     peer::{Door, Peer},
-    serve::{Listener, serve},
+    serve::{Doorkeeper, Listener, serve},
 };
 use self::{
-    admin::Admin, credential::Credentials, health::Health, provider::Providers, token::Tokens,
+    admin::Admin, connection::Connection, credential::Credentials, health::Health,
+    provider::Providers, token::Tokens,
 };
 use crate::{
+    audit::Audit,
     engine::{Command, Error, Reply},
     ports::{Clock, Sources},
     published::Slots,
@@ -80,6 +85,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What the daemon tells of itself.
     pub about: Arc<About>,
+    /// Where it is written down who does what.
+    pub audit: Arc<Audit>,
 }
 
 /// What the daemon tells of itself.

@@ -137,7 +137,7 @@ fn refreshes_ahead_of_expiry_leave_what_is_kept_for_need_and_for_operators() {
         let used = before.take_while(|a| after(a.reached_at.unwrap(), HOUR) > reserved_at).count();
         let most = match attempt.cause {
             Cause::Aging | Cause::MinTtl => 5,
-            Cause::Absent | Cause::Rejected => 6,
+            Cause::Absent | Cause::Rejected | Cause::Wanted => 6,
             Cause::Forced | Cause::Login | Cause::KeepAlive => 7,
         };
         assert!(used <= most, "{:?} after {used} at {reserved_at}", attempt.cause);

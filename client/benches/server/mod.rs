@@ -16,8 +16,8 @@ use hyper_util::{
 use tempfile::TempDir;
 use tokend_proto::v1::{
     AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse, Placement,
-    ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest, SubmitRotationResponse,
-    Token, WatchTokensRequest, WatchTokensResponse,
+    RefreshTokenRequest, RefreshTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
+    SubmitRotationRequest, SubmitRotationResponse, Token, WatchTokensRequest, WatchTokensResponse,
     placement::Target,
     token_service_server::{TokenService, TokenServiceServer},
     watch_tokens_response::State,
@@ -130,6 +130,13 @@ impl TokenService for Service {
         _: Request<SubmitRotationRequest>,
     ) -> Result<Response<SubmitRotationResponse>, Status> {
         Err(Status::unimplemented("no one submits"))
+    }
+
+    async fn refresh_token(
+        &self,
+        _: Request<RefreshTokenRequest>,
+    ) -> Result<Response<RefreshTokenResponse>, Status> {
+        Err(Status::unimplemented("nobody refreshes here"))
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) enum Command {
     /// Replace secrets of a credential
     #[command(after_help = SET_SECRET_HELP)]
     SetSecret(SetSecret),
-    /// Let users or groups read a credential's tokens
+    /// Let users, groups or units read a credential's tokens
     Grant(Grant),
     /// Take users' or groups' access to a credential away
     RevokeAccess(RevokeAccess),
@@ -107,7 +107,7 @@ pub(crate) enum Command {
     },
     /// Ask the provider for a new token now
     #[command(after_help = "It may cost an issuance, of which some providers allow a few a day. \
-        It also makes tokend try\nagain after a refusal, once the cause is mended.")]
+        It also makes tokend try\nagain after a refusal, once the cause is mended, if an operator runs it. Whoever is let in by\n`grant --refresh` is heard four times in a row and then once an hour.")]
     Refresh {
         /// The credential's name
         name: String,
@@ -245,7 +245,7 @@ pub(crate) struct Form {
 pub(crate) struct Readers {
     /// The credential's name
     pub(crate) name: String,
-    /// user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
+    /// user:NAME, group:NAME, uid:NUMBER, gid:NUMBER or unit:NAME.service
     #[arg(required = true, value_name = "READER")]
     pub(crate) readers: Vec<String>,
     #[command(flatten)]
@@ -257,8 +257,11 @@ pub(crate) struct Grant {
     #[command(flatten)]
     pub(crate) readers: Readers,
     /// Let them submit newer tokens as well, which an API's answers have brought
-    #[arg(long)]
+    #[arg(long, conflicts_with = "refresh")]
     pub(crate) submit: bool,
+    /// Let them have the provider asked for a new token as well, by `tokend-cli refresh`
+    #[arg(long)]
+    pub(crate) refresh: bool,
 }
 
 #[derive(Debug, Args)]
@@ -266,8 +269,11 @@ pub(crate) struct RevokeAccess {
     #[command(flatten)]
     pub(crate) readers: Readers,
     /// Take the right to submit newer tokens away, and no more than that
-    #[arg(long)]
+    #[arg(long, conflicts_with = "refresh")]
     pub(crate) submit: bool,
+    /// Take the right to have the provider asked away, and no more than that
+    #[arg(long)]
+    pub(crate) refresh: bool,
 }
 
 #[derive(Debug, Args)]

@@ -45,7 +45,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Secret(#[from] secret::Problem),
     /// A reader without its kind.
-    #[error("a reader is user:NAME, group:NAME, uid:NUMBER or gid:NUMBER, not {0:?}")]
+    #[error(
+        "a reader is user:NAME, group:NAME, uid:NUMBER, gid:NUMBER or unit:NAME.service, not {0:?}"
+    )]
     NotAReader(String),
     /// Nobody is there to confirm what is to be done.
     #[error("{deed} needs a confirmation, and there is no terminal to ask on")]
@@ -216,6 +218,9 @@ impl Failure {
             Self::Secret(problem) => problem.remedy(),
             Self::Format { problem, credential } => Some(problem.remedy(credential)),
             Self::Helper { problem } => problem.remedy(),
+            Self::NotAReader(text) if !text.contains(':') && text.ends_with(".service") => {
+                Some(format!("unit:{text}"))
+            }
             Self::NotAReader(text) if !text.contains(':') => {
                 Some(format!("user:{text} or group:{text}"))
             }

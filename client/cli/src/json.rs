@@ -16,7 +16,8 @@ use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
 use serde_json::{Value, json};
 use tokend_client::{Listed, RotationSource, Target, Token};
 use tokend_proto::v1::{
-    Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput, RemoteOperation,
+    self, Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput,
+    RemoteOperation,
 };
 
 pub(crate) use crate::json::{
@@ -136,6 +137,7 @@ pub(crate) fn credential(credential: &Credential) -> Value {
         "secrets": credential.secrets.iter().map(secret::info).collect::<Vec<_>>(),
         "readers": credential.readers,
         "submitters": credential.submitters,
+        "refreshers": credential.refreshers,
         "create_time": time(credential.create_time),
         "update_time": time(credential.update_time),
         "last_use_time": time(credential.last_use_time),
@@ -222,6 +224,17 @@ fn input(input: &ProviderInput) -> Value {
     })
 }
 
+/// What is known of a token that a caller has had replaced; not the token itself.
+pub(crate) fn refreshed(name: &str, token: &v1::Token) -> Value {
+    json!({
+        "name": name,
+        "token_id": token.token_id,
+        "issue_time": time(token.issue_time),
+        "expire_time": time(token.expire_time),
+        "refresh_time": time(token.refresh_time),
+    })
+}
+
 pub(crate) fn access(access: &ExplainAccessResponse) -> Value {
     json!({
         "allowed": access.allowed,
@@ -237,6 +250,8 @@ pub(crate) fn access(access: &ExplainAccessResponse) -> Value {
             "rule": at.rule,
             "socket_reachable": at.socket_reachable,
         })).collect::<Vec<_>>(),
+        "may_refresh": access.may_refresh,
+        "notes": access.notes,
     })
 }
 

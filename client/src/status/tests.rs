@@ -29,6 +29,7 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::PROVIDER_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
         (reason::STORE_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
         (reason::TOO_MANY_ROTATIONS, Code::ResourceExhausted, "Unavailable", true),
+        (reason::TOO_MANY_REFRESHES, Code::ResourceExhausted, "Unavailable", true),
         (reason::TOO_MANY_OPERATIONS, Code::ResourceExhausted, "Unavailable", true),
         (reason::TOO_MANY_WATCHES, Code::ResourceExhausted, "Unavailable", true),
         (reason::REVOCATION_PENDING, Code::Unavailable, "Unavailable", true),

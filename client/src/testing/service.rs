@@ -13,8 +13,8 @@ use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
         AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
-        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
-        SubmitRotationResponse, WatchTokensRequest, WatchTokensResponse,
+        RefreshTokenRequest, RefreshTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
+        SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest, WatchTokensResponse,
         list_tokens_response::Entry,
         report_rejection_request as rejected,
         report_rejection_response::Outcome as Ruled,
@@ -186,6 +186,13 @@ impl TokenService for Service {
             token_id: token_id.unwrap_or_default(),
             outcome: outcome.into(),
         }))
+    }
+
+    async fn refresh_token(
+        &self,
+        _: Request<RefreshTokenRequest>,
+    ) -> Result<Response<RefreshTokenResponse>, Status> {
+        Err(Status::unimplemented("nobody refreshes here"))
     }
 }
 

@@ -254,7 +254,7 @@ impl Quota {
 fn share(all: u32, cause: Cause) -> u32 {
     match cause {
         Cause::Aging | Cause::MinTtl => all - reserve(all),
-        Cause::Absent | Cause::Rejected => (all - 1).max(1),
+        Cause::Absent | Cause::Rejected | Cause::Wanted => (all - 1).max(1),
         Cause::Forced | Cause::Login | Cause::KeepAlive => all,
     }
 }

@@ -16,6 +16,7 @@ mod rotation;
 #[cfg(test)]
 mod tests;
 mod view;
+mod want;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 pub(crate) use self::deadline::Deadline;
 use self::{
     arrival::Arrival, doubt::Doubtful, issuance::settle, rejection::Rejections, request::refusals,
-    rotation::Rotations,
+    rotation::Rotations, want::Wants,
 };
 pub use self::{
     doubt::{Doubt, DoubtReason},
@@ -34,6 +35,7 @@ pub use self::{
     rejection::{Caller, Report, Reports, Ruling},
     rotation::{Reception, Rotation},
     view::{State, View},
+    want::Want,
 };
 use crate::{
     Allowance, BootTime, Demand, IssuanceId, Moment, Origin, Policy, Random, Refusal, Setback,
@@ -55,6 +57,7 @@ pub(crate) struct Credential<P> {
     store_failures: u32,
     setback: Option<(Setback, Timestamp)>,
     rejections: Rejections,
+    wants: Wants,
     rotations: Rotations<P>,
     /// The token for whose refusal by an API another is to come.
     refused: Option<TokenId>,
@@ -157,6 +160,7 @@ impl<P: Clone> Credential<P> {
             store_failures: 0,
             setback: None,
             rejections: Rejections::default(),
+            wants: Wants::default(),
             rotations: Rotations::default(),
             refused: None,
             revoked: None,
@@ -190,6 +194,7 @@ impl<P: Clone> Credential<P> {
             Input::Resupplied { refresh_token } => self.resupplied(refresh_token, turn),
             Input::Requested(waiter) => self.requested(waiter, turn),
             Input::Forced(waiter) => self.forced(waiter, turn),
+            Input::Wanted(want) => self.wanted(want, turn),
             Input::Reported(report) => self.reported(report, turn),
             Input::Rotated(rotation) => self.rotated(rotation, turn),
             Input::LoggedIn(login) => self.logged_in(login, turn),

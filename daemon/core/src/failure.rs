@@ -65,6 +65,12 @@ pub enum Refusal {
         /// When to ask again.
         retry_after: Duration,
     },
+    /// This user has had the token replaced too often.
+    #[error("this user has had the token replaced as often as may be: not again for now")]
+    TooSoon {
+        /// When it can be wanted again.
+        retry_after: Duration,
+    },
     /// The provider fails, throttles or can't be reached.
     #[error("the provider gives no token: {message}")]
     Unavailable {

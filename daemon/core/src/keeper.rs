@@ -314,6 +314,7 @@ fn gone<P>(input: &Input<P>) -> Option<Effect<P>> {
     match input {
         Input::Requested(waiter) => Some(refuse(waiter.id)),
         Input::Forced(waiter) => Some(refuse(*waiter)),
+        Input::Wanted(want) => Some(refuse(want.waiter)),
         Input::LoggedIn(login) => Some(refuse(login.waiter)),
         Input::Reported(report) => {
             Some(Effect::Rule { waiter: report.waiter, ruling: Ruling::Superseded })

@@ -41,7 +41,7 @@ mod window;
 pub use budget::{Allowance, Bound, Budget, Limit, Presumed, Quota, Spent, Told, Usage};
 pub use credential::{
     Caller, Cause, Doubt, DoubtReason, Effect, Fate, History, Input, Login, Operation, Receipt,
-    Reception, Report, Reports, Rotation, Ruling, State, View, Waiter, WaiterId,
+    Reception, Report, Reports, Rotation, Ruling, State, View, Waiter, WaiterId, Want,
 };
 pub use failure::{Failure, Refusal, Setback, StoreFailure, Verdict};
 pub use id::{IssuanceId, RevocationId, TokenId};

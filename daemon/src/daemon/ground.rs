@@ -7,11 +7,12 @@ use tokend_provider::Library;
 
 use super::StartError;
 use crate::{
+    audit::Audit,
     clock::SystemClock,
     config::Config,
     definitions::Definitions,
     ports::Clock as _,
-    rpc::{About, Grant, OVERFLOW},
+    rpc::{About, Doorkeeper, Grant, OVERFLOW},
 };
 
 /// What a daemon stands on, store or none.
@@ -21,6 +22,7 @@ pub(super) struct Ground {
     started_at: Timestamp,
     pub(super) definitions: Arc<Library>,
     pub(super) problems: Vec<String>,
+    pub(super) audit: Arc<Audit>,
 }
 
 impl Ground {
@@ -33,7 +35,13 @@ impl Ground {
         let clock = SystemClock::new()?;
         let Definitions { usable, problems } = Definitions::read(&config.provider_dirs)?;
         let (definitions, started_at) = (Arc::new(usable), clock.now().wall);
-        Ok(Self { uid, clock, started_at, definitions, problems })
+        Ok(Self { uid, clock, started_at, definitions, problems, audit: Arc::default() })
+    }
+
+    /// Returns who turns people away at the daemon's doors.
+    pub(super) fn doorkeeper(&self) -> Doorkeeper {
+        let (audit, clock) = (Arc::clone(&self.audit), Arc::new(self.clock));
+        Doorkeeper { own_uid: self.uid, audit, clock }
     }
 
     /// Returns what the daemon tells of itself.

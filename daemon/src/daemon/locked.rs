@@ -65,7 +65,13 @@ impl LockedDaemon {
             let services = Services::locked(&locked, &listener.door);
             let stopping = sockets.serving.stop.subscribe();
             sockets.serving.gates.push((listener.door.clone(), services.clone()));
-            sockets.serving.tasks.spawn(serve(listener, services, about.uid, stopping, GRACE));
+            sockets.serving.tasks.spawn(serve(
+                listener,
+                services,
+                ground.doorkeeper(),
+                stopping,
+                GRACE,
+            ));
         }
         info!(
             socket = %about.socket.display(),

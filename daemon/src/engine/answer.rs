@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokend_core::{Failure, Fate, Input, IssuanceId, Name, Random, Receipt, Verdict};
+use tokend_core::{Failure, Fate, Input, IssuanceId, Name, Random, Receipt, TokenId, Verdict};
 use tokend_provider::{Issued, Outcome};
 use tracing::{info, warn};
 
 use super::{Engine, change::Pending, dance, dance::Dance};
 use crate::{
+    audit,
     credential::Grant,
     ports::{self, Clock, Issuer, Store, Write, Written},
 };
@@ -53,7 +54,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                         Input::Unwritten { issuance, failure }
                     }
                 };
+                let before = self.token_id(&name);
                 self.step(&name, input);
+                let after = self.token_id(&name).filter(|after| before != Some(*after));
+                if let Some(token_id) = after {
+                    audit::issued(&name, token_id);
+                }
             }
             Pending::Rotation { name, token_id } => {
                 let input = match written.result {
@@ -90,6 +96,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.changed(change, author, written.result.map(|_| ()));
             }
         }
+    }
+
+    fn token_id(&self, name: &Name) -> Option<TokenId> {
+        self.entries.get(name).and_then(|entry| entry.slot.token_id())
     }
 
     /// Settles an issuance that no one waits for any more: nothing of it is sent.

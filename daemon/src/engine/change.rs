@@ -1,8 +1,11 @@
 //! Changes to stored credentials: one after the other for each name, and
 //! answered when they are on disk.
 
+mod access;
+
 use std::sync::Arc;
 
+use self::access::{distinct, listed, with, without};
 use super::{
     Author, Change, Engine, Error, NewCredential, Reply, Snapshot, Supplier, dance,
     login::Login,
@@ -11,7 +14,7 @@ use super::{
     trial::Trial,
 };
 use crate::{
-    credential::{Access, Credential, CredentialId, Fingerprint, Reader, Role},
+    credential::{Access, Credential, CredentialId, Fingerprint, Reader},
     ports::{Clock, Issuer, Leaving, Revocation, Store, Write},
 };
 use tokend_core::{
@@ -132,9 +135,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let (name, from) = (pending.name().clone(), pending.supplier());
         if result.is_ok() && from == Supplier::Operator {
             let Author { uid, pid } = author;
-            let (readers, submitters) = (pending.readers(), pending.submitters());
+            let [readers, submitters, refreshers] = pending.readers();
             info!(
-                credential = %name, uid, pid, readers, submitters, "credential {}", pending.verb()
+                credential = %name, uid, pid, readers, submitters, refreshers,
+                "credential {}", pending.verb()
             );
         }
         match (pending, result) {
@@ -220,6 +224,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             supply,
             readers,
             submitters,
+            refreshers,
             policy,
             limits,
         } = new;
@@ -239,6 +244,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             supply,
             readers: distinct(readers),
             submitters: distinct(submitters),
+            refreshers: distinct(refreshers),
             policy,
             limits,
             revision: 1,
@@ -302,10 +308,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     let _ = reply.send(self.snapshot(&credential.name));
                     return;
                 }
-                let Access { readers, submitters } = access;
+                let Access { readers, submitters, refreshers } = access;
                 let credential = Arc::new(Credential {
                     readers,
                     submitters,
+                    refreshers,
                     revision: credential.revision + 1,
                     updated_at: self.clock.now().wall,
                     ..Credential::clone(&credential)
@@ -345,20 +352,20 @@ impl PendingChange {
     fn verb(&self) -> &'static str {
         match self {
             Self::Create { .. } => "created",
-            Self::Update { .. } => "given other readers or submitters",
+            Self::Update { .. } => "given other readers, submitters or refreshers",
             Self::Keep { .. } => "given another policy or other limits",
             Self::Replace { .. } => "given other secrets",
             Self::Remove { .. } => "removed",
         }
     }
 
-    fn readers(&self) -> Option<String> {
-        self.opened().map(|credential| listed(&credential.readers))
-    }
-
-    fn submitters(&self) -> Option<String> {
-        let submitters = self.opened().map(|credential| listed(&credential.submitters));
-        submitters.filter(|submitters| !submitters.is_empty())
+    /// Returns who may read, submit and refresh from now on, for the log.
+    fn readers(&self) -> [Option<String>; 3] {
+        let Some(Credential { readers, submitters, refreshers, .. }) = self.opened() else {
+            return [const { None }; 3];
+        };
+        let some = |readers: &[Reader]| Some(listed(readers)).filter(|all| !all.is_empty());
+        [Some(listed(readers)), some(submitters), some(refreshers)]
     }
 
     /// Returns the credential, if this says who may do what with its tokens.
@@ -380,50 +387,4 @@ impl PendingChange {
             Self::Remove { reply, .. } => drop(reply.send(Err(error))),
         }
     }
-}
-
-/// Sorts readers and drops those that are there twice: the number decides.
-fn distinct(mut readers: Vec<Reader>) -> Vec<Reader> {
-    readers.sort();
-    readers.dedup_by(|a, b| a.is_same(b));
-    readers
-}
-
-fn listed(readers: &[Reader]) -> String {
-    let readers: Vec<String> = readers.iter().map(ToString::to_string).collect();
-    readers.join(" ")
-}
-
-fn with(credential: &Credential, readers: Vec<Reader>, role: Role) -> Access {
-    let mut access = credential.access();
-    let list = match role {
-        Role::Reader => &mut access.readers,
-        Role::Submitter => &mut access.submitters,
-    };
-    list.extend(readers);
-    *list = distinct(std::mem::take(list));
-    access
-}
-
-/// Takes access away. Who submits may read, so who is to read no more doesn't stay
-/// among the submitters either.
-fn without(credential: &Credential, readers: &[Reader], role: Role) -> Result<Access, Error> {
-    let mut access = credential.access();
-    let is_among = |list: &[Reader], reader: &Reader| list.iter().any(|r| r.is_same(reader));
-    let has_role = |reader: &Reader| {
-        is_among(&access.submitters, reader)
-            || role == Role::Reader && is_among(&access.readers, reader)
-    };
-    if let Some(stranger) = readers.iter().find(|reader| !has_role(reader)) {
-        let (name, reader) = (credential.name.clone(), stranger.to_string());
-        return Err(match role {
-            Role::Reader => Error::ReaderNotFound { name, reader },
-            Role::Submitter => Error::SubmitterNotFound { name, reader },
-        });
-    }
-    access.submitters.retain(|reader| !is_among(readers, reader));
-    if role == Role::Reader {
-        access.readers.retain(|reader| !is_among(readers, reader));
-    }
-    Ok(access)
 }

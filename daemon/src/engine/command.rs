@@ -39,6 +39,15 @@ pub enum Command {
         /// The answer.
         reply: Reply<Arc<Published>>,
     },
+    /// A new token, if nothing speaks against it but that one is held.
+    Renew {
+        /// Of which credential.
+        name: Name,
+        /// Who wants it.
+        caller: Caller,
+        /// The answer.
+        reply: Reply<Arc<Published>>,
+    },
     /// Another token: an API refused this one.
     Report {
         /// Of which credential.
@@ -256,7 +265,7 @@ pub enum Change {
         /// The answer, when the token has ended.
         reply: Reply<Snapshot>,
     },
-    /// More readers or submitters.
+    /// More readers, submitters or refreshers.
     Grant {
         /// Of which credential.
         name: Name,
@@ -295,7 +304,7 @@ pub enum Change {
         /// The answer.
         reply: Reply<Snapshot>,
     },
-    /// Fewer readers or submitters. Who may read no more may not submit either.
+    /// Fewer readers, submitters or refreshers. Who may read no more may do nothing else either.
     Revoke {
         /// Of which credential.
         name: Name,
@@ -336,6 +345,8 @@ pub struct NewCredential {
     pub readers: Vec<Reader>,
     /// Who may submit newer tokens, and read as well.
     pub submitters: Vec<Reader>,
+    /// Who may have the token replaced now, and read as well.
+    pub refreshers: Vec<Reader>,
     /// When its tokens are refreshed ahead of their end.
     pub policy: Policy,
     /// Limits on issuances beside those of the definition.
@@ -350,6 +361,7 @@ impl Command {
             }
             Self::Acquire { reply, .. }
             | Self::Refresh { reply, .. }
+            | Self::Renew { reply, .. }
             | Self::LogIn { reply, .. } => {
                 let _ = reply.send(Err(error));
             }

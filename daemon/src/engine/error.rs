@@ -103,6 +103,14 @@ pub enum Error {
         /// Who isn't there.
         reader: String,
     },
+    /// The right to refresh can't be taken away from someone who hasn't got it.
+    #[error("{reader} isn't among the refreshers of {name}")]
+    RefresherNotFound {
+        /// The credential.
+        name: Name,
+        /// Who isn't there.
+        reader: String,
+    },
     /// An errand can't be begun.
     #[error(transparent)]
     Request(#[from] RequestError),

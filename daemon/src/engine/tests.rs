@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
-    credential::{CredentialId, Reader, ReaderKind, Role, Supply},
+    credential::{CredentialId, Reader, Role, Supply},
     ports::{self, Damage, Job, Query, StoredCredential, Written},
 };
 
@@ -141,6 +141,7 @@ impl Bench {
             supply: stored.supply,
             readers: Vec::new(),
             submitters: Vec::new(),
+            refreshers: Vec::new(),
             policy: stored.policy,
             limits: stored.limits,
         };
@@ -251,7 +252,7 @@ fn parsed(name: &str) -> Name {
 }
 
 fn user(id: u32) -> Reader {
-    Reader { kind: ReaderKind::User, id, name: None }
+    Reader::User { id, name: None }
 }
 
 fn credential(name: &str) -> Credential {
@@ -267,6 +268,7 @@ fn credential(name: &str) -> Credential {
         supply: Supply::default(),
         readers: Vec::new(),
         submitters: Vec::new(),
+        refreshers: Vec::new(),
         policy: Policy::Always,
         limits: Vec::new(),
         revision: 1,

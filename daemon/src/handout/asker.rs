@@ -1,10 +1,9 @@
 //! Who asks for what: the name that systemd gives its end of a connection.
 
+use crate::credential::is_unit;
+
 /// What `/unit/` stands between: a random number, and who asks for what.
 const KIND: &str = "/unit/";
-
-/// The longest name of a unit in bytes (systemd.unit(5)).
-const LONGEST_UNIT: usize = 255;
 
 /// The most digits of a random number of 64 bits.
 const MOST_DIGITS: usize = 16;
@@ -54,7 +53,7 @@ impl Asker {
         if !(1..=MOST_DIGITS).contains(&random.len()) || !random.bytes().all(is_digit) {
             return Err(NoAsker::OtherForm);
         }
-        if !is_unit(unit) {
+        if !TYPES.iter().any(|of_type| is_unit(unit, of_type)) {
             return Err(NoAsker::NoUnit);
         }
         if !is_id(id) {
@@ -62,16 +61,6 @@ impl Asker {
         }
         Ok(Self { unit: unit.to_owned(), id: id.to_owned() })
     }
-}
-
-/// Tells whether it is the name of a unit that runs programs, by systemd's rules for names:
-/// letters, digits and `:-_.\`, one `@` between a template's name and its instance's.
-fn is_unit(name: &str) -> bool {
-    let plain = |c: u8| c.is_ascii_alphanumeric() || b":-_.\\@".contains(&c);
-    let stem = TYPES.iter().find_map(|suffix| name.strip_suffix(suffix));
-    name.len() <= LONGEST_UNIT
-        && name.bytes().all(plain)
-        && stem.is_some_and(|stem| !stem.is_empty() && !stem.starts_with('@'))
 }
 
 /// Tells whether systemd takes it for the ID of a credential: the name of a file in printable

@@ -1,9 +1,9 @@
-//! Who may read a credential's tokens, and who may submit newer ones.
+//! Who may read a credential's tokens, submit newer ones, or have them replaced.
 
 use std::fmt::{Display, Formatter};
 
 use super::{Door, Peer};
-use crate::credential::{Access, Reader, ReaderKind};
+use crate::credential::{Access, Reader, Role};
 
 /// The number that the kernel shows for users and groups that have none in this
 /// user namespace: it can be anyone, so it is no one.
@@ -16,7 +16,7 @@ pub(super) enum Rule<'a> {
     Root,
     /// So does the user that tokend runs as.
     Own,
-    /// The credential's readers or submitters say so.
+    /// The credential's readers, submitters or refreshers say so.
     Reader(&'a Reader),
     /// Whoever can connect to the listener's socket may.
     Anyone,
@@ -29,22 +29,28 @@ pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, access: &'a Access) -> Optio
     {
         return Some(Rule::Anyone);
     }
-    let Access { readers, submitters } = access;
-    admit(peer, own_uid, readers.iter().chain(submitters))
+    let Access { readers, submitters, refreshers } = access;
+    admit(peer, own_uid, readers.iter().chain(submitters).chain(refreshers))
 }
 
-/// Returns the rule that lets `peer` submit newer tokens, if one does.
-pub(super) fn decide_submission<'a>(
+/// Returns the rule that lets `peer` act as a `role`, if one does.
+pub(super) fn decide_as<'a>(
+    role: Role,
     peer: &Peer,
     own_uid: u32,
     access: &'a Access,
 ) -> Option<Rule<'a>> {
     if let Door::Listener(grant) = &peer.door
         && grant.submit
+        && role == Role::Submitter
     {
         return decide(peer, own_uid, access);
     }
-    admit(peer, own_uid, access.submitters.iter())
+    match role {
+        Role::Reader => decide(peer, own_uid, access),
+        Role::Submitter => admit(peer, own_uid, access.submitters.iter()),
+        Role::Refresher => admit(peer, own_uid, access.refreshers.iter()),
+    }
 }
 
 fn admit<'a>(
@@ -61,12 +67,12 @@ fn admit<'a>(
             return Some(Rule::Own);
         }
     }
-    let matches = |reader: &&Reader| {
-        reader.id != OVERFLOW
-            && match reader.kind {
-                ReaderKind::User => reader.id == peer.uid,
-                ReaderKind::Group => reader.id == peer.gid || peer.groups.contains(&reader.id),
-            }
+    let matches = |reader: &&Reader| match reader {
+        Reader::User { id, .. } => *id != OVERFLOW && *id == peer.uid,
+        Reader::Group { id, .. } => {
+            *id != OVERFLOW && (*id == peer.gid || peer.groups.contains(id))
+        }
+        Reader::Unit(units) => peer.unit.as_ref().is_some_and(|unit| units.include(unit)),
     };
     readers.find(matches).map(Rule::Reader)
 }
@@ -101,17 +107,21 @@ mod tests {
     const OWN: u32 = 990;
 
     fn peer(uid: u32, gid: u32, groups: &[u32]) -> Peer {
-        Peer { uid, gid, groups: groups.to_vec(), pid: Some(1), door: Door::Callers }
+        Peer { uid, gid, groups: groups.to_vec(), unit: None, pid: Some(1), door: Door::Callers }
     }
 
-    fn reader(kind: ReaderKind, id: u32) -> Reader {
-        Reader { kind, id, name: None }
+    fn user(id: u32) -> Reader {
+        Reader::User { id, name: None }
+    }
+
+    fn group(id: u32) -> Reader {
+        Reader::Group { id, name: None }
     }
 
     #[test]
     fn decisions() {
-        let ann = reader(ReaderKind::User, 1_000);
-        let ci = reader(ReaderKind::Group, 50);
+        let ann = user(1_000);
+        let ci = group(50);
         let both = [ann.clone(), ci.clone()];
         for (peer, readers, expected) in [
             (peer(0, 0, &[]), &[][..], Some(Rule::Root)),
@@ -125,41 +135,61 @@ mod tests {
             (peer(50, 1_001, &[]), &both, None),
             (peer(1_001, 1_000, &[]), &both, None),
         ] {
-            let access = Access { readers: readers.to_vec(), submitters: Vec::new() };
+            let access = Access { readers: readers.to_vec(), ..Access::default() };
             assert_eq!(decide(&peer, OWN, &access), expected, "{peer:?} {readers:?}");
         }
     }
 
     #[test]
     fn the_overflow_number_matches_no_one() {
-        let readers = vec![reader(ReaderKind::User, OVERFLOW), reader(ReaderKind::Group, OVERFLOW)];
-        let readers = Access { submitters: readers.clone(), readers };
+        let readers = vec![user(OVERFLOW), group(OVERFLOW)];
+        let readers = Access { submitters: readers.clone(), refreshers: readers.clone(), readers };
         let nobody = peer(OVERFLOW, OVERFLOW, &[OVERFLOW]);
         assert_eq!(decide(&nobody, OWN, &readers), None);
         assert_eq!(decide(&nobody, OVERFLOW, &readers), None, "even where tokend is nobody");
     }
 
     #[test]
-    fn submitters_read_and_readers_do_not_submit() {
-        let (ann, ci) = (reader(ReaderKind::User, 1_000), reader(ReaderKind::Group, 50));
-        let access = Access { readers: vec![ann.clone()], submitters: vec![ci.clone()] };
-        for (peer, reads, submits) in [
-            (peer(0, 0, &[]), true, true),
-            (peer(OWN, OWN, &[]), true, true),
-            (peer(1_000, 1_000, &[]), true, false),
-            (peer(1_001, 1_001, &[50]), true, true),
-            (peer(1_001, 1_001, &[]), false, false),
+    fn each_role_reads_and_readers_do_nothing_else() {
+        let (ann, ci, eve) = (user(1_000), group(50), user(1_002));
+        let access = Access { readers: vec![ann], submitters: vec![ci], refreshers: vec![eve] };
+        for (peer, reads, submits, refreshes) in [
+            (peer(0, 0, &[]), true, true, true),
+            (peer(OWN, OWN, &[]), true, true, true),
+            (peer(1_000, 1_000, &[]), true, false, false),
+            (peer(1_001, 1_001, &[50]), true, true, false),
+            (peer(1_002, 1_002, &[]), true, false, true),
+            (peer(1_001, 1_001, &[]), false, false, false),
         ] {
+            let may = |role| decide_as(role, &peer, OWN, &access).is_some();
             assert_eq!(decide(&peer, OWN, &access).is_some(), reads, "{peer:?}");
-            assert_eq!(decide_submission(&peer, OWN, &access).is_some(), submits, "{peer:?}");
+            let roles = [Role::Reader, Role::Submitter, Role::Refresher].map(may);
+            assert_eq!(roles, [reads, submits, refreshes], "{peer:?}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_let_in_by_its_name_and_by_no_other() {
+        let access = Access {
+            readers: vec![Reader::Unit("reports.service".parse().unwrap())],
+            ..Access::default()
+        };
+        for (unit, reads) in
+            [(Some("reports.service"), true), (Some("build.service"), false), (None, false)]
+        {
+            let peer = Peer { unit: unit.map(Into::into), ..peer(1_000, 1_000, &[]) };
+            assert_eq!(decide(&peer, OWN, &access).is_some(), reads, "{unit:?}");
         }
     }
 
     #[test]
     fn a_listener_makes_no_difference_between_users_or_none_between_root_and_others() {
-        let ann = reader(ReaderKind::User, 1_000);
-        let eve = reader(ReaderKind::User, 1_001);
-        let access = Access { readers: vec![ann.clone()], submitters: vec![eve.clone()] };
+        let (ann, eve) = (user(1_000), user(1_001));
+        let access = Access {
+            readers: vec![ann.clone()],
+            submitters: vec![eve.clone()],
+            ..Access::default()
+        };
         let (any, ann, eve) = (Rule::Anyone, Rule::Reader(&ann), Rule::Reader(&eve));
         // Who, and what they may by the four kinds: read, submit.
         let table: [(_, [[Option<&Rule<'_>>; 2]; 4]); 7] = [
@@ -193,7 +223,8 @@ mod tests {
                 for pid in [Some(1), None] {
                     let door = listener(kind & 2 != 0, kind & 1 != 0);
                     let peer = Peer { pid, door, ..peer(uid, uid, &[]) };
-                    let got = [decide(&peer, OWN, &access), decide_submission(&peer, OWN, &access)];
+                    let got = [Role::Reader, Role::Submitter]
+                        .map(|role| decide_as(role, &peer, OWN, &access));
                     assert_eq!(got.each_ref().map(Option::as_ref), expected, "{peer:?}");
                     assert!(!is_operator(&peer, OWN), "{peer:?}");
                 }

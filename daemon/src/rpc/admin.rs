@@ -24,7 +24,12 @@ use super::{
     status,
     token::{parse_name, peer},
 };
-use crate::{credential::Access, engine::Command, ports::Rekey, published::timestamp};
+use crate::{
+    credential::{Access, Reader, Role},
+    engine::Command,
+    ports::Rekey,
+    published::timestamp,
+};
 
 /// `tokend.v1.AdminService`.
 #[derive(Clone)]
@@ -74,9 +79,10 @@ impl AdminService for Admin {
         &self,
         request: Request<DropRevocationRequest>,
     ) -> Result<Response<()>, Status> {
-        let author = peer(&request)?.author();
-        let id = revocation::parse_id(&request.get_ref().id)?;
-        self.0.ask(|reply| Command::DropRevocation { id, author, reply }).await.map(Response::new)
+        let caller = peer(&request)?;
+        let (id, author) = (revocation::parse_id(&request.get_ref().id)?, caller.author());
+        let drop = |reply| Command::DropRevocation { id, author, reply };
+        self.0.change("drop revocation", &caller, None, drop).await.map(Response::new)
     }
 
     async fn unlock(&self, _: Request<UnlockRequest>) -> Result<Response<()>, Status> {
@@ -152,7 +158,7 @@ fn explain(
     let credential = &snapshot.credential;
     let access = credential.access();
     let rule = access::decide(&peer, own_uid, &access);
-    let submits = access::decide_submission(&peer, own_uid, &access).is_some();
+    let may = |role| access::decide_as(role, &peer, own_uid, &access).is_some();
     let mut remedies = Vec::new();
     if rule.is_none() {
         remedies.push(format!("tokend-cli grant {} user:{user}", credential.name));
@@ -170,7 +176,8 @@ fn explain(
         rule: rule.map_or_else(|| "no rule".to_owned(), |rule| rule.to_string()),
         identity,
         socket_reachable: barrier.is_none(),
-        may_submit: submits,
+        may_submit: may(Role::Submitter),
+        may_refresh: may(Role::Refresher),
         remedies,
         listeners: about
             .listeners
@@ -178,7 +185,30 @@ fn explain(
             .filter(|grant| grant.credentials.contains(&credential.name))
             .map(|grant| at_listener(grant, &peer, own_uid, &access))
             .collect(),
+        notes: notes(&access),
     })
+}
+
+/// Says what it takes besides being a user.
+fn notes(access: &Access) -> Vec<String> {
+    let Access { readers, submitters, refreshers } = access;
+    let all = || readers.iter().chain(submitters).chain(refreshers);
+    let mut notes = Vec::new();
+    let mut units: Vec<String> =
+        all().filter(|r| matches!(r, Reader::Unit(_))).map(ToString::to_string).collect();
+    units.sort();
+    units.dedup();
+    if !units.is_empty() {
+        notes.push(format!("processes of {} may read it, whoever they run as", units.join(", ")));
+    }
+    if all().any(|reader| !matches!(reader, Reader::User { .. })) {
+        notes.push(
+            "of a process in another pid namespace (pid unknown in the log) only the user and the \
+             primary group count"
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 fn listener(grant: &Grant) -> Listener {

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{About, Context, Door};
 use crate::{
-    credential::{Grant, Reader, ReaderKind, Source},
+    credential::{Grant, Reader, Source},
     ports::{Clock, Look, Reading, Sources},
     published::{Presentation, Published, Slot, Slots},
 };
@@ -79,6 +79,7 @@ impl Bench {
             sources: Arc::new(NoSources),
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
+            audit: Arc::default(),
         };
         Self { context, clock }
     }
@@ -98,7 +99,7 @@ impl Bench {
 }
 
 pub(super) fn access_of(readers: &[u32]) -> crate::credential::Access {
-    let reader = |id: &u32| Reader { kind: ReaderKind::User, id: *id, name: None };
+    let reader = |id: &u32| Reader::User { id: *id, name: None };
     crate::credential::Access {
         readers: readers.iter().map(reader).collect(),
         ..Default::default()

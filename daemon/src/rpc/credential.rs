@@ -29,8 +29,9 @@ use super::{
     token::{parse_name, peer},
 };
 use crate::{
+    audit,
     credential::{Reader, Replacement, Role, Supply},
-    engine::{Author, Change, Command, NewCredential, Snapshot, Supplier},
+    engine::{Change, Command, NewCredential, Snapshot, Supplier},
 };
 
 /// The longest page of a list.
@@ -60,7 +61,9 @@ impl CredentialService for Credentials {
         &self,
         request: Request<Streaming<LoginCredentialRequest>>,
     ) -> Result<Response<Self::LoginCredentialStream>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        audit::asked("log in", caller.who());
+        let author = caller.author();
         Ok(Response::new(login::lead(self.0.clone(), request.into_inner(), author)))
     }
 
@@ -68,12 +71,15 @@ impl CredentialService for Credentials {
         &self,
         request: Request<CreateCredentialRequest>,
     ) -> Result<Response<Credential>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let CreateCredentialRequest { credential, secrets, expire_times, sources } =
             request.into_inner();
         let credential = credential.unwrap_or_default();
         let policy = policy(credential.refresh_policy)?;
-        let Credential { name, provider, variables, readers, submitters, limits, .. } = credential;
+        let Credential {
+            name, provider, variables, readers, submitters, refreshers, limits, ..
+        } = credential;
         let given = Given { secrets, expire_times, sources };
         let Replacement { secrets, expire_times, sources } = given.take(&self.0.sources).await?;
         let new = NewCredential {
@@ -84,13 +90,15 @@ impl CredentialService for Credentials {
             supply: Supply { expire_times, sources, ..Supply::default() },
             readers: look_up(readers).await?,
             submitters: look_up(submitters).await?,
+            refreshers: look_up(refreshers).await?,
             policy,
             limits: parse_limits(&limits)?,
         };
         let inputs = Inputs { variables: new.variables.clone(), secrets: new.secrets.clone() };
         try_keys(Arc::clone(&self.0.definitions), new.provider.clone(), inputs).await?;
+        let subject = new.name.clone();
         let change = |reply| Command::Change(Change::Create { new, reply }, author);
-        let snapshot = self.0.ask(change).await?;
+        let snapshot = self.0.change("add", &caller, Some(&subject), change).await?;
         Ok(shown(&snapshot))
     }
 
@@ -135,11 +143,13 @@ impl CredentialService for Credentials {
         &self,
         request: Request<DeleteCredentialRequest>,
     ) -> Result<Response<DeleteCredentialResponse>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let DeleteCredentialRequest { name, etag, keep_token } = request.into_inner();
         let (name, etag, revoke) = (parse_name(&name)?, given(etag), !keep_token);
+        let subject = name.clone();
         let change = |reply| Command::Change(Change::Remove { name, etag, revoke, reply }, author);
-        let revoking = self.0.ask(change).await?;
+        let revoking = self.0.change("remove", &caller, Some(&subject), change).await?;
         Ok(Response::new(DeleteCredentialResponse { revoking }))
     }
 
@@ -147,7 +157,8 @@ impl CredentialService for Credentials {
         &self,
         request: Request<UpdateCredentialRequest>,
     ) -> Result<Response<Credential>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let UpdateCredentialRequest { credential, update_mask } = request.into_inner();
         let credential = credential.unwrap_or_default();
         let name = parse_name(&credential.name)?;
@@ -167,9 +178,10 @@ impl CredentialService for Credentials {
             return Err(invalid("update_mask names nothing that is to change".to_owned()));
         }
         let etag = given(credential.etag);
+        let subject = name.clone();
         let change =
             |reply| Command::Change(Change::Keep { name, etag, policy, limits, reply }, author);
-        let snapshot = self.0.ask(change).await?;
+        let snapshot = self.0.change("set", &caller, Some(&subject), change).await?;
         Ok(shown(&snapshot))
     }
 
@@ -177,7 +189,8 @@ impl CredentialService for Credentials {
         &self,
         request: Request<ReplaceSecretsRequest>,
     ) -> Result<Response<Credential>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let ReplaceSecretsRequest { name, secrets, expire_times, sources, etag } =
             request.into_inner();
         let name = parse_name(&name)?;
@@ -193,11 +206,12 @@ impl CredentialService for Credentials {
         let inputs = Inputs { variables: stored.variables.clone(), secrets };
         try_keys(Arc::clone(&self.0.definitions), stored.provider.clone(), inputs).await?;
         let (etag, from) = (self::given(etag), Supplier::Operator);
+        let subject = name.clone();
         let change = |reply| {
             let name = name.clone();
             Command::Change(Change::Replace { name, etag, replacement, from, reply }, author)
         };
-        let mut snapshot = self.0.ask(change).await?;
+        let mut snapshot = self.0.change("set-secret", &caller, Some(&subject), change).await?;
         if snapshot.is_static {
             // Callers are to get the new one when this returns. What can go wrong is told by
             // the credential.
@@ -228,13 +242,15 @@ impl CredentialService for Credentials {
         &self,
         request: Request<GrantAccessRequest>,
     ) -> Result<Response<Credential>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let GrantAccessRequest { name, readers, etag, role } = request.into_inner();
         let (name, role) = (parse_name(&name)?, self::role(role)?);
         let (etag, readers) = (given(etag), look_up(readers).await?);
+        let subject = name.clone();
         let change =
             |reply| Command::Change(Change::Grant { name, etag, readers, role, reply }, author);
-        let snapshot = self.0.ask(change).await?;
+        let snapshot = self.0.change("grant", &caller, Some(&subject), change).await?;
         Ok(shown(&snapshot))
     }
 
@@ -242,13 +258,15 @@ impl CredentialService for Credentials {
         &self,
         request: Request<RevokeAccessRequest>,
     ) -> Result<Response<Credential>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let RevokeAccessRequest { name, readers, etag, role } = request.into_inner();
         let (name, role) = (parse_name(&name)?, self::role(role)?);
         let (etag, readers) = (given(etag), look_up(readers).await?);
+        let subject = name.clone();
         let change =
             |reply| Command::Change(Change::Revoke { name, etag, readers, role, reply }, author);
-        let snapshot = self.0.ask(change).await?;
+        let snapshot = self.0.change("revoke-access", &caller, Some(&subject), change).await?;
         Ok(shown(&snapshot))
     }
 
@@ -256,11 +274,10 @@ impl CredentialService for Credentials {
         &self,
         request: Request<RefreshCredentialRequest>,
     ) -> Result<Response<Credential>, Status> {
-        let Author { uid, pid } = peer(&request)?.author();
+        let caller = peer(&request)?;
         let name = parse_name(&request.get_ref().name)?;
-        tracing::info!(credential = %name, uid, pid, "new token wanted");
-        let refreshed = name.clone();
-        self.0.ask(|reply| Command::Refresh { name: refreshed, reply }).await?;
+        let refresh = |reply| Command::Refresh { name: name.clone(), reply };
+        self.0.change("refresh", &caller, Some(&name), refresh).await?;
         self.0.ask(|reply| Command::Get { name, reply }).await.map(|snapshot| shown(&snapshot))
     }
 
@@ -268,23 +285,28 @@ impl CredentialService for Credentials {
         &self,
         request: Request<RevokeTokenRequest>,
     ) -> Result<Response<Credential>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let RevokeTokenRequest { name, local } = request.into_inner();
         let name = parse_name(&name)?;
-        let command = |reply| Command::Revoke { name, local, author, reply };
-        self.0.ask(command).await.map(|snapshot| shown(&snapshot))
+        let command = |reply| Command::Revoke { name: name.clone(), local, author, reply };
+        let revoked = self.0.change("revoke", &caller, Some(&name), command).await;
+        revoked.map(|snapshot| shown(&snapshot))
     }
 
     async fn run_remote_operation(
         &self,
         request: Request<RunRemoteOperationRequest>,
     ) -> Result<Response<RunRemoteOperationResponse>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let RunRemoteOperationRequest { name, operation, arguments } = request.into_inner();
         let name = parse_name(&name)?;
         let arguments = arguments.into_iter().collect();
+        let subject = name.clone();
         let command = |reply| Command::Remote { name, operation, arguments, author, reply };
-        let result_json = self.0.ask(command).await?.to_string();
+        let result = self.0.change("remote", &caller, Some(&subject), command).await?;
+        let result_json = result.to_string();
         Ok(Response::new(RunRemoteOperationResponse { result_json }))
     }
 }
@@ -304,6 +326,7 @@ fn role(number: i32) -> Result<Role, Status> {
     match credential::Role::try_from(number) {
         Ok(credential::Role::Unspecified | credential::Role::Reader) => Ok(Role::Reader),
         Ok(credential::Role::Submitter) => Ok(Role::Submitter),
+        Ok(credential::Role::Refresher) => Ok(Role::Refresher),
         Err(_) => Err(invalid(format!("{number} is no role"))),
     }
 }

@@ -12,7 +12,7 @@ use tonic_health::pb::{
     health_server::Health as HealthService,
 };
 
-use super::{Context, Peer, access, status, token::peer};
+use super::{Connection, Context, Peer, access, status, token::peer};
 use crate::published::Slot;
 
 /// How long a watcher of something unknown waits before it looks again: a
@@ -51,6 +51,15 @@ impl Health {
     }
 }
 
+impl Health {
+    /// Writes down that someone isn't let see how a credential is, if that can be one's name.
+    fn deny(&self, connection: &Connection, service: &str) {
+        if let Ok(name) = service.parse() {
+            self.context.deny("check health", connection, &name);
+        }
+    }
+}
+
 /// What is asked about.
 enum Subject {
     Daemon,
@@ -67,6 +76,7 @@ impl HealthService for Health {
         let peer = peer(&request)?;
         match self.status(&peer, &request.get_ref().service).1 {
             ServingStatus::ServiceUnknown => {
+                self.deny(&peer, &request.get_ref().service);
                 let message = "there is no such service or credential, or you may not read it";
                 Err(status::new(Code::NotFound, reason::SERVICE_UNKNOWN, message))
             }
@@ -98,7 +108,7 @@ impl HealthService for Health {
 /// One watcher. Its right to watch is asked anew at each change.
 struct Watch {
     health: Health,
-    peer: Arc<Peer>,
+    peer: Arc<Connection>,
     service: String,
     changes: Option<watch::Receiver<()>>,
     told: Option<ServingStatus>,
@@ -122,6 +132,9 @@ impl Watch {
                 }
             };
             if self.told.replace(status) != Some(status) {
+                if status == ServingStatus::ServiceUnknown {
+                    self.health.deny(&self.peer, &self.service);
+                }
                 return status;
             }
             let changed = async {
@@ -144,3 +157,6 @@ impl Watch {
 fn answer(status: ServingStatus) -> HealthCheckResponse {
     HealthCheckResponse { status: status.into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,7 @@ fn cause(cause: Cause) -> issuance::Cause {
         Cause::Aging => issuance::Cause::Aging,
         Cause::MinTtl => issuance::Cause::MinTtl,
         Cause::Rejected => issuance::Cause::Rejected,
+        Cause::Wanted => issuance::Cause::Wanted,
         Cause::Forced => issuance::Cause::Forced,
         Cause::Login => issuance::Cause::Login,
         Cause::KeepAlive => issuance::Cause::KeepAlive,

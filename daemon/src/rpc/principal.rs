@@ -1,15 +1,20 @@
-//! Users and groups as people write them, looked up on this machine.
+//! Users, groups and units as people write them, looked up on this machine.
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 use super::{Door, Peer, access::OVERFLOW};
-use crate::credential::{Reader, ReaderKind};
+use crate::credential::{NoUnits, Reader};
 
-/// Why a text is no user or group.
+/// Why a text is no user, group or unit.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum PrincipalError {
-    #[error("{0:?} is no reader; write user:NAME, group:NAME, uid:NUMBER or gid:NUMBER")]
+    #[error(
+        "{0:?} is no reader; write user:NAME, group:NAME, uid:NUMBER, gid:NUMBER or \
+         unit:NAME.service"
+    )]
     Malformed(String),
+    #[error("{0:?} is no unit that can be a reader: {1}")]
+    Unit(String, NoUnits),
     #[error("there is no user {0:?} on this machine")]
     NoUser(String),
     #[error("there is no group {0:?} on this machine")]
@@ -23,30 +28,39 @@ pub(super) enum PrincipalError {
     Lookup(String, nix::Error),
 }
 
-/// Parses `user:NAME`, `group:NAME`, `uid:NUMBER` or `gid:NUMBER`. Names are
-/// looked up, which can wait for the network.
+/// Parses `user:NAME`, `group:NAME`, `uid:NUMBER`, `gid:NUMBER` or `unit:NAME.service`. Names of
+/// users and groups are looked up, which can wait for the network; a unit needn't be there yet.
 pub(super) fn reader(text: &str) -> Result<Reader, PrincipalError> {
     let malformed = || PrincipalError::Malformed(text.to_owned());
     let (kind, rest) = text.split_once(':').ok_or_else(malformed)?;
     let number = || rest.parse::<u32>().map_err(|_| malformed());
     let lookup = |error| PrincipalError::Lookup(rest.to_owned(), error);
-    let named = |kind, id| Reader { kind, id, name: Some(rest.to_owned()) };
+    let name = Some(rest.to_owned());
     let reader = match kind {
         "user" => {
             let user = User::from_name(rest).map_err(lookup)?;
             let user = user.ok_or_else(|| PrincipalError::NoUser(rest.to_owned()))?;
-            named(ReaderKind::User, user.uid.as_raw())
+            Reader::User { id: user.uid.as_raw(), name }
         }
         "group" => {
             let group = Group::from_name(rest).map_err(lookup)?;
             let group = group.ok_or_else(|| PrincipalError::NoGroup(rest.to_owned()))?;
-            named(ReaderKind::Group, group.gid.as_raw())
+            Reader::Group { id: group.gid.as_raw(), name }
         }
-        "uid" => Reader { kind: ReaderKind::User, id: number()?, name: None },
-        "gid" => Reader { kind: ReaderKind::Group, id: number()?, name: None },
+        "uid" => Reader::User { id: number()?, name: None },
+        "gid" => Reader::Group { id: number()?, name: None },
+        "unit" => {
+            let units = rest.parse();
+            Reader::Unit(units.map_err(|error| PrincipalError::Unit(rest.to_owned(), error))?)
+        }
         _ => return Err(malformed()),
     };
-    if reader.id == OVERFLOW { Err(PrincipalError::Overflow(text.to_owned())) } else { Ok(reader) }
+    match reader {
+        Reader::User { id: OVERFLOW, .. } | Reader::Group { id: OVERFLOW, .. } => {
+            Err(PrincipalError::Overflow(text.to_owned()))
+        }
+        reader => Ok(reader),
+    }
 }
 
 /// A user of this machine with all groups, as a new login would have them.
@@ -71,6 +85,7 @@ pub(super) fn account(text: &str) -> Result<Account, PrincipalError> {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
             groups: groups.into_iter().map(Gid::as_raw).collect(),
+            unit: None,
             pid: None,
             door: Door::Callers,
         },
@@ -90,12 +105,10 @@ mod tests {
     #[test]
     fn readers_are_looked_up() {
         let root = reader("user:root").unwrap();
-        assert_eq!(
-            (root.kind, root.id, root.to_string()),
-            (ReaderKind::User, 0, "user:root".into())
-        );
+        assert_eq!(root, Reader::User { id: 0, name: Some("root".to_owned()) });
         assert_eq!(reader("uid:4711").unwrap().to_string(), "uid:4711");
-        assert_eq!(reader("gid:4711").unwrap().kind, ReaderKind::Group);
+        assert_eq!(reader("gid:4711").unwrap(), Reader::Group { id: 4_711, name: None });
+        assert_eq!(reader("unit:a@*.service").unwrap().to_string(), "unit:a@*.service");
     }
 
     #[test]
@@ -103,6 +116,9 @@ mod tests {
         for text in ["", "root", "user", "uid:", "uid:x", "uid:-1", "gid:4294967296", "host:a"] {
             assert_eq!(reader(text), Err(PrincipalError::Malformed(text.to_owned())));
         }
+        let template = "a@.service".to_owned();
+        let error = PrincipalError::Unit(template.clone(), NoUnits::Template);
+        assert_eq!(reader(&format!("unit:{template}")), Err(error));
         let missing = "no-such-one-here".to_owned();
         assert_eq!(
             reader(&format!("user:{missing}")),

@@ -3,23 +3,31 @@
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt::{Debug, Formatter},
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::UnixListener,
+    net::{UnixListener, UnixStream},
     sync::watch,
 };
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
-    Door, Peer, Services, access,
+    Connection, Door, Peer, Services, access,
     authority::Mended,
     quiet::{Heard, IDLE, Open, PARTING, Usage},
 };
-use crate::connections::{self, Process, Socket, told};
+use crate::{
+    audit::Audit,
+    connections::{self, Process, Socket, told},
+    ports::Clock,
+};
 
 /// A socket that callers connect to.
 #[derive(Debug)]
@@ -59,12 +67,29 @@ const MOST_GIVEN_UP: usize = 100;
 /// Clients that open too many before they are told of [`MOST_CALLS`] are no flood yet.
 const MOST_REFUSED: usize = 1_024;
 
+/// What it takes to turn someone away.
+#[derive(Clone)]
+pub struct Doorkeeper {
+    /// The user that tokend runs as.
+    pub own_uid: u32,
+    /// Where it is written down.
+    pub audit: Arc<Audit>,
+    /// When that is.
+    pub clock: Arc<dyn Clock + Send + Sync>,
+}
+
+impl Debug for Doorkeeper {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Doorkeeper").field("own_uid", &self.own_uid).finish_non_exhaustive()
+    }
+}
+
 /// Serves one socket until `shutdown` changes, then lets its connections finish
 /// what they are at, at most for `grace`.
 pub async fn serve(
     listener: Listener,
     services: Services,
-    own_uid: u32,
+    keeper: Doorkeeper,
     shutdown: watch::Receiver<bool>,
     grace: Duration,
 ) {
@@ -72,31 +97,33 @@ pub async fn serve(
     let name = door.to_string();
     // Root and the daemon's own user could end the daemon; they need no keeping out, unless
     // they are in a container, where anyone may have their numbers.
-    let apart = if matches!(door, Door::Listener(_)) { Vec::new() } else { vec![0, own_uid] };
+    let apart =
+        if matches!(door, Door::Listener(_)) { Vec::new() } else { vec![0, keeper.own_uid] };
     let socket = Socket { listener: socket, name, most, apart };
     let stopping = shutdown.clone();
-    let admit = |stream, process| {
-        let peer = admit(process, &door, own_uid)?;
-        Some(connection(stream, peer, services.clone(), stopping.clone()))
+    let admit = |stream: UnixStream, process| {
+        let peer = admit(&stream, process, &door, &keeper)?;
+        let connection = Connection::new(peer);
+        Some(serve_one(stream, connection, services.clone(), stopping.clone()))
     };
     connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
 }
 
 /// Finds out who connects and whether this door is theirs.
-fn admit(process: Process, door: &Door, own_uid: u32) -> Option<Peer> {
-    let peer = Peer::of(process, door.clone());
+fn admit(stream: &UnixStream, process: Process, door: &Door, keeper: &Doorkeeper) -> Option<Peer> {
+    let peer = Peer::of(stream, process, door.clone(), keeper.own_uid);
     // The file's permissions say so too; they can be set wrongly.
-    if *door == Door::Operators && !access::is_operator(&peer, own_uid) {
-        warn!(uid = peer.uid, pid = peer.pid, "no operator: connection refused");
+    if *door == Door::Operators && !access::is_operator(&peer, keeper.own_uid) {
+        keeper.audit.denied("connect", peer.who(), None, keeper.clock.now().boot);
         return None;
     }
     Some(peer)
 }
 
 /// Serves one connection until its client ends it, nobody uses it or `shutdown` changes.
-async fn connection<S>(
+async fn serve_one<S>(
     stream: S,
-    peer: Peer,
+    peer: Connection,
     services: Services,
     mut shutdown: watch::Receiver<bool>,
 ) where

@@ -71,6 +71,15 @@ pub(super) fn not_a_submitter_at(listener: &str, name: &Name) -> Status {
     new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
 }
 
+/// What a caller learns who may read a credential's tokens and wants another one.
+pub(super) fn not_a_refresher(name: &Name, uid: u32) -> Status {
+    let message = format!(
+        "you may read {name}, but not have its token replaced; an operator can permit it: \
+         `tokend-cli grant {name} uid:{uid} --refresh`"
+    );
+    new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
+}
+
 /// Returns a status' reason.
 pub(super) fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
@@ -105,9 +114,9 @@ pub(super) fn of(error: &Error) -> Status {
         }
         Error::EtagMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
         Error::NoSecret { .. } => (Code::InvalidArgument, reason::INVALID_INPUT, None),
-        Error::ReaderNotFound { .. } | Error::SubmitterNotFound { .. } => {
-            (Code::NotFound, reason::READER_NOT_FOUND, None)
-        }
+        Error::ReaderNotFound { .. }
+        | Error::SubmitterNotFound { .. }
+        | Error::RefresherNotFound { .. } => (Code::NotFound, reason::READER_NOT_FOUND, None),
         Error::Request(problem) => unfit(problem),
         Error::NotDone { failure, .. } => not_done(failure),
         Error::NoLogin { .. } => (Code::FailedPrecondition, reason::LOGIN_UNSUPPORTED, None),
@@ -164,6 +173,9 @@ fn refused(refusal: &Refusal) -> Parts {
     match refusal {
         Refusal::BudgetExhausted { retry_after } => {
             (Code::ResourceExhausted, reason::ISSUANCE_BUDGET_EXHAUSTED, Some(*retry_after))
+        }
+        Refusal::TooSoon { retry_after } => {
+            (Code::ResourceExhausted, reason::TOO_MANY_REFRESHES, Some(*retry_after))
         }
         Refusal::Unavailable { retry_after, .. } => {
             (Code::Unavailable, reason::PROVIDER_UNAVAILABLE, Some(*retry_after))

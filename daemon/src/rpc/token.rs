@@ -1,18 +1,17 @@
 //! The service that callers read tokens from.
 //!
 //! It is written by hand, where tonic would generate it, because its answer is
-//! prepared once for each generation of a token and not encoded at each call.
+//! prepared (`prepared.rs`).
 
 use std::{convert::Infallible, future, sync::Arc, task, time::Duration};
 
 use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
-use prost::Message;
-use tokend_core::{Moment, Name};
+use tokend_core::{Caller, Name};
 use tokend_proto::{
     reason,
     v1::{
-        AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
+        AcquireTokenRequest, ListTokensRequest, ListTokensResponse, RefreshTokenRequest,
         ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
         SubmitRotationResponse, WatchTokensRequest,
     },
@@ -20,21 +19,21 @@ use tokend_proto::{
 use tonic::{
     Code, Request, Response, Status,
     body::Body,
-    codec::{BufferSettings, Codec, EncodeBuf, Encoder},
     server::{Grpc, NamedService},
 };
-use tonic_prost::{ProstCodec, ProstDecoder};
+use tonic_prost::ProstCodec;
 use tower_service::Service;
-use tracing::info;
 
 use super::{
-    Context, Door, LARGEST_REQUEST, Peer, access, listing, rejection, rotation, status,
+    Connection, Context, Door, LARGEST_REQUEST, Peer, access, listing,
+    prepared::{Prepared, PreparedCodec},
+    rejection, rotation, status,
     watch::{self, UpdateCodec, Updates},
 };
 use crate::{
-    credential::Access,
+    audit::{self, Action},
+    credential::{Access, Role},
     engine::{Command, LONGEST_REPORT},
-    published::Published,
 };
 
 /// `tokend.v1.TokenService`.
@@ -58,21 +57,24 @@ impl Tokens {
         match slot {
             Some(slot) if permitted(&slot.access()) => {
                 if let Some(published) = slot.acquire(min_ttl, now) {
+                    context.grant(&peer, slot.name(), &published);
                     return Ok(Prepared::new(published, now, &if_none_match));
                 }
             }
             // The engine tells operators that there is none, or what became of it.
             _ if access::is_operator(&peer, context.about.uid) => {}
-            _ => return Err(denied(&peer, &name)),
+            _ => return Err(self.denied("read", &peer, &name)),
         }
         let parsed = parse_name(&name)?;
-        let acquire = |reply| Command::Acquire { name: parsed, min_ttl, reply };
+        let acquire = |reply| Command::Acquire { name: parsed.clone(), min_ttl, reply };
         let answer = context.ask(acquire).await;
         // The credential may have gone meanwhile, and another may have its name.
         if self.may_read(&peer, &name) || access::is_operator(&peer, context.about.uid) {
-            Ok(Prepared::new(answer?, context.clock.now(), &if_none_match))
+            let published = answer?;
+            context.grant(&peer, &parsed, &published);
+            Ok(Prepared::new(published, context.clock.now(), &if_none_match))
         } else {
-            Err(denied(&peer, &name))
+            Err(self.denied("read", &peer, &name))
         }
     }
 
@@ -92,16 +94,13 @@ impl Tokens {
         let peer = peer(&request)?;
         let report = request.into_inner();
         let name = report.name.clone();
-        if !self.may_read(&peer, &name) && !access::is_operator(&peer, context.about.uid) {
-            return Err(denied(&peer, &name));
-        }
-        let parsed = parse_name(&name)?;
+        let parsed = self.admit(Role::Reader, &peer, &name)?;
         let rejection = rejection::read(report, peer.uid)?;
         let report = context.ask(|reply| Command::Report { name: parsed, rejection, reply });
-        let ruling = match tokio::time::timeout(LONGEST_REPORT, report).await {
-            Ok(ruling) => Some(ruling?),
-            Err(_) => None,
-        };
+        let ruling = tokio::time::timeout(LONGEST_REPORT, report).await.ok();
+        // Access may have been taken away meanwhile.
+        self.admit(Role::Reader, &peer, &name)?;
+        let ruling = ruling.transpose()?;
         let held = context.slots.get(&name).and_then(|slot| slot.token_id());
         Ok(Response::new(rejection::answer(ruling, held, &name, context.clock.now().wall)))
     }
@@ -114,26 +113,70 @@ impl Tokens {
         let peer = peer(&request)?;
         let submission = request.into_inner();
         let name = submission.name.clone();
-        if !self.may_read(&peer, &name) && !access::is_operator(&peer, context.about.uid) {
-            return Err(denied(&peer, &name));
-        }
-        let parsed = parse_name(&name)?;
-        if !self.may_submit(&peer, &name) {
-            info!(uid = peer.uid, pid = peer.pid, credential = %name, "caller isn't a submitter");
-            return Err(match &peer.door {
-                Door::Listener(grant) => status::not_a_submitter_at(&grant.name, &parsed),
-                _ => status::not_a_submitter(&parsed, peer.uid),
-            });
-        }
+        let parsed = self.admit(Role::Submitter, &peer, &name)?;
         let rotation = rotation::read(submission, peer.uid)?;
         let rotated = context.ask(|reply| Command::Rotate { name: parsed, rotation, reply });
-        Ok(Response::new(rotation::answer(rotated.await?)))
+        let rotated = rotated.await;
+        // What is held now is told to no one whose access was taken away meanwhile.
+        let parsed = self.admit(Role::Submitter, &peer, &name)?;
+        let rotated = rotated?;
+        audit::done("submit", peer.who(), &parsed);
+        Ok(Response::new(rotation::answer(rotated)))
     }
 
-    fn may_submit(&self, peer: &Peer, name: &str) -> bool {
+    async fn refresh(self, request: Request<RefreshTokenRequest>) -> Result<Prepared, Status> {
+        let context = &self.0;
+        let peer = peer(&request)?;
+        let name = request.into_inner().name;
+        let parsed = self.admit(Role::Refresher, &peer, &name)?;
+        let caller = Caller(peer.uid);
+        let renewed = context.ask(|reply| Command::Renew { name: parsed, caller, reply }).await;
+        // Access may have been taken away meanwhile.
+        let parsed = self.admit(Role::Refresher, &peer, &name)?;
+        let published = renewed?;
+        audit::done("refresh", peer.who(), &parsed);
+        context.grant(&peer, &parsed, &published);
+        Ok(Prepared::new(published, context.clock.now(), ""))
+    }
+
+    /// Returns the name that was parsed of a credential if the caller may act as a `role`. The
+    /// engine tells operators that there is none.
+    fn admit(&self, role: Role, peer: &Connection, name: &str) -> Result<Name, Status> {
+        let action = match role {
+            Role::Reader => "report",
+            Role::Submitter => "submit",
+            Role::Refresher => "refresh",
+        };
+        if !self.may_read(peer, name) && !access::is_operator(peer, self.0.about.uid) {
+            return Err(self.denied(action, peer, name));
+        }
+        let parsed = parse_name(name)?;
         let own_uid = self.0.about.uid;
         let access = self.0.slots.get(name).map(|slot| slot.access()).unwrap_or_default();
-        access::decide_submission(peer, own_uid, &access).is_some()
+        if access::decide_as(role, peer, own_uid, &access).is_some() {
+            return Ok(parsed);
+        }
+        self.0.deny(action, peer, &parsed);
+        Err(match role {
+            Role::Reader => status::not_permitted(),
+            Role::Submitter => match &peer.door {
+                Door::Listener(grant) => status::not_a_submitter_at(&grant.name, &parsed),
+                Door::Callers | Door::Operators => status::not_a_submitter(&parsed, peer.uid),
+            },
+            Role::Refresher => status::not_a_refresher(&parsed, peer.uid),
+        })
+    }
+
+    /// Returns what someone is told who may not read a credential, if it is one, and writes it
+    /// down.
+    fn denied(&self, action: Action, peer: &Connection, name: &str) -> Status {
+        match parse_name(name) {
+            Ok(name) => {
+                self.0.deny(action, peer, &name);
+                status::not_permitted()
+            }
+            Err(malformed) => malformed,
+        }
     }
 
     fn may_read(&self, peer: &Peer, name: &str) -> bool {
@@ -143,21 +186,9 @@ impl Tokens {
     }
 }
 
-/// What someone is told who may not read a credential, if it is one.
-fn denied(peer: &Peer, name: &str) -> Status {
-    match parse_name(name) {
-        Ok(name) => {
-            let (uid, pid, door) = (peer.uid, peer.pid, &peer.door);
-            info!(uid, pid, %door, credential = %name, "caller not permitted");
-            status::not_permitted()
-        }
-        Err(malformed) => malformed,
-    }
-}
-
 /// Returns who sent a request.
-pub(super) fn peer<T>(request: &Request<T>) -> Result<Arc<Peer>, Status> {
-    let peer = request.extensions().get::<Arc<Peer>>().cloned();
+pub(super) fn peer<T>(request: &Request<T>) -> Result<Arc<Connection>, Status> {
+    let peer = request.extensions().get::<Arc<Connection>>().cloned();
     peer.ok_or_else(|| status::internal("the connection has no peer"))
 }
 
@@ -195,8 +226,12 @@ impl Service<http::Request<Incoming>> for Tokens {
             let size = LARGEST_REQUEST;
             Ok(match request.uri().path() {
                 "/tokend.v1.TokenService/AcquireToken" => {
-                    let grpc = Grpc::new(PreparedCodec);
+                    let grpc = Grpc::new(PreparedCodec::default());
                     grpc.max_decoding_message_size(size).unary(AcquireToken(service), request).await
+                }
+                "/tokend.v1.TokenService/RefreshToken" => {
+                    let grpc = Grpc::new(PreparedCodec::default());
+                    grpc.max_decoding_message_size(size).unary(RefreshToken(service), request).await
                 }
                 "/tokend.v1.TokenService/ReportRejection" => {
                     let grpc = Grpc::new(ProstCodec::default());
@@ -243,6 +278,23 @@ impl Service<Request<AcquireTokenRequest>> for AcquireToken {
     fn call(&mut self, request: Request<AcquireTokenRequest>) -> Self::Future {
         let service = self.0.clone();
         Box::pin(async move { service.acquire(request).await.map(Response::new) })
+    }
+}
+
+struct RefreshToken(Tokens);
+
+impl Service<Request<RefreshTokenRequest>> for RefreshToken {
+    type Response = Response<Prepared>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Response<Prepared>, Status>>;
+
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
+        task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RefreshTokenRequest>) -> Self::Future {
+        let service = self.0.clone();
+        Box::pin(async move { service.refresh(request).await.map(Response::new) })
     }
 }
 
@@ -310,56 +362,7 @@ impl Service<Request<SubmitRotationRequest>> for SubmitRotation {
     }
 }
 
-/// A prepared answer, as of a moment.
-struct Prepared {
-    published: Arc<Published>,
-    now: Moment,
-    /// The caller has this token already.
-    unchanged: bool,
-}
-
-impl Prepared {
-    fn new(published: Arc<Published>, now: Moment, if_none_match: &str) -> Self {
-        let unchanged =
-            !if_none_match.is_empty() && published.token().id.to_string() == if_none_match;
-        Self { published, now, unchanged }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct PreparedCodec;
-
-impl Codec for PreparedCodec {
-    type Encode = Prepared;
-    type Decode = AcquireTokenRequest;
-    type Encoder = Self;
-    type Decoder = ProstDecoder<AcquireTokenRequest>;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<AcquireTokenResponse, AcquireTokenRequest>::raw_decoder(
-            BufferSettings::default(),
-        )
-    }
-}
-
-impl Encoder for PreparedCodec {
-    type Item = Prepared;
-    type Error = Status;
-
-    fn encode(&mut self, item: Prepared, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        if item.unchanged {
-            let answer = item.published.unchanged(item.now);
-            return answer.encode(buffer).map_err(|error| status::internal(&error.to_string()));
-        }
-        buffer.reserve(item.published.encoded_len(item.now));
-        item.published.encode(item.now, buffer);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod doors;
+#[cfg(test)]
+mod tests;

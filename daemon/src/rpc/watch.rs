@@ -24,7 +24,7 @@ use tonic_prost::{ProstCodec, ProstDecoder};
 use tracing::info;
 
 use super::{
-    Context, Peer,
+    Connection, Context,
     absence::{self, Absence},
     access, status,
     token::{parse_name, peer},
@@ -70,7 +70,7 @@ pub(super) fn open(
 /// One who watches. It keeps no token: what it has told is known by number.
 struct Watch {
     context: Context,
-    peer: Arc<Peer>,
+    peer: Arc<Connection>,
     watcher: Watcher,
     /// What may have changed and wasn't looked at yet.
     due: BTreeSet<Name>,
@@ -93,7 +93,7 @@ pub(super) struct Update {
 }
 
 impl Watch {
-    fn new(context: Context, peer: Arc<Peer>, names: &[String]) -> Result<Self, Status> {
+    fn new(context: Context, peer: Arc<Connection>, names: &[String]) -> Result<Self, Status> {
         if names.len() > MOST_NAMES {
             let message = format!(
                 "{} names are too many for one stream: give {MOST_NAMES}, or none for all that \
@@ -166,8 +166,9 @@ impl Watch {
             return None;
         }
         let content = held.map_err(|absence| self.status(&name, &absence));
-        if let (Some(slot), Ok(_)) = (slot, &content) {
+        if let (Some(slot), Ok(token)) = (slot, &content) {
             slot.note_use(now);
+            self.context.grant(&self.peer, &name, token);
         }
         Some(Update { name, now, content })
     }
@@ -182,8 +183,7 @@ impl Watch {
     fn status(&self, name: &Name, absence: &Absence) -> Status {
         let operator = access::is_operator(&self.peer, self.context.about.uid);
         if *absence == Absence::Unknown && !operator {
-            let Peer { uid, pid, door, .. } = &*self.peer;
-            info!(uid, pid, %door, credential = %name, "watcher not permitted");
+            self.context.deny("watch", &self.peer, name);
         }
         absence.status(name, operator)
     }

@@ -1,6 +1,7 @@
 //! What is in a sealed cell: JSON, so that an older record can be read by a newer
 //! tokend without being sealed anew.
 
+mod reader;
 mod revocation;
 mod supply;
 
@@ -17,9 +18,12 @@ use tokend_provider::LimitError;
 use zeroize::Zeroizing;
 
 pub(super) use self::revocation::RevocationRecord;
-use self::supply::SupplyRecord;
+use self::{
+    reader::{ReaderRecord, restore},
+    supply::SupplyRecord,
+};
 use super::seal::Flaw;
-use crate::credential::{Credential, CredentialId, Grant, Reader, ReaderKind};
+use crate::credential::{Credential, CredentialId, Grant};
 
 /// A credential but for its id, which is in the clear.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +37,8 @@ pub(super) struct CredentialRecord {
     readers: Vec<ReaderRecord>,
     #[serde(default)]
     submitters: Vec<ReaderRecord>,
+    #[serde(default)]
+    refreshers: Vec<ReaderRecord>,
     #[serde(default, with = "PolicyForm")]
     policy: Policy,
     #[serde(default)]
@@ -101,20 +107,13 @@ struct QuotaRecord {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ReaderRecord {
-    #[serde(with = "ReaderKindForm")]
-    kind: ReaderKind,
-    id: u32,
-    name: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
 #[serde(remote = "Cause", rename_all = "snake_case")]
 enum CauseForm {
     Absent,
     Aging,
     MinTtl,
     Rejected,
+    Wanted,
     Forced,
     Login,
     KeepAlive,
@@ -143,13 +142,6 @@ struct FailureForm {
     verdict: Verdict,
     retry_after: Option<Duration>,
     message: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "ReaderKind", rename_all = "snake_case")]
-enum ReaderKindForm {
-    User,
-    Group,
 }
 
 /// A secret, in the clear inside of a sealed cell only.
@@ -213,19 +205,15 @@ impl From<QuotasRecord> for Vec<Quota> {
 
 impl From<&Credential> for CredentialRecord {
     fn from(credential: &Credential) -> Self {
-        let reader = |reader: &Reader| ReaderRecord {
-            kind: reader.kind,
-            id: reader.id,
-            name: reader.name.clone(),
-        };
         Self {
             name: credential.name.to_string(),
             provider: credential.provider.clone(),
             variables: credential.variables.clone(),
             secrets: seal_all(&credential.secrets),
             supply: SupplyRecord::from(&credential.supply),
-            readers: credential.readers.iter().map(reader).collect(),
-            submitters: credential.submitters.iter().map(reader).collect(),
+            readers: credential.readers.iter().map(Into::into).collect(),
+            submitters: credential.submitters.iter().map(Into::into).collect(),
+            refreshers: credential.refreshers.iter().map(Into::into).collect(),
             policy: credential.policy,
             limits: credential.limits.iter().map(ToString::to_string).collect(),
             revision: credential.revision,
@@ -238,8 +226,6 @@ impl From<&Credential> for CredentialRecord {
 impl CredentialRecord {
     /// Restores the credential that has the id `id`.
     pub(super) fn restore(self, id: CredentialId) -> Result<Credential, Invalid> {
-        let reader =
-            |reader: ReaderRecord| Reader { kind: reader.kind, id: reader.id, name: reader.name };
         Ok(Credential {
             id,
             name: self.name.parse()?,
@@ -247,8 +233,9 @@ impl CredentialRecord {
             variables: self.variables,
             secrets: open_all(self.secrets),
             supply: self.supply.into(),
-            readers: self.readers.into_iter().map(reader).collect(),
-            submitters: self.submitters.into_iter().map(reader).collect(),
+            readers: restore(self.readers)?,
+            submitters: restore(self.submitters)?,
+            refreshers: restore(self.refreshers)?,
             policy: self.policy,
             limits: self.limits.iter().map(|limit| limit.parse()).collect::<Result<_, _>>()?,
             revision: self.revision,

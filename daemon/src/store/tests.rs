@@ -38,7 +38,7 @@ use tokend_core::{
 
 use super::*;
 use crate::{
-    credential::{Credential, CredentialId, Grant, Reader, ReaderKind, Source, Supply},
+    credential::{Credential, CredentialId, Grant, Reader, Source, Supply},
     ports::{Account, LONGEST_ISSUANCE, Reservation, Settled, StoredCredential},
 };
 
@@ -101,10 +101,12 @@ pub(super) fn credential(id: u8, name: &str) -> Arc<Credential> {
         secrets: [("client_secret".to_owned(), "s3cret \"é\"\u{1}".into())].into(),
         supply: Supply::default(),
         readers: vec![
-            Reader { kind: ReaderKind::User, id: 1_000, name: Some("ann".into()) },
-            Reader { kind: ReaderKind::Group, id: 7, name: None },
+            Reader::User { id: 1_000, name: Some("ann".into()) },
+            Reader::Group { id: 7, name: None },
+            Reader::Unit("worker@*.service".parse().unwrap()),
         ],
-        submitters: vec![Reader { kind: ReaderKind::User, id: 1_001, name: None }],
+        submitters: vec![Reader::User { id: 1_001, name: None }],
+        refreshers: vec![Reader::User { id: 1_002, name: None }],
         policy: Policy::Used,
         limits: vec!["24/day@Europe/Berlin".parse().unwrap()],
         revision: u64::MAX,

@@ -21,7 +21,8 @@ impl Run {
                 self.note(format_args!("the provider of account {account} is {mood:?}"));
             }
             52..60 => self.report(),
-            60..67 => self.force(),
+            60..65 => self.force(),
+            65..67 => self.want(),
             67..75 => self.crash_soon(),
             75..80 => self.reboot(),
             80..85 => {
@@ -111,6 +112,17 @@ impl Run {
         self.note(format_args!("an operator asks {}", member.name));
         self.witness.wishes(&member, Cause::Forced, &self.world);
         drop(self.world.refresh(&member.name));
+        self.look();
+    }
+
+    /// A user who may wants another token.
+    fn want(&mut self) {
+        let position = self.member();
+        let member = self.plan.members[position].clone();
+        let user = 1_000 + u32::try_from(self.dice.below(3)).expect("it is one of three");
+        self.note(format_args!("user {user} wants another token of {}", member.name));
+        self.witness.wishes(&member, Cause::Wanted, &self.world);
+        drop(self.world.renew(&member.name, user));
         self.look();
     }
 

@@ -98,7 +98,7 @@ impl Witness {
             Cause::Absent => self.check_absent(wanted, member, world),
             // A token that was refused is replaced when that can be done.
             Cause::Rejected if self.is_reported(member, world) => {}
-            Cause::MinTtl | Cause::Rejected | Cause::Forced | Cause::Login => {
+            Cause::MinTtl | Cause::Rejected | Cause::Wanted | Cause::Forced | Cause::Login => {
                 let asked = self.known[member.place].wishes.when(*cause);
                 // Where there are many, it may have waited for its turn.
                 let turn = if plan.members.len() > 8 { secs(3_600) } else { Duration::ZERO };

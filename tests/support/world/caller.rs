@@ -111,6 +111,12 @@ impl World {
         self.ask(|reply| Command::Refresh { name, reply })
     }
 
+    /// Has a user ask that the token be replaced.
+    pub fn renew(&mut self, name: &str, user: u32) -> Waiting<Arc<Published>> {
+        let (name, caller) = (name.parse().unwrap(), Caller(user));
+        self.ask(|reply| Command::Renew { name, caller, reply })
+    }
+
     /// Has a user report that an API refused a token.
     pub fn report(&mut self, name: &str, token: TokenId, user: u32) -> Waiting<Ruling> {
         let name = name.parse().unwrap();
@@ -172,6 +178,7 @@ pub fn credential(name: &str) -> NewCredential {
         supply: Supply::default(),
         readers: Vec::new(),
         submitters: Vec::new(),
+        refreshers: Vec::new(),
         policy: Policy::Always,
         limits: Vec::new(),
     }

@@ -24,12 +24,16 @@ pub(crate) struct Add {
 /// Who may read the tokens, and how they are kept.
 #[derive(Debug, Args)]
 pub(crate) struct Terms {
-    /// Let a user or group read the tokens: user:NAME, group:NAME, uid:NUMBER or gid:NUMBER
+    /// Let a user, group or unit read the tokens: user:NAME, group:NAME, uid:NUMBER, gid:NUMBER
+    /// or unit:NAME.service
     #[arg(long = "reader", short, value_name = "READER")]
     pub(crate) readers: Vec<String>,
     /// Let a user or group submit newer tokens, and read them
     #[arg(long = "submitter", value_name = "READER")]
     pub(crate) submitters: Vec<String>,
+    /// Let a user or group have the provider asked for a new token, and read it
+    #[arg(long = "refresher", value_name = "READER")]
+    pub(crate) refreshers: Vec<String>,
     /// When to refresh tokens ahead of their end: always, the default; while someone has asked
     /// within a day; or never
     #[arg(long, value_name = WHEN, hide_possible_values = true)]

@@ -57,6 +57,15 @@ fn write(
             let command = format!("tokend-cli grant {name} user:{user} --submit");
             writeln!(output, "may submit newer tokens: no; to let {user}: {command}")?;
         }
+        if access.may_refresh {
+            writeln!(output, "may have the token replaced: yes")?;
+        } else {
+            let command = format!("tokend-cli grant {name} user:{user} --refresh");
+            writeln!(output, "may have the token replaced: no; to let {user}: {command}")?;
+        }
+    }
+    for note in &access.notes {
+        writeln!(output, "note: {}", printable(note))?;
     }
     for at in &access.listeners {
         let (listener, socket) = (printable(&at.listener), printable(&at.socket));
@@ -93,6 +102,8 @@ mod tests {
                 rule: "anyone who can connect".to_owned(),
                 socket_reachable: false,
             }],
+            may_refresh: false,
+            notes: vec!["processes of unit:b.service may read it, whoever they run as".to_owned()],
         };
         let mut output = Output::of_a_test(Vec::new(), false);
         write(&mut output, "a", "bob", &access).unwrap();
@@ -104,6 +115,7 @@ mod tests {
              socket within reach: yes\n\
              by the listener ci: may read it (anyone who can connect) at \
              /run/tokend/ci/tokend.sock, within reach of containers only\n\
+             note: processes of unit:b.service may read it, whoever they run as\n\
              to let bob in: tokend-cli grant a user:bob\n"
         );
     }

@@ -3,9 +3,11 @@
 use std::{
     io::{self, Write},
     os::unix::fs::MetadataExt as _,
+    path::Path,
     time::Duration,
 };
 
+use nix::unistd::{Gid, Group};
 use tokend_client::{Error, Token};
 use tokend_proto::v1::{
     AcquireTokenRequest, CreateCredentialRequest, Credential, GetCredentialRequest,
@@ -40,6 +42,7 @@ pub(super) async fn run(
     let Add { name, provider, inputs, mut supply, terms, form } = add;
     readers::check(&terms.readers)?;
     readers::check(&terms.submitters)?;
+    readers::check(&terms.refreshers)?;
     let mut flags = inputs.take_flags();
     flags.extend(supply.take_flags());
     let request = GetProviderRequest { name: provider };
@@ -73,14 +76,16 @@ pub(super) struct Added {
 
 /// Stores a credential.
 pub(super) async fn store(daemon: &Daemon, new: New) -> Result<Added, Failure> {
-    let New { name, provider, values, terms: Terms { readers, submitters, refresh, limits } } = new;
-    let is_shared = !readers.is_empty() || !submitters.is_empty();
+    let New { name, provider, values, terms } = new;
+    let Terms { readers, submitters, refreshers, refresh, limits } = terms;
+    let is_shared = [&readers, &submitters, &refreshers].iter().any(|list| !list.is_empty());
     let credential = Credential {
         name: name.clone(),
         provider: provider.name,
         variables: values.variables,
         readers,
         submitters,
+        refreshers,
         refresh_policy: refresh.map_or_else(RefreshPolicy::default, Into::into).into(),
         limits,
         ..Credential::default()
@@ -144,6 +149,10 @@ impl Added {
             };
             writeln!(output, "only root and tokend's own user may read it yet; to let others:")?;
             writeln!(output, "  tokend-cli grant {name} user:{user}")?;
+            if let Some(group) = group_of(&daemon.socket().with_file_name("tokend.sock")) {
+                writeln!(output, "or everyone who may connect:")?;
+                writeln!(output, "  tokend-cli grant {name} group:{group}")?;
+            }
         }
         Ok(())
     }
@@ -183,6 +192,16 @@ fn show(output: &mut Output<impl Write>, token: Option<&Token>) -> io::Result<()
 fn is_for_others(daemon: &Daemon, caller: &Caller) -> bool {
     let owner = daemon.socket().metadata().map(|socket| socket.uid());
     caller.uid == 0 || owner.is_ok_and(|owner| owner != caller.uid)
+}
+
+/// Returns the group that may use a socket, if it is one beside root's.
+fn group_of(socket: &Path) -> Option<String> {
+    /// Connecting takes the right to write (unix(7)).
+    const GROUP_WRITES: u32 = 0o020;
+    let socket = socket.metadata().ok()?;
+    let gid = Some(socket.gid()).filter(|gid| *gid != 0 && socket.mode() & GROUP_WRITES != 0)?;
+    let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten()?;
+    Some(group.name)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub(super) async fn run(
     let Import { name, source, provider, maps, inputs, terms, dry_run, form } = import;
     readers::check(&terms.readers)?;
     readers::check(&terms.submitters)?;
+    readers::check(&terms.refreshers)?;
     let failed = |problem| Failure::Import { problem, credential: name.clone() };
     let maps = maps.iter().map(|text| Map::read(text)).collect::<Result<Vec<_>, _>>();
     let maps = maps.map_err(failed)?;

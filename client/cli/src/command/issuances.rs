@@ -116,6 +116,7 @@ fn cause(cause: Cause) -> &'static str {
         Cause::Aging => "aging",
         Cause::MinTtl => "min_ttl",
         Cause::Rejected => "rejected",
+        Cause::Wanted => "wanted",
         Cause::Forced => "forced",
         Cause::Login => "login",
         Cause::KeepAlive => "keep-alive",

@@ -1,4 +1,5 @@
-//! `grant` and `revoke-access`: who may read a credential's tokens, and submit newer ones.
+//! `grant` and `revoke-access`: who may read a credential's tokens, submit newer ones, or have them
+//! replaced.
 
 use std::io::{self, Write};
 
@@ -14,11 +15,11 @@ use crate::{
 
 pub(super) async fn grant(
     daemon: &Daemon,
-    Grant { readers: Readers { name, readers, form }, submit }: Grant,
+    Grant { readers: Readers { name, readers, form }, submit, refresh }: Grant,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     check(&readers)?;
-    let (etag, role) = (String::new(), role(submit));
+    let (etag, role) = (String::new(), role(submit, refresh));
     let request = GrantAccessRequest { name: name.clone(), readers, etag, role };
     let call = answer(daemon.credentials().grant_access(request)).await;
     Ok(tell(output, &call.map_err(Failure::about(&name))?, &form)?)
@@ -26,30 +27,40 @@ pub(super) async fn grant(
 
 pub(super) async fn revoke(
     daemon: &Daemon,
-    RevokeAccess { readers: Readers { name, readers, form }, submit }: RevokeAccess,
+    RevokeAccess { readers: Readers { name, readers, form }, submit, refresh }: RevokeAccess,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     check(&readers)?;
-    let (etag, role) = (String::new(), role(submit));
+    let (etag, role) = (String::new(), role(submit, refresh));
     let request = RevokeAccessRequest { name: name.clone(), readers, etag, role };
     let call = answer(daemon.credentials().revoke_access(request)).await;
     Ok(tell(output, &call.map_err(Failure::about(&name))?, &form)?)
 }
 
-fn role(submit: bool) -> i32 {
-    if submit { Role::Submitter } else { Role::Reader }.into()
+fn role(submit: bool, refresh: bool) -> i32 {
+    let role = match (submit, refresh) {
+        (true, _) => Role::Submitter,
+        (false, true) => Role::Refresher,
+        (false, false) => Role::Reader,
+    };
+    role.into()
 }
 
-/// Returns who may read a credential's tokens: who may submit newer ones may as well.
+/// Returns who may read a credential's tokens: who may submit newer ones or have them replaced may
+/// as well.
 pub(super) fn all(credential: &Credential) -> Vec<String> {
     let mut all = credential.readers.clone();
-    all.extend(credential.submitters.iter().filter(|s| !credential.readers.contains(s)).cloned());
+    for reader in credential.submitters.iter().chain(&credential.refreshers) {
+        if !all.contains(reader) {
+            all.push(reader.clone());
+        }
+    }
     all
 }
 
 /// Checks that each reader says of which kind it is.
 pub(super) fn check(readers: &[String]) -> Result<(), Failure> {
-    let has_kind = |reader: &&String| matches!(reader.split_once(':'), Some(("user" | "group" | "uid" | "gid", name)) if !name.is_empty());
+    let has_kind = |reader: &&String| matches!(reader.split_once(':'), Some(("user" | "group" | "uid" | "gid" | "unit", name)) if !name.is_empty());
     match readers.iter().find(|reader| !has_kind(reader)) {
         Some(reader) => Err(Failure::NotAReader(reader.clone())),
         None => Ok(()),
@@ -65,13 +76,17 @@ fn tell(output: &mut Output<impl Write>, credential: &Credential, form: &Form) -
 
 fn write(output: &mut Output<impl Write>, credential: &Credential) -> io::Result<()> {
     let name = printable(&credential.name);
-    let (readers, submitters) = (all(credential), &credential.submitters);
+    let readers = all(credential);
+    let Credential { submitters, refreshers, .. } = credential;
     if readers.is_empty() {
         return writeln!(output, "{name} can be read by root and tokend's own user only");
     }
     writeln!(output, "{name} can be read by {}", printable(&readers.join(", ")))?;
     if !submitters.is_empty() {
         writeln!(output, "newer tokens can be submitted by {}", printable(&submitters.join(", ")))?;
+    }
+    if !refreshers.is_empty() {
+        writeln!(output, "the token can be replaced by {}", printable(&refreshers.join(", ")))?;
     }
     Ok(())
 }
@@ -87,6 +102,7 @@ mod tests {
             ("group:dev", true),
             ("uid:1000", true),
             ("gid:1000", true),
+            ("unit:reports.service", true),
             ("alice", false),
             ("user:", false),
             ("users:alice", false),
@@ -105,12 +121,17 @@ mod tests {
         write(&mut output, &credential).unwrap();
         credential.submitters = vec!["gid:7".to_owned(), "user:y".to_owned()];
         write(&mut output, &credential).unwrap();
+        credential.submitters.clear();
+        credential.refreshers = vec!["unit:z.service".to_owned()];
+        write(&mut output, &credential).unwrap();
         assert_eq!(
             String::from_utf8(output.into_writer()).unwrap(),
             "a can be read by root and tokend's own user only\n\
              a can be read by user:x, gid:7\n\
              a can be read by user:x, gid:7, user:y\n\
-             newer tokens can be submitted by gid:7, user:y\n"
+             newer tokens can be submitted by gid:7, user:y\n\
+             a can be read by user:x, gid:7, unit:z.service\n\
+             the token can be replaced by unit:z.service\n"
         );
     }
 }

@@ -70,6 +70,9 @@ fn write(
     if !credential.submitters.is_empty() {
         row("submitters", credential.submitters.join(", ").into());
     }
+    if !credential.refreshers.is_empty() {
+        row("refreshers", credential.refreshers.join(", ").into());
+    }
     row("policy", state::policy(credential).into());
     row("limits", credential.limits.join(", ").into());
     row("created", time(credential.create_time.as_ref(), now));

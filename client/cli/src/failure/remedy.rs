@@ -28,9 +28,10 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
         }
         Error::NotPermitted { .. } => {
             format!(
-                "an operator can see why: `tokend-cli access {name} --as {}`\n\
+                "an operator can see why: `tokend-cli access {name} --as {user}`\n\
+                 and let you in, if it is there: `tokend-cli grant {name} user:{user}`\n\
                  `tokend-cli list` shows what you may read",
-                caller.user
+                user = caller.user
             )
         }
         Error::NotFound { reason, .. } => match reason.as_str() {

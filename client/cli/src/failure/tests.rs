@@ -222,13 +222,20 @@ fn sources_are_joined_and_nothing_steers_the_terminal() {
 }
 
 #[test]
+fn a_unit_without_its_kind_is_told_it() {
+    let failure = Failure::NotAReader("reports.service".to_owned());
+    assert_eq!(failure.hint(&alice()).as_deref(), Some("unit:reports.service"));
+}
+
+#[test]
 fn a_reader_without_its_kind_is_told_both() {
     assert_text(
         &Failure::NotAReader("alice".to_owned()),
         &alice(),
         Exit::Usage,
         &[
-            "tokend-cli: a reader is user:NAME, group:NAME, uid:NUMBER or gid:NUMBER, not \"alice\"",
+            "tokend-cli: a reader is user:NAME, group:NAME, uid:NUMBER, gid:NUMBER or \
+             unit:NAME.service, not \"alice\"",
             "hint: user:alice or group:alice",
         ],
     );

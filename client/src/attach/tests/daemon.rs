@@ -18,8 +18,9 @@ use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
         self, AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
-        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
-        SubmitRotationResponse, WatchTokensRequest, WatchTokensResponse, report_rejection_request,
+        RefreshTokenRequest, RefreshTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
+        SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest, WatchTokensResponse,
+        report_rejection_request,
         report_rejection_response::Outcome,
         submit_rotation_request::PreviousToken,
         submit_rotation_response,
@@ -197,6 +198,13 @@ impl TokenService for Told {
             outcome: submit_rotation_response::Outcome::Accepted.into(),
             ..Default::default()
         }))
+    }
+
+    async fn refresh_token(
+        &self,
+        _: Request<RefreshTokenRequest>,
+    ) -> Result<Response<RefreshTokenResponse>, Status> {
+        Err(Status::unimplemented("nobody refreshes here"))
     }
 }
 

@@ -18,8 +18,9 @@ use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
         AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
-        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
-        SubmitRotationResponse, Token as Message, WatchTokensRequest, WatchTokensResponse,
+        RefreshTokenRequest, RefreshTokenResponse, ReportRejectionRequest, ReportRejectionResponse,
+        SubmitRotationRequest, SubmitRotationResponse, Token as Message, WatchTokensRequest,
+        WatchTokensResponse,
         report_rejection_response::Outcome,
         token_service_server::{TokenService, TokenServiceServer},
         watch_tokens_response::{Absence, State},
@@ -119,6 +120,13 @@ impl TokenService for Fake {
             outcome: Outcome::Refreshed.into(),
             ..ReportRejectionResponse::default()
         }))
+    }
+
+    async fn refresh_token(
+        &self,
+        _: Request<RefreshTokenRequest>,
+    ) -> Result<Response<RefreshTokenResponse>, Status> {
+        Err(Status::unimplemented("nobody refreshes here"))
     }
 }
 

@@ -84,9 +84,16 @@ fn what_is_held_back_for_whom() {
         (24, 18, 23, 24),
         (50, 38, 49, 50),
     ] {
-        let causes = [Cause::Aging, Cause::MinTtl, Cause::Absent, Cause::Rejected, Cause::Forced];
+        let causes = [
+            Cause::Aging,
+            Cause::MinTtl,
+            Cause::Absent,
+            Cause::Rejected,
+            Cause::Wanted,
+            Cause::Forced,
+        ];
         let shares = causes.map(|cause| share(count, cause));
-        assert_eq!(shares, [aging, aging, absent, absent, forced], "{count}");
+        assert_eq!(shares, [aging, aging, absent, absent, absent, forced], "{count}");
     }
 }
 
@@ -96,7 +103,7 @@ fn a_refresh_leaves_the_reserve_alone_and_only_operators_get_the_last_one() {
     let spent: Vec<Stamp> = (0..7).map(at).collect();
     assert!(admit(&spent[..5], &limits, Cause::Aging, 30).is_ok());
     assert!(admit(&spent[..6], &limits, Cause::Aging, 30).is_err());
-    for cause in [Cause::Absent, Cause::Rejected] {
+    for cause in [Cause::Absent, Cause::Rejected, Cause::Wanted] {
         assert!(admit(&spent[..6], &limits, cause, 30).is_ok());
         assert!(admit(&spent, &limits, cause, 30).is_err());
     }
@@ -150,7 +157,7 @@ fn a_limit_that_was_watched_without_surprises_leaves_nothing_for_them() {
 #[test]
 fn what_the_provider_says_is_left_holds_until_its_reset() {
     let none = quota(None, 0, 120);
-    for cause in [Cause::Aging, Cause::Absent, Cause::Rejected] {
+    for cause in [Cause::Aging, Cause::Absent, Cause::Rejected, Cause::Wanted] {
         assert_eq!(told(none, &[], cause, 150), Err(70));
         assert_eq!(told(none, &[], cause, 220), Ok(()));
     }

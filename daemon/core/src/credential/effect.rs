@@ -104,6 +104,8 @@ pub enum Cause {
     MinTtl,
     /// An API refused the token.
     Rejected,
+    /// A caller who may have the token replaced asked for it.
+    Wanted,
     /// An operator asked for it.
     Forced,
     /// A person logs in.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Doubt, Login, Report, Rotation};
+use super::{Doubt, Login, Report, Rotation, Want};
 use crate::{
     Allowance, Failure, IssuanceId, Lifetime, Session, StoreFailure, Terms, Token, TokenId,
 };
@@ -36,6 +36,8 @@ pub enum Input<P> {
     Requested(Waiter),
     /// An operator wants a new token, whatever is held and whatever failed.
     Forced(WaiterId),
+    /// A caller who may have the token replaced wants a new one, whatever is held.
+    Wanted(Want),
     /// A caller says that an API refused a token.
     Reported(Report),
     /// An API handed a caller a newer token.

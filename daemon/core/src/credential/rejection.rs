@@ -57,15 +57,15 @@ pub struct Reports {
 }
 
 /// So many reports of a user are heard however fast they come ..
-const BURST: u32 = 4;
+pub(super) const BURST: u32 = 4;
 
 /// .. and then one in this time, or in the time between refreshes that the limits allow
 /// if that is longer: who reports every token costs little, and one whose tokens are
 /// refused now and then is always heard ..
-const INTERVAL: Duration = Duration::from_secs(3_600);
+pub(super) const INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// .. in this time at least.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(6 * 3_600);
+pub(super) const LONGEST_INTERVAL: Duration = Duration::from_secs(6 * 3_600);
 
 /// Reports this far apart have nothing to do with each other.
 const ROW: Duration = Duration::from_secs(24 * 3_600);
@@ -75,7 +75,7 @@ const ROW: Duration = Duration::from_secs(24 * 3_600);
 const NEW: Duration = Duration::from_secs(60);
 
 /// The reports of so many users are kept; of more, those who reported last.
-const USERS: usize = 32;
+pub(super) const USERS: usize = 32;
 
 /// Who has reported tokens of a credential.
 #[derive(Debug, Default)]
@@ -192,6 +192,7 @@ impl<P: Clone> Credential<P> {
     pub(super) fn ruling(&self, turn: &Turn<'_, P>) -> Ruling {
         match self.refusal(turn.now) {
             Refusal::BudgetExhausted { retry_after }
+            | Refusal::TooSoon { retry_after }
             | Refusal::Unavailable { retry_after, .. }
             | Refusal::Store { retry_after, .. } => Ruling::Suppressed { retry_after },
             dead => Ruling::CredentialDead { message: dead.to_string() },

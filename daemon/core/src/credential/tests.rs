@@ -6,6 +6,7 @@ mod resupply;
 mod revocation;
 mod rotation;
 mod wait;
+mod want;
 
 use super::*;
 use crate::{BootTime, Failure, Lifetime, SplitMix, StoreFailure};
@@ -106,6 +107,7 @@ impl Bench {
             Effect::Answer { waiter, answer: Err(refusal) } => {
                 let kind = match refusal {
                     Refusal::BudgetExhausted { .. } => "budget",
+                    Refusal::TooSoon { .. } => "too soon",
                     Refusal::Unavailable { .. } => "unavailable",
                     Refusal::Rejected { .. } => "rejected",
                     Refusal::LoginNeeded { .. } => "login needed",

@@ -24,6 +24,7 @@ pub(crate) fn message(snapshot: &Snapshot) -> Credential {
         secret_names: stored.secrets.keys().cloned().collect(),
         readers: stored.readers.iter().map(ToString::to_string).collect(),
         submitters: stored.submitters.iter().map(ToString::to_string).collect(),
+        refreshers: stored.refreshers.iter().map(ToString::to_string).collect(),
         create_time: Some(timestamp(stored.created_at)),
         update_time: Some(timestamp(stored.updated_at)),
         state: state(snapshot).into(),

@@ -11,7 +11,8 @@ use crate::rpc::{
 impl Bench {
     /// Returns a page for a user, as text, and the next page's token.
     async fn page(&self, uid: u32, size: u32, after: &str) -> (Vec<String>, String) {
-        let peer = Peer { uid, gid: uid, groups: Vec::new(), pid: None, door: Door::Callers };
+        let peer =
+            Peer { uid, gid: uid, groups: Vec::new(), unit: None, pid: None, door: Door::Callers };
         let request = ListTokensRequest { page_size: size, page_token: after.to_owned() };
         let ListTokensResponse { tokens, next_page_token } =
             page(&self.context, &peer, request).await.unwrap();
@@ -79,7 +80,8 @@ async fn pages_follow_each_other_in_the_order_of_the_names() {
 #[tokio::test]
 async fn a_token_of_another_list_is_refused() {
     let bench = Bench::new();
-    let peer = Peer { uid: ANN, gid: ANN, groups: Vec::new(), pid: None, door: Door::Callers };
+    let peer =
+        Peer { uid: ANN, gid: ANN, groups: Vec::new(), unit: None, pid: None, door: Door::Callers };
     let request = ListTokensRequest { page_size: 0, page_token: "No Name".to_owned() };
     let status = page(&bench.context, &peer, request).await.unwrap_err();
     assert_eq!(status::reason(&status), reason::INVALID_PAGE_TOKEN);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rpc::{
-    Door, Peer,
+    Connection, Door, Peer,
     bench::{ANN, Bench, OWN},
 };
 
@@ -21,8 +21,9 @@ fn gate() -> Gate {
 
 fn request<T>(uid: u32, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    let peer = Peer { uid, gid: uid, groups: vec![], pid: Some(1), door: Door::Callers };
-    request.extensions_mut().insert(Arc::new(peer));
+    let peer =
+        Peer { uid, gid: uid, groups: vec![], unit: None, pid: Some(1), door: Door::Callers };
+    request.extensions_mut().insert(Arc::new(Connection::new(peer)));
     request
 }
 

@@ -37,9 +37,11 @@ impl Client {
     fn silent(bench: &Bench) -> Self {
         let (stream, served) = tokio::io::duplex(64 * 1_024);
         let (stop, shutdown) = watch::channel(false);
-        let peer = Peer { uid: ANN, gid: ANN, groups: vec![], pid: None, door: Door::Callers };
+        let peer =
+            Peer { uid: ANN, gid: ANN, groups: vec![], unit: None, pid: None, door: Door::Callers };
+        let connection = Connection::new(peer);
         let services = Services::new(&bench.context, &Door::Callers);
-        let serving = tokio::spawn(connection(served, peer, services, shutdown));
+        let serving = tokio::spawn(serve_one(served, connection, services, shutdown));
         Self { stream, serving, _stop: stop }
     }
 

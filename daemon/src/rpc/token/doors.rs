@@ -15,8 +15,9 @@ const ALL: [u32; 5] = [0, OWN, ANN, access::OVERFLOW, 100_000];
 impl Bench {
     fn call<T>(&self, door: &Door, uid: u32, message: T) -> (Tokens, Request<T>) {
         let mut request = Request::new(message);
-        let peer = Peer { uid, gid: uid, groups: vec![], pid: None, door: door.clone() };
-        request.extensions_mut().insert(Arc::new(peer));
+        let peer =
+            Peer { uid, gid: uid, groups: vec![], unit: None, pid: None, door: door.clone() };
+        request.extensions_mut().insert(Arc::new(Connection::new(peer)));
         (Tokens::new(self.context.at(door)), request)
     }
 

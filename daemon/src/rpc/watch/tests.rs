@@ -7,7 +7,7 @@ use tokend_proto::v1;
 
 use super::*;
 use crate::rpc::{
-    Door,
+    Door, Peer,
     bench::{ANN, Bench, OWN, access_of, listener, start, token},
 };
 
@@ -18,9 +18,9 @@ impl Bench {
 
     fn watch_at(&self, door: Door, uid: u32, names: &[&str]) -> Result<Watch, Status> {
         let context = self.context.at(&door);
-        let peer = Peer { uid, gid: uid, groups: Vec::new(), pid: None, door };
+        let peer = Peer { uid, gid: uid, groups: Vec::new(), unit: None, pid: None, door };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        Watch::new(context, Arc::new(peer), &names)
+        Watch::new(context, Arc::new(Connection::new(peer)), &names)
     }
 
     /// Returns all that a watcher is told by now, as text.

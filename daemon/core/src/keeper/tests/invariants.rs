@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Caller, Cause, Failure, Fate, Report, Rotation, State, StoreFailure, TokenId, Verdict,
+    Caller, Cause, Failure, Fate, Report, Rotation, State, StoreFailure, TokenId, Verdict, Want,
 };
 
 /// What can happen to the only credential of the model below.
@@ -16,6 +16,7 @@ enum Event {
     SetWallClock(i32),
     Ask { min_ttl: Option<u16> },
     Force,
+    Want { caller: u32 },
     Report { caller: u32, stale: bool },
     Rotate { caller: u32, stale: bool, life: Option<u16> },
     Revoke,
@@ -31,6 +32,7 @@ fn event() -> impl Strategy<Value = Event> {
         (-100_000..100_000_i32).prop_map(Event::SetWallClock),
         proptest::option::of(0..5_000_u16).prop_map(|min_ttl| Event::Ask { min_ttl }),
         Just(Event::Force),
+        (0..3_u32).prop_map(|caller| Event::Want { caller }),
         (0..3_u32, any::<bool>()).prop_map(|(caller, stale)| Event::Report { caller, stale }),
         (0..3_u32, any::<bool>(), proptest::option::of(0..5_000_u16))
             .prop_map(|(caller, stale, life)| Event::Rotate { caller, stale, life }),
@@ -106,6 +108,12 @@ proptest! {
                     shell.asked += 1;
                     shell.wishes.insert(WaiterId(shell.asked), Some(Duration::ZERO));
                     Some(Input::Forced(WaiterId(shell.asked)))
+                }
+                Event::Want { caller } => {
+                    shell.asked += 1;
+                    let waiter = WaiterId(shell.asked);
+                    shell.wishes.insert(waiter, Some(Duration::ZERO));
+                    Some(Input::Wanted(Want { waiter, caller: Caller(caller) }))
                 }
                 Event::Report { caller, stale } => {
                     shell.asked += 1;

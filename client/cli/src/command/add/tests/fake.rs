@@ -22,8 +22,9 @@ use tokend_proto::{
         GetProviderRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
         ListIssuancesRequest, ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse,
         ListTokensRequest, ListTokensResponse, LoginCredentialRequest, LoginCredentialResponse,
-        LoginMethod, Provider, ProviderInput, RefreshCredentialRequest, ReplaceSecretsRequest,
-        ReportRejectionRequest, ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
+        LoginMethod, Provider, ProviderInput, RefreshCredentialRequest, RefreshTokenRequest,
+        RefreshTokenResponse, ReplaceSecretsRequest, ReportRejectionRequest,
+        ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
         RunRemoteOperationRequest, RunRemoteOperationResponse, SubmitRotationRequest,
         SubmitRotationResponse, TryDefinitionRequest, TryDefinitionResponse,
         UpdateCredentialRequest, WatchTokensRequest, WatchTokensResponse,
@@ -168,6 +169,13 @@ impl TokenService for Fake {
         _: Request<ReportRejectionRequest>,
     ) -> Answer<ReportRejectionResponse> {
         Err(Status::unimplemented(""))
+    }
+
+    async fn refresh_token(
+        &self,
+        _: Request<RefreshTokenRequest>,
+    ) -> Result<Response<RefreshTokenResponse>, Status> {
+        Err(Status::unimplemented("nobody refreshes here"))
     }
 }
 
