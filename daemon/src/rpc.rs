@@ -4,13 +4,19 @@ mod absence;
 mod access;
 mod admin;
 mod authority;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "tests use the rest"))]
 mod bench;
+mod codec;
 mod credential;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod health;
 mod ledger;
 mod listing;
 mod login;
+mod pace;
+mod patience;
 mod peer;
 mod principal;
 mod provider;
@@ -20,14 +26,15 @@ mod revocation;
 mod rotation;
 mod serve;
 mod status;
+mod tally;
 mod token;
+mod turns;
 mod watch;
 
 use std::{collections::BTreeMap, convert::Infallible, future, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokend_proto::v1::{
     admin_service_server::AdminServiceServer, credential_service_server::CredentialServiceServer,
@@ -46,7 +53,8 @@ pub use self::{
     serve::{Listener, serve},
 };
 use self::{
-    admin::Admin, credential::Credentials, health::Health, provider::Providers, token::Tokens,
+    admin::Admin, credential::Credentials, health::Health, patience::Asked, provider::Providers,
+    token::Tokens,
 };
 use crate::{
     engine::{Command, Error, Reply},
@@ -105,7 +113,7 @@ const LARGEST_REQUEST: usize = 128 * 1_024;
 #[derive(Clone)]
 pub struct Services(Arc<BTreeMap<&'static str, Route>>);
 
-type Route = Box<dyn Fn(Request<Incoming>) -> Answer + Send + Sync>;
+type Route = Box<dyn Fn(Request<Asked>) -> Answer + Send + Sync>;
 
 type Answer = BoxFuture<'static, Result<Response<Body>, Infallible>>;
 
@@ -136,7 +144,7 @@ impl Services {
     }
 
     /// Answers one request.
-    fn answer(&self, request: Request<Incoming>) -> Answer {
+    fn answer(&self, request: Request<Asked>) -> Answer {
         let path = request.uri().path();
         let name = path.strip_prefix('/').and_then(|path| path.split('/').next()).unwrap_or("");
         if let Some(route) = self.0.get(name) {
@@ -150,7 +158,7 @@ impl Services {
 fn route<S>(service: S) -> (&'static str, Route)
 where
     S: NamedService + Clone + Send + Sync + 'static,
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>,
+    S: Service<Request<Asked>, Response = Response<Body>, Error = Infallible, Future = Answer>,
 {
     (S::NAME, Box::new(move |request| service.clone().call(request)))
 }

@@ -6,29 +6,31 @@
 use std::{convert::Infallible, future, sync::Arc, task, time::Duration};
 
 use futures_util::future::BoxFuture;
-use hyper::body::Incoming;
 use prost::Message;
 use tokend_core::{Moment, Name};
 use tokend_proto::{
     reason,
     v1::{
-        AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
-        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
-        SubmitRotationResponse, WatchTokensRequest,
+        AcquireTokenRequest, ListTokensRequest, ListTokensResponse, ReportRejectionRequest,
+        ReportRejectionResponse, SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest,
     },
 };
 use tonic::{
     Code, Request, Response, Status,
     body::Body,
-    codec::{BufferSettings, Codec, EncodeBuf, Encoder},
+    codec::{Codec, EncodeBuf, Encoder},
     server::{Grpc, NamedService},
 };
-use tonic_prost::{ProstCodec, ProstDecoder};
+use tonic_prost::ProstDecoder;
 use tower_service::Service;
 use tracing::info;
 
 use super::{
-    Context, LARGEST_REQUEST, Peer, access, listing, rejection, rotation, status,
+    Context, LARGEST_REQUEST, Peer, access,
+    codec::{self, Lean},
+    listing,
+    patience::Asked,
+    rejection, rotation, status,
     watch::{self, UpdateCodec, Updates},
 };
 use crate::{
@@ -176,7 +178,7 @@ impl NamedService for Tokens {
     const NAME: &'static str = "tokend.v1.TokenService";
 }
 
-impl Service<http::Request<Incoming>> for Tokens {
+impl Service<http::Request<Asked>> for Tokens {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = super::Answer;
@@ -185,7 +187,7 @@ impl Service<http::Request<Incoming>> for Tokens {
         task::Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Incoming>) -> super::Answer {
+    fn call(&mut self, request: http::Request<Asked>) -> super::Answer {
         let service = self.clone();
         Box::pin(async move {
             let size = LARGEST_REQUEST;
@@ -195,13 +197,13 @@ impl Service<http::Request<Incoming>> for Tokens {
                     grpc.max_decoding_message_size(size).unary(AcquireToken(service), request).await
                 }
                 "/tokend.v1.TokenService/ReportRejection" => {
-                    let grpc = Grpc::new(ProstCodec::default());
+                    let grpc = Grpc::new(Lean::default());
                     grpc.max_decoding_message_size(size)
                         .unary(ReportRejection(service), request)
                         .await
                 }
                 "/tokend.v1.TokenService/ListTokens" => {
-                    let grpc = Grpc::new(ProstCodec::default());
+                    let grpc = Grpc::new(Lean::default());
                     grpc.max_decoding_message_size(size).unary(ListTokens(service), request).await
                 }
                 "/tokend.v1.TokenService/WatchTokens" => {
@@ -211,7 +213,7 @@ impl Service<http::Request<Incoming>> for Tokens {
                         .await
                 }
                 "/tokend.v1.TokenService/SubmitRotation" => {
-                    let grpc = Grpc::new(ProstCodec::default());
+                    let grpc = Grpc::new(Lean::default());
                     grpc.max_decoding_message_size(LARGEST_ROTATION)
                         .unary(SubmitRotation(service), request)
                         .await
@@ -336,9 +338,7 @@ impl Codec for PreparedCodec {
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<AcquireTokenResponse, AcquireTokenRequest>::raw_decoder(
-            BufferSettings::default(),
-        )
+        codec::decoder()
     }
 }
 
