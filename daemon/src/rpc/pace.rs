@@ -18,10 +18,10 @@ use zeroize::Zeroizing;
 
 use super::turns::Place;
 
-/// How much is read in one turn, in bytes: some seven calls that acquire a token, or fifteen
+/// How much is read in one turn, in bytes: three or four calls that acquire a token, or seven
 /// signs of life. What takes more goes on in the next round, a few microseconds later if no one
 /// else calls.
-const TURN: usize = 256;
+const TURN: usize = 128;
 
 /// How long a client may read nothing at all while answers wait for it. One that is stopped, or
 /// looked at with a debugger, has room for 200 KiB of them before this counts.
