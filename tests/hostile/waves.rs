@@ -87,13 +87,13 @@ pub(crate) fn unfinished(wire: &mut Wire) -> Vec<u8> {
     [headers, frame(DATA, 0, stream, &[0, 0, 2, 0, 0, 1, 1, 1, 1])].concat()
 }
 
-/// Requests that state a length of 4 GiB, and those that have 5 MiB.
+/// Requests that state a length of 4 GiB or 5 MiB, and go on as if it were true.
 pub(crate) fn large_requests(wire: &mut Wire) -> Vec<u8> {
     let stream = wire.number();
     let headers = frame(HEADERS, END_HEADERS, stream, &fields("AcquireToken"));
     let length: u32 = if stream % 4 == 1 { u32::MAX } else { 5 * 1_024 * 1_024 };
     let prefix = [&[0][..], &length.to_be_bytes()].concat();
-    [headers, frame(DATA, 0, stream, &prefix), frame(DATA, 0, stream, &[0; 8_192])].concat()
+    [headers, frame(DATA, 0, stream, &prefix), frame(DATA, 0, stream, &[0; 512])].concat()
 }
 
 /// What need not be heeded: priorities, room for more, and frames that no one knows.
@@ -106,7 +106,7 @@ pub(crate) fn odds(wire: &mut Wire) -> Vec<u8> {
 
 /// Frames that are larger than any may be.
 pub(crate) fn large_frames(_: &mut Wire) -> Vec<u8> {
-    frame(0x77, 0, 0, &[0; GREATEST_FRAME + 1])
+    frame(0x77, 0, 0, &[0].repeat(GREATEST_FRAME + 1))
 }
 
 /// How a flood went.
