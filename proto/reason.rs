@@ -23,6 +23,10 @@ pub const TOO_MANY_ROTATIONS: &str = "TOO_MANY_ROTATIONS";
 pub const TOO_MANY_REFRESHES: &str = "TOO_MANY_REFRESHES";
 /// A user has as many streams of tokens as may be.
 pub const TOO_MANY_WATCHES: &str = "TOO_MANY_WATCHES";
+/// A user has as many calls open as may be.
+pub const TOO_MANY_CALLS: &str = "TOO_MANY_CALLS";
+/// A request didn't come to its end in time.
+pub const REQUEST_UNFINISHED: &str = "REQUEST_UNFINISHED";
 /// A variable or a secret is missing, unknown or malformed.
 pub const INVALID_INPUT: &str = "INVALID_INPUT";
 /// A reader is malformed, or no such user or group exists.

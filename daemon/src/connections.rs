@@ -13,7 +13,7 @@ use rustix::process::{Resource, getrlimit};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::watch,
-    task::{JoinError, JoinSet},
+    task::{JoinError, JoinSet, yield_now},
     time::{sleep, timeout},
 };
 use tracing::{error, info, warn};
@@ -114,12 +114,20 @@ pub async fn serve<F>(
     for stream in open {
         admit(stream, &mut connections);
     }
+    let mut fails = false;
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < most => match accepted {
-                Ok((stream, _)) => admit(stream, &mut connections),
+                Ok((stream, _)) => {
+                    fails = false;
+                    admit(stream, &mut connections);
+                    // Whoever connects without end holds up no one who is connected.
+                    yield_now().await;
+                }
                 Err(error) => {
-                    warn!(socket = name, "can't accept a connection: {error}");
+                    if !std::mem::replace(&mut fails, true) {
+                        warn!(socket = name, "can't accept connections for now: {error}");
+                    }
                     sleep(ACCEPT_PAUSE).await;
                 }
             },

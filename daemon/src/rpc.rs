@@ -4,10 +4,14 @@ mod absence;
 mod access;
 mod admin;
 mod authority;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "tests use the rest"))]
 mod bench;
+mod codec;
 mod connection;
 mod credential;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod grant;
 mod health;
 mod key;
@@ -16,6 +20,8 @@ mod listing;
 mod locked;
 mod login;
 mod membership;
+mod pace;
+mod patience;
 mod peer;
 mod prepared;
 mod principal;
@@ -26,7 +32,9 @@ mod revocation;
 mod rotation;
 mod serve;
 mod status;
+mod tally;
 mod token;
+mod turns;
 mod watch;
 
 use std::{
@@ -39,7 +47,6 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokend_proto::v1::{
     admin_service_server::AdminServiceServer, credential_service_server::CredentialServiceServer,
@@ -60,7 +67,7 @@ pub use self::{
     serve::{Doorkeeper, Listener, serve},
 };
 use self::{
-    admin::Admin, connection::Connection, credential::Credentials, health::Health,
+    admin::Admin, connection::Connection, credential::Credentials, health::Health, patience::Asked,
     provider::Providers, token::Tokens,
 };
 use crate::{
@@ -140,7 +147,7 @@ pub struct Services {
     successor: Arc<OnceLock<Services>>,
 }
 
-type Route = Box<dyn Fn(Request<Incoming>) -> Answer + Send + Sync>;
+type Route = Box<dyn Fn(Request<Asked>) -> Answer + Send + Sync>;
 
 type Answer = BoxFuture<'static, Result<Response<Body>, Infallible>>;
 
@@ -186,7 +193,7 @@ impl Services {
     }
 
     /// Answers one request.
-    fn answer(&self, request: Request<Incoming>) -> Answer {
+    fn answer(&self, request: Request<Asked>) -> Answer {
         if let Some(successor) = self.successor.get() {
             return successor.answer(request);
         }
@@ -209,7 +216,7 @@ impl Debug for Services {
 fn route<S>(service: S) -> (&'static str, Route)
 where
     S: NamedService + Clone + Send + Sync + 'static,
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = Answer>,
+    S: Service<Request<Asked>, Response = Response<Body>, Error = Infallible, Future = Answer>,
 {
     (S::NAME, Box::new(move |request| service.clone().call(request)))
 }

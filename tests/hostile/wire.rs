@@ -1,5 +1,7 @@
 //! A client of HTTP/2 that writes whatever frames it likes.
 
+#![allow(dead_code, reason = "tests and the measurement use a part each")]
+
 use std::{
     io::{self, Read as _, Write as _},
     os::unix::net::UnixStream,
@@ -10,13 +12,19 @@ use crate::support::{PATIENCE, canary};
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RESET: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
 pub(crate) const END_STREAM: u8 = 0x1;
 pub(crate) const END_HEADERS: u8 = 0x4;
+
+/// How much a frame may carry before anyone has said otherwise (RFC 9113 §4.2), in bytes.
+pub(crate) const GREATEST_FRAME: usize = 16 * 1_024;
 
 /// A connection to the callers' socket.
 pub(crate) struct Wire {

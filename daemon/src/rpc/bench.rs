@@ -28,7 +28,7 @@ pub(super) struct StillClock(Arc<Mutex<Duration>>);
 
 impl Clock for StillClock {
     fn now(&self) -> Moment {
-        let since = *self.0.lock().unwrap();
+        let since = *self.0.lock().expect("no test fails with it");
         Moment { wall: after(start(), since), boot: BootTime(since) }
     }
 
@@ -38,7 +38,7 @@ impl Clock for StillClock {
 }
 
 pub(super) fn start() -> Timestamp {
-    "2026-01-01T00:00:00Z".parse().unwrap()
+    "2026-01-01T00:00:00Z".parse().expect("it is a time")
 }
 
 /// Secrets lie nowhere here.
@@ -85,13 +85,14 @@ impl Bench {
     }
 
     pub(super) fn pass(&self, seconds: u64) {
-        *self.clock.0.lock().unwrap() += Duration::from_secs(seconds);
+        *self.clock.0.lock().expect("no test fails with it") += Duration::from_secs(seconds);
     }
 
     /// Makes a credential that Ann may read.
     pub(super) fn make(&self, name: &str) -> Arc<Slot> {
         let access = access_of(&[ANN]);
-        let slot = Slot::new(name.parse().unwrap(), access, self.context.slots.watchers());
+        let slot =
+            Slot::new(name.parse().expect("it is a name"), access, self.context.slots.watchers());
         let slot = Arc::new(slot);
         self.context.slots.insert(&slot);
         slot

@@ -11,7 +11,6 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, BoxStream, StreamExt as _},
 };
-use hyper::body::Incoming;
 use tokend_proto::{
     reason,
     v1::{
@@ -31,13 +30,12 @@ use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
     health_server::Health,
 };
-use tonic_prost::ProstCodec;
 use tower_service::Service;
 use zeroize::Zeroizing;
 
 use super::{
-    About, Door, LARGEST_REQUEST, Services, admin::Admin, credential::Credentials,
-    provider::Providers, route, status, token::Tokens, token::peer,
+    About, Door, LARGEST_REQUEST, Services, admin::Admin, codec::Lean, credential::Credentials,
+    patience::Asked, provider::Providers, route, status, token::Tokens, token::peer,
 };
 use crate::{
     engine::{Author, Error},
@@ -149,7 +147,7 @@ impl NamedService for Gatekeeper {
     const NAME: &'static str = AdminServiceServer::<Admin>::NAME;
 }
 
-impl Service<http::Request<Incoming>> for Gatekeeper {
+impl Service<http::Request<Asked>> for Gatekeeper {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = super::Answer;
@@ -158,17 +156,17 @@ impl Service<http::Request<Incoming>> for Gatekeeper {
         task::Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Incoming>) -> super::Answer {
+    fn call(&mut self, request: http::Request<Asked>) -> super::Answer {
         let locked = self.0.clone();
         Box::pin(async move {
             Ok(match request.uri().path() {
                 "/tokend.v1.AdminService/Unlock" => {
-                    let grpc = Grpc::new(ProstCodec::default());
+                    let grpc = Grpc::new(Lean::default());
                     let mut grpc = grpc.max_decoding_message_size(LARGEST_REQUEST);
                     grpc.unary(Unlock(locked), request).await
                 }
                 "/tokend.v1.AdminService/GetStatus" => {
-                    let grpc = Grpc::new(ProstCodec::default());
+                    let grpc = Grpc::new(Lean::default());
                     let mut grpc = grpc.max_decoding_message_size(LARGEST_REQUEST);
                     grpc.unary(GetStatus(locked), request).await
                 }

@@ -4,14 +4,13 @@ use std::{marker::PhantomData, sync::Arc};
 
 use prost::Message;
 use tokend_core::Moment;
-use tokend_proto::v1::AcquireTokenResponse;
 use tonic::{
     Status,
-    codec::{BufferSettings, Codec, EncodeBuf, Encoder},
+    codec::{Codec, EncodeBuf, Encoder},
 };
-use tonic_prost::{ProstCodec, ProstDecoder};
+use tonic_prost::ProstDecoder;
 
-use super::status;
+use super::{codec, status};
 use crate::published::Published;
 
 /// A prepared answer, as of a moment: an `AcquireTokenResponse`, of which a
@@ -45,7 +44,7 @@ impl<D> Default for PreparedCodec<D> {
     }
 }
 
-impl<D: Message + Default + 'static> Codec for PreparedCodec<D> {
+impl<D: Message + Default + Send + 'static> Codec for PreparedCodec<D> {
     type Encode = Prepared;
     type Decode = D;
     type Encoder = PreparedEncoder;
@@ -56,7 +55,7 @@ impl<D: Message + Default + 'static> Codec for PreparedCodec<D> {
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<AcquireTokenResponse, D>::raw_decoder(BufferSettings::default())
+        codec::decoder()
     }
 }
 

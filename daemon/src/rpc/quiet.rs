@@ -19,6 +19,11 @@ use tokio::{
 };
 use tonic::Status;
 
+use super::{
+    patience::{given, taken},
+    tally::Counted,
+};
+
 /// How long a client may take to say that it speaks HTTP/2. It is on this machine, and says
 /// so with its first bytes.
 pub(super) const GREETING: Duration = Duration::from_secs(10);
@@ -89,12 +94,12 @@ impl Drop for Call {
 #[derive(Debug)]
 pub(super) struct Open<B> {
     body: B,
-    _call: Call,
+    _call: (Call, Option<Counted>),
 }
 
 impl<B> Open<B> {
-    pub(super) fn new(body: B, call: Call) -> Self {
-        Self { body, _call: call }
+    pub(super) fn new(body: B, call: Call, counted: Option<Counted>) -> Self {
+        Self { body, _call: (call, counted) }
     }
 }
 
@@ -106,7 +111,10 @@ impl<B: Body<Data = Bytes, Error = Status> + Unpin> Body for Open<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        taken();
+        let part = ready!(Pin::new(&mut self.body).poll_frame(context));
+        given();
+        Poll::Ready(part)
     }
 
     fn is_end_stream(&self) -> bool {

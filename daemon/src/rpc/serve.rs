@@ -4,13 +4,14 @@
 mod tests;
 
 use std::{
+    convert::Infallible,
     fmt::{Debug, Formatter},
     sync::Arc,
     time::Duration,
 };
 
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{UnixListener, UnixStream},
@@ -21,7 +22,12 @@ use tracing::debug;
 use super::{
     Connection, Door, Peer, Services, access,
     authority::Mended,
+    pace::Paced,
+    patience::{Asked, Calls},
     quiet::{Heard, IDLE, Open, PARTING, Usage},
+    status,
+    tally::Tally,
+    turns::Turns,
 };
 use crate::{
     audit::Audit,
@@ -99,14 +105,31 @@ pub async fn serve(
     // they are in a container, where anyone may have their numbers.
     let apart =
         if matches!(door, Door::Listener(_)) { Vec::new() } else { vec![0, keeper.own_uid] };
+    let fair = Fair { tally: Tally::new(apart.clone()), ..Fair::default() };
     let socket = Socket { listener: socket, name, most, apart };
     let stopping = shutdown.clone();
+    let rounds = tokio::spawn(fair.clone().go_on());
     let admit = |stream: UnixStream, process| {
         let peer = admit(&stream, process, &door, &keeper)?;
         let connection = Connection::new(peer);
-        Some(serve_one(stream, connection, services.clone(), stopping.clone()))
+        Some(serve_one(stream, connection, services.clone(), fair.clone(), stopping.clone()))
     };
     connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
+    rounds.abort();
+}
+
+/// What the connections of a socket share, so that no user has all of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fair {
+    turns: Turns,
+    tally: Tally,
+}
+
+impl Fair {
+    /// Gives turns for as long as anyone is served.
+    pub(super) async fn go_on(self) {
+        self.turns.go_on().await;
+    }
 }
 
 /// Finds out who connects and whether this door is theirs.
@@ -121,22 +144,33 @@ fn admit(stream: &UnixStream, process: Process, door: &Door, keeper: &Doorkeeper
 }
 
 /// Serves one connection until its client ends it, nobody uses it or `shutdown` changes.
-async fn serve_one<S>(
+pub(super) async fn serve_one<S>(
     stream: S,
     peer: Connection,
     services: Services,
+    fair: Fair,
     mut shutdown: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (peer, usage) = (Arc::new(peer), Arc::new(Usage::default()));
-    let service = service_fn(|mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Arc::clone(&peer));
-        let call = usage.begin();
-        let answer = services.answer(request);
-        async move { answer.await.map(|answer| answer.map(|body| Open::new(body, call))) }
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(Arc::clone(&peer));
+        let (call, counted) = (usage.begin(), fair.tally.begin(peer.uid));
+        let answer = counted.is_some().then(|| {
+            let body = Asked::new(body, parts.uri.path());
+            services.answer(hyper::Request::from_parts(parts, body))
+        });
+        async move {
+            let answer = match answer {
+                Some(answer) => answer.await?,
+                None => status::too_many_calls().into_http(),
+            };
+            Ok::<_, Infallible>(answer.map(|body| Open::new(body, call, counted)))
+        }
     });
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut builder = http2::Builder::new(Calls);
     // No pings are sent: a client's end closes its socket, and one that is stopped isn't gone.
     builder
         .timer(TokioTimer::new())
@@ -147,6 +181,7 @@ async fn serve_one<S>(
         .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(MOST_GIVEN_UP)
         .max_local_error_reset_streams(MOST_REFUSED);
+    let stream = Paced::new(stream, fair.turns.place(peer.uid));
     let stream = Heard::new(Mended::new(stream), Arc::clone(&usage));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {

@@ -9,6 +9,7 @@ use tokend_provider::{RequestError, RotationError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::{patience::LONGEST_REQUEST, tally::MOST_OF_A_USER};
 use crate::{engine::Error, ports::RekeyFailure};
 
 /// Makes a status with a reason.
@@ -78,6 +79,22 @@ pub(super) fn not_a_refresher(name: &Name, uid: u32) -> Status {
          `tokend-cli grant {name} uid:{uid} --refresh`"
     );
     new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
+}
+
+/// What a user is told who has as many calls open as may be.
+pub(super) fn too_many_calls() -> Status {
+    let message = format!(
+        "you have {MOST_OF_A_USER} calls open already; end some, or try again when others ended"
+    );
+    let (code, reason) = (Code::ResourceExhausted, reason::TOO_MANY_CALLS);
+    build(code, reason, message, Some(Duration::from_secs(1)))
+}
+
+/// What a caller is told whose request doesn't come to its end.
+pub(super) fn unfinished() -> Status {
+    let seconds = LONGEST_REQUEST.as_secs();
+    let message = format!("the request didn't come to its end within {seconds} seconds");
+    new(Code::DeadlineExceeded, reason::REQUEST_UNFINISHED, message)
 }
 
 /// Returns a status' reason.

@@ -6,7 +6,6 @@
 use std::{convert::Infallible, future, sync::Arc, task, time::Duration};
 
 use futures_util::future::BoxFuture;
-use hyper::body::Incoming;
 use tokend_core::{Caller, Name};
 use tokend_proto::{
     reason,
@@ -21,11 +20,13 @@ use tonic::{
     body::Body,
     server::{Grpc, NamedService},
 };
-use tonic_prost::ProstCodec;
 use tower_service::Service;
 
 use super::{
-    Connection, Context, Door, LARGEST_REQUEST, Peer, access, listing,
+    Connection, Context, Door, LARGEST_REQUEST, Peer, access,
+    codec::Lean,
+    listing,
+    patience::Asked,
     prepared::{Prepared, PreparedCodec},
     rejection, rotation, status,
     watch::{self, UpdateCodec, Updates},
@@ -211,7 +212,7 @@ impl NamedService for Tokens {
     const NAME: &'static str = "tokend.v1.TokenService";
 }
 
-impl Service<http::Request<Incoming>> for Tokens {
+impl Service<http::Request<Asked>> for Tokens {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = super::Answer;
@@ -220,7 +221,7 @@ impl Service<http::Request<Incoming>> for Tokens {
         task::Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Incoming>) -> super::Answer {
+    fn call(&mut self, request: http::Request<Asked>) -> super::Answer {
         let service = self.clone();
         Box::pin(async move {
             let size = LARGEST_REQUEST;
@@ -234,13 +235,13 @@ impl Service<http::Request<Incoming>> for Tokens {
                     grpc.max_decoding_message_size(size).unary(RefreshToken(service), request).await
                 }
                 "/tokend.v1.TokenService/ReportRejection" => {
-                    let grpc = Grpc::new(ProstCodec::default());
+                    let grpc = Grpc::new(Lean::default());
                     grpc.max_decoding_message_size(size)
                         .unary(ReportRejection(service), request)
                         .await
                 }
                 "/tokend.v1.TokenService/ListTokens" => {
-                    let grpc = Grpc::new(ProstCodec::default());
+                    let grpc = Grpc::new(Lean::default());
                     grpc.max_decoding_message_size(size).unary(ListTokens(service), request).await
                 }
                 "/tokend.v1.TokenService/WatchTokens" => {
@@ -250,7 +251,7 @@ impl Service<http::Request<Incoming>> for Tokens {
                         .await
                 }
                 "/tokend.v1.TokenService/SubmitRotation" => {
-                    let grpc = Grpc::new(ProstCodec::default());
+                    let grpc = Grpc::new(Lean::default());
                     grpc.max_decoding_message_size(LARGEST_ROTATION)
                         .unary(SubmitRotation(service), request)
                         .await

@@ -20,7 +20,7 @@ use tonic::{
     Code, Request, Response, Status,
     codec::{BufferSettings, Codec, EncodeBuf, Encoder},
 };
-use tonic_prost::{ProstCodec, ProstDecoder};
+use tonic_prost::ProstDecoder;
 use tracing::info;
 
 use super::{
@@ -244,7 +244,7 @@ impl Codec for UpdateCodec {
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        ProstCodec::<WatchTokensResponse, WatchTokensRequest>::raw_decoder(BufferSettings::default())
+        super::codec::decoder()
     }
 }
 

@@ -1,15 +1,18 @@
 use prost::Message as _;
-use tokend_proto::v1::WatchTokensRequest;
+use tokend_proto::{reason, v1::WatchTokensRequest};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     task::JoinHandle,
 };
+use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::rpc::{
     LARGEST_REQUEST,
     bench::{ANN, Bench, token},
+    patience::{LONGEST_REQUEST, LONGEST_UNTAKEN},
     quiet::GREETING,
+    tally::MOST_OF_A_USER,
 };
 
 const HEADERS: u8 = 1;
@@ -17,6 +20,9 @@ const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+
+const EVE: u32 = 1_001;
 
 const ACK: u8 = 0x1;
 const END_STREAM: u8 = 0x1;
@@ -35,21 +41,29 @@ type Frame = (u8, u8, u32, Vec<u8>);
 
 impl Client {
     fn silent(bench: &Bench) -> Self {
+        Self::of(bench, ANN, &fair())
+    }
+
+    /// Connects as a user.
+    fn of(bench: &Bench, uid: u32, fair: &Fair) -> Self {
         let (stream, served) = tokio::io::duplex(64 * 1_024);
         let (stop, shutdown) = watch::channel(false);
-        let peer =
-            Peer { uid: ANN, gid: ANN, groups: vec![], unit: None, pid: None, door: Door::Callers };
+        let door = Door::Callers;
+        let services = Services::new(&bench.context, &door);
+        let peer = Peer { uid, gid: uid, groups: vec![], unit: None, pid: None, door };
         let connection = Connection::new(peer);
-        let services = Services::new(&bench.context, &Door::Callers);
-        let serving = tokio::spawn(serve_one(served, connection, services, shutdown));
+        let serving = tokio::spawn(serve_one(served, connection, services, fair.clone(), shutdown));
         Self { stream, serving, _stop: stop }
     }
 
     async fn new(bench: &Bench) -> Self {
-        let mut client = Self::silent(bench);
-        client.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        client.send(SETTINGS, 0, 0, &[]).await;
-        client
+        Self::silent(bench).greet().await
+    }
+
+    async fn greet(mut self) -> Self {
+        self.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        self.send(SETTINGS, 0, 0, &[]).await;
+        self
     }
 
     async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
@@ -105,6 +119,13 @@ impl Client {
         self.send(PING, 0, 0, b"do you? ").await;
         self.wait_for(PING, 0).await.3 == b"do you? "
     }
+}
+
+/// What connections share that have nothing to do with those of other tests.
+fn fair() -> Fair {
+    let fair = Fair::default();
+    tokio::spawn(fair.clone().go_on());
+    fair
 }
 
 async fn pass(span: Duration) {
@@ -234,4 +255,105 @@ async fn a_connection_has_a_thousand_calls_open_and_is_told_so() {
             break;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_does_not_come_to_its_end_is_refused_after_a_while() {
+    let bench = Bench::new();
+    for method in ["AcquireToken", "ListTokens", "WatchTokens", "ReportRejection", "SubmitRotation"]
+    {
+        let mut client = Client::new(&bench).await;
+        client.begin(1, method, 2).await;
+        pass(LONGEST_REQUEST / 2).await;
+        client.send(0, 0, 1, b"a").await;
+        pass(LONGEST_REQUEST * 9 / 20).await;
+        assert!(client.lives().await, "it could still come");
+        let (_, flags, ..) = client.wait_for(HEADERS, 1).await;
+        assert_eq!(flags & END_STREAM, END_STREAM, "{method}");
+        client.call(3, "None", &[]).await;
+        client.wait_for(HEADERS, 3).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_no_one_takes_is_given_up_after_a_while_and_nothing_else() {
+    let bench = Bench::new();
+    bench.make("api").publish(token("a"));
+    let mut client = Client::new(&bench).await;
+    // No room for any answer, and then for that of one call.
+    client.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
+    let name = WatchTokensRequest { names: vec!["api".into()] }.encode_to_vec();
+    for (stream, method) in [(1, "WatchTokens"), (3, "AcquireToken"), (5, "WatchTokens")] {
+        client.call(stream, method, &name).await;
+        client.wait_for(HEADERS, stream).await;
+    }
+    client.send(WINDOW_UPDATE, 0, 5, &10_000_u32.to_be_bytes()).await;
+    client.wait_for(0, 5).await;
+    pass(LONGEST_UNTAKEN * 9 / 10).await;
+    assert!(client.lives().await);
+    pass(LONGEST_UNTAKEN * 2).await;
+    let mut reset = Vec::new();
+    client.send(PING, 0, 0, b"are you?").await;
+    loop {
+        match client.read().await.expect("the connection is open") {
+            (RESET, _, stream, _) => reset.push(stream),
+            (PING, ..) => break,
+            _ => {}
+        }
+    }
+    reset.sort_unstable();
+    assert_eq!(reset, [1, 3], "the one that took what there was goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_has_so_many_calls_open_over_all_its_connections_and_another_is_answered() {
+    let (bench, fair) = (Bench::new(), fair());
+    bench.make("api").publish(token("a"));
+    let connections = MOST_OF_A_USER / MOST_CALLS as usize;
+    let mut eves = Vec::new();
+    for _ in 0..connections {
+        let mut eve = Client::of(&bench, EVE, &fair).greet().await;
+        for call in 0..MOST_CALLS {
+            eve.begin(call * 2 + 1, "AcquireToken", 100).await;
+        }
+        assert!(eve.lives().await);
+        eves.push(eve);
+    }
+    let mut more = Client::of(&bench, EVE, &fair).greet().await;
+    more.begin(1, "AcquireToken", 100).await;
+    assert_eq!(more.wait_for(HEADERS, 1).await.1 & END_STREAM, END_STREAM, "at once");
+    let mut ann = Client::of(&bench, ANN, &fair).greet().await;
+    let name = WatchTokensRequest { names: vec!["api".into()] }.encode_to_vec();
+    ann.call(1, "AcquireToken", &name).await;
+    ann.wait_for(0, 1).await;
+    // One ends, and there is room for one.
+    eves[0].send(RESET, 0, 1, &8_u32.to_be_bytes()).await;
+    assert!(eves[0].lives().await);
+    more.begin(3, "AcquireToken", 100).await;
+    more.begin(5, "AcquireToken", 100).await;
+    loop {
+        let (kind, _, stream, _) = more.read().await.unwrap();
+        assert_ne!(stream, 3, "it is waited for");
+        if (kind, stream) == (HEADERS, 5) {
+            break;
+        }
+    }
+    let refused = status::too_many_calls();
+    assert_eq!(status::reason(&refused), reason::TOO_MANY_CALLS);
+    assert!(refused.get_details_retry_info().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_a_byte_now_and_then_is_left_like_one_that_says_nothing() {
+    let bench = Bench::new();
+    let mut client = Client::new(&bench).await;
+    // The beginning of a frame, whose payload takes its time.
+    client.stream.write_all(&[0, 16, 0, HEADERS, END_HEADERS, 0, 0, 0, 1, 0x83]).await.unwrap();
+    let mut seconds = 0;
+    while client.stream.write_all(&[0x84]).await.is_ok() {
+        pass(Duration::from_secs(1)).await;
+        seconds += 1;
+        assert!(seconds < 1_000, "it is still heard");
+    }
+    assert!(client.serving.is_finished());
 }
