@@ -112,7 +112,9 @@ pub(super) fn listener(names: &[&str], anyone: bool) -> Door {
     Door::Listener(Arc::new(super::Grant {
         name: "ci".to_owned(),
         socket: "/ci".into(),
-        credentials: Arc::new(names.iter().map(|name| name.parse().unwrap()).collect()),
+        credentials: Arc::new(
+            names.iter().map(|name| name.parse().expect("tests name credentials")).collect(),
+        ),
         anyone,
         submit: false,
     }))
