@@ -204,5 +204,5 @@ fn a_unit_that_starts_while_the_store_is_locked_waits_for_the_passphrase() {
     unlock();
     let mut handed = String::new();
     unit.read_to_string(&mut handed).unwrap();
-    assert_eq!(handed, "token-1-c0ffee");
+    assert_eq!(canary::told(&handed), "token-1-c0ffee");
 }

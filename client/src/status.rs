@@ -76,6 +76,8 @@ pub(crate) fn told(
         | reason::TOO_MANY_REFRESHES
         | reason::TOO_MANY_OPERATIONS
         | reason::TOO_MANY_WATCHES
+        | reason::TOO_MANY_CALLS
+        | reason::REQUEST_UNFINISHED
         | reason::REVOCATION_PENDING
         | reason::SHUTTING_DOWN => Error::Unavailable { reason, message, retry_after },
         reason::STORE_LOCKED => Error::StoreLocked { message },

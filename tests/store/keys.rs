@@ -103,8 +103,7 @@ fn the_key_stays_while_it_is_configured_and_what_is_no_source_is_refused() {
     );
     assert_output(&same, 0, &expected, "");
     let unknown = place.run(["key", "change-source", "--to", "tpm"]);
-    let expected =
-        "tokend-cli: \"tpm\" is no source of a key; give file:/PATH or credential:NAME\n";
+    let expected = "tokend-cli: \"tpm\" is no source of a key; give file:/PATH, credential:NAME or passphrase\n";
     assert_output(&unknown, 5, "", expected);
     let nowhere = place.run(["key", "change-source", "--to", "file:/dev/null/key"]);
     assert!(text(&nowhere.stderr).contains("can't use the key file /dev/null/key"));

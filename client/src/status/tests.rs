@@ -32,6 +32,8 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::TOO_MANY_REFRESHES, Code::ResourceExhausted, "Unavailable", true),
         (reason::TOO_MANY_OPERATIONS, Code::ResourceExhausted, "Unavailable", true),
         (reason::TOO_MANY_WATCHES, Code::ResourceExhausted, "Unavailable", true),
+        (reason::TOO_MANY_CALLS, Code::ResourceExhausted, "Unavailable", true),
+        (reason::REQUEST_UNFINISHED, Code::DeadlineExceeded, "Unavailable", true),
         (reason::REVOCATION_PENDING, Code::Unavailable, "Unavailable", true),
         (reason::SHUTTING_DOWN, Code::Unavailable, "Unavailable", true),
         (reason::STORE_LOCKED, Code::FailedPrecondition, "StoreLocked", true),

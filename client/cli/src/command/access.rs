@@ -113,9 +113,9 @@ mod tests {
              rule: no rule\n\
              identity: uid:1000 (bob), gid:1000 (bob)\n\
              socket within reach: yes\n\
+             note: processes of unit:b.service may read it, whoever they run as\n\
              by the listener ci: may read it (anyone who can connect) at \
              /run/tokend/ci/tokend.sock, within reach of containers only\n\
-             note: processes of unit:b.service may read it, whoever they run as\n\
              to let bob in: tokend-cli grant a user:bob\n"
         );
     }
