@@ -31,17 +31,17 @@ mod source;
 mod span;
 mod state;
 mod table;
+mod usage;
 
 use std::{env, process::ExitCode};
 
-use clap::Parser as _;
-
-use crate::{arguments::Arguments, caller::Caller, failure::Failure, output::Output};
+use crate::{caller::Caller, failure::Failure, output::Output};
 
 fn main() -> ExitCode {
     process::close();
     completion::serve();
-    let arguments = Arguments::parse_from(helper::spelt_out(env::args_os()));
+    let arguments =
+        usage::read(helper::spelt_out(env::args_os())).unwrap_or_else(|error| error.exit());
     let caller = Caller::of_this_process();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(Failure::Start).and_then(|runtime| {
