@@ -35,7 +35,7 @@ fn a_host_that_keeps_nothing_starts_with_nothing_presumed() {
 #[test]
 fn a_host_that_keeps_its_state_only_goes_on_with_its_budgets() {
     let (place, provider) = (Place::new(), Provider::issuing());
-    let elsewhere = place.path().join("cache");
+    let elsewhere = place.cache();
     place.configure(&format!("mark_file = '{}'", elsewhere.join("tokend.mark").display()));
     let daemon = place.start();
     add_limited(&place, "api", &provider);
@@ -69,7 +69,7 @@ fn a_host_whose_image_has_a_store_is_restored_at_each_start_only_if_its_mark_is_
         fresh();
     }
 
-    let mark = place.path().join("kept").join("tokend.mark");
+    let mark = place.cache().join("tokend.mark");
     place.configure(&format!("mark_file = '{}'", mark.display()));
     let daemon = place.start();
     succeed(&place, &["refresh", "api"]);

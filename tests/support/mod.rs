@@ -137,6 +137,11 @@ impl Place {
         self.dir.path().join("run")
     }
 
+    /// Where a mark can lie that a backup of the state doesn't bring back.
+    pub fn cache(&self) -> PathBuf {
+        self.dir.path().join("cache")
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.runtime().join("tokend.sock")
     }
@@ -293,7 +298,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        for directory in [self.state(), self.runtime()] {
+        for directory in [self.state(), self.runtime(), self.cache()] {
             for (path, bytes) in files(&directory) {
                 // What else is in the file of the key is no secret.
                 if path.file_name() != Some(OsStr::new("key")) {
