@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use rustls::server::NoClientAuth;
 
 use crate::{
-    raw::{Raw, Wire, repeat, silence},
+    raw::{Raw, Wire, repeat},
     tls::Authority,
 };
 
@@ -45,7 +45,7 @@ fn hear(wire: &mut dyn Wire) -> io::Result<()> {
 }
 
 /// Starts a provider that says this first, and then the other without end.
-fn provider(authority: &Authority, first: Vec<u8>, then: &[u8], is_ended_by_time: bool) -> Raw {
+fn provider(authority: &Authority, first: Vec<u8>, then: &[u8]) -> Raw {
     let mut config = authority.server(Arc::new(NoClientAuth));
     config.alpn_protocols = vec![b"h2".to_vec()];
     // Enough at once that the other end is kept busy.
@@ -54,7 +54,7 @@ fn provider(authority: &Authority, first: Vec<u8>, then: &[u8], is_ended_by_time
         wire.write_all(&frame(SETTINGS, 0, 0, &[]))?;
         hear(wire)?;
         wire.write_all(&first)?;
-        if is_ended_by_time { silence(wire, &then) } else { repeat(wire, &then) }
+        repeat(wire, &then)
     })
 }
 
@@ -80,9 +80,6 @@ pub(crate) fn floods(authority: &Authority) -> Vec<(&'static str, Raw)> {
         ("resets", Vec::new(), frame(RESET, 0, 1, &[0, 0, 0, 8])),
         ("what nobody knows", Vec::new(), frame(0xfa, 0, 0, &[0; 16])),
     ];
-    let patient = ["early hints", "pings", "settings", "windows", "what nobody knows"];
-    let start = |(case, first, then): (_, _, Vec<u8>)| {
-        (case, provider(authority, first, &then, patient.contains(&case)))
-    };
+    let start = |(case, first, then): (_, _, Vec<u8>)| (case, provider(authority, first, &then));
     cases.into_iter().map(start).collect()
 }

@@ -81,7 +81,8 @@ pub(crate) fn repeat(wire: &mut dyn Wire, piece: &[u8]) -> io::Result<()> {
 }
 
 /// Says the same for a while, and then nothing, so that it is the time that ends it. What is
-/// said for ever ends no sooner, and takes a processor as long as it lasts.
+/// said for ever ends no sooner, and takes a processor as long as it lasts; without optimization
+/// much longer, since the clock is looked at after so many bytes only.
 pub(crate) fn silence(wire: &mut dyn Wire, piece: &[u8]) -> io::Result<()> {
     for _ in 0..(128 << 10) / piece.len() {
         wire.write_all(piece)?;
