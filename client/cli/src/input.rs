@@ -216,7 +216,13 @@ impl Flag {
             Self::Secret { flag, text, .. } | Self::Source { flag, text, .. } => {
                 (*flag, "..", text)
             }
-            Self::SecretStdin(name) => return Ok((name.clone(), Origin::Secret(Place::Stdin))),
+            Self::SecretStdin(text) => {
+                return match text.split_once('=') {
+                    // What follows is the secret, by someone who takes it for a variable.
+                    Some((name, _)) => Err(Problem::Exposed { name: name.to_owned() }),
+                    None => Ok((text.clone(), Origin::Secret(Place::Stdin))),
+                };
+            }
         };
         let (name, given) = text
             .split_once('=')

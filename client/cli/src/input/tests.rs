@@ -78,13 +78,16 @@ fn without_a_terminal_everything_missing_is_listed_with_its_flag() {
 
 #[test]
 fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
-    let (message, remedy) = refused(vec![var("client_secret=s3cret")]);
-    assert_eq!(
-        message,
-        "client_secret is a secret and can't be given on the command line, \
-         where other users can read it"
-    );
-    assert!(remedy.unwrap().starts_with("give it as --secret-file client_secret=PATH"));
+    let piped = Flag::SecretStdin("client_secret=s3cret".to_owned());
+    for flag in [var("client_secret=s3cret"), piped] {
+        let (message, remedy) = refused(vec![flag]);
+        assert_eq!(
+            message,
+            "client_secret is a secret and can't be given on the command line, \
+             where other users can read it"
+        );
+        assert!(remedy.unwrap().starts_with("give it as --secret-file client_secret=PATH"));
+    }
     for flag in [var("s3cret"), var("=s3cret"), file("s3cret")] {
         let (message, remedy) = refused(vec![flag]);
         assert!(message.contains("takes INPUT="), "{message}");
