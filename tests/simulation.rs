@@ -23,9 +23,15 @@ mod story;
 mod witness;
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    io::{self, Write},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
+
+use tracing::{Level, subscriber};
 
 /// How many seeds are tried if `SEEDS` doesn't say.
 const SEEDS: u64 = 30;
@@ -64,4 +70,37 @@ fn the_same_seed_tells_the_same_story() {
         assert_eq!(run::run(seed, false), run::run(seed, false));
     }
     assert_ne!(run::run(1, false), run::run(2, false));
+}
+
+/// A log that can be read afterwards.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn whatever_happens_no_secret_is_logged() {
+    let log = Log::default();
+    let writer = log.clone();
+    let all = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
+    let all = all.with_writer(move || writer.clone()).finish();
+    subscriber::with_default(all, || {
+        for seed in 1..=5 {
+            run::run(seed, false);
+        }
+    });
+    let log = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+    assert!(log.lines().count() > 50, "{log}");
+    // What is handed in, and what all tokens begin with.
+    for line in log.lines() {
+        assert!(!line.contains("hunter2") && !line.contains("t0ken-"), "{line}");
+    }
 }

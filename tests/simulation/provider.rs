@@ -190,7 +190,7 @@ impl Provider {
             given.attempt = place;
             return Arrival::json(200, format!(r#"{{"session":"{value}"}}"#));
         }
-        let mut value = format!("t{}", attempt.number);
+        let mut value = format!("t0ken-{}", attempt.number);
         let Some(mut life) = life else {
             let given = Given { end: None, first: place, attempt: place, last: at };
             self.given.insert(value.clone(), given);
