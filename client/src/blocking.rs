@@ -81,6 +81,15 @@ impl Client {
         self.wait(|client| async move { client.submit_rotation(&name, rotation).await })
     }
 
+    /// Has the provider asked for a new token now; see [`crate::Client::refresh`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn refresh(&self, name: &str) -> Result<Token, Error> {
+        let name = name.to_owned();
+        self.wait(|client| async move { client.refresh(&name).await })
+    }
+
     fn wait<T, F>(&self, call: impl FnOnce(crate::Client) -> F) -> Result<T, Error>
     where
         T: Send + 'static,

@@ -231,6 +231,28 @@ impl Client {
         Ok(submission)
     }
 
+    /// Has the provider of the credential `name` asked for a new token now, whatever is held,
+    /// and returns that. It is for programs that know that the one that is held won't do any
+    /// more; what an API refused is better [reported](Self::report_rejection).
+    ///
+    /// It takes a permission of its own, `tokend-cli grant NAME user:USER --refresh`. A user is
+    /// heard four times in a row and then once an hour. The token that is held is served until
+    /// there is another.
+    ///
+    /// # Errors
+    /// See [`Error`]. If it is [`Error::Disconnected`] or [`Error::TimedOut`], there may be
+    /// another token all the same.
+    pub async fn refresh(&self, name: &str) -> Result<Token, Error> {
+        let before = self.inner.cache.look(name, |entry| entry.token()).flatten();
+        let token = self.line().refresh(name).await?;
+        let before = before.as_ref().map(Token::id);
+        // A provider may have given the same once more.
+        if before != Some(token.id()) {
+            self.outdate(name, before);
+        }
+        Ok(token)
+    }
+
     /// Tells of the tokens of these credentials, first how things are and then whatever
     /// changes; without names, of all that this user may read, also those that come later.
     ///

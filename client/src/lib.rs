@@ -43,8 +43,9 @@
 //!
 //! If the API refuses a token all the same, [`Client::report_rejection`] asks for
 //! another and shows the loop around it. If the API's answers bring newer tokens,
-//! [`Client::submit_rotation`] hands them to everyone else. [`Client::subscribe`] tells of
-//! a token as it changes, [`Client::watch`] of many.
+//! [`Client::submit_rotation`] hands them to everyone else. [`Client::refresh`] has a token
+//! replaced whatever is held. [`Client::subscribe`] tells of a token as it changes,
+//! [`Client::watch`] of many.
 //!
 //! Which socket is used, and who may serve it, is said in [`socket`]. Values of
 //! tokens are wiped when they are dropped; the buffers of the gRPC library, through

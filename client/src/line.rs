@@ -6,8 +6,9 @@ use tokend_proto::{
     reason,
     v1::{
         AcquireTokenRequest, AcquireTokenResponse, ListTokensRequest, ListTokensResponse,
-        ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
-        SubmitRotationResponse, WatchTokensRequest, token_service_client::TokenServiceClient,
+        RefreshTokenRequest, ReportRejectionRequest, ReportRejectionResponse,
+        SubmitRotationRequest, SubmitRotationResponse, WatchTokensRequest,
+        token_service_client::TokenServiceClient,
     },
 };
 use tokio::runtime::Handle;
@@ -24,6 +25,9 @@ const OPENING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Outlasts the ten seconds that a report waits for an issuance.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Outlasts the daemon's own limit on one issuance.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A newer token is written to the disk at once, or not at all for now.
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(20);
@@ -96,6 +100,20 @@ impl Line {
         limited(REPORT_TIMEOUT, twice(call)).await
     }
 
+    /// Has a token replaced. If the connection is lost it isn't asked again: that could cost
+    /// another issuance.
+    pub(crate) async fn refresh(&self, name: &str) -> Result<Token, Error> {
+        let mut request = Request::new(RefreshTokenRequest { name: name.to_owned() });
+        request.set_timeout(REFRESH_TIMEOUT);
+        let sent = self.clock.now();
+        let mut service = self.service();
+        let call = async { Ok(service.refresh_token(request).await?.into_inner()) };
+        let answer = limited(REFRESH_TIMEOUT, call).await?;
+        let (token, remaining) = (answer.token, answer.remaining);
+        let answer = AcquireTokenResponse { token, remaining, unchanged: false };
+        Token::answered(answer, &self.clock, sent)
+    }
+
     /// Hands over a newer token. No one else has it, so the successor of a daemon that is
     /// ending is waited for.
     pub(crate) async fn submit(
@@ -137,8 +155,8 @@ impl Line {
     }
 }
 
-/// Makes a call, and once more over another connection if its own is lost. All calls for
-/// tokens can be repeated: an issuance is shared, a report is heard once, and of several
+/// Makes a call, and once more over another connection if its own is lost. Calls for tokens
+/// can be repeated, but for those that have one replaced: an issuance is shared, a report is heard once, and of several
 /// submissions about one token the first counts.
 async fn twice<T, F>(call: impl Fn() -> F) -> Result<T, Error>
 where

@@ -141,7 +141,7 @@ impl FakeDaemon {
     }
 
     /// Sets the token that takes the place of the one that is held as soon as that is
-    /// reported.
+    /// reported, or someone has it replaced.
     pub fn set_next(&self, name: &str, token: FakeToken) {
         self.state.lock().next.insert(name.to_owned(), token);
     }
@@ -199,6 +199,11 @@ impl FakeDaemon {
     /// Returns all newer tokens that were handed over, the oldest first.
     pub fn rotations(&self) -> Vec<Submitted> {
         self.state.lock().rotations.clone()
+    }
+
+    /// Returns how often someone had a token of a credential replaced, or tried to.
+    pub fn refreshes(&self, name: &str) -> usize {
+        self.state.lock().refreshes.iter().filter(|asked| *asked == name).count()
     }
 
     /// Returns the clock by which tokens end.

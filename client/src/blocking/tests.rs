@@ -30,6 +30,8 @@ fn a_program_without_async_reads_reports_and_hands_over() {
     let rotation = Rotation::of_id(token.id(), "three".into());
     assert_eq!(client.submit_rotation("api", rotation).unwrap(), Submission::Accepted);
     assert_eq!(value(&client.token("api").unwrap()), "three");
+    daemon.set_next("api", FakeToken::new("four"));
+    assert_eq!(value(&client.refresh("api").unwrap()), "four");
 }
 
 #[test]

@@ -169,6 +169,29 @@ async fn a_token_that_was_reported_or_rotated_is_not_served_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_was_replaced_is_not_served_again_and_is_replaced_once() {
+    let daemon = daemon("one", 3_600);
+    let client = daemon.client();
+    client.token("api").await.unwrap();
+    daemon.set_next("api", FakeToken::new("two").life(seconds(1_800)));
+    let token = client.refresh("api").await.unwrap();
+    assert_eq!((value(&token), token.remaining()), ("two", Some(seconds(1_800))));
+    assert_eq!(value(&client.token("api").await.unwrap()), "two");
+
+    // Where it can't be, what is held still is.
+    let refused = client.refresh("api").await;
+    assert!(matches!(refused, Err(Error::BudgetExhausted { .. })), "{refused:?}");
+    assert_eq!(value(&client.token("api").await.unwrap()), "two");
+
+    // Whoever asked again could cost another issuance.
+    daemon.set_next("api", FakeToken::new("three"));
+    daemon.trouble([None]);
+    let lost = client.refresh("api").await;
+    assert!(matches!(lost, Err(Error::Disconnected(_))), "{lost:?}");
+    assert_eq!(daemon.refreshes("api"), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_stream_what_is_held_is_asked_about_now_and_then() {
     let unknown = |code| Error::Refused {
         code,

@@ -190,9 +190,26 @@ impl TokenService for Service {
 
     async fn refresh_token(
         &self,
-        _: Request<RefreshTokenRequest>,
+        request: Request<RefreshTokenRequest>,
     ) -> Result<Response<RefreshTokenResponse>, Status> {
-        Err(Status::unimplemented("nobody refreshes here"))
+        let RefreshTokenRequest { name } = request.into_inner();
+        self.state.look(&name).map_err(|error| status(&error))?;
+        let now = self.state.now();
+        let is_replaced = {
+            let mut inner = self.state.lock();
+            inner.refreshes.push(name.clone());
+            let next = inner.next.remove(&name);
+            next.map(|next| inner.set(&name, Ok(next), now)).is_some()
+        };
+        self.state.notify();
+        self.trouble().await?;
+        if !is_replaced {
+            let message = format!("the test gave no other token of {name}");
+            return Err(status(&Error::BudgetExhausted { message, retry_after: None }));
+        }
+        let token = self.state.look(&name).map_err(|error| status(&error))?;
+        let remaining = self.left(&token).and_then(|left| left.try_into().ok());
+        Ok(Response::new(RefreshTokenResponse { token: Some(token.message), remaining }))
     }
 }
 

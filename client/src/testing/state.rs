@@ -51,6 +51,7 @@ pub(super) struct Inner {
     pub(super) dials: usize,
     pub(super) rejections: Vec<Reported>,
     pub(super) rotations: Vec<Submitted>,
+    pub(super) refreshes: Vec<String>,
 }
 
 impl Default for State {
@@ -71,6 +72,7 @@ impl Default for State {
             dials: 0,
             rejections: Vec::new(),
             rotations: Vec::new(),
+            refreshes: Vec::new(),
         };
         Self { inner: Mutex::new(inner), hands: Hands::new(), changed: watch::Sender::new(0) }
     }
