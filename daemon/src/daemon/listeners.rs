@@ -67,9 +67,9 @@ pub(super) fn open(
     mut inherited: BTreeMap<String, UnixListener>,
 ) -> Result<Vec<Opened>, StartError> {
     let mut opened = Vec::new();
-    for listener in &config.listeners {
+    for (place, listener) in (0..).zip(&config.listeners) {
         let given = inherited.remove(&listener.name);
-        opened.push(one(config, listener, by_systemd, given)?);
+        opened.push(one(config, (place, listener), by_systemd, given)?);
     }
     match inherited.into_keys().next() {
         Some(name) => Err(ListenerError::Unknown(name).into()),
@@ -79,7 +79,7 @@ pub(super) fn open(
 
 fn one(
     config: &Config,
-    listener: &config::Listener,
+    (place, listener): (u32, &config::Listener),
     by_systemd: bool,
     given: Option<UnixListener>,
 ) -> Result<Opened, StartError> {
@@ -110,6 +110,7 @@ fn one(
         credentials: Arc::new(credentials.clone()),
         anyone: *anyone,
         submit: *submit,
+        place,
     };
     Ok(Opened { grant: Arc::new(grant), socket, made })
 }

@@ -60,8 +60,8 @@ pub struct Watcher {
 
 /// A user has as many watchers as may be.
 #[derive(Debug, thiserror::Error)]
-#[error("user {0} has {MOST_OF_A_USER} streams of tokens already; end one, or watch more in each")]
-pub struct TooManyWatches(u32);
+#[error("you have {MOST_OF_A_USER} streams of tokens already; end one, or watch more in each")]
+pub struct TooManyWatches;
 
 /// Where a watcher hears what has changed.
 #[derive(Debug, Default)]
@@ -81,7 +81,7 @@ impl Watchers {
         if let Some(user) = user {
             let count = watching.by_user.entry(user).or_default();
             if *count >= MOST_OF_A_USER {
-                return Err(TooManyWatches(user));
+                return Err(TooManyWatches);
             }
             *count += 1;
         }
@@ -287,7 +287,7 @@ mod tests {
         let watch = |user| watchers.watch(Watched::All, user);
         let mut held: Vec<_> = (0..MOST_OF_A_USER).map(|_| watch(Some(7)).unwrap()).collect();
         let error = watch(Some(7)).unwrap_err().to_string();
-        assert!(error.contains("user 7 has 64 streams"), "{error}");
+        assert!(error.contains("you have 64 streams"), "{error}");
         held.push(watch(Some(8)).unwrap());
         held.push(watch(None).unwrap());
         held.remove(0);

@@ -184,15 +184,16 @@ mod tests {
 
     #[test]
     fn a_listener_makes_no_difference_between_users_or_none_between_root_and_others() {
-        let (ann, eve) = (user(1_000), user(1_001));
+        let (ann, eve, bob) = (user(1_000), user(1_001), user(1_003));
         let access = Access {
             readers: vec![ann.clone()],
             submitters: vec![eve.clone()],
-            ..Access::default()
+            refreshers: vec![bob.clone()],
         };
-        let (any, ann, eve) = (Rule::Anyone, Rule::Reader(&ann), Rule::Reader(&eve));
+        let any = Rule::Anyone;
+        let [ann, eve, bob] = [&ann, &eve, &bob].map(Rule::Reader);
         // Who, and what they may by the four kinds: read, submit.
-        let table: [(_, [[Option<&Rule<'_>>; 2]; 4]); 7] = [
+        let table: [(_, [[Option<&Rule<'_>>; 2]; 4]); 8] = [
             // neither | submit | anyone | both
             (0, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
             (OWN, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
@@ -215,6 +216,15 @@ mod tests {
                 ],
             ),
             (1_002, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
+            (
+                1_003,
+                [
+                    [Some(&bob), None],
+                    [Some(&bob), Some(&bob)],
+                    [Some(&any), None],
+                    [Some(&any), Some(&any)],
+                ],
+            ),
             (OVERFLOW, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
             (100_000, [[None, None], [None, None], [Some(&any), None], [Some(&any), Some(&any)]]),
         ];
@@ -226,6 +236,9 @@ mod tests {
                     let got = [Role::Reader, Role::Submitter]
                         .map(|role| decide_as(role, &peer, OWN, &access));
                     assert_eq!(got.each_ref().map(Option::as_ref), expected, "{peer:?}");
+                    // Whatever the kind, only the credential's refreshers have it replaced.
+                    let refreshes = decide_as(Role::Refresher, &peer, OWN, &access);
+                    assert_eq!(refreshes.as_ref(), (uid == 1_003).then_some(&bob), "{peer:?}");
                     assert!(!is_operator(&peer, OWN), "{peer:?}");
                 }
             }
@@ -239,6 +252,7 @@ mod tests {
             credentials: Arc::default(),
             anyone,
             submit,
+            place: 0,
         }))
     }
 

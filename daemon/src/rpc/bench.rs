@@ -117,6 +117,7 @@ pub(super) fn listener(names: &[&str], anyone: bool) -> Door {
         ),
         anyone,
         submit: false,
+        place: 1,
     }))
 }
 

@@ -20,8 +20,8 @@ use crate::{
 /// No API's code for an error is longer.
 const LONGEST_CODE: usize = 100;
 
-/// Reads a report of the user `uid`.
-pub(super) fn read(request: ReportRejectionRequest, uid: u32) -> Result<Rejection, Status> {
+/// Reads a report that counts for `account`.
+pub(super) fn read(request: ReportRejectionRequest, account: u32) -> Result<Rejection, Status> {
     let ReportRejectionRequest { token, status, code, .. } = request;
     let token = match token {
         Some(Token::TokenId(id)) if !id.is_empty() => Named::Id(id),
@@ -44,7 +44,7 @@ pub(super) fn read(request: ReportRejectionRequest, uid: u32) -> Result<Rejectio
                 .ok_or_else(|| invalid(&format!("{status} is no HTTP status")))?,
         ),
     };
-    Ok(Rejection { token, caller: Caller(uid), status, code })
+    Ok(Rejection { token, caller: Caller(account), status, code })
 }
 
 /// Says what a report came to; `None` if it hasn't come to anything yet.

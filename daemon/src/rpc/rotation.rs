@@ -13,8 +13,8 @@ use tonic::{Code, Status};
 use super::status;
 use crate::engine::{Named, Rotated, Rotation};
 
-/// Reads a submission of the user `uid`.
-pub(super) fn read(request: SubmitRotationRequest, uid: u32) -> Result<Rotation, Status> {
+/// Reads a submission that counts for `account`.
+pub(super) fn read(request: SubmitRotationRequest, account: u32) -> Result<Rotation, Status> {
     let SubmitRotationRequest { previous_token, value, extras, .. } = request;
     let previous = match previous_token {
         Some(PreviousToken::TokenId(id)) if !id.is_empty() => Named::Id(id),
@@ -27,7 +27,7 @@ pub(super) fn read(request: SubmitRotationRequest, uid: u32) -> Result<Rotation,
     };
     let extras = extras.into_iter().map(|(name, value)| (name, value.into())).collect();
     let value = Some(value).filter(|value| !value.is_empty()).map(Into::into);
-    Ok(Rotation { previous, caller: Caller(uid), value, extras })
+    Ok(Rotation { previous, caller: Caller(account), value, extras })
 }
 
 /// Says what a submission came to.

@@ -81,6 +81,16 @@ pub(super) fn not_a_refresher(name: &Name, uid: u32) -> Status {
     new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
 }
 
+/// What a caller learns who may read them by a listener's socket. Who may have a token replaced
+/// there is a number that isn't only this caller's.
+pub(super) fn not_a_refresher_at(name: &Name) -> Status {
+    let message = format!(
+        "you may read {name} here, but not have its token replaced; `tokend-cli refresh {name}` \
+         does it on the host"
+    );
+    new(Code::PermissionDenied, reason::CALLER_NOT_PERMITTED, message)
+}
+
 /// What a user is told who has as many calls open as may be.
 pub(super) fn too_many_calls() -> Status {
     let message = format!(

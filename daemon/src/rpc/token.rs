@@ -96,7 +96,7 @@ impl Tokens {
         let report = request.into_inner();
         let name = report.name.clone();
         let parsed = self.admit(Role::Reader, &peer, &name)?;
-        let rejection = rejection::read(report, peer.uid)?;
+        let rejection = rejection::read(report, peer.account())?;
         let report = context.ask(|reply| Command::Report { name: parsed, rejection, reply });
         let ruling = tokio::time::timeout(LONGEST_REPORT, report).await.ok();
         // Access may have been taken away meanwhile.
@@ -115,7 +115,7 @@ impl Tokens {
         let submission = request.into_inner();
         let name = submission.name.clone();
         let parsed = self.admit(Role::Submitter, &peer, &name)?;
-        let rotation = rotation::read(submission, peer.uid)?;
+        let rotation = rotation::read(submission, peer.account())?;
         let rotated = context.ask(|reply| Command::Rotate { name: parsed, rotation, reply });
         let rotated = rotated.await;
         // What is held now is told to no one whose access was taken away meanwhile.
@@ -130,7 +130,7 @@ impl Tokens {
         let peer = peer(&request)?;
         let name = request.into_inner().name;
         let parsed = self.admit(Role::Refresher, &peer, &name)?;
-        let caller = Caller(peer.uid);
+        let caller = Caller(peer.account());
         let renewed = context.ask(|reply| Command::Renew { name: parsed, caller, reply }).await;
         // Access may have been taken away meanwhile.
         let parsed = self.admit(Role::Refresher, &peer, &name)?;
@@ -164,7 +164,10 @@ impl Tokens {
                 Door::Listener(grant) => status::not_a_submitter_at(&grant.name, &parsed),
                 Door::Callers | Door::Operators => status::not_a_submitter(&parsed, peer.uid),
             },
-            Role::Refresher => status::not_a_refresher(&parsed, peer.uid),
+            Role::Refresher => match &peer.door {
+                Door::Listener(_) => status::not_a_refresher_at(&parsed),
+                Door::Callers | Door::Operators => status::not_a_refresher(&parsed, peer.uid),
+            },
         })
     }
 

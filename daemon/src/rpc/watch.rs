@@ -106,7 +106,7 @@ impl Watch {
             names.iter().map(|name| parse_name(name)).collect::<Result<_, _>>()?;
         let subject = if names.is_empty() { Watched::All } else { Watched::Named(names.clone()) };
         let operator = access::is_operator(&peer, context.about.uid);
-        let user = Some(peer.uid).filter(|_| !operator);
+        let user = Some(peer.account()).filter(|_| !operator);
         let watcher = context.slots.watchers().watch(subject, user).map_err(|error| {
             info!(uid = peer.uid, pid = peer.pid, "{error}");
             let code = Code::ResourceExhausted;

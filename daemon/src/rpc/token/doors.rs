@@ -4,9 +4,12 @@ use tokend_proto::v1::report_rejection_request::Token;
 use tonic_health::pb::{HealthCheckRequest, health_server::Health as _};
 
 use super::*;
-use crate::rpc::{
-    bench::{ANN, Bench, OWN, access_of, listener, token},
-    health::Health,
+use crate::{
+    credential::Reader,
+    rpc::{
+        bench::{ANN, Bench, OWN, access_of, listener, token},
+        health::Health,
+    },
 };
 
 /// All users that are anything: root, tokend's, a reader, nobody, and one of a container's.
@@ -35,12 +38,15 @@ impl Bench {
         let submission = SubmitRotationRequest { name: name(), ..Default::default() };
         let (tokens, submission) = self.call(door, uid, submission);
         let submitted = tokens.submit(submission).await;
+        let (tokens, wish) = self.call(door, uid, RefreshTokenRequest { name: name() });
+        let refreshed = tokens.refresh(wish).await;
         let (_, check) = self.call(door, uid, HealthCheckRequest { service: name() });
         let checked = Health::new(self.context.at(door), &[]).check(check).await;
         vec![
             acquired.map_or_else(error, |_| "a token".to_owned()),
             reported.map_or_else(error, |_| "heard".to_owned()),
             submitted.map_or_else(error, |_| "taken".to_owned()),
+            refreshed.map_or_else(error, |_| "another token".to_owned()),
             checked.map_or_else(error, |answer| format!("{:?}", answer.get_ref().status())),
         ]
     }
@@ -73,7 +79,10 @@ async fn what_is_not_listed_is_absent_for_root_as_for_nobody() {
         let no_submitter = "PermissionDenied you may read listed here, but not submit newer \
                             tokens; an operator can permit it: submit = true for the listener ci";
         assert!(said[2].starts_with(no_submitter), "{said:?}");
-        assert_eq!(said[3], "Serving");
+        let no_refresher = "PermissionDenied you may read listed here, but not have its token \
+                            replaced; `tokend-cli refresh listed` does it on the host";
+        assert_eq!(said[3], no_refresher);
+        assert_eq!(said[4], "Serving");
         assert_eq!(bench.listed(&door, uid).await, ["listed"], "{uid}");
     }
     // By the callers' socket nothing has changed.
@@ -96,4 +105,44 @@ async fn unless_anyone_may_read_the_readers_do_and_root_is_none_of_them() {
             assert_eq!((said, listed.len()), (nobody.clone(), 0), "{uid}");
         }
     }
+}
+
+#[tokio::test]
+async fn all_who_come_by_a_listener_count_as_one_and_as_none_of_the_hosts_users() {
+    let mut bench = Bench::new();
+    let (engine, mut asked) = tokio::sync::mpsc::channel(1);
+    bench.context.engine = engine;
+    let ann = || vec![Reader::User { id: ANN, name: None }];
+    let access = Access { readers: Vec::new(), submitters: ann(), refreshers: ann() };
+    bench.make("listed").set_access(access);
+    let door = listener(&["listed"], true);
+    let mut counted = Vec::new();
+    for (door, uid) in [(&door, 0), (&door, ANN), (&door, 100_000), (&Door::Callers, ANN)] {
+        let name = "listed".to_owned();
+        let token = Some(Token::TokenId("0".repeat(32)));
+        let report = ReportRejectionRequest { name: name.clone(), token, ..Default::default() };
+        let (tokens, report) = bench.call(door, uid, report);
+        let reporting = tokens.report(report);
+        let hearing = async {
+            let Some(Command::Report { rejection, .. }) = asked.recv().await else {
+                panic!("reported")
+            };
+            counted.push(rejection.caller);
+        };
+        let (_, ()) = tokio::join!(reporting, hearing);
+        if uid == ANN {
+            let (tokens, wish) = bench.call(door, uid, RefreshTokenRequest { name });
+            let refreshing = tokens.refresh(wish);
+            let hearing = async {
+                let Some(Command::Renew { caller, .. }) = asked.recv().await else {
+                    panic!("refreshed")
+                };
+                assert_eq!(counted.last(), Some(&caller));
+            };
+            let (_, ()) = tokio::join!(refreshing, hearing);
+        }
+    }
+    assert_eq!(counted[..2], counted[1..3]);
+    assert_ne!(counted[1], counted[3]);
+    assert_eq!(counted[3], Caller(ANN));
 }

@@ -238,3 +238,16 @@ fn the_prepared_token_is_part_of_the_message_of_the_contract() {
     assert_eq!((read.name.as_str(), read.remaining.unwrap().seconds), ("a", 3_600));
     assert!(matches!(read.state, Some(State::Token(token)) if token.value == "1"));
 }
+
+#[tokio::test]
+async fn a_container_with_all_numbers_takes_no_users_streams() {
+    let bench = Bench::new();
+    let door = || listener(&["listed"], true);
+    let mut watches: Vec<_> =
+        (0..64).map(|uid| bench.watch_at(door(), ANN + uid, &["listed"]).unwrap()).collect();
+    let Err(status) = bench.watch_at(door(), 0, &["listed"]) else { panic!("it has enough") };
+    assert_eq!(status::reason(&status), reason::TOO_MANY_WATCHES);
+    assert!(bench.watch(ANN, &["listed"]).is_ok());
+    watches.pop();
+    assert!(bench.watch_at(door(), 0, &["listed"]).is_ok());
+}
