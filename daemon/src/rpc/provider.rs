@@ -20,7 +20,10 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Request, Response, Status};
 
 use super::{Context, apart, status, token::peer};
-use crate::engine::{Candidate, Command, Error};
+use crate::{
+    audit,
+    engine::{Candidate, Command, Error},
+};
 
 /// No definition is longer; the longest built-in one has 4 KiB.
 const LONGEST_DEFINITION: usize = 256 * 1_024;
@@ -129,7 +132,8 @@ impl ProviderService for Providers {
         &self,
         request: Request<TryDefinitionRequest>,
     ) -> Result<Response<trial::Report>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let TryDefinitionRequest { name, definition, path, variables, secrets, validate_only } =
             request.into_inner();
         let (this, draft) = (self.clone(), Draft { name, text: definition, path });
@@ -149,6 +153,7 @@ impl ProviderService for Providers {
         if validate_only {
             return Ok(Response::new(trial::account(account)));
         }
+        audit::asked("try", caller.who());
         let (watcher, spoken) = mpsc::unbounded_channel();
         let (reply, end) = oneshot::channel();
         let candidate = Candidate { definition, inputs, watcher };

@@ -34,7 +34,7 @@ use super::{
 use crate::{
     audit::{self, Action},
     credential::{Access, Role},
-    engine::{Command, LONGEST_REPORT},
+    engine::{Command, LONGEST_REPORT, Rotated},
 };
 
 /// `tokend.v1.TokenService`.
@@ -121,7 +121,10 @@ impl Tokens {
         // What is held now is told to no one whose access was taken away meanwhile.
         let parsed = self.admit(Role::Submitter, &peer, &name)?;
         let rotated = rotated?;
-        audit::done("submit", peer.who(), &parsed);
+        // Else nothing has changed, however often it is said.
+        if matches!(rotated, Rotated::Accepted(_)) {
+            audit::done("submit", peer.who(), &parsed);
+        }
         Ok(Response::new(rotation::answer(rotated)))
     }
 

@@ -1,12 +1,13 @@
 //! Calls that wait while what the caller may do changes.
 
+use std::{io, sync::Mutex};
+
 use tokend_proto::v1::{report_rejection_request, submit_rotation_request};
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
     credential::Reader,
-    engine::Rotated,
     published::Slot,
     rpc::{
         Door,
@@ -24,6 +25,20 @@ fn service() -> (Tokens, mpsc::Receiver<Command>, Arc<Slot>) {
     let access = Access { readers: Vec::new(), submitters: ann(), refreshers: ann() };
     slot.set_access(access);
     (Tokens::new(bench.context), asked, slot)
+}
+
+/// A log that can be read afterwards.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn of_ann<T>(message: T) -> Request<T> {
@@ -111,6 +126,33 @@ async fn who_submits_or_reports_while_access_is_taken_away_learns_nothing_of_the
     };
     let (reported, ()) = tokio::join!(reporting, answering);
     assert_eq!(reported.unwrap_err().code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_newer_token_that_is_held_already_is_written_down_once() {
+    let (tokens, mut asked, _slot) = service();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let id = tokend_core::TokenId([1; 16]);
+    for rotated in [Rotated::Accepted(id), Rotated::Unchanged(id), Rotated::Unchanged(id)] {
+        let previous = submit_rotation_request::PreviousToken::TokenId("1".to_owned());
+        let submission = SubmitRotationRequest {
+            name: name(),
+            value: "newer".to_owned(),
+            previous_token: Some(previous),
+            ..SubmitRotationRequest::default()
+        };
+        let answering = async {
+            let Some(Command::Rotate { reply, .. }) = asked.recv().await else { panic!("asked") };
+            let _ = reply.send(Ok(rotated));
+        };
+        let (submitted, ()) = tokio::join!(tokens.clone().submit(of_ann(submission)), answering);
+        assert!(submitted.is_ok());
+    }
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.matches("tokend::audit").count(), 1, "{log}");
 }
 
 #[tokio::test]
