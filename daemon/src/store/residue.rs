@@ -68,6 +68,8 @@ impl Residue {
                 }
                 self.stuck = true;
                 self.promised = true;
+                // Something is there, even if no write has left it: a new data key has.
+                self.left = self.left.max(1);
             }
         }
     }

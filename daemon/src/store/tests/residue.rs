@@ -203,6 +203,20 @@ fn what_could_not_be_wiped_out_is_with_the_next_write() {
 }
 
 #[test]
+fn what_a_new_data_key_could_not_wipe_out_is_tried_again() {
+    let home = furnished();
+    let mut store = reopen(&home);
+    let before = sealed(&store, 1);
+    store.rotate(&key(1)).unwrap();
+    store.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.wipe();
+    store.connection.execute_batch("COMMIT").unwrap();
+    assert!(store.has_residue() && is_left(&home, &before));
+    store.wipe();
+    assert!(!store.has_residue() && !is_left(&home, &before));
+}
+
+#[test]
 fn one_account_looks_alike_in_one_store_only() {
     let accounts = |home: &Home| -> Vec<[u8; 32]> {
         let raw = home.raw();
