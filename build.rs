@@ -36,6 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".tokend.v1.RunRemoteOperationResponse",
             ".tokend.v1.TryDefinitionRequest",
             ".tokend.v1.UnlockRequest",
+            ".tokend.v1.RotateDataKeyRequest",
+            ".tokend.v1.ChangeKeySourceRequest",
         ])
         .compile_fds(descriptors)?;
     Ok(())

@@ -3,8 +3,9 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::v1::{
-    CreateCredentialRequest, LoginCredentialRequest, Placement, ReplaceSecretsRequest,
-    RunRemoteOperationResponse, SubmitRotationRequest, Token, TryDefinitionRequest, UnlockRequest,
+    ChangeKeySourceRequest, CreateCredentialRequest, LoginCredentialRequest, Placement,
+    ReplaceSecretsRequest, RotateDataKeyRequest, RunRemoteOperationResponse, SubmitRotationRequest,
+    Token, TryDefinitionRequest, UnlockRequest,
     login_credential_request::{Listening, Start, Step},
     login_credential_response::{EnterCode, OpenUrl},
     placement::Target,
@@ -146,6 +147,22 @@ impl Debug for UnlockRequest {
     }
 }
 
+impl Debug for RotateDataKeyRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("RotateDataKeyRequest").field("passphrase", &REDACTED).finish()
+    }
+}
+
+impl Debug for ChangeKeySourceRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("ChangeKeySourceRequest")
+            .field("to", &self.to)
+            .field("passphrase", &REDACTED)
+            .field("new_passphrase", &REDACTED)
+            .finish()
+    }
+}
+
 impl Debug for SubmitRotationRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("SubmitRotationRequest")
@@ -211,7 +228,13 @@ mod tests {
             ..EnterCode::default()
         };
         let unlock = UnlockRequest { passphrase: "s3cret".to_owned() };
-        let login = format!("{step:?} {open:?} {enter:?} {unlock:?}");
+        let rotate = RotateDataKeyRequest { passphrase: "s3cret".to_owned() };
+        let change = ChangeKeySourceRequest {
+            to: "passphrase".to_owned(),
+            passphrase: "s3cret".to_owned(),
+            new_passphrase: "s3cret".to_owned(),
+        };
+        let login = format!("{step:?} {open:?} {enter:?} {unlock:?} {rotate:?} {change:?}");
         let shown =
             format!("{token:?} {request:?} {replaced:?} {rotation:?} {done:?} {trial:?} {login}");
         assert!(shown.contains("Authorization") && shown.contains("password"));

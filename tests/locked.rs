@@ -19,6 +19,9 @@ use tokend_client::{Client, Error, ExposeSecret as _};
 /// look takes a process.
 const LOOKS: usize = 10_000;
 
+/// The token of the credential `static`.
+const TOKEN: &str = "t0ken-Horse_Battery";
+
 /// Runs what a program does that holds a client.
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
@@ -35,7 +38,7 @@ fn furnished() -> Place {
     assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
     let add = ["add", "static", "--provider", "static-bearer", "--var", "url=http://127.0.0.1"];
     let add = add.into_iter().chain(["--var", "user=me", "--secret-stdin", "token"]);
-    let added = place.run_with_input(add, "t0ken-Horse_Battery");
+    let added = place.run_with_input(add, TOKEN);
     assert!(added.status.success(), "{}", text(&added.stderr));
     assert_eq!(daemon.end().code, Some(0));
     place
@@ -107,13 +110,13 @@ fn clients_that_came_while_it_was_locked_are_served_once_it_is_not() {
         assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
         // On the connection that there is, and without another attempt.
         let token = once.token("static").await.unwrap();
-        assert_eq!(canary::told(token.value().expose_secret()), "t0ken-Horse_Battery");
+        assert_eq!(canary::told(token.value().expose_secret()), TOKEN);
         let told = tokio::time::timeout(PATIENCE, async {
             while subscription.changed().await.is_err() {}
         });
         told.await.unwrap();
         let token = keeping.token("static").await.unwrap();
-        assert_eq!(canary::told(token.value().expose_secret()), "t0ken-Horse_Battery");
+        assert_eq!(canary::told(token.value().expose_secret()), TOKEN);
     });
 }
 
@@ -138,16 +141,16 @@ fn programs_that_start_while_it_is_locked_wait() {
     }
     assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
     let (mut exec, _) = waiting.pop().unwrap();
-    assert!(exec.wait().unwrap().success());
+    let executed = exec.wait().unwrap();
     let (mut sink, _) = waiting.pop().unwrap();
     let written = (0..LOOKS).any(|_| {
         assert!(place.run(["get", "static"]).status.success());
-        fs::read_to_string(&file)
-            .is_ok_and(|text| canary::told(text.trim_end()) == "t0ken-Horse_Battery")
+        fs::read_to_string(&file).is_ok_and(|text| canary::told(text.trim_end()) == TOKEN)
     });
-    assert!(written);
+    // Whatever went wrong, nothing is left behind.
     sink.kill().unwrap();
     sink.wait().unwrap();
+    assert!(executed.success() && written);
 }
 
 #[test]
@@ -244,4 +247,71 @@ fn a_passphrase_takes_the_place_of_a_key_and_of_another_passphrase() {
     assert_output(&empty, 1, "", "tokend: the passphrase is empty\n");
     let started = place.tokend::<&str>([]);
     assert!(text(&started.stderr).contains("comes of no passphrase"), "{started:?}");
+}
+
+#[test]
+fn a_passphrase_comes_changes_and_goes_while_tokend_serves() {
+    let place = Place::new();
+    let daemon = place.start();
+    let state = place.state().display().to_string();
+    let run = |arguments: &[&str], input: &str| {
+        let all = ["key"].iter().chain(arguments).chain(&["--passphrase-stdin"]);
+        place.run_with_input(all, input)
+    };
+    let key = format!("file:{}", place.state().join("key").display());
+    let next = |source: &str| {
+        format!("next: key_source = \"{source}\" in tokend.toml, before tokend starts again\n")
+    };
+    let is_new = format!(
+        "the key of the store in {state} is that of the passphrase from now on\n\
+         without the passphrase the store is lost; keep"
+    );
+    let changed = format!(
+        "{is_new} {key} as long as there are backups of the store from before\n{}",
+        next("passphrase")
+    );
+    let short = "tokend-cli: this passphrase is short: whoever has a copy of the store can try \
+                 all of its length; six words that dice have chosen are beyond that\n";
+    let to = ["change-source", "--to", "passphrase"];
+    assert_output(&run(&to, "first\nmore\n"), 0, &changed, short);
+    assert!(text(&place.run(["status"]).stdout).contains("only if key_source = \"passphrase\""));
+    place.configure("key_source = 'passphrase'");
+
+    // The daemon doesn't keep it, and nobody is asked on a terminal that isn't there.
+    let nobody = place.run(["key", "rotate"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(text(&nobody.stderr).contains("--passphrase-stdin"), "{nobody:?}");
+    let rotated = format!("all in the store in {state} is sealed with a new data key\n");
+    assert_output(&run(&["rotate"], "first\nmore\n"), 0, &rotated, "");
+    let second = format!("first\n{PASSPHRASE}\n");
+    let changed = format!(
+        "{is_new} the passphrase before as long as there are backups of the store from before\n{}",
+        next("passphrase")
+    );
+    assert_output(&run(&to, &second), 0, &changed, "");
+    let wrong = run(&["rotate"], "first\n");
+    assert_eq!(wrong.status.code(), Some(5));
+    assert!(text(&wrong.stderr).contains("that isn't the passphrase of"), "{wrong:?}");
+    let ended = daemon.end();
+    assert_eq!(ended.code, Some(0));
+    for form in disguises(PASSPHRASE) {
+        assert!(!contains(ended.log.as_bytes(), &form), "{}", ended.log);
+    }
+
+    let daemon = place.start_locked();
+    let locked = run(&to, &second);
+    assert_eq!(locked.status.code(), Some(5));
+    assert!(text(&locked.stderr).contains("tokend is locked"), "{locked:?}");
+    // Whatever stands behind the line of the passphrase is none of it.
+    let entry = format!("{PASSPHRASE}\nurl: tokend\n");
+    assert_output(&unlock(&place, &entry), 0, "unlocked\n", "");
+    let back = run(&["change-source", "--to", &key], PASSPHRASE);
+    let moved = format!(
+        "the key of the store in {state} is {key} from now on\n\
+         keep a copy of it in a safe place, and the passphrase before as long as there are \
+         backups of the store from before\n{}",
+        next(&key)
+    );
+    assert_output(&back, 0, &moved, "");
+    assert_eq!(daemon.end().code, Some(0));
 }

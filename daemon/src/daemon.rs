@@ -38,7 +38,7 @@ use crate::{
     rpc::{About, Context, Doorkeeper, Listener, Phase, Services, serve},
     socket::{Made, SocketError},
     sources::{Ending, LocalSources},
-    store::{Answer, KeyError, KeySource, OpenError, Store, Worker},
+    store::{Answer, Cost, KeyError, KeySource, OpenError, Parse, Store, Worker},
     systemd::{self, Inherited},
 };
 
@@ -147,9 +147,10 @@ impl Daemon {
         sockets: impl FnOnce() -> Result<Sockets, StartError>,
     ) -> Result<Self, StartError> {
         let (clock, definitions) = (ground.clock, Arc::clone(&ground.definitions));
-        let store = store.keyed_by(config.key.clone(), |text| {
+        let parse: Parse = |text| {
             Config::key_source(text, &Surroundings::here()).map_err(|error| error.to_string())
-        });
+        };
+        let store = store.keyed_by(config.key.clone(), parse, Cost::STANDARD);
         let (commands, events, inbox) = engine::inbox();
         let system = |what| move |source| StartError::System { what, source };
         let written = events.clone();

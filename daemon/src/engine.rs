@@ -309,6 +309,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.accept(accounts, used, author, reply);
             }
             Command::Rekey { rekey, author, reply } => self.rekey(rekey, author, reply),
+            Command::KeySource { reply } => {
+                let _ = reply.send(Ok(self.key_source()));
+            }
             Command::Problems { reply } => self.report_problems(reply),
         }
     }

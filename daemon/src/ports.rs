@@ -18,8 +18,8 @@ use std::{
 
 use jiff::Timestamp;
 use tokend_core::{
-    Allowance, BootId, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name, Quota,
-    RevocationId, Stamp, StoreFailure, Token, TokenId, Usage, Verdict,
+    Allowance, BootId, BootTime, Cause, Failure, Fate, History, IssuanceId, Limit, Moment, Name,
+    Quota, RevocationId, Stamp, StoreFailure, Token, TokenId, Usage, Verdict,
 };
 
 pub use self::issuer::{
@@ -56,9 +56,9 @@ pub trait Store {
     /// and sees all writes that were submitted before.
     fn look(&mut self, ticket: Ticket, query: Query);
 
-    /// Starts giving it other keys. It ends in one [`RekeyEnded`] with the same ticket; no write
+    /// Starts giving it other keys. `now` is for the wait after wrong passphrases. It ends in one [`RekeyEnded`] with the same ticket; no write
     /// that was submitted before or after is lost by it.
-    fn rekey(&mut self, ticket: Ticket, rekey: Rekey);
+    fn rekey(&mut self, ticket: Ticket, rekey: Rekey, now: BootTime);
 }
 
 /// Tells the answers of the store apart.

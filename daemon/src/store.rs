@@ -49,7 +49,8 @@ pub use self::{
     directory::DATABASE,
     error::{CloseError, OpenError},
     key::{
-        CREDENTIAL, Cost, Derivation, DerivationError, Empty, Key, KeyError, KeySource, Passphrase,
+        CREDENTIAL, Cost, Derivation, DerivationError, Key, KeyError, KeySource, NoPassphrase,
+        Passphrase, Patience,
     },
     keyring::Parse,
     privacy::Exposed,

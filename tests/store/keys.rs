@@ -108,4 +108,13 @@ fn the_key_stays_while_it_is_configured_and_what_is_no_source_is_refused() {
     let nowhere = place.run(["key", "change-source", "--to", "file:/dev/null/key"]);
     assert!(text(&nowhere.stderr).contains("can't use the key file /dev/null/key"));
     assert!(!succeed(&place, &["status"]).contains("problem:"));
+    for (command, arguments) in [
+        ("rotate", &["key", "rotate"][..]),
+        ("change-source", &["key", "change-source", "--to", &key]),
+    ] {
+        let refused = place.tokend(arguments);
+        let way = format!("stop it first, or have it do that itself: `tokend-cli key {command}`\n");
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused.stderr).ends_with(&way), "{refused:?}");
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) use crate::arguments::{
     helper::{Helper, Mapping, Protocol},
     import::{Import, Source},
     inputs::{Inputs, Secrets},
-    key::KeyCommand,
+    key::{KeyCommand, PassphraseInput},
     login::Login,
     need::Need,
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},

@@ -55,6 +55,9 @@ pub(crate) enum Failure {
     /// Nobody is there to ask for the passphrase.
     #[error("there is no terminal to ask for the passphrase on")]
     NobodyToAsk,
+    /// A new passphrase was typed in two ways.
+    #[error("the two passphrases differ; nothing was changed")]
+    PassphrasesDiffer,
     /// A provider definition can't be read.
     #[error("can't read {}", path.display())]
     Definition { path: PathBuf, source: io::Error },
@@ -153,6 +156,7 @@ impl Failure {
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
             | Self::NobodyToAsk
+            | Self::PassphrasesDiffer
             | Self::NothingToSet(_)
             | Self::VariableTwice(_)
             | Self::NoOperation { .. } => Exit::Usage,
@@ -225,9 +229,7 @@ impl Failure {
                 Some(format!("user:{text} or group:{text}"))
             }
             Self::Unconfirmed { command, .. } => Some(format!("{command} --yes")),
-            Self::NobodyToAsk => {
-                Some("tokend-cli unlock --passphrase-stdin reads it from standard input".to_owned())
-            }
+            Self::NobodyToAsk => Some("--passphrase-stdin reads it from standard input".to_owned()),
             Self::NoOperation { credential, .. } => {
                 Some(format!("`tokend-cli remote {credential}` lists all there are"))
             }
@@ -262,6 +264,7 @@ impl Failure {
             | Self::Notify(_)
             | Self::NoField { .. }
             | Self::Definition { .. }
+            | Self::PassphrasesDiffer
             | Self::Terminal(_)
             | Self::Output(_)
             | Self::Start(_) => None,

@@ -22,6 +22,7 @@ mod json;
 mod login;
 mod moment;
 mod output;
+mod passphrase;
 mod process;
 mod replace;
 mod ruling;

@@ -5,8 +5,8 @@ use std::{error::Error, fmt::Display, io::Write, path::Path};
 use clap::Subcommand;
 use tokend::{
     config::{Config, Surroundings},
-    init::{Changed, change_source, rotate},
-    store::KeySource,
+    init::{Changed, InitError, change_source, rotate},
+    store::{KeySource, OpenError},
 };
 
 use super::PassphraseInput;
@@ -46,7 +46,8 @@ impl KeyCommand {
         let mut out = std::io::stdout();
         match self {
             Self::Rotate { input } => {
-                let broken = rotate(&config, input.prompt())?;
+                let broken =
+                    rotate(&config, input.prompt()).map_err(|error| refused(error, "rotate"))?;
                 let state = config.state_dir.display();
                 writeln!(out, "all in the store in {state} is sealed with a new data key")?;
                 if broken > 0 {
@@ -62,7 +63,8 @@ impl KeyCommand {
                 let from = from.map(|from| Config::key_source(&from, &here)).transpose()?;
                 let from = from.unwrap_or_else(|| config.key.clone());
                 let state = config.state_dir.display();
-                match change_source(&config, &from, &to, input.prompt())? {
+                let done = change_source(&config, &from, &to, input.prompt());
+                match done.map_err(|error| refused(error, "change-source"))? {
                     Changed::New => writeln!(out, "{}", changed(&state, &from, &to))?,
                     Changed::Already => {
                         let to = named(&to);
@@ -78,6 +80,16 @@ impl KeyCommand {
             }
         }
         Ok(())
+    }
+}
+
+/// Says how it is done while tokend runs, if it does.
+fn refused(error: InitError, command: &str) -> Box<dyn Error> {
+    match error {
+        InitError::Store(error @ OpenError::InUse { .. }) => {
+            format!("{error}, or have it do that itself: `tokend-cli key {command}`").into()
+        }
+        error => error.into(),
     }
 }
 

@@ -1,9 +1,8 @@
 //! The daemon while its store is locked: until someone gives the passphrase.
 
-use std::{error::Error, future, iter, mem, panic, sync::Arc, time::Duration};
+use std::{error::Error, future, iter, mem, panic, sync::Arc};
 
 use sd_notify::NotifyState;
-use tokend_core::BootTime;
 use tokio::{
     sync::{mpsc, watch},
     task::spawn_blocking,
@@ -18,7 +17,7 @@ use crate::{
     entropy::SystemEntropy,
     ports::Clock as _,
     rpc::{About, Attempt, Locked, Phase, Services, Unopened, serve},
-    store::{Empty, Key, Lock, OpenError, Passphrase, Sealed},
+    store::{Key, Lock, OpenError, Passphrase, Patience, Sealed},
     systemd::{self, Inherited},
 };
 
@@ -157,64 +156,13 @@ async fn fits(lock: &Lock, text: Zeroizing<String>) -> Result<Key, OpenError> {
     let lock = lock.clone();
     let tried = spawn_blocking(move || match Passphrase::new(text) {
         Ok(passphrase) => lock.try_passphrase(&passphrase),
-        Err(Empty) => Err(lock.wrong()),
+        Err(_) => Err(lock.wrong()),
     });
     tried.await.unwrap_or_else(|problem| panic::resume_unwind(problem.into_panic()))
-}
-
-/// How long after wrong passphrases no other is tried. Whoever has a copy of the store can do
-/// without asking; this is for who has none.
-#[derive(Debug, Default)]
-struct Patience {
-    wrong: u32,
-    until: Option<BootTime>,
-}
-
-impl Patience {
-    /// A person who mistypes waits no longer than it takes to type again ..
-    const FIRST: Duration = Duration::from_secs(1);
-
-    /// .. and at last not so long as to think that it hangs.
-    const LONGEST: Duration = Duration::from_secs(60);
-
-    /// Notes a wrong passphrase; returns how long no other is tried.
-    fn note(&mut self, now: BootTime) -> Duration {
-        let wait = Self::FIRST.saturating_mul(1 << self.wrong.min(16)).min(Self::LONGEST);
-        self.wrong += 1;
-        self.until = Some(BootTime(now.0 + wait));
-        wait
-    }
-
-    /// Returns how long none is tried from now on, if none is.
-    fn left(&self, now: BootTime) -> Option<Duration> {
-        self.until?.0.checked_sub(now.0).filter(|left| !left.is_zero())
-    }
 }
 
 /// Joins a problem and its causes.
 fn chain(problem: &dyn Error) -> String {
     let causes = iter::successors(problem.source(), |&cause| cause.source());
     causes.fold(problem.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_after_wrong_passphrases_grows_and_has_a_limit() {
-        let mut patience = Patience::default();
-        let mut now = BootTime(Duration::from_secs(500));
-        assert_eq!(patience.left(now), None);
-        let waits: Vec<u64> = (0..8)
-            .map(|_| {
-                let wait = patience.note(now);
-                assert_eq!(patience.left(now), Some(wait));
-                now = BootTime(now.0 + wait);
-                assert_eq!(patience.left(now), None);
-                wait.as_secs()
-            })
-            .collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-    }
 }

@@ -185,6 +185,11 @@ pub enum Command {
         /// The answer, once they are on disk.
         reply: Reply<Rekeyed>,
     },
+    /// Where the store's key is.
+    KeySource {
+        /// The answer, as in tokend.toml; `None` if it is where it was when tokend started.
+        reply: Reply<Option<String>>,
+    },
     /// What is wrong with the daemon as a whole.
     Problems {
         /// The answer, a sentence each.
@@ -397,6 +402,9 @@ impl Command {
                 let _ = reply.send(Err(error));
             }
             Self::Rekey { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::KeySource { reply } => {
                 let _ = reply.send(Err(error));
             }
             Self::Problems { reply } => {

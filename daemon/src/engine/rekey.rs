@@ -1,10 +1,10 @@
 //! Other keys for the store, as operators want them.
 
 use tokend_core::Random;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Author, Engine, Error, Reply};
-use crate::ports::{Clock, Issuer, Rekey, RekeyEnded, Rekeyed, Store, Ticket};
+use crate::ports::{Clock, Issuer, Rekey, RekeyEnded, RekeyFailure, Rekeyed, Store, Ticket};
 
 /// Who waits for another key.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn rekey(&mut self, rekey: Rekey, author: Author, reply: Reply<Rekeyed>) {
         let ticket = Ticket(self.number());
         self.rekeying.insert(ticket, Rekeying { author, reply });
-        self.store.rekey(ticket, rekey);
+        self.store.rekey(ticket, rekey, self.clock.now().boot);
     }
 
     /// Takes in what became of the store's keys.
@@ -28,15 +28,23 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Ok(Rekeyed::Rotated { damaged }) => {
                 info!(uid, pid, damaged, "everything is sealed with a new data key");
             }
-            Ok(Rekeyed::Moved { from, to, is_new }) => {
+            Ok(Rekeyed::Moved { from, to, is_new, .. }) => {
                 info!(uid, pid, from, to, is_new, "the store's key is in another place");
                 let first = self.moved.take().map_or_else(|| from.clone(), |(first, _)| first);
                 self.moved = (first != *to).then(|| (first, to.clone()));
+            }
+            Err(error @ RekeyFailure::WrongPassphrase(_)) => {
+                warn!(uid, pid, "a wrong passphrase was given: {error}");
             }
             Err(error) => info!(uid, pid, "the store keeps its keys: {error}"),
         }
         // Whoever asked may have gone; it is done all the same.
         let _ = reply.send(ended.result.map_err(Error::from));
+    }
+
+    /// Returns where the store's key is, if it isn't where it was when tokend started.
+    pub(super) fn key_source(&self) -> Option<String> {
+        self.moved.as_ref().map(|(_, to)| to.clone())
     }
 
     /// Says what keeps the next start from opening the store.

@@ -60,7 +60,7 @@ impl Store for Asked<(Ticket, Write)> {
         panic!("no test looks at the ledger: {query:?}");
     }
 
-    fn rekey(&mut self, _: Ticket, rekey: ports::Rekey) {
+    fn rekey(&mut self, _: Ticket, rekey: ports::Rekey, _: BootTime) {
         panic!("no test wants other keys: {rekey:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use zeroize::Zeroizing;
 
-use crate::store::{Empty, Passphrase};
+use crate::store::{NoPassphrase, Passphrase};
 
 /// Where passphrases are asked for. They are never arguments: all users see those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +24,9 @@ pub enum AskError {
     /// It was typed in two ways.
     #[error("the two passphrases differ; nothing was changed")]
     Differ,
-    /// It is nothing.
+    /// It is nothing, or has no end.
     #[error(transparent)]
-    Empty(#[from] Empty),
-    /// It has no end.
-    #[error("the passphrase is longer than {LONGEST} bytes")]
-    TooLong,
+    NoPassphrase(#[from] NoPassphrase),
     /// It is something else.
     #[error("the passphrase isn't text in UTF-8")]
     NotText,
@@ -37,9 +34,6 @@ pub enum AskError {
     #[error("can't read the passphrase")]
     Io(#[source] io::Error),
 }
-
-/// Nobody types more; what is piped in by mistake may have no end. In bytes.
-const LONGEST: usize = 4_096;
 
 impl Prompt {
     /// Asks for the passphrase that there is.
@@ -53,13 +47,9 @@ impl Prompt {
         if self == Self::Terminal && !passphrase.is(&self.ask("the same once more: ")?) {
             return Err(AskError::Differ);
         }
-        if passphrase.is_short() {
+        if let Some(advice) = passphrase.advice() {
             // If no one reads it, it is no worse than it was.
-            let _ = writeln!(
-                io::stderr(),
-                "tokend: this passphrase is short: whoever has a copy of the store can try all of \
-                 its length; six words that dice have chosen are beyond that"
-            );
+            let _ = writeln!(io::stderr(), "tokend: {advice}");
         }
         Ok(passphrase)
     }
@@ -80,7 +70,7 @@ impl Prompt {
 fn line(
     mut read: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>,
 ) -> Result<Zeroizing<String>, AskError> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(Passphrase::LONGEST + 1));
     let mut byte = Zeroizing::new([0]);
     loop {
         match read(&mut *byte) {
@@ -90,8 +80,8 @@ fn line(
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(AskError::Io(error.into())),
         }
-        if bytes.len() > LONGEST {
-            return Err(AskError::TooLong);
+        if bytes.len() > Passphrase::LONGEST {
+            return Err(NoPassphrase::TooLong.into());
         }
     }
     let text = str::from_utf8(&bytes).map_err(|_| AskError::NotText)?;
@@ -118,7 +108,7 @@ mod tests {
             let mut input = bytes;
             line(|byte| Ok(io::Read::read(&mut input, byte).unwrap())).unwrap_err()
         };
-        assert!(matches!(of(&[b'x'; 5_000]), AskError::TooLong));
+        assert!(matches!(of(&[b'x'; 5_000]), AskError::NoPassphrase(NoPassphrase::TooLong)));
         let error = of(b"s3cret\xff\n");
         assert!(matches!(error, AskError::NotText));
         assert!(!format!("{error} {error:?}").contains("s3cret"));

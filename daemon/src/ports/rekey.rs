@@ -1,18 +1,28 @@
 //! What the engine asks of the store's keys.
 
+use std::time::Duration;
+
+use secrecy::SecretString;
 use tokend_core::StoreFailure;
 
 use super::Ticket;
 
 /// Another key for the store.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Rekey {
     /// A new data key, with which everything is sealed anew.
-    Rotate,
+    Rotate {
+        /// The store's passphrase, if its key comes of one.
+        passphrase: Option<SecretString>,
+    },
     /// Another key from outside wraps the data key.
     ChangeSource {
         /// Where it is, as in tokend.toml.
         to: String,
+        /// The store's passphrase, if its key comes of one.
+        passphrase: Option<SecretString>,
+        /// The one of which the new key is to come, if it is to come of one.
+        new_passphrase: Option<SecretString>,
     },
 }
 
@@ -32,6 +42,8 @@ pub enum Rekeyed {
         to: String,
         /// Whether that has changed anything.
         is_new: bool,
+        /// What speaks against the new passphrase, if anything does.
+        advice: Option<&'static str>,
     },
 }
 
@@ -41,6 +53,15 @@ pub enum RekeyFailure {
     /// A source is none, or its key can't be read or made: what is wrong.
     #[error("{0}")]
     Unusable(String),
+    /// That isn't the passphrase.
+    #[error("{0}")]
+    WrongPassphrase(String),
+    /// None is tried for so long.
+    #[error(
+        "no passphrase is tried for {} s after the last one, which was wrong",
+        .0.as_secs_f64().ceil()
+    )]
+    TooSoon(Duration),
     /// The store can't be written.
     #[error("{}", .0.message)]
     Store(StoreFailure),

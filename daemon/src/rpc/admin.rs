@@ -27,7 +27,6 @@ use super::{
 use crate::{
     credential::{Access, Reader, Role},
     engine::Command,
-    ports::Rekey,
     published::timestamp,
 };
 
@@ -53,6 +52,7 @@ impl AdminService for Admin {
         let mut problems = about.problems.clone();
         problems.extend(self.0.ask(|reply| Command::Problems { reply }).await?);
         let revocations = self.0.ask(|reply| Command::Revocations { reply }).await?;
+        let moved = self.0.ask(|reply| Command::KeySource { reply }).await?;
         Ok(Response::new(GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: process::id(),
@@ -63,6 +63,7 @@ impl AdminService for Admin {
             pending_revocations: revocations.iter().map(revocation::message).collect(),
             listeners: about.listeners.iter().map(|grant| listener(grant)).collect(),
             locked: false,
+            key_source: moved.unwrap_or_else(|| about.key_source.clone()),
         }))
     }
 
@@ -115,7 +116,8 @@ impl AdminService for Admin {
         &self,
         request: Request<RotateDataKeyRequest>,
     ) -> Result<Response<RotateDataKeyResponse>, Status> {
-        let (author, rekey) = (peer(&request)?.author(), Rekey::Rotate);
+        let author = peer(&request)?.author();
+        let rekey = key::rotate(request.into_inner());
         let rekeyed = self.0.ask(|reply| Command::Rekey { rekey, author, reply }).await?;
         key::rotated(&rekeyed, &self.0.about).map(Response::new)
     }
@@ -125,7 +127,7 @@ impl AdminService for Admin {
         request: Request<ChangeKeySourceRequest>,
     ) -> Result<Response<ChangeKeySourceResponse>, Status> {
         let author = peer(&request)?.author();
-        let rekey = Rekey::ChangeSource { to: request.into_inner().to };
+        let rekey = key::change(request.into_inner());
         let rekeyed = self.0.ask(|reply| Command::Rekey { rekey, author, reply }).await?;
         key::moved(rekeyed, &self.0.about).map(Response::new)
     }

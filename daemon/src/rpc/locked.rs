@@ -39,6 +39,7 @@ use super::{
 };
 use crate::{
     engine::{Author, Error},
+    ports::RekeyFailure,
     published::timestamp,
 };
 
@@ -213,6 +214,7 @@ impl Service<Request<GetStatusRequest>> for GetStatus {
             state_directory: about.state_dir.display().to_string(),
             problems: about.problems.clone(),
             locked: true,
+            key_source: about.key_source.clone(),
             ..GetStatusResponse::default()
         })))
     }
@@ -221,21 +223,21 @@ impl Service<Request<GetStatusRequest>> for GetStatus {
 impl Locked {
     /// Has a passphrase tried, and waits for what comes of it.
     async fn unlock(&self, request: Request<UnlockRequest>) -> Result<(), Status> {
+        let rekey = |failure| status::of(&Error::Rekey(failure));
         let author = peer(&request)?.author();
         let passphrase = Zeroizing::new(request.into_inner().passphrase);
         let (reply, answer) = oneshot::channel();
         let attempt = Attempt { passphrase, author, reply };
         self.attempts.send(attempt).await.map_err(|_| self.unheard())?;
         answer.await.map_err(|_| self.unheard())?.map_err(|unopened| match unopened {
-            Unopened::Wrong(message) => {
-                status::new(Code::PermissionDenied, reason::WRONG_PASSPHRASE, message)
-            }
-            Unopened::TooSoon(wait) => status::too_many_passphrases(wait),
+            Unopened::Wrong(message) => rekey(RekeyFailure::WrongPassphrase(message)),
+            Unopened::TooSoon(wait) => rekey(RekeyFailure::TooSoon(wait)),
             Unopened::Failed(message) => {
                 status::new(Code::Unavailable, reason::STORE_UNAVAILABLE, message)
             }
         })
     }
+
     /// Says why a passphrase isn't looked at: it comes after the one that was right, or too late.
     fn unheard(&self) -> Status {
         match *self.over.borrow() {

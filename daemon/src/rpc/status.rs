@@ -39,14 +39,6 @@ pub(super) fn not_locked() -> Status {
     new(Code::FailedPrecondition, reason::STORE_NOT_LOCKED, message)
 }
 
-/// What an operator learns who gives passphrases faster than they are tried.
-pub(super) fn too_many_passphrases(wait: Duration) -> Status {
-    let seconds = wait.as_secs_f64().ceil();
-    let message =
-        format!("no passphrase is tried for {seconds} s after the last one, which was wrong");
-    build(Code::ResourceExhausted, reason::TOO_MANY_PASSPHRASES, message, Some(wait))
-}
-
 /// What a caller learns of a credential that it may not read, or that isn't
 /// there: the same.
 pub(super) fn not_permitted() -> Status {
@@ -121,6 +113,12 @@ pub(super) fn of(error: &Error) -> Status {
         }
         Error::Rekey(RekeyFailure::Unusable(_)) => {
             (Code::FailedPrecondition, reason::KEY_UNUSABLE, None)
+        }
+        Error::Rekey(RekeyFailure::WrongPassphrase(_)) => {
+            (Code::PermissionDenied, reason::WRONG_PASSPHRASE, None)
+        }
+        Error::Rekey(RekeyFailure::TooSoon(wait)) => {
+            (Code::ResourceExhausted, reason::TOO_MANY_PASSPHRASES, Some(*wait))
         }
         Error::NotRestored => (Code::FailedPrecondition, reason::STORE_NOT_RESTORED, None),
         Error::NoAccount(_) => (Code::NotFound, reason::ACCOUNT_NOT_FOUND, None),

@@ -1,6 +1,7 @@
 //! The key that wraps the store's data key, and the file that it is kept in.
 
 mod passphrase;
+mod patience;
 mod source;
 
 use std::{
@@ -16,7 +17,8 @@ use tokend_core::Random;
 use zeroize::Zeroizing;
 
 pub use self::{
-    passphrase::{Cost, Derivation, DerivationError, Empty, Passphrase},
+    passphrase::{Cost, Derivation, DerivationError, NoPassphrase, Passphrase},
+    patience::Patience,
     source::{CREDENTIAL, KeySource},
 };
 use super::{Exposed, privacy};

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{Random, StoreFailure};
+use tokend_core::{BootTime, Random, StoreFailure};
 
 use super::{CloseError, Store};
 use crate::ports::{
@@ -32,7 +32,7 @@ pub struct Worker {
 enum Task {
     Write(Write),
     Look(Query),
-    Rekey(Rekey),
+    Rekey(Rekey, BootTime),
 }
 
 /// An answer of the store.
@@ -105,8 +105,8 @@ impl ports::Store for Worker {
         self.queue(ticket, Task::Look(query));
     }
 
-    fn rekey(&mut self, ticket: Ticket, rekey: Rekey) {
-        self.queue(ticket, Task::Rekey(rekey));
+    fn rekey(&mut self, ticket: Ticket, rekey: Rekey, now: BootTime) {
+        self.queue(ticket, Task::Rekey(rekey, now));
     }
 }
 
@@ -138,7 +138,7 @@ fn run<R: Random>(
                     writes.push(write);
                 }
                 Task::Look(query) => looks.push((ticket, query)),
-                Task::Rekey(wish) => rekeys.push((ticket, wish)),
+                Task::Rekey(wish, now) => rekeys.push((ticket, wish, now)),
             }
         }
         for (ticket, result) in tickets.into_iter().zip(write(&mut store, &writes)) {
@@ -149,8 +149,8 @@ fn run<R: Random>(
             deliver(Answer::Found(Found { ticket, result: store.look(&query) }));
         }
         // What waits by now is answered before everything is sealed anew.
-        for (ticket, wish) in rekeys {
-            let result = rekey(&mut store, &wish);
+        for (ticket, wish, now) in rekeys {
+            let result = rekey(&mut store, &wish, now);
             deliver(Answer::Rekeyed(RekeyEnded { ticket, result }));
         }
     }
@@ -190,8 +190,12 @@ fn write<R: Random>(store: &mut Store<R>, writes: &[Write]) -> Vec<Result<Reply,
 
 /// Gives the store other keys. If that panics, which rolls the transaction back, it keeps those
 /// that it has.
-fn rekey<R: Random>(store: &mut Store<R>, wish: &Rekey) -> Result<Rekeyed, RekeyFailure> {
-    catch_unwind(AssertUnwindSafe(|| store.rekey(wish))).unwrap_or_else(|_| {
+fn rekey<R: Random>(
+    store: &mut Store<R>,
+    wish: &Rekey,
+    now: BootTime,
+) -> Result<Rekeyed, RekeyFailure> {
+    catch_unwind(AssertUnwindSafe(|| store.rekey(wish, now))).unwrap_or_else(|_| {
         tracing::error!("the store panicked over its keys");
         let message = "tokend has a fault: its store panicked, see its log".into();
         Err(RekeyFailure::Store(StoreFailure { full: false, message }))

@@ -3,6 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use tokend::ports::{Errand, Issuer, Job, Query, Rekey, Reservation, Store, Ticket, Write};
+use tokend_core::BootTime;
 
 /// Takes what the engine asks for. Clones are the same desk.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +68,7 @@ impl Store for Desk {
         self.0.borrow_mut().tasks.push((ticket, Task::Look(query)));
     }
 
-    fn rekey(&mut self, _: Ticket, rekey: Rekey) {
+    fn rekey(&mut self, _: Ticket, rekey: Rekey, _: BootTime) {
         panic!("nobody here wants other keys: {rekey:?}");
     }
 }

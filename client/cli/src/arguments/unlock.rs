@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Form;
+use super::{Form, PassphraseInput};
 
 pub(super) const HELP: &str = "\
 Only operators can: root, and the user that tokend runs as. Without --passphrase-stdin it asks on the
@@ -15,9 +15,8 @@ Exit status: 0 if the store is open, 5 if that isn't its passphrase.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Unlock {
-    /// Read the passphrase from standard input
-    #[arg(long)]
-    pub(crate) passphrase_stdin: bool,
+    #[command(flatten)]
+    pub(crate) input: PassphraseInput,
     #[command(flatten)]
     pub(crate) form: Form,
 }

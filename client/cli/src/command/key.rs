@@ -1,22 +1,32 @@
 //! `key`: other keys for the store, while tokend serves.
 
-use std::{io::Write, time::Duration};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+    time::Duration,
+};
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use tokend_proto::v1::{
-    ChangeKeySourceRequest, ChangeKeySourceResponse, RotateDataKeyRequest, RotateDataKeyResponse,
+    ChangeKeySourceRequest, ChangeKeySourceResponse, GetStatusRequest, RotateDataKeyRequest,
+    RotateDataKeyResponse,
 };
 
 use crate::{
     arguments::KeyCommand,
-    daemon::{Daemon, answer_within},
+    daemon::{Daemon, answer, answer_within},
     failure::Failure,
     json,
     output::{Output, printable},
+    passphrase::Prompt,
 };
 
 /// A store of hundreds of thousands of rows is sealed anew within this.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The source of a key that comes of a passphrase, as in tokend.toml.
+const PASSPHRASE: &str = "passphrase";
 
 pub(super) async fn run(
     daemon: &Daemon,
@@ -24,8 +34,10 @@ pub(super) async fn run(
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     match command {
-        KeyCommand::Rotate { form } => {
-            let call = async { daemon.admin().rotate_data_key(RotateDataKeyRequest {}).await };
+        KeyCommand::Rotate { input, form } => {
+            let given = Passphrases::ask(daemon, input.prompt(), false).await?;
+            let request = RotateDataKeyRequest { passphrase: given.present };
+            let call = async { daemon.admin().rotate_data_key(request).await };
             let rotated = answer_within(PATIENCE, call).await?;
             if form.json {
                 let value = json!({ "damaged": rotated.damaged });
@@ -33,10 +45,16 @@ pub(super) async fn run(
             }
             rotate(output, &rotated)
         }
-        KeyCommand::ChangeSource { to, form } => {
-            let request = ChangeKeySourceRequest { to };
+        KeyCommand::ChangeSource { to, input, form } => {
+            let given = Passphrases::ask(daemon, input.prompt(), to == PASSPHRASE).await?;
+            let (passphrase, new_passphrase) = (given.present, given.new);
+            let request = ChangeKeySourceRequest { to, passphrase, new_passphrase };
             let call = async { daemon.admin().change_key_source(request).await };
             let changed = answer_within(PATIENCE, call).await?;
+            if !changed.advice.is_empty() {
+                // If no one reads it, it is no worse than it was.
+                let _ = writeln!(io::stderr(), "tokend-cli: {}", printable(&changed.advice));
+            }
             if form.json {
                 let ChangeKeySourceResponse { source, former_source, changed, .. } = &changed;
                 let value = json!({
@@ -47,6 +65,37 @@ pub(super) async fn run(
             change_source(output, &changed)
         }
     }
+}
+
+/// What `tokend` needs for another key: empty if it doesn't.
+#[derive(Default)]
+struct Passphrases {
+    present: String,
+    new: String,
+}
+
+impl Passphrases {
+    /// Asks for what is needed, the new one if the key is to come of one.
+    async fn ask(daemon: &Daemon, prompt: Prompt, is_to_be: bool) -> Result<Self, Failure> {
+        let status = answer(daemon.admin().get_status(GetStatusRequest {})).await?;
+        if status.locked {
+            // Nobody is asked for what isn't looked at.
+            return Ok(Self::default());
+        }
+        let mut passphrases = Self::default();
+        if status.key_source == PASSPHRASE {
+            passphrases.present = exposed(&prompt.present()?);
+        }
+        if is_to_be {
+            passphrases.new = exposed(&prompt.new_one()?);
+        }
+        Ok(passphrases)
+    }
+}
+
+/// Takes it out for the message, which is sent at once.
+fn exposed(passphrase: &SecretString) -> String {
+    passphrase.expose_secret().to_owned()
 }
 
 fn rotate(
@@ -70,16 +119,25 @@ fn change_source(
     changed: &ChangeKeySourceResponse,
 ) -> Result<(), Failure> {
     let state = printable(&changed.state_directory);
-    let (to, from) = (printable(&changed.source), printable(&changed.former_source));
+    let to = printable(&changed.source);
+    let (is, keep) = match &*to {
+        PASSPHRASE => {
+            ("that of the passphrase".into(), "without the passphrase the store is lost; keep")
+        }
+        to => (Cow::from(to), "keep a copy of it in a safe place, and"),
+    };
+    let from = match &*changed.former_source {
+        PASSPHRASE => "the passphrase before".into(),
+        from => printable(from),
+    };
     if changed.changed {
-        writeln!(output, "the key of the store in {state} is {to} from now on")?;
         writeln!(
             output,
-            "keep a copy of it in a safe place, and {from} as long as there are backups of the \
-             store from before"
+            "the key of the store in {state} is {is} from now on\n\
+             {keep} {from} as long as there are backups of the store from before"
         )?;
     } else {
-        writeln!(output, "the key of the store in {state} is {to} already; nothing changed")?;
+        writeln!(output, "the key of the store in {state} is {is} already; nothing changed")?;
     }
     if !changed.configured {
         writeln!(output, "next: key_source = \"{to}\" in tokend.toml, before tokend starts again")?;
@@ -105,6 +163,7 @@ mod tests {
             changed: true,
             configured: false,
             state_directory: "/s".to_owned(),
+            advice: String::new(),
         };
         assert_eq!(
             shown(|output| change_source(output, &changed).unwrap()),
@@ -117,6 +176,24 @@ mod tests {
         assert_eq!(
             shown(|output| change_source(output, &changed).unwrap()),
             "the key of the store in /s is file:/new already; nothing changed\n"
+        );
+    }
+
+    #[test]
+    fn a_passphrase_is_called_one_and_no_place() {
+        let changed = ChangeKeySourceResponse {
+            source: PASSPHRASE.to_owned(),
+            former_source: PASSPHRASE.to_owned(),
+            changed: true,
+            configured: true,
+            state_directory: "/s".to_owned(),
+            advice: String::new(),
+        };
+        assert_eq!(
+            shown(|output| change_source(output, &changed).unwrap()),
+            "the key of the store in /s is that of the passphrase from now on\n\
+             without the passphrase the store is lost; keep the passphrase before as long as \
+             there are backups of the store from before\n"
         );
     }
 

@@ -1,9 +1,6 @@
 //! `unlock`: opens the store of a daemon that waits for its passphrase.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::{io::Write, time::Duration};
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -15,19 +12,14 @@ use tokend_proto::{
 
 use crate::{
     arguments::Unlock,
-    ask::{Person as _, Terminal},
     daemon::{Daemon, answer, answer_within},
     failure::Failure,
     json,
     output::Output,
-    secret::{self, Place},
 };
 
 /// A slow machine takes seconds to try a passphrase, and then reads its store.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// What messages call it.
-const INPUT: &str = "the passphrase";
 
 pub(super) async fn run(
     daemon: &Daemon,
@@ -39,12 +31,7 @@ pub(super) async fn run(
     if !status.locked {
         return tell(output, unlock, "tokend isn't locked");
     }
-    let passphrase = if unlock.passphrase_stdin {
-        secret::read(INPUT, &Place::Stdin, &mut io::stdin())?
-    } else {
-        let mut terminal = Terminal::open().ok_or(Failure::NobodyToAsk)?;
-        terminal.secret("passphrase of tokend's store: ").map_err(Failure::Terminal)?
-    };
+    let passphrase = unlock.input.prompt().present()?;
     let request = UnlockRequest { passphrase: passphrase.expose_secret().to_owned() };
     match answer_within(PATIENCE, daemon.admin().unlock(request)).await {
         Ok(()) => tell(output, unlock, "unlocked"),

@@ -14,10 +14,16 @@ use super::Key;
 /// composed and decomposed letters) is another passphrase.
 pub struct Passphrase(Zeroizing<String>);
 
-/// There is nothing in it.
+/// It can't be anyone's passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the passphrase is empty")]
-pub struct Empty;
+pub enum NoPassphrase {
+    /// There is nothing in it.
+    #[error("the passphrase is empty")]
+    Empty,
+    /// It has no end.
+    #[error("the passphrase is longer than {} bytes", Passphrase::LONGEST)]
+    TooLong,
+}
 
 /// What it costs to try a passphrase (RFC 9106 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +68,31 @@ impl Passphrase {
     ///
     /// # Errors
     ///
-    /// Fails if it is empty.
-    pub fn new(text: Zeroizing<String>) -> Result<Self, Empty> {
-        if text.is_empty() { Err(Empty) } else { Ok(Self(text)) }
+    /// Fails if it is empty, and if it is longer than anyone types.
+    pub fn new(text: Zeroizing<String>) -> Result<Self, NoPassphrase> {
+        match text.len() {
+            0 => Err(NoPassphrase::Empty),
+            1..=Self::LONGEST => Ok(Self(text)),
+            _ => Err(NoPassphrase::TooLong),
+        }
     }
 
-    /// Tells whether it is so short that a person should be advised to take another.
-    pub fn is_short(&self) -> bool {
-        self.0.chars().count() < Self::SHORTEST
+    /// The longest that can be set or tried, in bytes. Nobody types more; what is piped in by
+    /// mistake may have no end.
+    pub const LONGEST: usize = 4_096;
+
+    /// Returns what a person should be advised who sets it, if it is short.
+    pub fn advice(&self) -> Option<&'static str> {
+        let is_short = self.0.chars().count() < Self::SHORTEST;
+        is_short.then_some(
+            "this passphrase is short: whoever has a copy of the store can try all of its length; \
+             six words that dice have chosen are beyond that",
+        )
+    }
+
+    /// Returns it as it is typed.
+    pub(in crate::store) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Tells whether both are the same. It is for what one person types twice: how long it takes
@@ -234,9 +257,13 @@ mod tests {
 
     #[test]
     fn an_empty_one_is_refused_and_a_short_one_is_known_for_it() {
-        assert_eq!(Passphrase::new(Zeroizing::default()).unwrap_err(), Empty);
-        assert!(passphrase("hunter2").is_short() && passphrase("äöüäöüäöüäö").is_short());
-        assert!(!passphrase("correct horse battery staple").is_short());
+        assert_eq!(Passphrase::new(Zeroizing::default()).unwrap_err(), NoPassphrase::Empty);
+        let endless = Zeroizing::new("x".repeat(Passphrase::LONGEST + 1));
+        assert_eq!(Passphrase::new(endless).unwrap_err(), NoPassphrase::TooLong);
+        for short in ["hunter2", "äöüäöüäöüäö"] {
+            assert!(passphrase(short).advice().is_some(), "{short}");
+        }
+        assert_eq!(passphrase("correct horse battery staple").advice(), None);
         assert_eq!(format!("{:?}", passphrase("s3cret")), "Passphrase([redacted])");
     }
 }

@@ -53,6 +53,7 @@ fn shows_every_credential_and_what_to_do() {
         credentials: vec![bad, good],
         problems: vec!["the disk is full".to_owned()],
         locked: false,
+        key_source: String::new(),
         pending_revocations: vec![PendingRevocation {
             id: "0a".to_owned(),
             credential: "acme".to_owned(),
