@@ -83,6 +83,9 @@ fn nothing_is_served_until_the_passphrase_is_given_and_everything_then() {
 
     let ended = daemon.end();
     assert_eq!(ended.code, Some(0));
+    for outcome in ["failed", "done"] {
+        assert!(ended.log.contains(&format!("action=\"unlock\" outcome=\"{outcome}\" uid=")));
+    }
     for secret in [canary::real(PASSPHRASE), "correct-h0rse".to_owned()] {
         for form in disguises(&secret) {
             assert!(!contains(ended.log.as_bytes(), &form), "{}", ended.log);
@@ -294,6 +297,13 @@ fn a_passphrase_comes_changes_and_goes_while_tokend_serves() {
     assert!(text(&wrong.stderr).contains("that isn't the passphrase of"), "{wrong:?}");
     let ended = daemon.end();
     assert_eq!(ended.code, Some(0));
+    for done in [
+        "action=\"change key source\" outcome=\"done\" uid=",
+        "action=\"rotate key\" outcome=\"done\" uid=",
+        "action=\"rotate key\" outcome=\"failed\" uid=",
+    ] {
+        assert!(ended.log.contains(done), "{}", ended.log);
+    }
     for form in disguises(PASSPHRASE) {
         assert!(!contains(ended.log.as_bytes(), &form), "{}", ended.log);
     }

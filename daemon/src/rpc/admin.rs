@@ -18,6 +18,7 @@ use tokend_proto::{
     },
 };
 use tonic::{Code, Request, Response, Status};
+use zeroize::Zeroizing;
 
 use super::{
     About, Context, Door, Grant, Peer, access, credential, key, ledger, principal, revocation,
@@ -86,7 +87,9 @@ impl AdminService for Admin {
         self.0.change("drop revocation", &caller, None, drop).await.map(Response::new)
     }
 
-    async fn unlock(&self, _: Request<UnlockRequest>) -> Result<Response<()>, Status> {
+    async fn unlock(&self, request: Request<UnlockRequest>) -> Result<Response<()>, Status> {
+        // Wiped all the same: it may be the one.
+        drop(Zeroizing::new(request.into_inner().passphrase));
         Err(status::not_locked())
     }
 
@@ -103,11 +106,12 @@ impl AdminService for Admin {
         &self,
         request: Request<AcceptBudgetRequest>,
     ) -> Result<Response<AcceptBudgetResponse>, Status> {
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let author = caller.author();
         let AcceptBudgetRequest { accounts, used } = request.into_inner();
         let accounts = ledger::accounts(accounts)?;
         let accept = |reply| Command::AcceptBudget { accounts, used, author, reply };
-        let budgets = self.0.ask(accept).await?;
+        let budgets = self.0.change("accept budget", &caller, None, accept).await?;
         let budgets = budgets.iter().flat_map(ledger::budgets).collect();
         Ok(Response::new(AcceptBudgetResponse { budgets }))
     }
@@ -116,9 +120,10 @@ impl AdminService for Admin {
         &self,
         request: Request<RotateDataKeyRequest>,
     ) -> Result<Response<RotateDataKeyResponse>, Status> {
-        let author = peer(&request)?.author();
-        let rekey = key::rotate(request.into_inner());
-        let rekeyed = self.0.ask(|reply| Command::Rekey { rekey, author, reply }).await?;
+        let caller = peer(&request)?;
+        let (author, rekey) = (caller.author(), key::rotate(request.into_inner()));
+        let change = |reply| Command::Rekey { rekey, author, reply };
+        let rekeyed = self.0.change("rotate key", &caller, None, change).await?;
         key::rotated(&rekeyed, &self.0.about).map(Response::new)
     }
 
@@ -126,9 +131,10 @@ impl AdminService for Admin {
         &self,
         request: Request<ChangeKeySourceRequest>,
     ) -> Result<Response<ChangeKeySourceResponse>, Status> {
-        let author = peer(&request)?.author();
-        let rekey = key::change(request.into_inner());
-        let rekeyed = self.0.ask(|reply| Command::Rekey { rekey, author, reply }).await?;
+        let caller = peer(&request)?;
+        let (author, rekey) = (caller.author(), key::change(request.into_inner()));
+        let change = |reply| Command::Rekey { rekey, author, reply };
+        let rekeyed = self.0.change("change key source", &caller, None, change).await?;
         key::moved(rekeyed, &self.0.about).map(Response::new)
     }
 

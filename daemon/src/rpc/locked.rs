@@ -38,6 +38,7 @@ use super::{
     patience::Asked, provider::Providers, route, status, token::Tokens, token::peer,
 };
 use crate::{
+    audit::Change,
     engine::{Author, Error},
     ports::RekeyFailure,
     published::timestamp,
@@ -223,9 +224,16 @@ impl Service<Request<GetStatusRequest>> for GetStatus {
 impl Locked {
     /// Has a passphrase tried, and waits for what comes of it.
     async fn unlock(&self, request: Request<UnlockRequest>) -> Result<(), Status> {
-        let rekey = |failure| status::of(&Error::Rekey(failure));
-        let author = peer(&request)?.author();
+        let caller = peer(&request)?;
+        let change = Change::begin("unlock", caller.who(), None);
         let passphrase = Zeroizing::new(request.into_inner().passphrase);
+        let unlocked = self.attempt(passphrase, caller.author()).await;
+        change.end(unlocked.is_ok());
+        unlocked
+    }
+
+    async fn attempt(&self, passphrase: Zeroizing<String>, author: Author) -> Result<(), Status> {
+        let rekey = |failure| status::of(&Error::Rekey(failure));
         let (reply, answer) = oneshot::channel();
         let attempt = Attempt { passphrase, author, reply };
         self.attempts.send(attempt).await.map_err(|_| self.unheard())?;
