@@ -166,6 +166,22 @@ fn whoever_is_denied_is_told_what_an_operator_would_type_and_the_audit_log_who_i
 }
 
 #[test]
+fn what_operators_do_with_keys_and_limits_is_in_the_audit_log() {
+    let place = Place::new();
+    let mut daemon = place.start();
+    for (arguments, action, outcome) in [
+        (&["key", "rotate"][..], "key rotate", "done"),
+        (&["key", "change-source", "--to", "credential:none"], "key change-source", "failed"),
+        (&["budget", "accept", "--used", "0", "--all"], "budget accept", "failed"),
+    ] {
+        assert_eq!(place.run(arguments).status.success(), outcome == "done", "{arguments:?}");
+        let line = daemon.wait_for_log(&format!("tokend::audit: action=\"{action}\""));
+        assert!(line.contains(&format!("outcome=\"{outcome}\" uid=")), "{line}");
+        assert!(line.contains("door=\"admin.sock\""), "{line}");
+    }
+}
+
+#[test]
 fn of_a_process_in_another_pid_namespace_the_user_counts_and_nothing_else() {
     if !is_root("make namespaces") {
         return;

@@ -111,7 +111,7 @@ impl AdminService for Admin {
         let AcceptBudgetRequest { accounts, used } = request.into_inner();
         let accounts = ledger::accounts(accounts)?;
         let accept = |reply| Command::AcceptBudget { accounts, used, author, reply };
-        let budgets = self.0.change("accept budget", &caller, None, accept).await?;
+        let budgets = self.0.change("budget accept", &caller, None, accept).await?;
         let budgets = budgets.iter().flat_map(ledger::budgets).collect();
         Ok(Response::new(AcceptBudgetResponse { budgets }))
     }
@@ -123,7 +123,7 @@ impl AdminService for Admin {
         let caller = peer(&request)?;
         let (author, rekey) = (caller.author(), key::rotate(request.into_inner()));
         let change = |reply| Command::Rekey { rekey, author, reply };
-        let rekeyed = self.0.change("rotate key", &caller, None, change).await?;
+        let rekeyed = self.0.change("key rotate", &caller, None, change).await?;
         key::rotated(&rekeyed, &self.0.about).map(Response::new)
     }
 
@@ -134,7 +134,7 @@ impl AdminService for Admin {
         let caller = peer(&request)?;
         let (author, rekey) = (caller.author(), key::change(request.into_inner()));
         let change = |reply| Command::Rekey { rekey, author, reply };
-        let rekeyed = self.0.change("change key source", &caller, None, change).await?;
+        let rekeyed = self.0.change("key change-source", &caller, None, change).await?;
         key::moved(rekeyed, &self.0.about).map(Response::new)
     }
 
