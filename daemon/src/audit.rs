@@ -34,7 +34,16 @@ pub struct Who {
     /// The service of systemd's that it is part of, if it is of one.
     pub unit: Option<Arc<str>>,
     /// The socket that it came in by.
-    pub door: String,
+    pub door: Way,
+}
+
+/// The socket that someone came in by, as the log names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// One at which a user is one.
+    Machine(&'static str),
+    /// A listener's: who is in a container may take as many users' numbers as they like.
+    Listener(Arc<str>),
 }
 
 /// What someone does, in a word.
@@ -62,6 +71,26 @@ struct Line {
 /// A change that an operator wants, until it is known what came of it.
 #[derive(Debug)]
 pub struct Change(Option<Line>);
+
+impl Who {
+    /// Returns the listener by which they came in, if it was one.
+    fn listener(&self) -> Option<&Arc<str>> {
+        match &self.door {
+            Way::Machine(_) => None,
+            Way::Listener(name) => Some(name),
+        }
+    }
+}
+
+impl Way {
+    /// Returns what the log calls it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Machine(name) => name,
+            Self::Listener(name) => name,
+        }
+    }
+}
 
 impl Audit {
     /// Someone isn't let do something with a credential, whether it is there or not, or isn't let

@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 
 use self::{asker::Asker, denial::Denial, form::Wanted};
 use crate::{
-    audit::{self, Who},
+    audit::{self, Way, Who},
     connections::{self, Process, Socket, descriptors, told},
     engine::{Command, Error},
     ports::Clock,
@@ -124,7 +124,7 @@ impl Handout {
         let write_down = |is_given| {
             let unit = Some(unit.as_str().into());
             let name = Wanted::parse(id).ok().map(|wanted| wanted.name);
-            let who = Who { uid, pid, unit, door: "credentials.sock".to_owned() };
+            let who = Who { uid, pid, unit, door: Way::Machine("credentials.sock") };
             audit::handed_out(who, name.as_ref(), is_given);
         };
         let found = tokio::select! {

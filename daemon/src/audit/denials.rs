@@ -1,6 +1,6 @@
 //! Who wasn't let do something: each is told once, and then how often within a minute.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokend_core::{BootTime, Name};
 
@@ -9,17 +9,20 @@ use super::{Action, Line, PAUSE, Who};
 /// Of so many pairs of user and credential it is known how often ..
 const MOST: usize = 1_024;
 
-/// .. of which one user can have so many: whoever makes up names fills neither the log nor
-/// the room of others.
+/// .. of which one user can have so many, and all users at a listener together, who may be one:
+/// whoever makes up names, or numbers, fills neither the log nor the room of others.
 const MOST_OF_ONE: usize = 32;
 
 /// Whom it happened to in the last minute.
 #[derive(Debug, Default)]
 pub(super) struct Denials {
-    of: BTreeMap<(u32, Option<Name>), Repeated>,
+    of: BTreeMap<Key, Repeated>,
     /// Those for whom there was no room: only how often it happened is known.
     others: u64,
 }
+
+/// A listener, if it is one's, a user, a credential.
+type Key = (Option<Arc<str>>, u32, Option<Name>);
 
 #[derive(Debug)]
 struct Repeated {
@@ -38,14 +41,13 @@ impl Denials {
         name: Option<&Name>,
         now: BootTime,
     ) -> Option<Line> {
-        let key = (who.uid, name.cloned());
+        let key = (who.listener().cloned(), who.uid, name.cloned());
         if let Some(repeated) = self.of.get_mut(&key) {
             repeated.count += 1;
             (repeated.action, repeated.who) = (action, who);
             return None;
         }
-        let of_this = self.of.range((who.uid, None)..).take_while(|((uid, _), _)| *uid == who.uid);
-        if self.of.len() >= MOST || of_this.count() >= MOST_OF_ONE {
+        if self.of.len() >= MOST || self.of_one(&who) >= MOST_OF_ONE {
             self.others += 1;
             return None;
         }
@@ -54,10 +56,20 @@ impl Denials {
         Some(line)
     }
 
+    /// Returns how many there are of a user, or of all at a listener.
+    fn of_one(&self, who: &Who) -> usize {
+        let listener = who.listener();
+        let first = if listener.is_some() { 0 } else { who.uid };
+        let is_one =
+            |by: Option<&Arc<str>>, uid| by == listener && (by.is_some() || uid == who.uid);
+        let from = self.of.range((listener.cloned(), first, None)..);
+        from.take_while(|((by, uid, _), _)| is_one(by.as_ref(), *uid)).count()
+    }
+
     /// Returns what has repeated and wasn't told for a minute, and forgets what hasn't.
     pub(super) fn sweep(&mut self, now: BootTime) -> Vec<Line> {
         let mut lines = Vec::new();
-        self.of.retain(|(_, name), repeated| {
+        self.of.retain(|(_, _, name), repeated| {
             if repeated.told_at.until(now) < PAUSE {
                 return true;
             }
@@ -76,7 +88,7 @@ impl Denials {
         let mut lines: Vec<_> = self
             .of
             .iter_mut()
-            .filter_map(|((_, name), repeated)| repeated.tell(name.as_ref()))
+            .filter_map(|((_, _, name), repeated)| repeated.tell(name.as_ref()))
             .collect();
         lines.extend(self.tell_others());
         lines
@@ -100,14 +112,14 @@ impl Repeated {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
+    use super::{super::Way, *};
 
     fn at(seconds: u64) -> BootTime {
         BootTime(Duration::from_secs(seconds))
     }
 
     fn who(uid: u32) -> Who {
-        Who { uid, pid: Some(1), unit: None, door: "tokend.sock".to_owned() }
+        Who { uid, pid: Some(1), unit: None, door: Way::Machine("tokend.sock") }
     }
 
     fn name(text: &str) -> Name {
@@ -150,6 +162,19 @@ mod tests {
         let others = u64::try_from(10_000 - told).unwrap();
         assert_eq!(counts(&denials.sweep(at(60))), [(None, Some(others))]);
         assert!(denials.of.is_empty());
+    }
+
+    #[test]
+    fn whoever_has_the_numbers_of_a_container_has_the_room_of_one() {
+        let mut denials = Denials::default();
+        let at_listener = |uid| Who { door: Way::Listener("ci".into()), ..who(uid) };
+        let told = (0..10_000)
+            .filter_map(|uid| denials.note("read", at_listener(uid), Some(&name("api")), at(0)));
+        assert_eq!(told.count(), MOST_OF_ONE);
+        let elsewhere = Who { door: Way::Listener("web".into()), ..who(0) };
+        for who in [who(0), who(9), elsewhere] {
+            assert!(denials.note("read", who, Some(&name("api")), at(0)).is_some());
+        }
     }
 
     #[test]

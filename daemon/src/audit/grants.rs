@@ -16,9 +16,13 @@ use super::{Line, Who, lock};
 /// How often it is told of a token that stays the same how often it was given.
 const INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// Of so many callers and credentials it is known how often. If there are more, all that is
-/// known is told, and it begins anew.
+/// Of so many callers and credentials it is known how often. Of more it is known for each
+/// credential only, until all that is known is told, each hour, and it begins anew: whoever has
+/// many numbers doesn't fill the log.
 const MOST: usize = 4_096;
+
+/// So many of these can be a listener's: in a container one may have 65,536 numbers.
+const MOST_AT_A_LISTENER: usize = 256;
 
 /// What one connection has told of what it was given. It is that connection's alone: nobody
 /// waits for its lock.
@@ -58,12 +62,19 @@ pub(super) struct Grants {
     told_at: Option<BootTime>,
 }
 
-/// A user, a unit, a credential.
-type Key = (u32, Option<Arc<str>>, Name);
+/// Whose it is that is counted.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// A listener, if it is one's, a user, a unit, a credential.
+    One(Option<Arc<str>>, u32, Option<Arc<str>>, Name),
+    /// All for whom there was no room, and a credential.
+    Others(Name),
+}
 
 #[derive(Debug)]
 struct Given {
-    who: Who,
+    /// `None` if these are several.
+    who: Option<Who>,
     token: TokenId,
     tally: Arc<Tally>,
 }
@@ -77,7 +88,12 @@ impl Grants {
         name: &Name,
         token: TokenId,
     ) -> (Arc<Tally>, Vec<Line>) {
-        let key = (who.uid, who.unit.clone(), name.clone());
+        let mut key = Key::One(who.listener().cloned(), who.uid, who.unit.clone(), name.clone());
+        let mut who = Some(who);
+        if !self.of.contains_key(&key) && !self.has_room(who.as_ref()) {
+            (key, who) = (Key::Others(name.clone()), None);
+        }
+        let is_one = who.is_some();
         let mut lines = Vec::new();
         match self.of.get(&key) {
             Some(given) if given.token == token => {
@@ -85,14 +101,29 @@ impl Grants {
                 return (Arc::clone(&given.tally), lines);
             }
             Some(given) => lines.extend(given.close(name)),
-            None if self.of.len() >= MOST => lines = self.finish(),
             None => {}
         }
         let tally = Arc::<Tally>::default();
         let given = Given { who, token, tally: Arc::clone(&tally) };
-        lines.push(given.line(name));
+        if is_one {
+            lines.push(given.line(name));
+        } else {
+            tally.count.fetch_add(1, Ordering::Relaxed);
+        }
         self.of.insert(key, given);
         (tally, lines)
+    }
+
+    /// Tells whether one more can be told apart from the others.
+    fn has_room(&self, who: Option<&Who>) -> bool {
+        let listener = who.and_then(Who::listener);
+        let is_full = || listener.is_some() && self.at_listener(listener) >= MOST_AT_A_LISTENER;
+        self.of.len() < MOST && !is_full()
+    }
+
+    fn at_listener(&self, listener: Option<&Arc<str>>) -> usize {
+        let is_there = |key: &&Key| matches!(key, Key::One(by, ..) if by.as_ref() == listener);
+        self.of.keys().filter(is_there).count()
     }
 
     /// Returns how often tokens were given that are held no more, and, each hour, those that
@@ -105,9 +136,13 @@ impl Grants {
         let is_due = self.told_at.get_or_insert(now).until(now) >= INTERVAL;
         if is_due {
             self.told_at = Some(now);
+            if self.of.keys().any(|key| matches!(key, Key::Others(_))) {
+                return self.finish();
+            }
         }
         let mut lines = Vec::new();
-        self.of.retain(|(_, _, name), given| {
+        self.of.retain(|key, given| {
+            let name = key.name();
             let is_held = held(name) == Some(given.token);
             if !is_held {
                 lines.extend(given.close(name));
@@ -122,13 +157,20 @@ impl Grants {
     /// Returns how often all were given that isn't told, and forgets it.
     pub(super) fn finish(&mut self) -> Vec<Line> {
         let all = std::mem::take(&mut self.of);
-        all.iter().filter_map(|((_, _, name), given)| given.close(name)).collect()
+        all.iter().filter_map(|(key, given)| given.close(key.name())).collect()
+    }
+}
+
+impl Key {
+    fn name(&self) -> &Name {
+        let (Self::One(_, _, _, name) | Self::Others(name)) = self;
+        name
     }
 }
 
 impl Given {
     fn line(&self, name: &Name) -> Line {
-        let line = Line::new("read", "granted", Some(self.who.clone()), Some(name));
+        let line = Line::new("read", "granted", self.who.clone(), Some(name));
         Line { token_id: Some(self.token), ..line }
     }
 
@@ -145,10 +187,10 @@ impl Given {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Way, *};
 
     fn who(uid: u32, unit: Option<&str>) -> Who {
-        Who { uid, pid: Some(1), unit: unit.map(Into::into), door: "tokend.sock".to_owned() }
+        Who { uid, pid: Some(1), unit: unit.map(Into::into), door: Way::Machine("tokend.sock") }
     }
 
     fn api() -> Name {
@@ -215,19 +257,39 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_callers_take_no_more_room_than_a_few_thousand_and_all_are_told() {
+    fn ten_thousand_callers_take_no_more_room_than_a_few_thousand_and_all_are_counted() {
         let (mut grants, mut firsts, mut repeated) = (Grants::default(), 0, 0);
         let connections: Vec<_> = (0..10_000).map(|uid| (uid, Connection::default())).collect();
         for _ in 0..2 {
             for (uid, connection) in &connections {
                 let lines = connection.get(&mut grants, who(*uid, None), 1);
                 firsts += lines.iter().filter(|count| count.is_none()).count();
-                repeated += lines.into_iter().flatten().sum::<u64>();
-                assert!(grants.of.len() <= MOST);
+                assert!(grants.of.len() <= MOST + 1);
             }
         }
-        repeated += grants.finish().iter().filter_map(|line| line.count).sum::<u64>();
-        assert!(firsts >= 10_000);
+        assert_eq!(firsts, MOST, "nobody fills the log");
+        let held = |_: &Name| Some(TokenId([1; 16]));
+        assert!(grants.sweep(held, at(0)).is_empty());
+        for line in grants.sweep(held, at(3_600)) {
+            repeated += line.count.unwrap();
+        }
         assert_eq!(u64::try_from(firsts).unwrap() + repeated, 20_000, "nothing is lost");
+        let (_, connection) = connections.last().unwrap();
+        assert_eq!(connection.get(&mut grants, who(9_999, None), 1), [None], "it begins anew");
+    }
+
+    #[test]
+    fn whoever_has_the_numbers_of_a_container_leaves_the_room_to_others() {
+        let mut grants = Grants::default();
+        let at_listener = |uid| Who { door: Way::Listener("ci".into()), ..who(uid, None) };
+        let told = |grants: &mut Grants, who| Connection::default().get(grants, who, 1).len();
+        let firsts: usize = (0..10_000).map(|uid| told(&mut grants, at_listener(uid))).sum();
+        assert_eq!(firsts, MOST_AT_A_LISTENER);
+        assert_eq!(told(&mut grants, who(0, None)), 1, "the same number by another way");
+        let elsewhere = Who { door: Way::Listener("web".into()), ..who(0, None) };
+        assert_eq!(told(&mut grants, elsewhere), 1);
+        let others: Vec<_> = grants.finish();
+        let others: Vec<_> = others.iter().map(|line| (line.who.is_some(), line.count)).collect();
+        assert_eq!(others, [(false, Some(10_000 - u64::try_from(firsts).unwrap()))]);
     }
 }

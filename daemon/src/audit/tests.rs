@@ -30,7 +30,7 @@ fn logged(happens: impl FnOnce()) -> Vec<String> {
 }
 
 fn who(pid: Option<i32>, unit: Option<&str>) -> Who {
-    Who { uid: 1_000, pid, unit: unit.map(Into::into), door: "tokend.sock".to_owned() }
+    Who { uid: 1_000, pid, unit: unit.map(Into::into), door: Way::Machine("tokend.sock") }
 }
 
 fn api() -> Name {

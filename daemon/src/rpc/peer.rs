@@ -8,7 +8,11 @@ use std::{
 use tokio::net::UnixStream;
 
 use super::{Grant, membership::Membership};
-use crate::{audit::Who, connections::Process, engine::Author};
+use crate::{
+    audit::{Way, Who},
+    connections::Process,
+    engine::Author,
+};
 
 /// The socket that a connection came in by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +47,17 @@ pub struct Peer {
 /// As the log names it.
 impl Display for Door {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Callers => "tokend.sock",
-            Self::Operators => "admin.sock",
-            Self::Listener(grant) => &grant.name,
-        })
+        f.write_str(self.way().as_str())
+    }
+}
+
+impl Door {
+    fn way(&self) -> Way {
+        match self {
+            Self::Callers => Way::Machine("tokend.sock"),
+            Self::Operators => Way::Machine("admin.sock"),
+            Self::Listener(grant) => Way::Listener(grant.name.as_str().into()),
+        }
     }
 }
 
@@ -59,13 +69,12 @@ impl Peer {
 
     /// Returns whom the audit log is to name.
     pub(super) fn who(&self) -> Who {
-        let door = self.door.to_string();
-        Who { uid: self.uid, pid: self.pid, unit: self.unit.clone(), door }
+        Who { uid: self.uid, pid: self.pid, unit: self.unit.clone(), door: self.door.way() }
     }
 
     /// Finds out more about who is at the other end.
     pub(super) fn of(stream: &UnixStream, process: Process, door: Door, own_uid: u32) -> Self {
-        let Process { uid, gid, pid } = process;
+        let Process { uid, gid, pid, .. } = process;
         let membership = pid.and_then(|pid| Membership::of(stream, pid, uid, own_uid));
         let Membership { groups, unit } = membership.unwrap_or_default();
         Self { uid, gid, groups, unit: unit.map(Into::into), pid, door }
