@@ -298,9 +298,9 @@ fn a_passphrase_comes_changes_and_goes_while_tokend_serves() {
     let ended = daemon.end();
     assert_eq!(ended.code, Some(0));
     for done in [
-        "action=\"change key source\" outcome=\"done\" uid=",
-        "action=\"rotate key\" outcome=\"done\" uid=",
-        "action=\"rotate key\" outcome=\"failed\" uid=",
+        "action=\"key change-source\" outcome=\"done\" uid=",
+        "action=\"key rotate\" outcome=\"done\" uid=",
+        "action=\"key rotate\" outcome=\"failed\" uid=",
     ] {
         assert!(ended.log.contains(done), "{}", ended.log);
     }

@@ -5,6 +5,7 @@
 //! asks connections to end and closes those that don't within a grace period.
 
 mod shares;
+mod subordinates;
 
 use std::{io, time::Duration};
 
@@ -18,7 +19,10 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use self::shares::{Full, Shares};
+use self::{
+    shares::{Full, Shares},
+    subordinates::Subordinates,
+};
 
 /// A socket whose connections are served.
 #[derive(Debug)]
@@ -39,6 +43,9 @@ pub struct Socket {
 pub struct Process {
     /// Its user.
     pub uid: u32,
+    /// Whose share it has: its user's, or, if its user is one that another may take in user
+    /// namespaces, that of all of these together.
+    pub sharer: u32,
     /// Its primary group.
     pub gid: u32,
     /// Its process id; `None` if it is in a PID namespace that tokend can't see.
@@ -55,7 +62,7 @@ impl Process {
         // rustix has no number for a process that can't be seen: there it fails.
         let cred = getsockopt(stream, PeerCredentials)?;
         let pid = Some(cred.pid()).filter(|pid| *pid > 0);
-        Ok(Self { uid: cred.uid(), gid: cred.gid(), pid })
+        Ok(Self { uid: cred.uid(), sharer: cred.uid(), gid: cred.gid(), pid })
     }
 }
 
@@ -87,6 +94,7 @@ pub async fn serve<F>(
     let name = name.as_str();
     let mut connections = JoinSet::new();
     let shares = Shares::new(most / 4 * 3);
+    let mut subordinates = Subordinates::default();
     let mut admit = |stream, connections: &mut JoinSet<()>| match Process::of(&stream) {
         Ok(process) if apart.contains(&process.uid) => {
             if let Some(connection) = admit(stream, process) {
@@ -94,7 +102,8 @@ pub async fn serve<F>(
             }
         }
         Ok(process) => {
-            let (seat, full) = shares.enter(process.uid);
+            let process = Process { sharer: subordinates.one_of(process.uid), ..process };
+            let (seat, full) = shares.enter(process.sharer);
             if let Some(Full { uid, connections }) = full {
                 warn!(
                     socket = name,

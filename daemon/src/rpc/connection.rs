@@ -5,23 +5,40 @@ use std::ops::Deref;
 use tokend_core::Name;
 use tonic::Status;
 
-use super::{Context, Peer};
+use super::{Context, Door, Peer};
 use crate::{
     audit::{self, Action, Told, Who},
     engine::{Command, Reply},
     published::Published,
 };
 
+/// Those who share turns and open calls: a user's connections, or, being `None`, all at a
+/// listener, since one who is in a container may have thousands of users' numbers.
+pub(super) type Party = Option<u32>;
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     peer: Peer,
+    party: Party,
     told: Told,
 }
 
 impl Connection {
     pub(super) fn new(peer: Peer) -> Self {
-        Self { peer, told: Told::default() }
+        let user = peer.uid;
+        Self::shared(peer, user)
+    }
+
+    /// Makes one that counts as this user's ([`sharer`](crate::connections::Process::sharer)).
+    pub(super) fn shared(peer: Peer, user: u32) -> Self {
+        let party = (!matches!(peer.door, Door::Listener(_))).then_some(user);
+        Self { peer, party, told: Told::default() }
+    }
+
+    /// Returns with whom it shares turns and open calls.
+    pub(super) fn party(&self) -> Party {
+        self.party
     }
 
     /// Returns whom the audit log is to name.

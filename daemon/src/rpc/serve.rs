@@ -105,13 +105,13 @@ pub async fn serve(
     // they are in a container, where anyone may have their numbers.
     let apart =
         if matches!(door, Door::Listener(_)) { Vec::new() } else { vec![0, keeper.own_uid] };
-    let fair = Fair { tally: Tally::new(apart.clone()), ..Fair::default() };
+    let fair = Fair { tally: Tally::new(name.clone(), apart.clone()), ..Fair::default() };
     let socket = Socket { listener: socket, name, most, apart };
     let stopping = shutdown.clone();
     let rounds = tokio::spawn(fair.clone().go_on());
-    let admit = |stream: UnixStream, process| {
+    let admit = |stream: UnixStream, process: Process| {
         let peer = admit(&stream, process, &door, &keeper)?;
-        let connection = Connection::new(peer);
+        let connection = Connection::shared(peer, process.sharer);
         Some(serve_one(stream, connection, services.clone(), fair.clone(), stopping.clone()))
     };
     connections::serve(socket, Vec::new(), admit, shutdown, grace).await;
@@ -157,7 +157,7 @@ pub(super) async fn serve_one<S>(
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Arc::clone(&peer));
-        let (call, counted) = (usage.begin(), fair.tally.begin(peer.uid));
+        let (call, counted) = (usage.begin(), fair.tally.begin(peer.party()));
         let answer = counted.is_some().then(|| {
             let body = Asked::new(body, parts.uri.path());
             services.answer(hyper::Request::from_parts(parts, body))
@@ -181,7 +181,7 @@ pub(super) async fn serve_one<S>(
         .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(MOST_GIVEN_UP)
         .max_local_error_reset_streams(MOST_REFUSED);
-    let stream = Paced::new(stream, fair.turns.place(peer.uid));
+    let stream = Paced::new(stream, fair.turns.place(peer.party()));
     let stream = Heard::new(Mended::new(stream), Arc::clone(&usage));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {

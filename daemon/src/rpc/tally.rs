@@ -1,4 +1,5 @@
-//! Counts the calls that each user has open, over all its connections.
+//! Counts the calls that each user has open, over all its connections; at a listener, that all
+//! have together.
 
 use std::{
     collections::BTreeMap,
@@ -6,6 +7,8 @@ use std::{
 };
 
 use tracing::warn;
+
+use super::connection::Party;
 
 /// How many calls one user may have open. Two connections may have all theirs open: no program
 /// that waits for tokens comes near, and so many that wait take some 8 MiB.
@@ -17,8 +20,10 @@ pub(super) struct Tally(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// What the log calls the socket.
+    socket: String,
     apart: Vec<u32>,
-    users: Mutex<BTreeMap<u32, User>>,
+    users: Mutex<BTreeMap<Party, User>>,
 }
 
 #[derive(Debug, Default)]
@@ -32,33 +37,35 @@ struct User {
 #[derive(Debug)]
 pub(super) struct Counted {
     tally: Tally,
-    uid: u32,
+    party: Party,
 }
 
 impl Tally {
-    /// Counts the calls of all but those users.
-    pub(super) fn new(apart: Vec<u32>) -> Self {
-        Self(Arc::new(Counts { apart, users: Mutex::default() }))
+    /// Counts the calls that come by a socket, but for those users'.
+    pub(super) fn new(socket: String, apart: Vec<u32>) -> Self {
+        Self(Arc::new(Counts { socket, apart, users: Mutex::default() }))
     }
 
     /// Counts one more call of a user, unless it has as many as may be. That is told of once,
     /// until it has half as many.
-    pub(super) fn begin(&self, uid: u32) -> Option<Counted> {
-        if !self.0.apart.contains(&uid) {
+    pub(super) fn begin(&self, party: Party) -> Option<Counted> {
+        if !party.is_some_and(|uid| self.0.apart.contains(&uid)) {
             let mut users = self.users();
-            let user = users.entry(uid).or_default();
+            let user = users.entry(party).or_default();
             if user.open == MOST_OF_A_USER {
                 if !std::mem::replace(&mut user.told, true) {
-                    warn!(uid, calls = user.open, "this user has as many calls open as it may");
+                    // At a listener it is no one user.
+                    let (socket, uid) = (&*self.0.socket, party);
+                    warn!(socket, uid, calls = user.open, "as many calls are open as may be");
                 }
                 return None;
             }
             user.open += 1;
         }
-        Some(Counted { tally: self.clone(), uid })
+        Some(Counted { tally: self.clone(), party })
     }
 
-    fn users(&self) -> MutexGuard<'_, BTreeMap<u32, User>> {
+    fn users(&self) -> MutexGuard<'_, BTreeMap<Party, User>> {
         self.0.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,11 +74,11 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let mut users = self.tally.users();
         // Those apart aren't in it.
-        let Some(user) = users.get_mut(&self.uid) else { return };
+        let Some(user) = users.get_mut(&self.party) else { return };
         user.open -= 1;
         user.told &= user.open > MOST_OF_A_USER / 2;
         if user.open == 0 {
-            users.remove(&self.uid);
+            users.remove(&self.party);
         }
     }
 }
@@ -80,13 +87,13 @@ impl Drop for Counted {
 mod tests {
     use super::*;
 
-    const ROOT: u32 = 0;
-    const ANN: u32 = 1_000;
-    const EVE: u32 = 1_001;
+    const ROOT: Party = Some(0);
+    const ANN: Party = Some(1_000);
+    const EVE: Party = Some(1_001);
 
     #[test]
     fn a_user_has_so_many_calls_open_and_takes_none_of_anothers() {
-        let tally = Tally::new(vec![ROOT]);
+        let tally = Tally::new(String::new(), vec![0]);
         let mut eves: Vec<_> = (0..MOST_OF_A_USER).map(|_| tally.begin(EVE).unwrap()).collect();
         assert!(tally.begin(EVE).is_none());
         assert!(tally.begin(ANN).is_some());
@@ -100,7 +107,7 @@ mod tests {
 
     #[test]
     fn it_is_told_of_once_until_there_are_half_as_many() {
-        let tally = Tally::new(vec![]);
+        let tally = Tally::new(String::new(), vec![]);
         let mut eves: Vec<_> = (0..MOST_OF_A_USER).map(|_| tally.begin(EVE).unwrap()).collect();
         let told = || tally.users()[&EVE].told;
         assert!(tally.begin(EVE).is_none());

@@ -17,6 +17,8 @@ use std::{
 
 use tokio::{sync::Notify, task::yield_now};
 
+use super::connection::Party;
+
 /// Whose turn it is. The connections of a socket share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Turns(Arc<Round>);
@@ -32,7 +34,7 @@ struct Round {
 struct Room {
     next: u64,
     /// The users who were heard in this round.
-    heard: BTreeMap<u32, Line>,
+    heard: BTreeMap<Party, Line>,
 }
 
 /// The connections of a user that wait for the next round.
@@ -48,7 +50,7 @@ struct Line {
 #[derive(Debug)]
 pub(super) struct Place {
     turns: Turns,
-    uid: u32,
+    party: Party,
     number: Option<u64>,
 }
 
@@ -68,8 +70,8 @@ impl Turns {
     }
 
     /// Returns a place for a connection of a user.
-    pub(super) fn place(&self, uid: u32) -> Place {
-        Place { turns: self.clone(), uid, number: None }
+    pub(super) fn place(&self, party: Party) -> Place {
+        Place { turns: self.clone(), party, number: None }
     }
 
     /// Calls the first of each user's connections; returns whether there is any.
@@ -98,7 +100,7 @@ impl Place {
     pub(super) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut room = self.turns.room();
         let Room { next, heard } = &mut *room;
-        match heard.entry(self.uid) {
+        match heard.entry(self.party) {
             Entry::Vacant(first) => {
                 first.insert(Line::default());
                 self.turns.0.begun.notify_one();
@@ -127,7 +129,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         let mut room = self.turns.room();
-        if let Some(line) = room.heard.get_mut(&self.uid) {
+        if let Some(line) = room.heard.get_mut(&self.party) {
             line.waiting.remove(&number);
         }
     }

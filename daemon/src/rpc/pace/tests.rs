@@ -6,7 +6,7 @@ use super::{super::turns::Turns, *};
 /// A connection with room for so many bytes in each direction, and its client.
 fn connect(turns: &Turns, room: usize) -> (DuplexStream, Paced<DuplexStream>) {
     let (client, served) = duplex(room);
-    (client, Paced::new(served, turns.place(1_000)))
+    (client, Paced::new(served, turns.place(Some(1_000))))
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 use super::*;
 use crate::rpc::{
     LARGEST_REQUEST,
-    bench::{ANN, Bench, token},
+    bench::{ANN, Bench, listener, token},
     patience::{LONGEST_REQUEST, LONGEST_UNTAKEN},
     quiet::GREETING,
     tally::MOST_OF_A_USER,
@@ -46,9 +46,13 @@ impl Client {
 
     /// Connects as a user.
     fn of(bench: &Bench, uid: u32, fair: &Fair) -> Self {
+        Self::by(Door::Callers, bench, uid, fair)
+    }
+
+    /// Connects to a socket as a user.
+    fn by(door: Door, bench: &Bench, uid: u32, fair: &Fair) -> Self {
         let (stream, served) = tokio::io::duplex(64 * 1_024);
         let (stop, shutdown) = watch::channel(false);
-        let door = Door::Callers;
         let services = Services::new(&bench.context, &door);
         let peer = Peer { uid, gid: uid, groups: vec![], unit: None, pid: None, door };
         let connection = Connection::new(peer);
@@ -356,4 +360,34 @@ async fn a_client_that_says_a_byte_now_and_then_is_left_like_one_that_says_nothi
         assert!(seconds < 1_000, "it is still heard");
     }
     assert!(client.serving.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_come_by_a_listener_have_as_many_calls_open_as_one_user() {
+    let (bench, fair) = (Bench::new(), fair());
+    let door = || listener(&["api"], true);
+    let connections = u32::try_from(MOST_OF_A_USER).unwrap() / MOST_CALLS;
+    let mut eves = Vec::new();
+    for number in 0..connections {
+        let mut eve = Client::by(door(), &bench, 100_000 + number, &fair).greet().await;
+        for call in 0..MOST_CALLS {
+            eve.begin(call * 2 + 1, "AcquireToken", 100).await;
+        }
+        assert!(eve.lives().await);
+        eves.push(eve);
+    }
+    let mut more = Client::by(door(), &bench, 200_000, &fair).greet().await;
+    more.begin(1, "AcquireToken", 100).await;
+    assert_eq!(more.wait_for(HEADERS, 1).await.1 & END_STREAM, END_STREAM, "at once");
+}
+
+#[test]
+fn the_numbers_of_a_container_have_one_turn_among_them() {
+    let peer = |uid, door| {
+        let peer = Peer { uid, gid: uid, groups: vec![], unit: None, pid: None, door };
+        Connection::new(peer).party()
+    };
+    assert_ne!(peer(ANN, Door::Callers), peer(EVE, Door::Callers));
+    let door = || listener(&["api"], false);
+    assert_eq!(peer(ANN, door()), peer(EVE, door()));
 }

@@ -15,7 +15,7 @@ fn is_on(place: &mut Place) -> bool {
 #[test]
 fn a_user_has_one_turn_in_a_round_whatever_the_number_of_its_connections() {
     let turns = Turns::default();
-    let mut eves: Vec<_> = (0..100).map(|_| turns.place(EVE)).collect();
+    let mut eves: Vec<_> = (0..100).map(|_| turns.place(Some(EVE))).collect();
     for round in 0..300 {
         let on: Vec<_> = (0..100).filter(|number| is_on(&mut eves[*number])).collect();
         assert_eq!(on, [round % 100], "one after the other");
@@ -26,7 +26,7 @@ fn a_user_has_one_turn_in_a_round_whatever_the_number_of_its_connections() {
 #[test]
 fn who_was_not_heard_in_this_round_does_not_wait() {
     let turns = Turns::default();
-    let (mut ann, mut eve) = (turns.place(ANN), turns.place(EVE));
+    let (mut ann, mut eve) = (turns.place(Some(ANN)), turns.place(Some(EVE)));
     assert!(is_on(&mut eve));
     assert!(!is_on(&mut eve));
     assert!(is_on(&mut ann));
@@ -38,7 +38,7 @@ fn who_was_not_heard_in_this_round_does_not_wait() {
 #[test]
 fn a_connection_that_does_not_come_or_is_gone_keeps_no_other_waiting() {
     let turns = Turns::default();
-    let mut eves: Vec<_> = (0..4).map(|_| turns.place(EVE)).collect();
+    let mut eves: Vec<_> = (0..4).map(|_| turns.place(Some(EVE))).collect();
     let on: Vec<_> = eves.iter_mut().map(is_on).collect();
     assert_eq!(on, [true, false, false, false]);
     assert!(turns.end_round());
@@ -59,7 +59,7 @@ async fn rounds_go_on_while_anyone_waits_and_others_have_their_turn_in_each() {
     let counting = tokio::spawn(turns.clone().go_on());
     let heard = Arc::new(Mutex::new(Vec::new()));
     let speak = |uid, name, times| {
-        let (mut place, heard) = (turns.place(uid), Arc::clone(&heard));
+        let (mut place, heard) = (turns.place(Some(uid)), Arc::clone(&heard));
         tokio::spawn(async move {
             for _ in 0..times {
                 poll_fn(|context| place.poll_turn(context)).await;
