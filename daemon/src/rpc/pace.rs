@@ -16,12 +16,17 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::turns::Place;
+use super::turns::{Place, Turn};
 
-/// How much is read in one turn, in bytes: three or four calls that acquire a token, or seven
-/// signs of life. What takes more goes on in the next round, a few microseconds later if no one
-/// else calls.
+/// How much is read in one turn, in bytes, while others call, too: three or four calls that
+/// acquire a token, or seven signs of life. What takes more goes on in the next round, a few
+/// microseconds later.
 const TURN: usize = 128;
+
+/// How much is read in one turn of a user who is alone, in bytes. Short ones would cost a user
+/// who has many calls under way more than half of them: each is a round, and a write. Whoever
+/// comes then waits for one such turn, a fraction of a millisecond.
+const LONG_TURN: usize = 512;
 
 /// How long a client may read nothing at all while answers wait for it. One that is stopped, or
 /// looked at with a debugger, has room for 200 KiB of them before this counts.
@@ -34,7 +39,7 @@ pub(super) struct Paced<S> {
     stream: S,
     place: Place,
     /// What was read and waits for its turn: secrets may be among it.
-    held: Zeroizing<[u8; TURN]>,
+    held: Box<Zeroizing<[u8; LONG_TURN]>>,
     from: usize,
     to: usize,
     /// Since the client has stopped reading.
@@ -45,7 +50,7 @@ pub(super) struct Paced<S> {
 
 impl<S> Paced<S> {
     pub(super) fn new(stream: S, place: Place) -> Self {
-        let held = Zeroizing::new([0; TURN]);
+        let held = Box::new(Zeroizing::new([0; LONG_TURN]));
         Self { stream, place, held, from: 0, to: 0, silence: None, refused: None }
     }
 
@@ -87,8 +92,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
                 return Poll::Ready(Ok(()));
             }
         }
-        ready!(this.place.poll_turn(context));
-        let length = buffer.remaining().min(this.to - this.from);
+        let most = match ready!(this.place.poll_turn(context)) {
+            Turn::Short => TURN,
+            Turn::Long => LONG_TURN,
+        };
+        let length = buffer.remaining().min(this.to - this.from).min(most);
         buffer.put_slice(&this.held[this.from..this.from + length]);
         this.from += length;
         Poll::Ready(Ok(()))

@@ -4,7 +4,8 @@
 //! whoever writes without end would have it read, and answer, hundreds of calls before anyone
 //! else's. So in each round a user is heard once, whatever the number of its connections, and
 //! for a few calls only. A round is over when all who had something to do have done it. Who
-//! wasn't heard in this round doesn't wait at all.
+//! wasn't heard in this round doesn't wait at all. And who has been alone for a while is heard for
+//! longer at a time, which costs less.
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,22 @@ struct Room {
     next: u64,
     /// The users who were heard in this round.
     heard: BTreeMap<Party, Line>,
+    /// Who alone was heard in the latest rounds, and in how many.
+    alone: Option<(Party, u32)>,
 }
+
+/// How long a turn is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Others have been heard of late.
+    Short,
+    /// No one else has.
+    Long,
+}
+
+/// In how many rounds no one else is heard before turns are long: with short ones they take some
+/// milliseconds. Whoever calls more often than that never waits for a long turn of another's.
+pub(super) const ALONE: u32 = 64;
 
 /// The connections of a user that wait for the next round.
 #[derive(Debug, Default)]
@@ -77,14 +93,16 @@ impl Turns {
     /// Calls the first of each user's connections; returns whether there is any.
     fn end_round(&self) -> bool {
         let mut called = Vec::new();
-        let mut room = self.room();
+        let mut guard = self.room();
+        let room = &mut *guard;
+        room.note_who_was_alone();
         room.heard.retain(|_, line| {
             let first = line.waiting.pop_first();
             line.called = first.as_ref().map(|(number, _)| *number);
             called.extend(first.map(|(_, waker)| waker));
             line.called.is_some()
         });
-        drop(room);
+        drop(guard);
         let any = !called.is_empty();
         called.into_iter().for_each(Waker::wake);
         any
@@ -95,23 +113,41 @@ impl Turns {
     }
 }
 
+impl Room {
+    fn note_who_was_alone(&mut self) {
+        let mut heard = self.heard.keys();
+        let (Some(&party), another) = (heard.next(), heard.next()) else { return };
+        let before =
+            self.alone.filter(|(before, _)| *before == party).map_or(0, |(_, rounds)| rounds);
+        self.alone = another.is_none().then_some((party, before.saturating_add(1)));
+    }
+
+    /// Returns how long a turn of a user is by now.
+    fn turn(&self, party: Party) -> Turn {
+        let is_alone = self.heard.keys().all(|heard| *heard == party)
+            && self.alone.is_some_and(|(alone, rounds)| alone == party && rounds >= ALONE);
+        if is_alone { Turn::Long } else { Turn::Short }
+    }
+}
+
 impl Place {
     /// Takes a turn, or waits for it.
-    pub(super) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
         let mut room = self.turns.room();
-        let Room { next, heard } = &mut *room;
+        let turn = room.turn(self.party);
+        let Room { next, heard, .. } = &mut *room;
         match heard.entry(self.party) {
             Entry::Vacant(first) => {
                 first.insert(Line::default());
                 self.turns.0.begun.notify_one();
                 self.number = None;
-                Poll::Ready(())
+                Poll::Ready(turn)
             }
             Entry::Occupied(line) => {
                 let line = line.into_mut();
                 if self.number.is_some() && self.number == line.called {
                     (self.number, line.called) = (None, None);
-                    return Poll::Ready(());
+                    return Poll::Ready(turn);
                 }
                 // Who was called and didn't come keeps its number, and is the first again.
                 let number = *self.number.get_or_insert_with(|| {

@@ -1,7 +1,10 @@
 use futures_util::FutureExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
-use super::{super::turns::Turns, *};
+use super::{
+    super::turns::{ALONE, Turns},
+    *,
+};
 
 /// A connection with room for so many bytes in each direction, and its client.
 fn connect(turns: &Turns, room: usize) -> (DuplexStream, Paced<DuplexStream>) {
@@ -9,27 +12,58 @@ fn connect(turns: &Turns, room: usize) -> (DuplexStream, Paced<DuplexStream>) {
     (client, Paced::new(served, turns.place(Some(1_000))))
 }
 
-#[tokio::test]
-async fn a_client_is_read_in_full_and_a_little_in_each_turn() {
-    let turns = Turns::default();
-    let counting = tokio::spawn(turns.clone().go_on());
-    let (mut client, mut served) = connect(&turns, 64 * 1_024);
-    let said: Vec<u8> = (0..60_000_u32).flat_map(u32::to_be_bytes).take(60_000).collect();
-    client.write_all(&said).await.unwrap();
-    drop(client);
-    let mut heard: Vec<u8> = Vec::new();
+/// Reads to the end what a client has said, and returns how much there was in each turn.
+async fn read_in_full(mut served: Paced<DuplexStream>, said: &[u8]) -> Vec<usize> {
+    let (mut heard, mut lengths) = (Vec::<u8>::new(), Vec::new());
     loop {
-        let mut piece = [0; 1_024];
+        let mut piece = [0; 8 * 1_024];
         let length = served.read(&mut piece).await.unwrap();
-        assert!(length <= TURN);
-        heard.extend(&piece[..length]);
         if length == 0 {
             break;
         }
+        heard.extend(&piece[..length]);
+        lengths.push(length);
         assert!(served.read(&mut piece).now_or_never().is_none_or(|end| end.unwrap() == 0));
     }
-    counting.abort();
     assert_eq!(heard, said);
+    lengths
+}
+
+fn speech() -> Vec<u8> {
+    (0..60_000_u32).flat_map(u32::to_be_bytes).take(60_000).collect()
+}
+
+#[tokio::test]
+async fn a_client_is_read_in_full_and_a_little_in_each_turn_until_it_has_been_alone_for_a_while() {
+    let turns = Turns::default();
+    let counting = tokio::spawn(turns.clone().go_on());
+    let (mut client, served) = connect(&turns, 64 * 1_024);
+    client.write_all(&speech()).await.unwrap();
+    drop(client);
+    let lengths = read_in_full(served, &speech()).await;
+    counting.abort();
+    let (short, long) = lengths.split_at(ALONE as usize);
+    assert!(short.iter().all(|length| *length <= TURN), "{short:?}");
+    assert!(long.contains(&LONG_TURN) && long.iter().all(|length| *length <= LONG_TURN));
+}
+
+#[tokio::test]
+async fn a_client_is_read_a_little_in_each_turn_as_long_as_another_calls() {
+    let turns = Turns::default();
+    let counting = tokio::spawn(turns.clone().go_on());
+    let (mut client, served) = connect(&turns, 64 * 1_024);
+    client.write_all(&speech()).await.unwrap();
+    drop(client);
+    let mut other = turns.place(1_001);
+    let calling = tokio::spawn(async move {
+        loop {
+            std::future::poll_fn(|context| other.poll_turn(context)).await;
+        }
+    });
+    let lengths = read_in_full(served, &speech()).await;
+    calling.abort();
+    counting.abort();
+    assert!(lengths.iter().all(|length| *length <= TURN), "{lengths:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,9 +7,13 @@ use super::*;
 const ANN: u32 = 1_000;
 const EVE: u32 = 1_001;
 
-/// Tells whether it is a connection's turn by now.
+/// Returns a connection's turn, if it is its turn by now.
+fn turn(place: &mut Place) -> Option<Turn> {
+    poll_fn(|context| place.poll_turn(context)).now_or_never()
+}
+
 fn is_on(place: &mut Place) -> bool {
-    poll_fn(|context| place.poll_turn(context)).now_or_never().is_some()
+    turn(place).is_some()
 }
 
 #[test]
@@ -33,6 +37,23 @@ fn who_was_not_heard_in_this_round_does_not_wait() {
     assert!(turns.end_round());
     assert!(is_on(&mut eve));
     assert!(is_on(&mut ann), "every time");
+}
+
+#[test]
+fn who_has_been_alone_for_a_while_has_long_turns_until_another_comes() {
+    let turns = Turns::default();
+    let (mut ann, mut eve) = (turns.place(ANN), turns.place(EVE));
+    for _ in 0..3 {
+        for _ in 0..ALONE {
+            assert_eq!(turn(&mut eve), Some(Turn::Short));
+            assert_eq!(turn(&mut eve), None);
+            assert!(turns.end_round());
+        }
+        assert_eq!(turn(&mut eve), Some(Turn::Long));
+        assert_eq!(turn(&mut ann), Some(Turn::Short));
+        assert_eq!(turn(&mut eve), None);
+        assert!(turns.end_round());
+    }
 }
 
 #[test]
