@@ -25,6 +25,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Makes one that counts as its own user's.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn new(peer: Peer) -> Self {
         let user = peer.uid;
         Self::shared(peer, user)

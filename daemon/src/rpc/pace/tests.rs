@@ -54,7 +54,7 @@ async fn a_client_is_read_a_little_in_each_turn_as_long_as_another_calls() {
     let (mut client, served) = connect(&turns, 64 * 1_024);
     client.write_all(&speech()).await.unwrap();
     drop(client);
-    let mut other = turns.place(1_001);
+    let mut other = turns.place(Some(1_001));
     let calling = tokio::spawn(async move {
         loop {
             std::future::poll_fn(|context| other.poll_turn(context)).await;

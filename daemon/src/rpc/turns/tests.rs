@@ -42,7 +42,7 @@ fn who_was_not_heard_in_this_round_does_not_wait() {
 #[test]
 fn who_has_been_alone_for_a_while_has_long_turns_until_another_comes() {
     let turns = Turns::default();
-    let (mut ann, mut eve) = (turns.place(ANN), turns.place(EVE));
+    let (mut ann, mut eve) = (turns.place(Some(ANN)), turns.place(Some(EVE)));
     for _ in 0..3 {
         for _ in 0..ALONE {
             assert_eq!(turn(&mut eve), Some(Turn::Short));
