@@ -7,15 +7,16 @@
 mod shares;
 mod subordinates;
 
-use std::{io, time::Duration};
+use std::{io, pin::Pin, time::Duration};
 
+use futures_util::future::OptionFuture;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::process::{Resource, getrlimit};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::watch,
     task::{JoinError, JoinSet, yield_now},
-    time::{sleep, timeout},
+    time::{Sleep, sleep, timeout},
 };
 use tracing::{error, info, warn};
 
@@ -56,6 +57,10 @@ pub struct Process {
 /// descriptors, say: they stay in the queue meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often it is told of users who have their share, at most: whoever connects and leaves again
+/// and again fills no log.
+const TELLING_PAUSE: Duration = Duration::from_secs(60);
+
 impl Process {
     /// Finds out who is at the other end.
     pub fn of(stream: &UnixStream) -> io::Result<Self> {
@@ -95,33 +100,40 @@ pub async fn serve<F>(
     let mut connections = JoinSet::new();
     let shares = Shares::new(most / 4 * 3);
     let mut subordinates = Subordinates::default();
-    let mut admit = |stream, connections: &mut JoinSet<()>| match Process::of(&stream) {
-        Ok(process) if apart.contains(&process.uid) => {
-            if let Some(connection) = admit(stream, process) {
-                connections.spawn(connection);
+    // While it is there, no other user is told of.
+    let mut pause: Option<Pin<Box<Sleep>>> = None;
+    let mut admit = |stream, pause: &mut Option<Pin<Box<Sleep>>>, connections: &mut JoinSet<()>| {
+        match Process::of(&stream) {
+            Ok(process) if apart.contains(&process.uid) => {
+                if let Some(connection) = admit(stream, process) {
+                    connections.spawn(connection);
+                }
             }
+            Ok(process) => {
+                let process = Process { sharer: subordinates.one_of(process.uid), ..process };
+                let (seat, full) = shares.enter(process.sharer);
+                if let Some(Full { uid, connections }) = full
+                    && pause.is_none()
+                {
+                    *pause = Some(Box::pin(sleep(TELLING_PAUSE)));
+                    warn!(
+                        socket = name,
+                        uid,
+                        connections,
+                        "this user has its share of the connections; what it opens beyond it is closed"
+                    );
+                }
+                if let Some(seat) = seat
+                    && let Some(connection) = admit(stream, process)
+                {
+                    connections.spawn(seat.hold(connection));
+                }
+            }
+            Err(error) => warn!(socket = name, "can't tell who connects: {error}"),
         }
-        Ok(process) => {
-            let process = Process { sharer: subordinates.one_of(process.uid), ..process };
-            let (seat, full) = shares.enter(process.sharer);
-            if let Some(Full { uid, connections }) = full {
-                warn!(
-                    socket = name,
-                    uid,
-                    connections,
-                    "this user has its share of the connections; what it opens beyond it is closed"
-                );
-            }
-            if let Some(seat) = seat
-                && let Some(connection) = admit(stream, process)
-            {
-                connections.spawn(seat.hold(connection));
-            }
-        }
-        Err(error) => warn!(socket = name, "can't tell who connects: {error}"),
     };
     for stream in open {
-        admit(stream, &mut connections);
+        admit(stream, &mut pause, &mut connections);
     }
     let mut fails = false;
     loop {
@@ -129,7 +141,7 @@ pub async fn serve<F>(
             accepted = listener.accept(), if connections.len() < most => match accepted {
                 Ok((stream, _)) => {
                     fails = false;
-                    admit(stream, &mut connections);
+                    admit(stream, &mut pause, &mut connections);
                     // Whoever connects without end holds up no one who is connected.
                     yield_now().await;
                 }
@@ -141,6 +153,7 @@ pub async fn serve<F>(
                 }
             },
             Some(ended) = connections.join_next() => report(ended),
+            _ = OptionFuture::from(pause.as_mut()), if pause.is_some() => pause = None,
             () = told(&mut shutdown) => break,
         }
     }

@@ -128,7 +128,7 @@ pub(super) struct Fair {
 impl Fair {
     /// Gives turns for as long as anyone is served.
     pub(super) async fn go_on(self) {
-        self.turns.go_on().await;
+        tokio::join!(self.turns.go_on(), self.tally.go_on());
     }
 }
 

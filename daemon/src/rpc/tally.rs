@@ -2,10 +2,12 @@
 //! have together.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use tokio::time::sleep;
 use tracing::warn;
 
 use super::connection::Party;
@@ -13,6 +15,10 @@ use super::connection::Party;
 /// How many calls one user may have open. Two connections may have all theirs open: no program
 /// that waits for tokens comes near, and so many that wait take some 8 MiB.
 pub(super) const MOST_OF_A_USER: usize = 2_000;
+
+/// How often it is told of a user, at most: whoever opens and ends calls again and again fills no
+/// log.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// Who has how many calls open. The connections of a socket share it.
 #[derive(Debug, Clone, Default)]
@@ -23,14 +29,9 @@ struct Counts {
     /// What the log calls the socket.
     socket: String,
     apart: Vec<u32>,
-    users: Mutex<BTreeMap<Party, User>>,
-}
-
-#[derive(Debug, Default)]
-struct User {
-    open: usize,
-    /// Whether it was told of that there are as many as may be.
-    told: bool,
+    users: Mutex<BTreeMap<Party, usize>>,
+    /// Of whom it was told of late that there are as many as may be.
+    told: Mutex<BTreeSet<Party>>,
 }
 
 /// A call that counts until this is dropped.
@@ -43,41 +44,52 @@ pub(super) struct Counted {
 impl Tally {
     /// Counts the calls that come by a socket, but for those users'.
     pub(super) fn new(socket: String, apart: Vec<u32>) -> Self {
-        Self(Arc::new(Counts { socket, apart, users: Mutex::default() }))
+        Self(Arc::new(Counts { socket, apart, ..Counts::default() }))
     }
 
-    /// Counts one more call of a user, unless it has as many as may be. That is told of once,
-    /// until it has half as many.
+    /// Lets it be told again of users that they have as many calls open as may be, each minute.
+    pub(super) async fn go_on(self) {
+        loop {
+            sleep(PAUSE).await;
+            lock(&self.0.told).clear();
+        }
+    }
+
+    /// Counts one more call of a user, unless it has as many as may be, of which it is told once a
+    /// minute.
     pub(super) fn begin(&self, party: Party) -> Option<Counted> {
         if !party.is_some_and(|uid| self.0.apart.contains(&uid)) {
             let mut users = self.users();
-            let user = users.entry(party).or_default();
-            if user.open == MOST_OF_A_USER {
-                if !std::mem::replace(&mut user.told, true) {
+            let open = users.entry(party).or_default();
+            if *open == MOST_OF_A_USER {
+                if lock(&self.0.told).insert(party) {
                     // At a listener it is no one user.
                     let (socket, uid) = (&*self.0.socket, party);
-                    warn!(socket, uid, calls = user.open, "as many calls are open as may be");
+                    warn!(socket, uid, calls = *open, "as many calls are open as may be");
                 }
                 return None;
             }
-            user.open += 1;
+            *open += 1;
         }
         Some(Counted { tally: self.clone(), party })
     }
 
-    fn users(&self) -> MutexGuard<'_, BTreeMap<Party, User>> {
-        self.0.users.lock().unwrap_or_else(PoisonError::into_inner)
+    fn users(&self) -> MutexGuard<'_, BTreeMap<Party, usize>> {
+        lock(&self.0.users)
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
         let mut users = self.tally.users();
         // Those apart aren't in it.
-        let Some(user) = users.get_mut(&self.party) else { return };
-        user.open -= 1;
-        user.told &= user.open > MOST_OF_A_USER / 2;
-        if user.open == 0 {
+        let Some(open) = users.get_mut(&self.party) else { return };
+        *open -= 1;
+        if *open == 0 {
             users.remove(&self.party);
         }
     }
@@ -105,16 +117,17 @@ mod tests {
         assert!(tally.users().is_empty(), "nothing is left");
     }
 
-    #[test]
-    fn it_is_told_of_once_until_there_are_half_as_many() {
+    #[tokio::test(start_paused = true)]
+    async fn it_is_told_of_a_user_once_a_minute_however_often_it_ends_calls_and_begins() {
         let tally = Tally::new(String::new(), vec![]);
-        let mut eves: Vec<_> = (0..MOST_OF_A_USER).map(|_| tally.begin(EVE).unwrap()).collect();
-        let told = || tally.users()[&EVE].told;
-        assert!(tally.begin(EVE).is_none());
-        assert!(told());
-        eves.truncate(MOST_OF_A_USER / 2 + 1);
-        assert!(told());
-        eves.pop();
+        let going_on = tokio::spawn(tally.clone().go_on());
+        let told = || lock(&tally.0.told).contains(&EVE);
+        for _ in 0..3 {
+            let eves: Vec<_> = (0..=MOST_OF_A_USER).filter_map(|_| tally.begin(EVE)).collect();
+            assert_eq!((eves.len(), told()), (MOST_OF_A_USER, true));
+        }
+        sleep(PAUSE + Duration::from_secs(1)).await;
         assert!(!told());
+        going_on.abort();
     }
 }
