@@ -195,6 +195,8 @@ fn of_a_process_in_another_pid_namespace_the_user_counts_and_nothing_else() {
     assert_eq!(get(&shared).status.code(), Some(3));
     let line = shared.daemon.wait_for_log("outcome=\"denied\"");
     assert!(line.contains(&format!("uid={STRANGER} pid=unknown door=")), "{line}");
+    let nobody = shared.place.run(["access", "api", "--as", "nobody"]);
+    assert!(text(&nobody.stdout).contains("run it as another user: nobody stands for everyone"));
     let explained = shared.place.run(["access", "api", "--as", "daemon"]);
     let explained = text(&explained.stdout);
     assert!(explained.contains("pid unknown in the log"), "{explained}");

@@ -92,7 +92,7 @@ pub(crate) enum Command {
     SetSecret(SetSecret),
     /// Let users, groups or units read a credential's tokens
     Grant(Grant),
-    /// Take users' or groups' access to a credential away
+    /// Take users', groups' or units' access to a credential away
     RevokeAccess(RevokeAccess),
     /// Say whether a user may read a credential's tokens, and why
     #[command(after_help = "Exit status: 0 if the user may, 3 if not.")]

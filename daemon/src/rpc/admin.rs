@@ -168,7 +168,11 @@ fn explain(
     let rule = access::decide(&peer, own_uid, &access);
     let may = |role| access::decide_as(role, &peer, own_uid, &access).is_some();
     let mut remedies = Vec::new();
-    if rule.is_none() {
+    if peer.uid == access::OVERFLOW {
+        remedies.push(format!(
+            "run it as another user: {user} stands for everyone whom a user namespace doesn't know"
+        ));
+    } else if rule.is_none() {
         remedies.push(format!("tokend-cli grant {} user:{user}", credential.name));
     }
     let barrier = Barrier::before(socket, &peer);

@@ -26,6 +26,13 @@ pub(super) fn of(error: &Error, credential: Option<&str>, caller: &Caller) -> Op
             "are tokend and tokend-cli of the same version? `tokend-cli status` and `tokend-cli --version` tell"
                 .to_owned()
         }
+        // Nothing else keeps anything from root.
+        Error::NotPermitted { .. } if caller.uid == 0 => {
+            "this is the socket of a listener, with a fixed list of credentials: `tokend-cli list` \
+             shows them; an operator can add to it in tokend.toml, or let you in if it is on it: \
+             docs/containers.md"
+                .to_owned()
+        }
         Error::NotPermitted { .. } => {
             format!(
                 "an operator can see why: `tokend-cli access {name} --as {user}`\n\

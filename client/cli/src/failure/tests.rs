@@ -240,3 +240,20 @@ fn a_reader_without_its_kind_is_told_both() {
         ],
     );
 }
+
+#[test]
+fn root_is_kept_from_something_by_a_listener_only() {
+    let root = Caller { uid: 0, user: "root".to_owned(), ..alice() };
+    let failure = daemon(Error::NotPermitted { message: "what it says".to_owned() });
+    assert_text(
+        &failure,
+        &root,
+        Exit::NotFound,
+        &[
+            "tokend-cli: what it says",
+            "hint: this is the socket of a listener, with a fixed list of credentials: \
+             `tokend-cli list` shows them; an operator can add to it in tokend.toml, or let you in \
+             if it is on it: docs/containers.md",
+        ],
+    );
+}
