@@ -41,7 +41,7 @@ pub fn lock_memory() {
         mlockall(flags).map_err(io::Error::from)
     }) {
         info!(%error,
-            "secrets may be swapped out: let the daemon lock memory without a limit \
+            "secrets other than the data key may be swapped out: let the daemon lock memory without a limit \
              (LimitMEMLOCK=infinity), or encrypt the swap space");
     }
 }

@@ -17,6 +17,7 @@ mod keyring;
 mod ledger;
 mod load;
 mod mark;
+mod pages;
 mod privacy;
 mod progress;
 mod quota;

@@ -14,7 +14,7 @@ use tokend_core::Random;
 use zeroize::Zeroizing;
 
 use super::{
-    Key, Lock, OpenError, record,
+    Key, Lock, OpenError, pages, record,
     seal::{Broken, Cell, Cipher, Column, Flaw, Form},
 };
 
@@ -28,7 +28,10 @@ const FIRST: u32 = 1;
 const OUTER: u32 = 0;
 
 /// What opens and seals the store's cells.
-pub(super) struct Vault {
+pub(super) struct Vault(Box<Keys>);
+
+/// They stay where they are in memory, out of swap space.
+struct Keys {
     cipher: Cipher,
     index: hmac::Key,
 }
@@ -101,7 +104,7 @@ impl Vault {
         record: &impl Serialize,
         random: &mut impl Random,
     ) -> Vec<u8> {
-        self.cipher.seal(cell, Form::Json, &record::encode(record), random)
+        self.0.cipher.seal(cell, Form::Json, &record::encode(record), random)
     }
 
     /// Opens a record in its place.
@@ -110,7 +113,7 @@ impl Vault {
         cell: Cell<'_>,
         sealed: &[u8],
     ) -> Result<T, Broken> {
-        let (form, content) = self.cipher.open(cell, sealed)?;
+        let (form, content) = self.0.cipher.open(cell, sealed)?;
         let record = match form {
             Form::Json => record::decode(&content),
             Form::Key => Err(Flaw::Form),
@@ -126,20 +129,20 @@ impl Vault {
         sealed: &[u8],
         random: &mut impl Random,
     ) -> Result<Vec<u8>, Broken> {
-        let (form, content) = self.cipher.open(cell, sealed)?;
-        Ok(next.cipher.seal(cell, form, &content, random))
+        let (form, content) = self.0.cipher.open(cell, sealed)?;
+        Ok(next.0.cipher.seal(cell, form, &content, random))
     }
 
     /// Returns what shows that someone with this store's keys wrote `text`.
     pub(super) fn tag(&self, text: &[u8]) -> [u8; 16] {
-        let tag = hmac::sign(&self.index, text);
+        let tag = hmac::sign(&self.0.index, text);
         *tag.as_ref().first_chunk().expect("a SHA-256 tag has 32 bytes")
     }
 
     /// Returns what stands for an account in the ledger: alike for the same
     /// account, and without the index key nothing can be learnt from it.
     pub(super) fn account(&self, account: &str) -> [u8; 32] {
-        let tag = hmac::sign(&self.index, account.as_bytes());
+        let tag = hmac::sign(&self.0.index, account.as_bytes());
         *tag.as_ref().first_chunk().expect("a SHA-256 tag has 32 bytes")
     }
 }
@@ -186,10 +189,12 @@ impl Envelope {
 
 impl From<Envelope> for Vault {
     fn from(envelope: Envelope) -> Self {
-        Self {
+        let keys = Box::new(Keys {
             cipher: Cipher::new(&envelope.data_key, envelope.generation),
             index: hmac::Key::new(hmac::HMAC_SHA256, &*envelope.index_key),
-        }
+        });
+        pages::keep(&*keys);
+        Self(keys)
     }
 }
 
