@@ -24,6 +24,9 @@ fn logged(happens: impl FnOnce()) -> Vec<String> {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
     let subscriber = subscriber.without_time().with_ansi(false).finish();
+    // With one subscriber in the process, what another thread logs first, without any, would be
+    // taken to interest none.
+    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     tracing::subscriber::with_default(subscriber, happens);
     let text = String::from_utf8(lock(&log.0).clone()).unwrap();
     text.lines().map(|line| line.trim().to_owned()).collect()
