@@ -17,6 +17,8 @@ mod floods;
 mod frames;
 #[path = "issuer/garbage.rs"]
 mod garbage;
+#[path = "support/log.rs"]
+mod log;
 #[path = "issuer/neighbours.rs"]
 mod neighbours;
 #[path = "issuer/places.rs"]

@@ -6,48 +6,34 @@ mod support;
 
 #[path = "process/attach.rs"]
 mod attach;
+#[path = "support/log.rs"]
+mod log;
 
 use std::{
     fs,
-    io::{self, Write},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     panic,
     process::Command,
-    sync::{Arc, Mutex},
     thread,
 };
 
+use log::Log;
 use nix::{
     sys::signal::Signal,
     unistd::{User, chown, geteuid},
 };
 use support::{Place, binary, text};
 
-/// A log that can be read afterwards.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn a_panic_is_logged_without_what_was_put_together_for_it() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
     let dispatch = tracing::Dispatch::new(subscriber);
     let fails = |fault: fn(&str)| {
         let dispatch = dispatch.clone();
         let fault = move || tracing::dispatcher::with_default(&dispatch, || fault("s3cret-é"));
         thread::Builder::new().name("faulty".into()).spawn(fault).unwrap().join().unwrap_err();
-        text(&std::mem::take(&mut *log.0.lock().unwrap()))
+        log.take()
     };
     tokend::process::close();
     let logs = [

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
 
+#[path = "support/log.rs"]
+mod log;
 #[path = "support/world/mod.rs"]
 mod world;
 
@@ -23,14 +25,11 @@ mod story;
 mod witness;
 
 use std::{
-    io::{self, Write},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     thread,
 };
 
+use log::Log;
 use tracing::{Level, subscriber};
 
 /// How many seeds are tried if `SEEDS` doesn't say.
@@ -72,32 +71,17 @@ fn the_same_seed_tells_the_same_story() {
     assert_ne!(run::run(1, false), run::run(2, false));
 }
 
-/// A log that can be read afterwards.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn whatever_happens_no_secret_is_logged() {
     let log = Log::default();
-    let writer = log.clone();
     let all = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false);
-    let all = all.with_writer(move || writer.clone()).finish();
+    let all = all.with_writer(log.clone()).finish();
     // For all threads: what is logged first in one that has no log is logged in none from then on.
     subscriber::set_global_default(all).unwrap();
     for seed in 1..=5 {
         run::run(seed, false);
     }
-    let log = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+    let log = log.take();
     assert!(log.lines().count() > 50, "{log}");
     // What is handed in, and what all tokens begin with.
     for line in log.lines() {

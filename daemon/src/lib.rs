@@ -18,6 +18,9 @@ pub mod handout;
 pub mod hook;
 pub mod init;
 pub mod issuer;
+#[cfg(test)]
+#[path = "../../tests/support/log.rs"]
+mod log;
 pub mod ports;
 pub mod process;
 mod program;

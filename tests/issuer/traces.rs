@@ -1,43 +1,24 @@
 //! What logs tell of a dance when they tell everything.
 
-use std::{
-    io,
-    net::{Ipv4Addr, TcpListener},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::net::{Ipv4Addr, TcpListener};
 
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     SECRET, dance_by, failure, is_issued,
+    log::Log,
     support::{
         contains, disguises,
         provider::{Provider, Reply},
-        text,
     },
     tls::{Authority, Pair},
 };
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(part)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn no_secret_and_no_query_is_in_an_error_or_a_log_at_any_level() {
     let log = Log::default();
-    let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
-    subscriber.with_writer(move || writer.clone()).init();
+    subscriber.with_writer(log.clone()).init();
 
     let authority = Authority::new();
     let Pair { certificate, key } = authority.client();
@@ -60,11 +41,11 @@ fn no_secret_and_no_query_is_in_an_error_or_a_log_at_any_level() {
         assert!(!message.contains(SECRET) && !message.contains("/token"), "{message}");
     }
 
-    let logged = log.0.lock().unwrap().clone();
-    assert!(contains(&logged, b"TRACE") && contains(&logged, b"sending"), "{}", text(&logged));
+    let logged = log.take();
+    assert!(logged.contains("TRACE") && logged.contains("sending"), "{logged}");
     let key = key.lines().nth(1).unwrap();
     for disguise in disguises(SECRET).into_iter().chain([key.as_bytes().to_vec()]) {
-        assert!(!contains(&logged, &disguise), "{}", text(&logged));
+        assert!(!contains(logged.as_bytes(), &disguise), "{logged}");
     }
-    assert!(!contains(&logged, b"token?key="), "{}", text(&logged));
+    assert!(!logged.contains("token?key="), "{logged}");
 }

@@ -1,35 +1,14 @@
 //! The log as it is read.
 
-use std::io::{self, Write};
-
 use super::*;
-
-/// A log that can be read afterwards.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        lock(&self.0).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::log::Log;
 
 /// Returns what is logged meanwhile, a line each.
 fn logged(happens: impl FnOnce()) -> Vec<String> {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
-    let subscriber = subscriber.without_time().with_ansi(false).finish();
-    // With one subscriber in the process, what another thread logs first, without any, would be
-    // taken to interest none.
-    let _other = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
-    tracing::subscriber::with_default(subscriber, happens);
-    let text = String::from_utf8(lock(&log.0).clone()).unwrap();
-    text.lines().map(|line| line.trim().to_owned()).collect()
+    let (log, logging) = Log::of_this_thread();
+    happens();
+    drop(logging);
+    log.take().lines().map(|line| line.trim().to_owned()).collect()
 }
 
 fn who(pid: Option<i32>, unit: Option<&str>) -> Who {

@@ -1,13 +1,12 @@
 //! Calls that wait while what the caller may do changes.
 
-use std::{io, sync::Mutex};
-
 use tokend_proto::v1::{report_rejection_request, submit_rotation_request};
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::{
     credential::Reader,
+    log::Log,
     published::Slot,
     rpc::{
         Door,
@@ -25,20 +24,6 @@ fn service() -> (Tokens, mpsc::Receiver<Command>, Arc<Slot>) {
     let access = Access { readers: Vec::new(), submitters: ann(), refreshers: ann() };
     slot.set_access(access);
     (Tokens::new(bench.context), asked, slot)
-}
-
-/// A log that can be read afterwards.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn of_ann<T>(message: T) -> Request<T> {
@@ -131,10 +116,7 @@ async fn who_submits_or_reports_while_access_is_taken_away_learns_nothing_of_the
 #[tokio::test]
 async fn a_newer_token_that_is_held_already_is_written_down_once() {
     let (tokens, mut asked, _slot) = service();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let (log, _logging) = Log::of_this_thread();
     let id = tokend_core::TokenId([1; 16]);
     for rotated in [Rotated::Accepted(id), Rotated::Unchanged(id), Rotated::Unchanged(id)] {
         let previous = submit_rotation_request::PreviousToken::TokenId("1".to_owned());
@@ -151,7 +133,7 @@ async fn a_newer_token_that_is_held_already_is_written_down_once() {
         let (submitted, ()) = tokio::join!(tokens.clone().submit(of_ann(submission)), answering);
         assert!(submitted.is_ok());
     }
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.take();
     assert_eq!(log.matches("tokend::audit").count(), 1, "{log}");
 }
 
