@@ -57,7 +57,7 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::{Status, body::Body, server::NamedService};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::pb;
-use tower_service::Service;
+use tower::Service;
 
 pub use self::{
     access::OVERFLOW,

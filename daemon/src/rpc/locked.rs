@@ -7,10 +7,7 @@ use std::{
     collections::BTreeMap, convert::Infallible, future, process, sync::Arc, task, time::Duration,
 };
 
-use futures_util::{
-    future::BoxFuture,
-    stream::{self, BoxStream, StreamExt as _},
-};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokend_proto::{
     reason,
     v1::{
@@ -30,7 +27,7 @@ use tonic_health::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
     health_server::Health,
 };
-use tower_service::Service;
+use tower::{Service, service_fn};
 use zeroize::Zeroizing;
 
 use super::{
@@ -165,12 +162,19 @@ impl Service<http::Request<Asked>> for Gatekeeper {
                 "/tokend.v1.AdminService/Unlock" => {
                     let grpc = Grpc::new(Lean::default());
                     let mut grpc = grpc.max_decoding_message_size(LARGEST_REQUEST);
-                    grpc.unary(Unlock(locked), request).await
+                    let unlock = service_fn(|request| {
+                        let locked = locked.clone();
+                        async move { locked.unlock(request).await.map(Response::new) }
+                    });
+                    grpc.unary(unlock, request).await
                 }
                 "/tokend.v1.AdminService/GetStatus" => {
                     let grpc = Grpc::new(Lean::default());
                     let mut grpc = grpc.max_decoding_message_size(LARGEST_REQUEST);
-                    grpc.unary(GetStatus(locked), request).await
+                    let tell = service_fn(|_: Request<GetStatusRequest>| {
+                        future::ready(Ok(Response::new(locked.status())))
+                    });
+                    grpc.unary(tell, request).await
                 }
                 _ => status::locked().into_http(),
             })
@@ -178,37 +182,11 @@ impl Service<http::Request<Asked>> for Gatekeeper {
     }
 }
 
-struct Unlock(Locked);
-
-impl Service<Request<UnlockRequest>> for Unlock {
-    type Response = Response<()>;
-    type Error = Status;
-    type Future = BoxFuture<'static, Result<Response<()>, Status>>;
-
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<UnlockRequest>) -> Self::Future {
-        let locked = self.0.clone();
-        Box::pin(async move { locked.unlock(request).await.map(Response::new) })
-    }
-}
-
-struct GetStatus(Locked);
-
-impl Service<Request<GetStatusRequest>> for GetStatus {
-    type Response = Response<GetStatusResponse>;
-    type Error = Status;
-    type Future = future::Ready<Result<Response<GetStatusResponse>, Status>>;
-
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<GetStatusRequest>) -> Self::Future {
-        let about = &self.0.about;
-        future::ready(Ok(Response::new(GetStatusResponse {
+impl Locked {
+    /// Returns what there is to tell of a daemon without a store.
+    fn status(&self) -> GetStatusResponse {
+        let about = &self.about;
+        GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: process::id(),
             start_time: Some(timestamp(about.started_at)),
@@ -217,11 +195,9 @@ impl Service<Request<GetStatusRequest>> for GetStatus {
             locked: true,
             key_source: about.key_source.clone(),
             ..GetStatusResponse::default()
-        })))
+        }
     }
-}
 
-impl Locked {
     /// Has a passphrase tried, and waits for what comes of it.
     async fn unlock(&self, request: Request<UnlockRequest>) -> Result<(), Status> {
         let caller = peer(&request)?;

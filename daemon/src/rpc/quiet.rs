@@ -1,7 +1,6 @@
 //! Tells which connections nobody uses.
 
 use std::{
-    io,
     pin::Pin,
     sync::{
         Arc,
@@ -13,10 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::sleep,
-};
+use tokio::time::sleep;
 use tonic::Status;
 
 use super::{
@@ -55,6 +51,14 @@ pub(super) struct Usage {
 pub(super) struct Call(Arc<Usage>);
 
 impl Usage {
+    /// Notes that so many bytes were read.
+    pub(super) fn hear(&self, read: usize) {
+        let heard = self.heard.load(Relaxed);
+        if heard < PREFACE {
+            self.heard.store((heard + read).min(PREFACE), Relaxed);
+        }
+    }
+
     /// Notes that a call begins.
     pub(super) fn begin(self: &Arc<Self>) -> Call {
         self.begun.fetch_add(1, Relaxed);
@@ -123,65 +127,5 @@ impl<B: Body<Data = Bytes, Error = Status> + Unpin> Body for Open<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// A connection of which it is noted whether its client has spoken.
-#[derive(Debug)]
-pub(super) struct Heard<S> {
-    stream: S,
-    usage: Arc<Usage>,
-}
-
-impl<S> Heard<S> {
-    pub(super) fn new(stream: S, usage: Arc<Usage>) -> Self {
-        Self { stream, usage }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let known = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let heard = self.usage.heard.load(Relaxed);
-        if heard < PREFACE {
-            let read = buffer.filled().len() - known;
-            self.usage.heard.store((heard + read).min(PREFACE), Relaxed);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

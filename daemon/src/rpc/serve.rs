@@ -17,6 +17,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
     sync::watch,
 };
+use tokio_util::io::InspectReader;
 use tracing::debug;
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
     authority::Mended,
     pace::Paced,
     patience::{Asked, Calls},
-    quiet::{Heard, IDLE, Open, PARTING, Usage},
+    quiet::{IDLE, Open, PARTING, Usage},
     status,
     tally::Tally,
     turns::Turns,
@@ -182,7 +183,8 @@ pub(super) async fn serve_one<S>(
         .max_pending_accept_reset_streams(MOST_GIVEN_UP)
         .max_local_error_reset_streams(MOST_REFUSED);
     let stream = Paced::new(stream, fair.turns.place(peer.party()));
-    let stream = Heard::new(Mended::new(stream), Arc::clone(&usage));
+    let heard = Arc::clone(&usage);
+    let stream = InspectReader::new(Mended::new(stream), move |read: &[u8]| heard.hear(read.len()));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
         result = &mut connection => result,

@@ -5,14 +5,14 @@
 
 use std::{convert::Infallible, future, sync::Arc, task, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::TryFutureExt as _;
 use tokend_core::{Caller, Name};
 use tokend_proto::{
     reason,
     v1::{
         AcquireTokenRequest, ListTokensRequest, ListTokensResponse, RefreshTokenRequest,
         ReportRejectionRequest, ReportRejectionResponse, SubmitRotationRequest,
-        SubmitRotationResponse, WatchTokensRequest,
+        SubmitRotationResponse,
     },
 };
 use tonic::{
@@ -20,7 +20,7 @@ use tonic::{
     body::Body,
     server::{Grpc, NamedService},
 };
-use tower_service::Service;
+use tower::{Service, service_fn};
 
 use super::{
     Connection, Context, Door, LARGEST_REQUEST, Peer, access,
@@ -29,7 +29,7 @@ use super::{
     patience::Asked,
     prepared::{Prepared, PreparedCodec},
     rejection, rotation, status,
-    watch::{self, UpdateCodec, Updates},
+    watch::{self, UpdateCodec},
 };
 use crate::{
     audit::{self, Action},
@@ -230,37 +230,42 @@ impl Service<http::Request<Asked>> for Tokens {
     fn call(&mut self, request: http::Request<Asked>) -> super::Answer {
         let service = self.clone();
         Box::pin(async move {
+            let tokens = || service.clone();
             let size = LARGEST_REQUEST;
             Ok(match request.uri().path() {
                 "/tokend.v1.TokenService/AcquireToken" => {
-                    let grpc = Grpc::new(PreparedCodec::default());
-                    grpc.max_decoding_message_size(size).unary(AcquireToken(service), request).await
+                    let mut grpc =
+                        Grpc::new(PreparedCodec::default()).max_decoding_message_size(size);
+                    let acquire =
+                        service_fn(|request| tokens().acquire(request).map_ok(Response::new));
+                    grpc.unary(acquire, request).await
                 }
                 "/tokend.v1.TokenService/RefreshToken" => {
-                    let grpc = Grpc::new(PreparedCodec::default());
-                    grpc.max_decoding_message_size(size).unary(RefreshToken(service), request).await
+                    let mut grpc =
+                        Grpc::new(PreparedCodec::default()).max_decoding_message_size(size);
+                    let refresh =
+                        service_fn(|request| tokens().refresh(request).map_ok(Response::new));
+                    grpc.unary(refresh, request).await
                 }
                 "/tokend.v1.TokenService/ReportRejection" => {
-                    let grpc = Grpc::new(Lean::default());
-                    grpc.max_decoding_message_size(size)
-                        .unary(ReportRejection(service), request)
-                        .await
+                    let mut grpc = Grpc::new(Lean::default()).max_decoding_message_size(size);
+                    grpc.unary(service_fn(|request| tokens().report(request)), request).await
                 }
                 "/tokend.v1.TokenService/ListTokens" => {
-                    let grpc = Grpc::new(Lean::default());
-                    grpc.max_decoding_message_size(size).unary(ListTokens(service), request).await
+                    let mut grpc = Grpc::new(Lean::default()).max_decoding_message_size(size);
+                    grpc.unary(service_fn(|request| tokens().list(request)), request).await
                 }
                 "/tokend.v1.TokenService/WatchTokens" => {
-                    let grpc = Grpc::new(UpdateCodec);
-                    grpc.max_decoding_message_size(size)
-                        .server_streaming(WatchTokens(service), request)
-                        .await
+                    let mut grpc = Grpc::new(UpdateCodec).max_decoding_message_size(size);
+                    let watch = service_fn(|request| {
+                        future::ready(watch::open(service.0.clone(), &request))
+                    });
+                    grpc.server_streaming(watch, request).await
                 }
                 "/tokend.v1.TokenService/SubmitRotation" => {
                     let grpc = Grpc::new(Lean::default());
-                    grpc.max_decoding_message_size(LARGEST_ROTATION)
-                        .unary(SubmitRotation(service), request)
-                        .await
+                    let mut grpc = grpc.max_decoding_message_size(LARGEST_ROTATION);
+                    grpc.unary(service_fn(|request| tokens().submit(request)), request).await
                 }
                 _ => status::unknown("TokenService has no such method").into_http(),
             })
@@ -270,104 +275,6 @@ impl Service<http::Request<Asked>> for Tokens {
 
 /// The largest submission, in bytes: a token has 100 KiB at most, and may bring others with it.
 const LARGEST_ROTATION: usize = 512 * 1_024;
-
-struct AcquireToken(Tokens);
-
-impl Service<Request<AcquireTokenRequest>> for AcquireToken {
-    type Response = Response<Prepared>;
-    type Error = Status;
-    type Future = BoxFuture<'static, Result<Response<Prepared>, Status>>;
-
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<AcquireTokenRequest>) -> Self::Future {
-        let service = self.0.clone();
-        Box::pin(async move { service.acquire(request).await.map(Response::new) })
-    }
-}
-
-struct RefreshToken(Tokens);
-
-impl Service<Request<RefreshTokenRequest>> for RefreshToken {
-    type Response = Response<Prepared>;
-    type Error = Status;
-    type Future = BoxFuture<'static, Result<Response<Prepared>, Status>>;
-
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<RefreshTokenRequest>) -> Self::Future {
-        let service = self.0.clone();
-        Box::pin(async move { service.refresh(request).await.map(Response::new) })
-    }
-}
-
-struct WatchTokens(Tokens);
-
-impl Service<Request<WatchTokensRequest>> for WatchTokens {
-    type Response = Response<Updates>;
-    type Error = Status;
-    type Future = future::Ready<Result<Response<Updates>, Status>>;
-
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<WatchTokensRequest>) -> Self::Future {
-        future::ready(watch::open(self.0.0.clone(), &request))
-    }
-}
-
-struct ListTokens(Tokens);
-
-impl Service<Request<ListTokensRequest>> for ListTokens {
-    type Response = Response<ListTokensResponse>;
-    type Error = Status;
-    type Future = BoxFuture<'static, Result<Response<ListTokensResponse>, Status>>;
-
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<ListTokensRequest>) -> Self::Future {
-        Box::pin(self.0.clone().list(request))
-    }
-}
-
-struct ReportRejection(Tokens);
-
-impl Service<Request<ReportRejectionRequest>> for ReportRejection {
-    type Response = Response<ReportRejectionResponse>;
-    type Error = Status;
-    type Future = BoxFuture<'static, Result<Response<ReportRejectionResponse>, Status>>;
-
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<ReportRejectionRequest>) -> Self::Future {
-        Box::pin(self.0.clone().report(request))
-    }
-}
-
-struct SubmitRotation(Tokens);
-
-impl Service<Request<SubmitRotationRequest>> for SubmitRotation {
-    type Response = Response<SubmitRotationResponse>;
-    type Error = Status;
-    type Future = BoxFuture<'static, Result<Response<SubmitRotationResponse>, Status>>;
-
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> task::Poll<Result<(), Status>> {
-        task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<SubmitRotationRequest>) -> Self::Future {
-        Box::pin(self.0.clone().submit(request))
-    }
-}
 
 #[cfg(test)]
 mod doors;
