@@ -5,6 +5,7 @@ mod support;
 use std::{
     fs,
     io::{BufRead, BufReader},
+    iter,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, chown},
         net::UnixDatagram,
@@ -335,7 +336,7 @@ fn simulate_shows_how_a_definitions_limits_would_do_and_draws_it() {
 }
 
 #[test]
-fn the_service_manager_is_told_when_the_daemon_serves_and_when_it_ends() {
+fn the_service_manager_is_told_how_the_daemon_is_from_its_start_to_its_end() {
     let place = Place::new();
     let path = place.path().join("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
@@ -346,12 +347,24 @@ fn the_service_manager_is_told_when_the_daemon_serves_and_when_it_ends() {
         text(&buffer[..length])
     };
     let daemon = place.start_with(|command| {
-        command.env("NOTIFY_SOCKET", &path);
+        command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "1500000");
     });
-    assert_eq!(hear().trim_end(), "READY=1");
+    assert_eq!(
+        hear(),
+        "STATUS=starting: opening the store\nEXTEND_TIMEOUT_USEC=600000000\n\
+         WATCHDOG_USEC=600000000\n"
+    );
+    assert_eq!(hear(), "READY=1\n");
+    assert_eq!(
+        hear(),
+        "WATCHDOG_USEC=1500000\nWATCHDOG=1\n\
+         STATUS=serving no credentials yet: `tokend-cli add` adds one\n"
+    );
+    assert_eq!(hear(), "WATCHDOG=1\n", "though nothing happens");
     assert!(place.run(["status"]).status.success());
     assert_eq!(daemon.end().code, Some(0));
-    assert_eq!(hear().trim_end(), "STOPPING=1");
+    let last = iter::repeat_with(hear).find(|told| told != "WATCHDOG=1\n");
+    assert_eq!(last.unwrap(), "STOPPING=1\nSTATUS=stopping\n");
 }
 
 #[test]

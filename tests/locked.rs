@@ -195,13 +195,15 @@ fn the_service_manager_is_told_that_it_is_there_and_locked() {
     let daemon = place.start_locked_with(|command| {
         command.env("NOTIFY_SOCKET", &path);
     });
-    let told = "READY=1\nSTATUS=locked: the passphrase is given by tokend-cli unlock\n";
-    assert_eq!(hear(), told);
-    assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
-    assert_eq!(hear(), "STATUS=\n");
     assert_eq!(hear(), "READY=1\n");
+    assert_eq!(hear(), "STATUS=locked: run `tokend-cli unlock`\n");
+    assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
+    assert_eq!(hear(), "STATUS=starting: opening the store\nEXTEND_TIMEOUT_USEC=600000000\n");
+    assert_eq!(hear(), "READY=1\n");
+    let serving = "STATUS=serving no credentials yet: `tokend-cli add` adds one\n";
+    assert_eq!(hear(), serving);
     assert_eq!(daemon.end().code, Some(0));
-    assert_eq!(hear(), "STOPPING=1\n");
+    assert_eq!(hear(), "STOPPING=1\nSTATUS=stopping\n");
 }
 
 #[test]

@@ -39,7 +39,7 @@ use crate::{
     socket::{Made, SocketError},
     sources::{Ending, LocalSources},
     store::{Answer, Cost, KeyError, KeySource, OpenError, Parse, Store, Worker},
-    systemd::{self, Inherited},
+    systemd::{self, Heartbeat, Inherited},
 };
 
 /// How long issuances that are under way may take to end ..
@@ -125,6 +125,7 @@ impl Daemon {
     ///
     /// It has to be called within a tokio runtime that does I/O.
     pub fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
+        systemd::opening(&Heartbeat::from_env());
         let ground = Ground::find(config)?;
         // The store's lock keeps a second daemon away; nothing else is touched
         // before it is held.
@@ -306,13 +307,14 @@ impl Daemon {
                 let _ = ended.wait_for(|ending| *ending).await;
             },
             ISSUANCE_GRACE,
+            Heartbeat::from_env(),
         );
         systemd::notify(&[NotifyState::Ready]);
         let serving = join(&mut tasks);
         let (engine, (), _, (), ()) = tokio::join!(engine, serving, handing, auditing, async {
             shutdown.await;
             info!("shutting down");
-            systemd::notify(&[NotifyState::Stopping]);
+            systemd::notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
             stop.send_replace(true);
             watchers.close();
         });

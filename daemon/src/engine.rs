@@ -26,6 +26,7 @@ mod run;
 mod secret;
 mod sharing;
 mod snapshot;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -53,6 +54,7 @@ use self::{
     revocation::{Revocations, Sent},
     rotation::Submitter,
     secret::{Attempt, Held, Notes},
+    standing::Ailing,
 };
 pub use self::{
     command::{
@@ -132,6 +134,8 @@ pub struct Engine<C, R, I, S> {
     /// When the ends of secrets were looked at last.
     warned_at: Option<BootTime>,
     last_number: u64,
+    /// The credentials with which something is wrong.
+    ailing: Ailing,
     stopping: bool,
 }
 
@@ -204,6 +208,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             attempts: BTreeMap::new(),
             warned_at: None,
             last_number: 0,
+            ailing: Ailing::default(),
             stopping: false,
         };
         for damage in &engine.damaged {
@@ -359,6 +364,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.entries.remove(name);
         self.slots.remove(name);
         self.logins.forget(name);
+        self.ailing.forget(name);
         self.call_off_logins(Some(name));
         self.held.remove(name);
         self.attempts.remove(name);

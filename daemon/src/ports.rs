@@ -6,6 +6,7 @@
 //! SQLite, HTTP and the machine's clock stand.
 
 mod issuer;
+mod pulse;
 mod rekey;
 mod revocation;
 mod source;
@@ -26,6 +27,7 @@ pub use self::issuer::{
     Ended, Errand, ErrandEnded, ErrandId, Issuance, Issuer, Job, LONGEST_ISSUANCE, LoginNeeded,
     Notices, Person, Progress, Spoken, Watcher,
 };
+pub use self::pulse::{EndWait, Pulse, Standing};
 pub use self::rekey::{Rekey, RekeyEnded, RekeyFailure, Rekeyed};
 pub use self::revocation::{Leaving, Revocation};
 pub use self::source::{Look, Reading, Sources, Supplied, Yield};

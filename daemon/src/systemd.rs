@@ -1,5 +1,7 @@
 //! What systemd hands to the daemon and what it is told in return.
 
+mod heartbeat;
+
 use std::{
     collections::BTreeMap,
     env, io,
@@ -7,11 +9,14 @@ use std::{
         fd::{AsFd as _, OwnedFd},
         unix::net::{UnixListener, UnixStream},
     },
+    time::Duration,
 };
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tracing::{debug, warn};
+
+pub use self::heartbeat::Heartbeat;
 
 /// The sockets that systemd listens on for the daemon (`sd_listen_fds(3)`).
 #[derive(Debug, Default)]
@@ -96,6 +101,26 @@ pub fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         debug!("systemd can't be told: {error}");
     }
+}
+
+/// How long the store may take to be opened: one of an older version is brought up to date, on
+/// whatever disk. What takes no longer than `TimeoutStartSec=` and `WatchdogSec=` needs no more.
+const OPENING: Duration = Duration::from_secs(10 * 60);
+
+/// Tells systemd that the daemon opens its store, and can't say a word until it has: neither when
+/// it starts, nor when it is unlocked, where the watchdog looks at it already
+/// (`EXTEND_TIMEOUT_USEC=`, `WATCHDOG_USEC=`, `sd_notify(3)`).
+pub fn opening(heartbeat: &Heartbeat) {
+    let opening = u32::try_from(OPENING.as_micros()).unwrap_or(u32::MAX);
+    let mut states = vec![
+        NotifyState::Status("starting: opening the store"),
+        NotifyState::ExtendTimeoutUsec(opening),
+    ];
+    // One that wasn't asked for isn't begun.
+    if heartbeat.is_wanted() {
+        states.push(NotifyState::WatchdogUsec(opening));
+    }
+    notify(&states);
 }
 
 /// Has systemd keep a connection for the next daemon (`FDSTORE=1`, `sd_notify(3)`). Returns whether

@@ -6,6 +6,7 @@ use sd_notify::NotifyState;
 use tokio::{
     sync::{mpsc, watch},
     task::spawn_blocking,
+    time::timeout,
 };
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
@@ -18,11 +19,11 @@ use crate::{
     ports::Clock as _,
     rpc::{About, Attempt, Locked, Phase, Services, Unopened, serve},
     store::{Key, Lock, OpenError, Passphrase, Patience, Sealed},
-    systemd::{self, Inherited},
+    systemd::{self, Heartbeat, Inherited},
 };
 
 /// What `systemctl status` shows meanwhile.
-const STATUS: &str = "locked: the passphrase is given by tokend-cli unlock";
+const STATUS: &str = "locked: run `tokend-cli unlock`";
 
 /// A daemon whose store is its own and isn't open. It holds the sockets and serves nothing.
 pub(super) struct LockedDaemon {
@@ -77,15 +78,16 @@ impl LockedDaemon {
             pid = std::process::id(),
             "locked: the store waits for its passphrase; `tokend-cli unlock` gives it"
         );
-        systemd::notify(&[NotifyState::Ready, NotifyState::Status(STATUS)]);
-        let opening = open(&ground, &sealed, &mut attempted);
+        systemd::notify(&[NotifyState::Ready]);
+        let mut heartbeat = Heartbeat::from_env();
+        let opening = open(&ground, &sealed, &mut attempted, &mut heartbeat);
         let opened = tokio::select! {
             opened = opening => Some(opened),
             () = &mut shutdown => None,
         };
         let Some((key, attempt)) = opened else {
             info!("shutting down");
-            systemd::notify(&[NotifyState::Stopping]);
+            systemd::notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
             over.send_replace(Phase::Ending);
             // Nobody's passphrase is looked at any more.
             drop(attempted);
@@ -93,6 +95,7 @@ impl LockedDaemon {
             info!("shut down");
             return Ok(None);
         };
+        systemd::opening(&heartbeat);
         let mark = config.mark_file.as_deref();
         let opened = sealed.open(mark, &key, SystemEntropy::default()).and_then(|mut store| {
             let loaded = store.load(&ground.clock.stamp())?;
@@ -101,7 +104,6 @@ impl LockedDaemon {
         match opened {
             Ok(opened) => {
                 info!(uid = attempt.author.uid, pid = attempt.author.pid, "unlocked");
-                systemd::notify(&[NotifyState::Status("")]);
                 sockets.serving.unlocked = Some(Unlocked { reply: attempt.reply, over });
                 Daemon::with(config, ground, opened, || Ok(sockets)).map(Some)
             }
@@ -120,10 +122,14 @@ async fn open(
     ground: &Ground,
     sealed: &Sealed,
     attempted: &mut mpsc::Receiver<Attempt>,
+    heartbeat: &mut Heartbeat,
 ) -> (Key, Attempt) {
     let mut patience = Patience::default();
     loop {
-        let Some(mut attempt) = attempted.recv().await else {
+        let now = ground.clock.now().boot;
+        let rest = heartbeat.tell(now, || STATUS.to_owned());
+        let Ok(attempt) = timeout(rest, attempted.recv()).await else { continue };
+        let Some(mut attempt) = attempt else {
             // Those who serve are gone, and the daemon is about to be.
             return future::pending().await;
         };

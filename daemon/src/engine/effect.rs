@@ -223,6 +223,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 _ => String::new(),
             };
             self.logins.note(name, &command, setback);
+            self.ailing.note(name, setback);
             let failing = view.is_some_and(|view| view.setback.is_some() && view.overdue);
             entry.slot.set_failing(failing);
         }

@@ -55,14 +55,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Tells whether nothing is being written and no provider is being asked.
     pub fn is_quiet(&self) -> bool {
+        let is_idle = self.writing.is_empty() && self.errands.is_empty();
+        is_idle && self.issuing().next().is_none()
+    }
+
+    /// Returns the credentials for which a token is being asked.
+    pub(super) fn issuing(&self) -> impl Iterator<Item = &Name> {
+        use tokend_core::State::{Issuing, Refreshing};
         let now = self.clock.now();
-        let issuing = |name| {
-            use tokend_core::State::{Issuing, Refreshing};
+        self.entries.keys().filter(move |name| {
             let view = self.keeper.view(name, now);
             view.is_some_and(|view| matches!(view.state, Issuing | Refreshing))
-        };
-        let is_idle = self.writing.is_empty() && self.errands.is_empty();
-        is_idle && !self.entries.keys().any(issuing)
+        })
     }
 
     /// Tells whether an answer is awaited with which a refresh token would be lost, or is

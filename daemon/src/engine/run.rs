@@ -1,6 +1,7 @@
 //! Drives the engine in the daemon: its mailbox, its timer and its end.
 
 use std::{
+    mem,
     pin::{Pin, pin},
     time::Duration,
 };
@@ -12,8 +13,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Command, Engine};
-use crate::ports::{Clock, Ended, Found, Issuer, RekeyEnded, Store, Supplied, Written};
+use super::{Command, Engine, standing::Silence};
+use crate::ports::{
+    Clock, Ended, Found, Issuer, Pulse, RekeyEnded, Standing, Store, Supplied, Written,
+};
 
 /// How many commands may wait. More callers than this wait at the door, and the
 /// daemon's memory stays bounded.
@@ -32,6 +35,13 @@ pub enum Event {
     Ended(Box<Ended>),
     /// Sources of secrets have been looked at.
     Supplied(Supplied),
+}
+
+impl Event {
+    /// Tells whether the store is heard with it.
+    fn is_of_store(&self) -> bool {
+        matches!(self, Self::Written(_) | Self::Found(_) | Self::Rekeyed(_))
+    }
 }
 
 /// Where the engine finds what it is told.
@@ -56,17 +66,24 @@ const GRACE_FOR_LOGINS: Duration = Duration::from_secs(20);
 
 /// Runs the engine until `shutdown` resolves, then until all that is under way
 /// has ended, at most for `grace`, or for longer if a login would be lost. Whoever still
-/// waits then is told so.
+/// waits then is told so. `pulse` is told each time that the loop goes round, and by nothing else.
 pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
     mut engine: Engine<C, R, I, S>,
     mut inbox: Inbox,
     shutdown: impl Future<Output = ()>,
     grace: Duration,
+    mut pulse: impl Pulse,
 ) -> Engine<C, R, I, S> {
     let mut shutdown = pin!(shutdown);
     let mut end: Option<Pin<Box<Sleep>>> = None;
     let mut is_prolonged = false;
+    let mut silence = Silence::default();
+    let mut is_heard = false;
     while end.is_none() || !(engine.is_quiet() || is_prolonged && !engine.is_exchanging()) {
+        let now = engine.clock.now().boot;
+        let is_silent = silence.note(engine.awaits_store(), mem::take(&mut is_heard), now);
+        let standing = || Standing { is_silent, ..engine.standing() };
+        let rest = pulse.beat(now, &standing).min(engine.idle());
         let over = async {
             match &mut end {
                 Some(end) => end.await,
@@ -89,21 +106,28 @@ pub async fn run<C: Clock, R: Random, I: Issuer, S: Store>(
                 warn!("an issuance was still under way; it counts as spent");
                 break;
             }
-            Some(event) = inbox.events.recv() => match event {
-                Event::Written(written) => engine.written(written),
-                Event::Found(found) => engine.found(found),
-                Event::Rekeyed(ended) => engine.rekeyed(ended),
-                Event::Supplied(supplied) => engine.supplied(supplied),
-                Event::Ended(ended) => match *ended {
-                    Ended::Issuance(issuance) => engine.issued(issuance),
-                    Ended::Errand(errand) => engine.returned(errand),
-                },
-            },
+            Some(event) = inbox.events.recv() => {
+                is_heard = event.is_of_store();
+                take(&mut engine, event);
+            }
             Some(command) = inbox.commands.recv() => engine.command(command),
-            () = sleep(engine.idle()) => {}
+            () = sleep(rest) => {}
         }
         engine.wake();
     }
     engine.dismiss();
     engine
+}
+
+fn take<C: Clock, R: Random, I: Issuer, S: Store>(engine: &mut Engine<C, R, I, S>, event: Event) {
+    match event {
+        Event::Written(written) => engine.written(written),
+        Event::Found(found) => engine.found(found),
+        Event::Rekeyed(ended) => engine.rekeyed(ended),
+        Event::Supplied(supplied) => engine.supplied(supplied),
+        Event::Ended(ended) => match *ended {
+            Ended::Issuance(issuance) => engine.issued(issuance),
+            Ended::Errand(errand) => engine.returned(errand),
+        },
+    }
 }
