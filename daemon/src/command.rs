@@ -9,6 +9,7 @@ use std::{
     io::{IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -18,7 +19,7 @@ use tokend::{
     init::{Initialised, Prompt, SYSTEM_USER, init},
     process,
     store::KeySource,
-    systemd::{self, Inherited},
+    systemd::{self, Inherited, Journal, JournalFormat},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -115,9 +116,11 @@ pub(crate) fn run() -> ExitCode {
     })
 }
 
-/// Says what is wrong, if anyone reads it.
+/// Says what is wrong, if anyone reads it. In the journal it has the priority of an error
+/// (sd-daemon(3)).
 fn complain(what: &str) {
-    let _ = writeln!(std::io::stderr(), "tokend: {what}");
+    let priority = if systemd::logs_to_journal() { "<3>" } else { "" };
+    let _ = writeln!(std::io::stderr(), "{priority}tokend: {what}");
 }
 
 type Result = std::result::Result<ExitCode, Box<dyn Error>>;
@@ -207,7 +210,8 @@ fn ended() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Logs to standard error, by `TOKEND_LOG` if it is set.
+/// Logs to standard error, or to the journal if that is where standard error goes; by `TOKEND_LOG`
+/// if it is set.
 fn log(default: &str) -> std::result::Result<(), Box<dyn Error>> {
     let (name, directives) = match std::env::var("TOKEND_LOG") {
         Ok(directives) => ("TOKEND_LOG", directives),
@@ -221,10 +225,12 @@ fn log(default: &str) -> std::result::Result<(), Box<dyn Error>> {
         // There is no other place to tell that standard error can't be written.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    if systemd::logs_to_journal() {
-        builder.without_time().init();
-    } else {
+    if !systemd::logs_to_journal() {
         builder.init();
+    } else if let Some(journal) = Journal::find() {
+        builder.event_format(JournalFormat::default()).with_writer(Arc::new(journal)).init();
+    } else {
+        builder.without_time().init();
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What systemd hands to the daemon and what it is told in return.
 
 mod heartbeat;
+mod journal;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +17,10 @@ use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tracing::{debug, warn};
 
-pub use self::heartbeat::Heartbeat;
+pub use self::{
+    heartbeat::Heartbeat,
+    journal::{Journal, JournalFormat},
+};
 
 /// The sockets that systemd listens on for the daemon (`sd_listen_fds(3)`).
 #[derive(Debug, Default)]
