@@ -18,6 +18,10 @@ use crate::credential::is_service;
 /// Where the unified hierarchy is among those of `/proc/PID/cgroup` (cgroups(7)).
 const UNIFIED: &str = "0::/";
 
+/// Where processes are looked for: tokend's own unit hides those of others in `/proc`
+/// (`ProtectProc=`, systemd.exec(5)) and shows them elsewhere.
+const PROCESSES: [&str; 2] = ["/proc", "/run/tokend.proc"];
+
 /// What units are called that hold others.
 const SLICE: &str = ".slice";
 
@@ -38,9 +42,12 @@ impl Membership {
     /// user's or has ended.
     pub(super) fn of(stream: &UnixStream, pid: i32, uid: u32, own_uid: u32) -> Option<Self> {
         let life = Life::of(stream, pid)?;
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let groups = groups(&status, uid)?;
-        let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let read = |file| {
+            let paths = PROCESSES.map(|place| format!("{place}/{pid}/{file}"));
+            paths.iter().find_map(|path| fs::read_to_string(path).ok())
+        };
+        let groups = groups(&read("status")?, uid)?;
+        let cgroups = read("cgroup").unwrap_or_default();
         let unit = unit(&cgroups, own_uid).map(str::to_owned);
         life.goes_on().then_some(Self { groups, unit })
     }
