@@ -365,6 +365,8 @@ fn the_service_manager_is_told_how_the_daemon_is_from_its_start_to_its_end() {
     assert_eq!(daemon.end().code, Some(0));
     let last = iter::repeat_with(hear).find(|told| told != "WATCHDOG=1\n");
     assert_eq!(last.unwrap(), "STOPPING=1\nSTATUS=stopping\n");
+    let last = iter::repeat_with(hear).find(|told| told != "WATCHDOG=1\n");
+    assert_eq!(last.unwrap(), "STATUS=stopped\n");
 }
 
 #[test]

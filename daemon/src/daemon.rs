@@ -328,7 +328,10 @@ impl Daemon {
         }
         sources_end.finish();
         match store.finish() {
-            Ok(()) => info!("shut down"),
+            Ok(()) => {
+                info!("shut down");
+                systemd::notify(&[NotifyState::Status("stopped")]);
+            }
             Err(problem) => error!("the store wasn't closed in order: {problem}"),
         }
     }

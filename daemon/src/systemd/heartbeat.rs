@@ -12,7 +12,7 @@ use crate::ports::{Pulse, Standing};
 /// A line isn't told sooner after the one before: `systemctl status` is read by people.
 const LINE_PAUSE: Duration = Duration::from_secs(1);
 
-/// How many beats come within `WatchdogSec=`. sd_watchdog_enabled(3) asks for two; with three, one
+/// How many beats come within `WatchdogSec=`. `sd_watchdog_enabled(3)` asks for two; with three, one
 /// that comes late costs nothing.
 const BEATS: u32 = 3;
 

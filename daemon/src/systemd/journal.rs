@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn read(socket: &UnixDatagram) -> Vec<String> {
-        let mut buffer = [0; 64 * 1_024];
+        let mut buffer = vec![0; 64 * 1_024];
         let count = socket.recv(&mut buffer).unwrap();
         let event = String::from_utf8(buffer[..count].to_vec()).unwrap();
         assert!(event.ends_with('\n'));
