@@ -67,6 +67,9 @@ enum Command {
     Simulate(Simulate),
     /// Run a daemon with a demo provider in a temporary directory, to try things
     Dev {
+        /// The port of loopback that the demo provider listens on [default: a free one]
+        #[arg(long, default_value_t = 0, hide_default_value = true)]
+        port: u16,
         /// A command to run beside it; tokend ends with its exit code
         #[arg(last = true, value_name = "COMMAND")]
         command: Vec<OsString>,
@@ -102,7 +105,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Dev { .. }) if file.is_some() => {
             Err("dev brings its own configuration; leave --config out".into())
         }
-        Some(Command::Dev { command }) => try_out(command),
+        Some(Command::Dev { port, command }) => try_out(command, port),
     };
     result.unwrap_or_else(|error| {
         let mut parts = vec![error.to_string()];
@@ -184,10 +187,10 @@ fn check(files: &[PathBuf]) -> ExitCode {
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn try_out(command: Vec<OsString>) -> Result {
+fn try_out(command: Vec<OsString>, port: u16) -> Result {
     // A command's own output shouldn't drown in the daemon's log.
     log(if command.is_empty() { "info" } else { "warn" })?;
-    runtime()?.block_on(async { Ok(dev::run(command, ended()?).await?) })
+    runtime()?.block_on(async { Ok(dev::run(command, port, ended()?).await?) })
 }
 
 /// Only what serves runs on this thread; the store and HTTP have their own.

@@ -86,15 +86,17 @@ pub enum DevError {
 /// Runs a daemon until `ended` resolves or, if there is one, `command` ends.
 ///
 /// The command finds the daemon by `TOKEND_SOCKET` and `tokend-cli` by `PATH`. Its
-/// exit code is returned; 128 + N if signal N ended it, as shells have it.
+/// exit code is returned; 128 + N if signal N ended it, as shells have it. The demo provider
+/// listens on `port` of loopback, or on a free one if it is 0.
 pub async fn run(
     command: Vec<OsString>,
+    port: u16,
     ended: impl Future<Output = ()>,
 ) -> Result<ExitCode, DevError> {
     let system = |what| move |source| DevError::System { what, source };
     let dir = tempfile::Builder::new().prefix("tokend-dev-").tempdir();
     let dir = dir.map_err(system("a temporary directory"))?;
-    let provider = DemoProvider::start(SystemClock::new()?).await;
+    let provider = DemoProvider::start(SystemClock::new()?, port).await;
     let provider = provider.map_err(system("the demo provider"))?;
 
     let config = config(&dir);

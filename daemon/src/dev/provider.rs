@@ -68,9 +68,9 @@ struct Tokens {
 }
 
 impl DemoProvider {
-    /// Starts a provider on a free port.
-    pub(super) async fn start(clock: SystemClock) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    /// Starts a provider on a port of loopback, or on a free one if `port` is 0.
+    pub(super) async fn start(clock: SystemClock, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let state = Arc::new(State { clock, tokens: Mutex::default() });
         let mut serving = JoinSet::new();
