@@ -15,6 +15,7 @@ mod providers;
 mod remote;
 mod revocations;
 mod sink;
+mod status;
 mod supply;
 mod terms;
 mod unlock;
@@ -42,6 +43,7 @@ pub(crate) use crate::arguments::{
     remote::Remote,
     revocations::{Revocations, RevocationsCommand},
     sink::{Content, Sink},
+    status::Status,
     supply::{SetSecret, Supply},
     terms::{Policy, Set},
     unlock::Unlock,
@@ -169,11 +171,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Show how all credentials are, and what to do
-    Status {
-        #[command(flatten)]
-        form: Form,
-    },
+    /// Show how all credentials are, and what to do; or the story of one
+    #[command(after_help = status::HELP)]
+    Status(Status),
     /// Give the passphrase of tokend's store, which it waits for
     #[command(after_help = unlock::HELP)]
     Unlock(Unlock),
