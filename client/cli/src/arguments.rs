@@ -18,6 +18,7 @@ mod sink;
 mod status;
 mod supply;
 mod terms;
+mod top;
 mod unlock;
 mod watch;
 
@@ -174,6 +175,9 @@ pub(crate) enum Command {
     /// Show how all credentials are, and what to do; or the story of one
     #[command(after_help = status::HELP)]
     Status(Status),
+    /// Watch all credentials as they change
+    #[command(after_help = top::HELP)]
+    Top,
     /// Give the passphrase of tokend's store, which it waits for
     #[command(after_help = unlock::HELP)]
     Unlock(Unlock),

@@ -29,6 +29,7 @@ mod set_secret;
 mod show;
 mod sink;
 mod status;
+mod top;
 mod unlock;
 mod unwritten;
 mod values;
@@ -106,6 +107,7 @@ pub(crate) async fn run(
             remove::run(&Daemon::find()?, name, wish, output).await?;
         }
         Command::Status(status) => return status::run(&Daemon::find()?, status, output).await,
+        Command::Top => return top::run(&Daemon::find()?, output).await,
         Command::Unlock(unlock) => unlock::run(&Daemon::find()?, &unlock, output).await?,
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;
