@@ -15,8 +15,10 @@ mod providers;
 mod remote;
 mod revocations;
 mod sink;
+mod status;
 mod supply;
 mod terms;
+mod top;
 mod unlock;
 mod watch;
 
@@ -42,6 +44,7 @@ pub(crate) use crate::arguments::{
     remote::Remote,
     revocations::{Revocations, RevocationsCommand},
     sink::{Content, Sink},
+    status::Status,
     supply::{SetSecret, Supply},
     terms::{Policy, Set},
     unlock::Unlock,
@@ -169,11 +172,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// Show how all credentials are, and what to do
-    Status {
-        #[command(flatten)]
-        form: Form,
-    },
+    /// Show how all credentials are, and what to do; or the story of one
+    #[command(after_help = status::HELP)]
+    Status(Status),
+    /// Watch all credentials as they change
+    #[command(after_help = top::HELP)]
+    Top,
     /// Give the passphrase of tokend's store, which it waits for
     #[command(after_help = unlock::HELP)]
     Unlock(Unlock),

@@ -29,6 +29,7 @@ mod set_secret;
 mod show;
 mod sink;
 mod status;
+mod top;
 mod unlock;
 mod unwritten;
 mod values;
@@ -105,7 +106,8 @@ pub(crate) async fn run(
             let wish = remove::Wish { keep_token, yes, json: form.json };
             remove::run(&Daemon::find()?, name, wish, output).await?;
         }
-        Command::Status { form } => status::run(&Daemon::find()?, &form, output).await?,
+        Command::Status(status) => return status::run(&Daemon::find()?, status, output).await,
+        Command::Top => return top::run(&Daemon::find()?, output).await,
         Command::Unlock(unlock) => unlock::run(&Daemon::find()?, &unlock, output).await?,
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;

@@ -55,6 +55,9 @@ pub(crate) enum Failure {
     /// Nobody is there to ask for the passphrase.
     #[error("there is no terminal to ask for the passphrase on")]
     NobodyToAsk,
+    /// Nothing can be drawn where standard output isn't a terminal.
+    #[error("there is no terminal to draw on")]
+    NoScreen,
     /// A new passphrase was typed in two ways.
     #[error("the two passphrases differ; nothing was changed")]
     PassphrasesDiffer,
@@ -156,6 +159,7 @@ impl Failure {
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
             | Self::NobodyToAsk
+            | Self::NoScreen
             | Self::PassphrasesDiffer
             | Self::NothingToSet(_)
             | Self::VariableTwice(_)
@@ -230,6 +234,11 @@ impl Failure {
             }
             Self::Unconfirmed { command, .. } => Some(format!("{command} --yes")),
             Self::NobodyToAsk => Some("--passphrase-stdin reads it from standard input".to_owned()),
+            Self::NoScreen => Some(
+                "`tokend-cli status` says once how all are, `tokend-cli events --follow` what \
+                 happens"
+                    .to_owned(),
+            ),
             Self::NoOperation { credential, .. } => {
                 Some(format!("`tokend-cli remote {credential}` lists all there are"))
             }

@@ -174,6 +174,7 @@ pub(crate) fn status(status: &GetStatusResponse) -> Value {
         "start_time": time(status.start_time),
         "state_directory": status.state_directory,
         "locked": status.locked,
+        "key_source": status.key_source,
         "problems": status.problems,
         "credentials": status.credentials.iter().map(credential).collect::<Vec<_>>(),
         "pending_revocations":

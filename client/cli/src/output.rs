@@ -10,10 +10,14 @@ use std::{
 
 use tokio::{io::Interest, net::unix::pipe};
 
+#[cfg(test)]
+use crate::screen::Glyphs;
+use crate::screen::Screen;
+
 /// Standard output, or what stands for it in a test.
 pub(crate) struct Output<W = Stdout> {
     writer: W,
-    terminal: bool,
+    screen: Option<Screen>,
     colour: bool,
 }
 
@@ -21,18 +25,23 @@ impl Output {
     /// Returns standard output.
     pub(crate) fn standard() -> Self {
         let writer = io::stdout();
-        let terminal = writer.is_terminal();
+        let screen = writer.is_terminal().then(Screen::of_standard_output);
         // https://no-color.org: set and not empty, whatever to.
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|name| name == "dumb");
-        Self { writer, terminal, colour: terminal && !unwanted }
+        Self { writer, colour: screen.is_some() && !unwanted, screen }
     }
 }
 
 impl<W> Output<W> {
     /// Tells whether a person looks on.
     pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal
+        self.screen.is_some()
+    }
+
+    /// Returns what the terminal can show, if there is one.
+    pub(crate) fn screen(&self) -> Option<Screen> {
+        self.screen
     }
 
     /// Tells whether colours are wanted.
@@ -42,7 +51,14 @@ impl<W> Output<W> {
 
     #[cfg(test)]
     pub(crate) fn of_a_test(writer: W, terminal: bool) -> Self {
-        Self { writer, terminal, colour: terminal }
+        let screen = terminal.then_some(Screen { width: 80, glyphs: Glyphs::Unicode });
+        Self { writer, screen, colour: terminal }
+    }
+
+    /// A terminal without colours.
+    #[cfg(test)]
+    pub(crate) fn of_a_screen(writer: W, screen: Screen) -> Self {
+        Self { writer, screen: Some(screen), colour: false }
     }
 
     #[cfg(test)]

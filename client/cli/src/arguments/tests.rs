@@ -165,7 +165,7 @@ fn a_login_has_one_way_and_an_import_one_source() {
 
 #[test]
 fn whatever_prints_something_prints_json_too() {
-    const OTHERS: [(&str, &str); 10] = [
+    const OTHERS: [(&str, &str); 11] = [
         ("exec", "what it prints is the program's"),
         ("sink", "it prints nothing; the file has --format"),
         ("completions", "it prints a script"),
@@ -176,6 +176,7 @@ fn whatever_prints_something_prints_json_too() {
         ("helper git", "what it prints is git's to say"),
         ("helper docker", "what it prints is docker's to say"),
         ("providers schema", "it prints JSON"),
+        ("top", "it draws on a terminal; status has --json"),
     ];
     fn without(command: &clap::Command, above: &str, found: &mut Vec<String>) {
         for command in command.get_subcommands() {

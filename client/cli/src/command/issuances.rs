@@ -69,7 +69,7 @@ async fn latest(
     }
 }
 
-fn write(
+pub(super) fn write(
     output: &mut Output<impl Write>,
     name: &str,
     issuances: &[Issuance],
@@ -83,12 +83,16 @@ fn write(
         }
         _ => {
             let headings = ["TIME", "CREDENTIAL", "CAUSE", "OUTCOME", "LATENCY", "MESSAGE"];
-            table::write(output, headings, issuances.iter().map(|one| row(one, zone)).collect())
+            table::write_fitting(
+                output,
+                headings,
+                issuances.iter().map(|one| row(one, zone)).collect(),
+            )
         }
     }
 }
 
-fn row(issuance: &Issuance, zone: &TimeZone) -> [Cell; 6] {
+pub(super) fn row(issuance: &Issuance, zone: &TimeZone) -> [Cell; 6] {
     let credential = match issuance.credential.as_str() {
         "" => "(removed)",
         name => name,

@@ -74,7 +74,7 @@ pub(super) fn write(
     now: &Timestamp,
 ) -> io::Result<()> {
     let headings = ["TOKEN OF", "PROVIDER", "SINCE", "ATTEMPTS", "NEXT IN", "LAST FAILURE", "ID"];
-    table::write(output, headings, revocations.iter().map(|one| row(one, now)).collect())
+    table::write_fitting(output, headings, revocations.iter().map(|one| row(one, now)).collect())
 }
 
 fn row(revocation: &PendingRevocation, now: &Timestamp) -> [Cell; 7] {

@@ -9,11 +9,12 @@ use crate::{
     arguments::Form,
     caller, clock,
     daemon::{Daemon, answer},
+    facts::Facts,
     failure::Failure,
     json,
     output::Output,
     source, span, state,
-    table::{self, Cell, Tone},
+    table::{Cell, Tone},
 };
 
 pub(super) async fn run(
@@ -36,59 +37,69 @@ fn write(
     credential: &Credential,
     now: &Timestamp,
 ) -> io::Result<()> {
-    let mut rows: Vec<[Cell; 2]> = Vec::new();
-    let mut row = |label: &str, value: Cell| rows.push([Cell::new(label, Tone::Heading), value]);
-    row("name", (&credential.name).into());
-    row("provider", (&credential.provider).into());
-    row("state", state::cell(credential));
+    let mut facts = Facts::default();
+    facts.add("name", &credential.name);
+    facts.add("provider", &credential.provider);
+    facts.add("state", state::cell(credential));
     if let Some(token) = &credential.token {
-        row("token", (&token.token_id).into());
-        row("issued", time(token.issue_time.as_ref(), now));
-        row("expires", token.expire_time.as_ref().map_or("never".into(), |at| time(Some(at), now)));
-        row("refresh", time(token.refresh_time.as_ref(), now));
+        facts.add("token", &token.token_id);
+        facts.add("issued", time(token.issue_time.as_ref(), now));
+        let expires = token.expire_time.as_ref();
+        facts.add("expires", expires.map_or("never".into(), |at| time(Some(at), now)));
+        facts.add("refresh", time(token.refresh_time.as_ref(), now));
     }
+    stored(&mut facts, credential, now);
+    facts.add("last read", time(credential.last_use_time.as_ref(), now));
+    trouble(&mut facts, credential, now);
+    facts.write(output)
+}
+
+/// Adds what is stored of a credential beside its provider.
+pub(super) fn stored(facts: &mut Facts, credential: &Credential, now: &Timestamp) {
     for (name, value) in &credential.variables {
-        row("variable", format!("{name} = {value}").into());
+        facts.add("variable", format!("{name} = {value}"));
     }
-    row("secrets", credential.secret_names.join(", ").into());
+    facts.add("secrets", credential.secret_names.join(", "));
     for secret in &credential.secrets {
         if let Some(source) = &secret.source {
-            row("source", format!("{}: {}", secret.name, source::show(source)).into());
+            facts.add("source", format!("{}: {}", secret.name, source::show(source)));
         }
         if let Some(end) = &secret.expire_time {
-            row("secret ends", secret_end(&secret.name, end, now));
+            facts.add("secret ends", secret_end(&secret.name, end, now));
         }
         if secret.unproven {
             let text = format!("{} hasn't worked yet; the one before is kept", secret.name);
-            row("new secret", text.into());
+            facts.add("new secret", text);
         }
         for problem in &secret.problems {
-            row("problem", Cell::new(problem, Tone::Bad));
+            facts.add("problem", Cell::new(problem, Tone::Bad));
         }
     }
-    row("readers", credential.readers.join(", ").into());
+    facts.add("readers", credential.readers.join(", "));
     if !credential.submitters.is_empty() {
-        row("submitters", credential.submitters.join(", ").into());
+        facts.add("submitters", credential.submitters.join(", "));
     }
     if !credential.refreshers.is_empty() {
-        row("refreshers", credential.refreshers.join(", ").into());
+        facts.add("refreshers", credential.refreshers.join(", "));
     }
-    row("policy", state::policy(credential).into());
-    row("limits", credential.limits.join(", ").into());
-    row("created", time(credential.create_time.as_ref(), now));
-    row("changed", time(credential.update_time.as_ref(), now));
-    row("last read", time(credential.last_use_time.as_ref(), now));
+    facts.add("policy", state::policy(credential));
+    facts.add("limits", credential.limits.join(", "));
+    facts.add("created", time(credential.create_time.as_ref(), now));
+    facts.add("changed", time(credential.update_time.as_ref(), now));
+}
+
+/// Adds what went wrong with a credential, and what to do.
+pub(super) fn trouble(facts: &mut Facts, credential: &Credential, now: &Timestamp) {
     if let Some(failure) = &credential.last_failure {
-        row("failure", Cell::new(&state::failure(failure, now), Tone::Bad));
+        facts.add("failure", Cell::new(&state::failure(failure, now), Tone::Bad));
         if let Some(retry) = &failure.retry_time {
-            row("retry", time(Some(retry), now));
+            facts.add("retry", time(Some(retry), now));
         }
-        row("what to do", (&failure.remedy).into());
+        facts.add("what to do", &failure.remedy);
     }
     for reports in &credential.rejection_reports {
-        row("rejections", rejections(reports, now).into());
+        facts.add("rejections", rejections(reports, now));
     }
-    table::align(output, &rows)
 }
 
 /// Returns who has reported tokens as refused, how often, and what it led to.
@@ -108,7 +119,7 @@ fn secret_end(name: &str, end: &Timestamp, now: &Timestamp) -> Cell {
     }
 }
 
-fn time(time: Option<&Timestamp>, now: &Timestamp) -> Cell {
+pub(super) fn time(time: Option<&Timestamp>, now: &Timestamp) -> Cell {
     match time {
         None => "".into(),
         Some(time) if time.seconds > now.seconds => {

@@ -1,5 +1,7 @@
 //! `status`: how the daemon and all credentials are, and what to do.
 
+mod story;
+
 use std::io::{self, Write};
 
 use prost_types::Timestamp;
@@ -9,14 +11,16 @@ use tokend_proto::v1::{
 
 use super::revocations;
 use crate::{
-    arguments::Form,
-    caller, clock,
+    arguments::Status,
+    budget, caller, clock,
     daemon::{Daemon, answer},
+    exit::Exit,
     failure::Failure,
-    json,
+    health, json,
     output::{Output, printable},
-    span, state,
-    table::{self, Cell, Tone},
+    overview, paragraph,
+    screen::Screen,
+    span, state, table,
 };
 
 /// So many refused tokens in a row can be an API's fault; of more, whoever reports
@@ -29,18 +33,26 @@ const ROW: i64 = 24 * 3_600;
 
 pub(super) async fn run(
     daemon: &Daemon,
-    form: &Form,
+    Status { name, check, form }: Status,
     output: &mut Output<impl Write>,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
     let status = answer(daemon.admin().get_status(GetStatusRequest {})).await?;
-    if form.json {
-        return Ok(json::write(output, &json::status(&status))?);
-    }
-    if status.locked {
-        return Ok(locked(output, &status, &clock::now())?);
-    }
-    let budgets = answer(daemon.admin().list_budgets(ListBudgetsRequest {})).await?.budgets;
-    Ok(write(output, &status, &budgets, &clock::now())?)
+    let needs_a_person = match &name {
+        Some(name) if !status.locked => story::run(daemon, name, &status, &form, output).await?,
+        _ => {
+            if form.json {
+                json::write(output, &json::status(&status))?;
+            } else if status.locked {
+                locked(output, &status, &clock::now())?;
+            } else {
+                let call = answer(daemon.admin().list_budgets(ListBudgetsRequest {})).await?;
+                write(output, &status, &call.budgets, &clock::now())?;
+            }
+            health::needs_a_person(&status)
+        }
+    };
+    output.flush()?;
+    Ok(if check && needs_a_person { Exit::PersonNeeded } else { Exit::Done })
 }
 
 /// Says that it is locked, and nothing of credentials: nothing is known of them.
@@ -65,18 +77,14 @@ fn head(
         .start_time
         .as_ref()
         .map_or_else(String::new, |start| format!(", running for {}", span::between(start, now)));
-    writeln!(
-        output,
-        "tokend {}, process {}{since}, state in {}",
-        printable(&status.version),
-        status.pid,
-        printable(&status.state_directory)
-    )?;
+    let GetStatusResponse { version, pid, state_directory, .. } = status;
+    let line = format!("tokend {version}, process {pid}{since}, state in {state_directory}");
+    paragraph::write(output, 0, &line)?;
     if status.version != env!("CARGO_PKG_VERSION") {
         writeln!(output, "tokend-cli {}", env!("CARGO_PKG_VERSION"))?;
     }
     for problem in &status.problems {
-        writeln!(output, "problem: {}", printable(problem))?;
+        paragraph::write(output, 0, &format!("problem: {problem}"))?;
     }
     Ok(())
 }
@@ -89,7 +97,7 @@ fn write(
 ) -> io::Result<()> {
     head(output, status, now)?;
     for problem in status.credentials.iter().flat_map(|credential| misled(credential, now)) {
-        writeln!(output, "problem: {}", printable(&problem))?;
+        paragraph::write(output, 0, &format!("problem: {problem}"))?;
     }
     writeln!(output)?;
     let pending = &status.pending_revocations;
@@ -97,35 +105,90 @@ fn write(
         writeln!(output, "no credentials yet; `tokend-cli add` stores one")?;
         return listeners(output, status);
     }
-    let row = |credential: &Credential| {
+    let mut credentials: Vec<_> = status.credentials.iter().collect();
+    health::urgent_first(&mut credentials);
+    match output.screen() {
+        Some(screen) => glance(output, &credentials, budgets, now, screen)?,
+        None => plain(output, &credentials, budgets, now)?,
+    }
+    if !pending.is_empty() {
+        writeln!(output, "\nserved to no one any more, but not revoked by the provider yet:")?;
+        revocations::write(output, pending, now)?;
+    }
+    listeners(output, status)?;
+    if credentials.is_empty() {
+        return Ok(());
+    }
+    writeln!(output)?;
+    paragraph::write(output, 0, &health::sum(&status.credentials))
+}
+
+/// Writes a table for programs, and what to do.
+fn plain(
+    output: &mut Output<impl Write>,
+    credentials: &[&Credential],
+    budgets: &[Budget],
+    now: &Timestamp,
+) -> io::Result<()> {
+    let row = |credential: &&Credential| {
         let failure = credential.last_failure.as_ref();
         [
             (&credential.name).into(),
             state::cell(credential),
             state::expires_in(credential, now).into(),
             state::refresh_in(credential, now).into(),
-            left(&credential.name, budgets),
+            budget::left(&credential.name, budgets),
+            overview::used(credential, now).into(),
             failure.map_or_else(String::new, |failure| state::failure(failure, now)).into(),
         ]
     };
-    let headings = ["NAME", "STATE", "EXPIRES IN", "REFRESH IN", "TOKENS LEFT", "LAST FAILURE"];
-    table::write(output, headings, status.credentials.iter().map(row).collect())?;
-
-    let remedies = status.credentials.iter().filter_map(|credential| {
-        let remedy = &credential.last_failure.as_ref()?.remedy;
-        (!remedy.is_empty()).then_some((&credential.name, remedy))
-    });
-    for (at, (name, remedy)) in remedies.enumerate() {
+    let headings =
+        ["NAME", "STATE", "EXPIRES IN", "REFRESH IN", "TOKENS LEFT", "LAST USE", "LAST FAILURE"];
+    table::write(output, headings, credentials.iter().map(row).collect())?;
+    for (at, (credential, remedy)) in remedies(credentials).enumerate() {
         if at == 0 {
             writeln!(output, "\nwhat to do:")?;
         }
-        writeln!(output, "  {}: {}", printable(name), printable(remedy))?;
+        writeln!(output, "  {}: {}", printable(&credential.name), printable(remedy))?;
     }
-    if !pending.is_empty() {
-        writeln!(output, "\nserved to no one any more, but not revoked by the provider yet:")?;
-        revocations::write(output, pending, now)?;
+    Ok(())
+}
+
+/// Writes a table for a person, and what to do.
+fn glance(
+    output: &mut Output<impl Write>,
+    credentials: &[&Credential],
+    budgets: &[Budget],
+    now: &Timestamp,
+    screen: Screen,
+) -> io::Result<()> {
+    let grid = overview::fit(credentials, budgets, now, screen);
+    table::write_wide(output, &grid.headings, grid.rows)?;
+    for (at, (credential, remedy)) in remedies(credentials).enumerate() {
+        if at == 0 {
+            writeln!(output, "\nwhat to do:")?;
+        }
+        let failure = credential.last_failure.as_ref().filter(|_| !grid.tells_failures);
+        match failure {
+            Some(failure) => {
+                let failure = state::failure(failure, now);
+                paragraph::write(output, 2, &format!("{}: {failure}", credential.name))?;
+                paragraph::write(output, 4, remedy)?;
+            }
+            None => paragraph::write(output, 2, &format!("{}: {remedy}", credential.name))?,
+        }
     }
-    listeners(output, status)
+    Ok(())
+}
+
+/// Returns what to do about credentials whose last issuance failed.
+fn remedies<'a>(
+    credentials: &'a [&Credential],
+) -> impl Iterator<Item = (&'a Credential, &'a String)> {
+    credentials.iter().filter_map(|credential| {
+        let remedy = &credential.last_failure.as_ref()?.remedy;
+        (!remedy.is_empty()).then_some((*credential, remedy))
+    })
 }
 
 /// Writes which sockets there are for containers.
@@ -155,28 +218,7 @@ fn listeners(
     };
     writeln!(output)?;
     let headings = ["LISTENER", "CREDENTIALS", "FOR", "SOCKET"];
-    table::write(output, headings, listeners.iter().map(row).collect())
-}
-
-/// Returns how many more tokens the tightest of a credential's limits allows.
-fn left(name: &str, budgets: &[Budget]) -> Cell {
-    let limits = budgets.iter().filter(|budget| {
-        !budget.limit.is_empty() && budget.credentials.iter().any(|shares| shares == name)
-    });
-    let Some(tightest) = limits.min_by_key(|budget| budget.remaining) else {
-        return "".into();
-    };
-    let Budget { remaining, count, reserved, .. } = tightest;
-    let text = match count {
-        0 => remaining.to_string(),
-        count => format!("{remaining} of {count}"),
-    };
-    let tone = match remaining {
-        0 => Tone::Bad,
-        remaining if remaining <= reserved => Tone::Waiting,
-        _ => Tone::Good,
-    };
-    Cell::new(&text, tone)
+    table::write_fitting(output, headings, listeners.iter().map(row).collect())
 }
 
 /// Names the users who report token after token: they are heard once an hour, so

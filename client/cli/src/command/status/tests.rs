@@ -5,6 +5,7 @@ use tokend_proto::v1::{
 };
 
 use super::*;
+use crate::screen::Glyphs;
 
 fn shown(status: &GetStatusResponse) -> String {
     let mut output = Output::of_a_test(Vec::new(), false);
@@ -20,8 +21,8 @@ fn shown(status: &GetStatusResponse) -> String {
     String::from_utf8(output.into_writer()).unwrap()
 }
 
-#[test]
-fn shows_every_credential_and_what_to_do() {
+/// Two credentials, one of which needs someone.
+fn status() -> GetStatusResponse {
     let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
     let good = Credential {
         name: "causely".to_owned(),
@@ -31,6 +32,7 @@ fn shows_every_credential_and_what_to_do() {
             refresh_time: at(5700),
             ..TokenInfo::default()
         }),
+        last_use_time: at(3597),
         ..Credential::default()
     };
     let bad = Credential {
@@ -45,12 +47,12 @@ fn shows_every_credential_and_what_to_do() {
         }),
         ..Credential::default()
     };
-    let status = GetStatusResponse {
+    GetStatusResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: 7,
         start_time: at(0),
         state_directory: "/var/lib/tokend".to_owned(),
-        credentials: vec![bad, good],
+        credentials: vec![good, bad],
         problems: vec!["the disk is full".to_owned()],
         locked: false,
         key_source: String::new(),
@@ -62,7 +64,12 @@ fn shows_every_credential_and_what_to_do() {
             ..PendingRevocation::default()
         }],
         listeners: Vec::new(),
-    };
+    }
+}
+
+#[test]
+fn shows_every_credential_and_what_to_do() {
+    let status = status();
     let first = format!(
         "tokend {}, process 7, running for 1h, state in /var/lib/tokend\n",
         env!("CARGO_PKG_VERSION")
@@ -72,17 +79,51 @@ fn shows_every_credential_and_what_to_do() {
         first
             + "problem: the disk is full\n\
                \n\
-               NAME     STATE    EXPIRES IN  REFRESH IN  TOKENS LEFT  LAST FAILURE\n\
-               acme     refused  -           -           21 of 24     invalid_client\\u{1b}[2J (5s ago, 2 in a row)\n\
-               causely  fresh    59m         35m         21 of 24     -\n\
+               NAME     STATE    EXPIRES IN  REFRESH IN  TOKENS LEFT  LAST USE  LAST FAILURE\n\
+               acme     refused  -           -           21 of 24     -         invalid_client\\u{1b}[2J (5s ago, 2 in a row)\n\
+               causely  fresh    59m         35m         21 of 24     3s ago    -\n\
                \n\
                what to do:\n  \
                  acme: store the right secret\n\
                \n\
                served to no one any more, but not revoked by the provider yet:\n\
                TOKEN OF  PROVIDER  SINCE   ATTEMPTS  NEXT IN    LAST FAILURE  ID\n\
-               acme      acme      1m ago  0         under way  -             0a\n"
+               acme      acme      1m ago  0         under way  -             0a\n\
+               \n\
+               1 healthy, 1 is refused\n"
     );
+}
+
+#[test]
+fn a_terminal_shows_bars_and_no_line_that_is_too_long() {
+    let mut status = status();
+    let listener = Listener { socket: "/run/tokend/".repeat(8), ..Listener::default() };
+    status.listeners.push(listener);
+    let screen = Screen { width: 80, glyphs: Glyphs::Unicode };
+    let mut output = Output::of_a_screen(Vec::new(), screen);
+    let limit = Budget {
+        credentials: vec!["causely".to_owned()],
+        limit: "24/1d".to_owned(),
+        count: 24,
+        remaining: 21,
+        reserved: 6,
+        ..Budget::default()
+    };
+    write(&mut output, &status, &[limit], &Timestamp { seconds: 3600, nanos: 0 }).unwrap();
+    let shown = String::from_utf8(output.into_writer()).unwrap();
+    for line in [
+        "NAME     STATE      LIFE LEFT  NEXT",
+        "causely  ✓ fresh    ",
+        "  acme: invalid_client\\u{1b}[2J (5s ago, 2 in a row)\n    store the right secret\n",
+        "LISTENER     -\n",
+        "\n1 healthy, 1 is refused\n",
+    ] {
+        assert!(shown.contains(line), "{line} in {shown}");
+    }
+    let socket = "/run/tokend/".repeat(8);
+    for line in shown.lines().filter(|line| !line.contains(&socket)) {
+        assert!(table::width(line) <= 80, "{line}");
+    }
 }
 
 #[test]
@@ -141,11 +182,12 @@ fn listeners_are_shown_with_what_is_there() {
     };
     let shown = shown(&status);
     let (_, table) = shown.split_once("\n\nLISTENER").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
     assert_eq!(
         table,
         "  CREDENTIALS                    FOR                  SOCKET\n\
          ci        causely, fyma (not there yet)  anyone who connects  /run/tokend/ci/tokend.sock\n\
-         db        causely                        their readers        /run/tokend/db/tokend.sock\n"
+         db        causely                        their readers        /run/tokend/db/tokend.sock"
     );
 }
 
