@@ -38,7 +38,7 @@ use crate::{
     rpc::{About, Context, Doorkeeper, Listener, Phase, Services, serve},
     socket::{Made, SocketError},
     sources::{Ending, LocalSources},
-    store::{Answer, Cost, KeyError, KeySource, OpenError, Parse, Store, Worker},
+    store::{Answer, Copier, Cost, KeyError, KeySource, OpenError, Parse, Store, Worker},
     systemd::{self, Inherited},
 };
 
@@ -55,6 +55,7 @@ pub struct Daemon {
     engine: Engine<SystemClock, SystemEntropy, HttpIssuer, Worker>,
     inbox: Inbox,
     sources: Arc<LocalSources>,
+    backups: Arc<Copier>,
     sources_end: Ending,
     commands: mpsc::Sender<Command>,
     slots: Arc<Slots>,
@@ -163,6 +164,7 @@ impl Daemon {
             });
         })
         .map_err(system("the store's thread"))?;
+        let backups = Arc::new(store.copier());
         let supplied = events.clone();
         let (sources, sources_end) = LocalSources::spawn(clock, move |supply| {
             let _ = supplied.send(Event::Supplied(supply));
@@ -202,6 +204,7 @@ impl Daemon {
             engine,
             inbox,
             sources,
+            backups,
             sources_end,
             commands,
             slots,
@@ -237,6 +240,7 @@ impl Daemon {
             engine,
             inbox,
             sources,
+            backups,
             sources_end,
             commands,
             slots,
@@ -263,6 +267,7 @@ impl Daemon {
             engine: commands,
             definitions,
             sources,
+            backups,
             clock: Arc::new(clock),
             about,
             audit: Arc::clone(&doorkeeper.audit),

@@ -2,6 +2,7 @@
 
 mod change;
 mod passphrase;
+mod restore;
 
 use std::{
     fs::{self, DirBuilder},
@@ -15,8 +16,10 @@ use nix::unistd::{User, setgroups, setresgid, setresuid};
 pub use self::{
     change::{Changed, change_source, rotate},
     passphrase::{AskError, Prompt},
+    restore::restore,
 };
 use crate::{
+    clock::NoBootId,
     config::Config,
     entropy::SystemEntropy,
     store::{
@@ -54,6 +57,22 @@ pub enum InitError {
         /// Where the key should be.
         key: PathBuf,
     },
+    /// A backup takes another key.
+    #[error(
+        "the key {source_name} doesn't open {}: its key has the id {id}; bring that back from where \
+         it is kept, or have key_source in tokend.toml say where it is", file.display()
+    )]
+    Misfit {
+        /// The backup.
+        file: PathBuf,
+        /// Where the key is that doesn't fit.
+        source_name: String,
+        /// What tells the key from others that does.
+        id: String,
+    },
+    /// This isn't a whole machine.
+    #[error(transparent)]
+    BootId(#[from] NoBootId),
     /// There is no such user.
     #[error("there is no user {0:?} to own the store; make one or name another with --user")]
     NoUser(String),
