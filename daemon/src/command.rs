@@ -1,5 +1,6 @@
 //! What `tokend` does when it is called: the daemon, `init`, `dev`.
 
+mod doctor;
 mod key;
 mod restore;
 mod simulate;
@@ -24,7 +25,7 @@ use tokend::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use self::{key::KeyCommand, restore::Restore, simulate::Simulate};
+use self::{doctor::Doctor, key::KeyCommand, restore::Restore, simulate::Simulate};
 
 /// Keeps API tokens fresh and serves them to the programs of this machine.
 ///
@@ -59,6 +60,8 @@ enum Command {
     Key(KeyCommand),
     /// Put a backup in the place of the store, while tokend doesn't run
     Restore(Restore),
+    /// Look whether this machine is as tokend needs it, and say what to do; nothing is changed
+    Doctor(Doctor),
     /// Check provider definitions, before the daemon is restarted to read them
     Check {
         /// Files with a definition each
@@ -100,6 +103,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Init { user, input }) => make_store(file, user.as_deref(), input.prompt()),
         Some(Command::Key(command)) => command.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Restore(restore)) => restore.run(file).map(|()| ExitCode::SUCCESS),
+        Some(Command::Doctor(doctor)) => doctor.run(file),
         Some(Command::Check { files }) => Ok(check(&files)),
         Some(Command::Simulate(simulate)) => simulate.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Dev { .. }) if file.is_some() => {

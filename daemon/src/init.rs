@@ -13,6 +13,7 @@ use std::{
 
 use nix::unistd::{User, setgroups, setresgid, setresuid};
 
+use self::change::store_owner;
 pub use self::{
     change::{Changed, change_source, rotate},
     passphrase::{AskError, Prompt},
@@ -235,6 +236,19 @@ fn become_user(user: &User) -> Result<(), InitError> {
         .and_then(|()| setresgid(user.gid, user.gid, user.gid))
         .and_then(|()| setresuid(user.uid, user.uid, user.uid))
         .map_err(|error| InitError::Become(user.name.clone(), error))
+}
+
+/// Has root act as the user whose store it is, for good: nothing is done as root in a directory
+/// that someone else controls.
+///
+/// # Errors
+///
+/// Fails if there is no store, or its user is unknown.
+pub fn act_as_owner(config: &Config) -> Result<(), InitError> {
+    match store_owner(config)? {
+        Some(user) => become_user(&user),
+        None => Ok(()),
+    }
 }
 
 /// Returns who is to own the store, if it isn't the current user.
