@@ -170,6 +170,7 @@ fn what_operators_do_with_keys_and_limits_is_in_the_audit_log() {
     let place = Place::new();
     let mut daemon = place.start();
     for (arguments, action, outcome) in [
+        (&["backup", "-"][..], "backup", "done"),
         (&["key", "rotate"][..], "key rotate", "done"),
         (&["key", "change-source", "--to", "credential:none"], "key change-source", "failed"),
         (&["budget", "accept", "--used", "0", "--all"], "budget accept", "failed"),

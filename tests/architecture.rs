@@ -2,6 +2,8 @@
 
 #[path = "architecture/documents.rs"]
 mod documents;
+#[path = "architecture/reasons.rs"]
+mod reasons;
 #[path = "architecture/secrets.rs"]
 mod secrets;
 

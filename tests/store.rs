@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "store/backups.rs"]
+mod backups;
 #[path = "store/damage.rs"]
 mod damage;
 #[path = "store/hosts.rs"]

@@ -1,6 +1,8 @@
 //! What `tokend` does when it is called: the daemon, `init`, `dev`.
 
+mod doctor;
 mod key;
+mod restore;
 mod simulate;
 
 use std::{
@@ -24,7 +26,7 @@ use tokend::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use self::{key::KeyCommand, simulate::Simulate};
+use self::{doctor::Doctor, key::KeyCommand, restore::Restore, simulate::Simulate};
 
 /// Keeps API tokens fresh and serves them to the programs of this machine.
 ///
@@ -57,6 +59,10 @@ enum Command {
     /// Change the key that the store is sealed with, while tokend doesn't run
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Put a backup in the place of the store, while tokend doesn't run
+    Restore(Restore),
+    /// Look whether this machine is as tokend needs it, and say what to do; nothing is changed
+    Doctor(Doctor),
     /// Check provider definitions, before the daemon is restarted to read them
     Check {
         /// Files with a definition each
@@ -100,6 +106,8 @@ pub(crate) fn run() -> ExitCode {
         None => serve(file),
         Some(Command::Init { user, input }) => make_store(file, user.as_deref(), input.prompt()),
         Some(Command::Key(command)) => command.run(file).map(|()| ExitCode::SUCCESS),
+        Some(Command::Restore(restore)) => restore.run(file).map(|()| ExitCode::SUCCESS),
+        Some(Command::Doctor(doctor)) => doctor.run(file),
         Some(Command::Check { files }) => Ok(check(&files)),
         Some(Command::Simulate(simulate)) => simulate.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Dev { .. }) if file.is_some() => {

@@ -38,7 +38,7 @@ use crate::{
     rpc::{About, Context, Doorkeeper, Listener, Phase, Services, serve},
     socket::{Made, SocketError},
     sources::{Ending, LocalSources},
-    store::{Answer, Cost, KeyError, KeySource, OpenError, Parse, Store, Worker},
+    store::{Answer, Copier, Cost, KeyError, KeySource, OpenError, Parse, Store, Worker},
     systemd::{self, Heartbeat, Inherited},
 };
 
@@ -55,6 +55,7 @@ pub struct Daemon {
     engine: Engine<SystemClock, SystemEntropy, HttpIssuer, Worker>,
     inbox: Inbox,
     sources: Arc<LocalSources>,
+    backups: Arc<Copier>,
     sources_end: Ending,
     commands: mpsc::Sender<Command>,
     slots: Arc<Slots>,
@@ -164,6 +165,7 @@ impl Daemon {
             });
         })
         .map_err(system("the store's thread"))?;
+        let backups = Arc::new(store.copier());
         let supplied = events.clone();
         let (sources, sources_end) = LocalSources::spawn(clock, move |supply| {
             let _ = supplied.send(Event::Supplied(supply));
@@ -203,6 +205,7 @@ impl Daemon {
             engine,
             inbox,
             sources,
+            backups,
             sources_end,
             commands,
             slots,
@@ -238,6 +241,7 @@ impl Daemon {
             engine,
             inbox,
             sources,
+            backups,
             sources_end,
             commands,
             slots,
@@ -264,6 +268,7 @@ impl Daemon {
             engine: commands,
             definitions,
             sources,
+            backups,
             clock: Arc::new(clock),
             about,
             audit: Arc::clone(&doorkeeper.audit),

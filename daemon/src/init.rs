@@ -2,6 +2,7 @@
 
 mod change;
 mod passphrase;
+mod restore;
 
 use std::{
     fs::{self, DirBuilder},
@@ -12,11 +13,14 @@ use std::{
 
 use nix::unistd::{User, setgroups, setresgid, setresuid};
 
+use self::change::store_owner;
 pub use self::{
     change::{Changed, change_source, rotate},
     passphrase::{AskError, Prompt},
+    restore::restore,
 };
 use crate::{
+    clock::NoBootId,
     config::Config,
     entropy::SystemEntropy,
     store::{
@@ -54,6 +58,22 @@ pub enum InitError {
         /// Where the key should be.
         key: PathBuf,
     },
+    /// A backup takes another key.
+    #[error(
+        "the key {source_name} doesn't open {}: its key has the id {id}; bring that back from where \
+         it is kept, or have key_source in tokend.toml say where it is", file.display()
+    )]
+    Misfit {
+        /// The backup.
+        file: PathBuf,
+        /// Where the key is that doesn't fit.
+        source_name: String,
+        /// What tells the key from others that does.
+        id: String,
+    },
+    /// This isn't a whole machine.
+    #[error(transparent)]
+    BootId(#[from] NoBootId),
     /// There is no such user.
     #[error("there is no user {0:?} to own the store; make one or name another with --user")]
     NoUser(String),
@@ -216,6 +236,19 @@ fn become_user(user: &User) -> Result<(), InitError> {
         .and_then(|()| setresgid(user.gid, user.gid, user.gid))
         .and_then(|()| setresuid(user.uid, user.uid, user.uid))
         .map_err(|error| InitError::Become(user.name.clone(), error))
+}
+
+/// Has root act as the user whose store it is, for good: nothing is done as root in a directory
+/// that someone else controls.
+///
+/// # Errors
+///
+/// Fails if there is no store, or its user is unknown.
+pub fn act_as_owner(config: &Config) -> Result<(), InitError> {
+    match store_owner(config)? {
+        Some(user) => become_user(&user),
+        None => Ok(()),
+    }
 }
 
 /// Returns who is to own the store, if it isn't the current user.

@@ -12,6 +12,7 @@ pub mod credential;
 pub mod daemon;
 pub mod definitions;
 pub mod dev;
+pub mod doctor;
 pub mod engine;
 pub mod entropy;
 pub mod handout;

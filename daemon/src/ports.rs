@@ -5,6 +5,7 @@
 //! the engine puts the answers back into it, so that a simulation can stand where
 //! SQLite, HTTP and the machine's clock stand.
 
+mod backup;
 mod issuer;
 mod pulse;
 mod rekey;
@@ -23,6 +24,7 @@ use tokend_core::{
     Quota, RevocationId, Stamp, StoreFailure, Token, TokenId, Usage, Verdict,
 };
 
+pub use self::backup::{Backups, Contents, StoreCopy, Unchecked};
 pub use self::issuer::{
     Ended, Errand, ErrandEnded, ErrandId, Issuance, Issuer, Job, LONGEST_ISSUANCE, LoginNeeded,
     Notices, Person, Progress, Spoken, Watcher,

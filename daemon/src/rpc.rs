@@ -4,6 +4,7 @@ mod absence;
 mod access;
 mod admin;
 mod authority;
+mod backup;
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "tests use the rest"))]
 mod bench;
@@ -73,7 +74,7 @@ use self::{
 use crate::{
     audit::Audit,
     engine::{Command, Error, Reply},
-    ports::{Clock, Sources},
+    ports::{Backups, Clock, Sources},
     published::Slots,
 };
 
@@ -88,6 +89,8 @@ pub struct Context {
     pub definitions: Arc<Library>,
     /// Where secrets are read.
     pub sources: Arc<dyn Sources>,
+    /// What copies the store.
+    pub backups: Arc<dyn Backups>,
     /// The clock.
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What the daemon tells of itself.

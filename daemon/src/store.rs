@@ -6,10 +6,12 @@
 //! rows there are, how long they are and when they were written. Those plain
 //! columns aren't authenticated: whoever can write the file can remove rows.
 
+mod copy;
 mod database;
 mod directory;
 mod envelope;
 mod error;
+mod examine;
 mod history;
 mod journal;
 mod key;
@@ -25,6 +27,7 @@ mod record;
 mod report;
 mod residue;
 mod restoration;
+mod restore;
 mod retention;
 mod revocation;
 mod rotation;
@@ -32,6 +35,7 @@ mod schema;
 mod seal;
 mod sealed;
 mod stamp;
+mod upgrade;
 mod worker;
 mod writer;
 
@@ -39,26 +43,16 @@ mod writer;
 mod tests;
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokend_core::{Random, Stamp, StoreFailure};
 
-pub use self::{
-    directory::DATABASE,
-    error::{CloseError, OpenError},
-    key::{
-        CREDENTIAL, Cost, Derivation, DerivationError, Key, KeyError, KeySource, NoPassphrase,
-        Passphrase, Patience,
-    },
-    keyring::Parse,
-    privacy::Exposed,
-    sealed::{Lock, Sealed},
-    worker::{Answer, Worker},
-};
 use self::{
+    copy::Copying,
     directory::Directory,
     envelope::Vault,
     error::{WriteError, full},
@@ -67,19 +61,39 @@ use self::{
     residue::Residue,
     writer::Writer,
 };
+pub use self::{
+    directory::DATABASE,
+    error::{CloseError, OpenError},
+    examine::{examine, leftovers},
+    key::{
+        CREDENTIAL, Cost, Derivation, DerivationError, Key, KeyError, KeySource, NoPassphrase,
+        Passphrase, Patience,
+    },
+    keyring::Parse,
+    privacy::Exposed,
+    restore::{Restored, Staged},
+    sealed::{Lock, Sealed},
+    worker::{Answer, Copier, Worker},
+};
 use crate::ports::{Findings, Loaded, Query, Reply, Write};
 
 /// An open store. No other process can open it meanwhile.
 pub struct Store<R> {
-    // Fields are dropped in this order: the lock goes last.
+    // Fields are dropped in this order: the lock goes last. To close the file ends the locks
+    // that SQLite has on it (fcntl(2)), so it outlives the connection.
     connection: Connection,
+    file: File,
     vault: Vault,
     random: R,
     path: PathBuf,
     marks: Marks,
     residue: Residue,
     keyring: Option<Keyring>,
-    _directory: Directory,
+    copying: Option<Copying>,
+    copies: u64,
+    /// The copy from before the schema was upgraded.
+    before: Option<PathBuf>,
+    directory: Directory,
 }
 
 impl<R: Random> Store<R> {
@@ -130,12 +144,17 @@ impl<R: Random> Store<R> {
         let path = directory.database();
         database::check(&path)?;
         directory.check_files()?;
+        directory.clear()?;
         let sqlite = |source| OpenError::sqlite(&path, source);
+        let file = File::open(&path).map_err(|source| OpenError::io(&path, source))?;
         let mut connection = database::look(&path)?;
         let vault = Vault::open(&connection, key, &path)?;
         connection.set_db_config(database::KEEP_LOG, false).map_err(sqlite)?;
 
+        let before = upgrade::keep(&connection, &file, &directory, schema::NEWEST)?;
         schema::migrate(&mut connection, schema::STEPS).map_err(sqlite)?;
+        upgrade::forget_earlier(&directory, before.as_deref())
+            .map_err(|source| OpenError::io(directory.path(), source))?;
         let journal: String = connection
             .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
             .map_err(sqlite)?;
@@ -145,13 +164,17 @@ impl<R: Random> Store<R> {
         connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
         let mut store = Self {
             connection,
+            file,
             vault,
             random,
             path,
             marks,
             residue: Residue::default(),
             keyring: None,
-            _directory: directory,
+            copying: None,
+            copies: 0,
+            before,
+            directory,
         };
         store.compare()?;
         // Whoever crashed may have been about to.
@@ -166,14 +189,8 @@ impl<R: Random> Store<R> {
         let marked = self.marks.read(&self.vault).map_err(io)?;
         let reached = progress::reached(&self.connection).map_err(sqlite)?;
         let reached = if reached < marked {
-            let transaction = self.connection.transaction().map_err(sqlite)?;
-            let (connection, vault, random) = (&transaction, &self.vault, &mut self.random);
-            let mut writer = Writer { connection, vault, random };
-            writer.note_restoration().map_err(sqlite)?;
-            writer.distrust().map_err(|error| OpenError::restored(&self.path, error))?;
-            let reached = progress::advance(&transaction, marked).map_err(sqlite)?;
-            transaction.commit().map_err(sqlite)?;
-            reached
+            let (connection, random) = (&mut self.connection, &mut self.random);
+            restoration::note(connection, &self.vault, random, marked, &self.path)?
         } else {
             reached
         };
@@ -185,6 +202,7 @@ impl<R: Random> Store<R> {
 
     /// Reads everything that the daemon starts with.
     pub fn load(&mut self, now: &Stamp) -> Result<Loaded, OpenError> {
+        self.outlive_before(now.moment.wall);
         let sqlite = |source| OpenError::sqlite(&self.path, source);
         let loaded = load::load(&self.connection, &self.vault, now).map_err(sqlite)?;
         let is_restored = restoration::date(&self.connection, now).map_err(sqlite)?;
@@ -204,8 +222,11 @@ impl<R: Random> Store<R> {
                 for (write, _) in writes.iter().zip(&results).filter(|(_, result)| result.is_ok()) {
                     self.residue.note(write);
                 }
+                if self.residue.is_promised() {
+                    self.forget_before();
+                }
                 if self.residue.is_due() {
-                    self.residue.wipe(&self.connection);
+                    self.wipe();
                 }
                 let failure = |error: WriteError| error.into_failure(&self.path);
                 let results = results.into_iter().map(|result| result.map_err(failure)).collect();
@@ -228,7 +249,9 @@ impl<R: Random> Store<R> {
     ///
     /// Nothing has changed.
     pub fn rewrap(&mut self, key: &Key, new: &Key) -> Result<(), OpenError> {
-        Vault::rewrap(&self.connection, key, new, &mut self.random, &self.path)
+        Vault::rewrap(&self.connection, key, new, &mut self.random, &self.path)?;
+        self.forget_before();
+        Ok(())
     }
 
     /// Tells whether something that was replaced is still in the files.
@@ -238,6 +261,7 @@ impl<R: Random> Store<R> {
 
     /// Wipes out what was replaced, if that can be done.
     pub fn wipe(&mut self) {
+        self.hurry_copy();
         self.residue.wipe(&self.connection);
     }
 
@@ -249,10 +273,11 @@ impl<R: Random> Store<R> {
 
     /// Moves what is in the log into the database and closes both.
     pub fn close(self) -> Result<(), CloseError> {
-        let Self { connection, path, _directory: directory, .. } = self;
+        let Self { connection, file, path, directory, .. } = self;
         let error = |source| CloseError { path: path.clone(), source };
         residue::cut_off(&connection).map_err(error)?;
         connection.close().map_err(|(_, source)| error(source))?;
+        drop(file);
         drop(directory);
         Ok(())
     }

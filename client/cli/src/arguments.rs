@@ -1,6 +1,7 @@
 //! The command line.
 
 mod add;
+mod backup;
 mod budget;
 mod completions;
 mod exec;
@@ -30,6 +31,7 @@ use crate::exit;
 
 pub(crate) use crate::arguments::{
     add::{Add, Terms},
+    backup::Backup,
     budget::{Accept, Budget, BudgetCommand},
     completions::{Completions, Man, Shell},
     exec::{Exec, Handed},
@@ -185,6 +187,9 @@ pub(crate) enum Command {
     Issuances(Issuances),
     /// Show how much of the limits on issuances is used, and how long the rest lasts
     Budget(Budget),
+    /// Copy the store to a file, while tokend serves
+    #[command(after_help = backup::HELP)]
+    Backup(Backup),
     /// Give the store other keys, while tokend serves
     #[command(subcommand)]
     Key(KeyCommand),

@@ -2,6 +2,7 @@
 
 mod access;
 mod add;
+pub(crate) mod backup;
 mod budget;
 mod completions;
 mod exec;
@@ -113,6 +114,7 @@ pub(crate) async fn run(
             issuances::run(&Daemon::find()?, issuances, output).await?;
         }
         Command::Budget(budget) => budget::run(&Daemon::find()?, budget, output).await?,
+        Command::Backup(backup) => return backup::run(&Daemon::find()?, &backup, output).await,
         Command::Key(key) => key::run(&Daemon::find()?, key, output).await?,
         Command::Providers(providers) => {
             return providers::run(&Daemon::find()?, providers, output).await;

@@ -14,6 +14,7 @@ use tonic::Status;
 
 use crate::{
     caller::Caller,
+    command::backup,
     exit::Exit,
     format, helper, import, input, login as here,
     output::{is_unsafe, printable},
@@ -112,6 +113,9 @@ pub(crate) enum Failure {
     /// A file can't be written.
     #[error(transparent)]
     File(#[from] replace::Problem),
+    /// There is no backup.
+    #[error(transparent)]
+    Backup(#[from] backup::Problem),
     /// systemd can't be told how it is.
     #[error("can't tell systemd")]
     Notify(#[source] io::Error),
@@ -148,6 +152,7 @@ impl Failure {
                 here::Problem::NothingPasted | here::Problem::NotTaken(_) => Exit::PersonNeeded,
                 _ => Exit::Failed,
             },
+            Self::Backup(backup::Problem::Cancelled) => Exit::Cancelled,
             Self::Import { problem, .. } if problem.is_usage() => Exit::Usage,
             // As env(1) has it.
             Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -179,6 +184,7 @@ impl Failure {
             | Self::Reaction { .. }
             | Self::NoMemory
             | Self::File(_)
+            | Self::Backup(_)
             | Self::Notify(_)
             | Self::Terminal(_)
             | Self::Output(_)
@@ -270,6 +276,7 @@ impl Failure {
             | Self::NotRun { .. }
             | Self::Reaction { .. }
             | Self::File(_)
+            | Self::Backup(_)
             | Self::Notify(_)
             | Self::NoField { .. }
             | Self::Definition { .. }

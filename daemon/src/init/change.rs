@@ -98,7 +98,7 @@ pub fn rotate(config: &Config, prompt: Prompt) -> Result<usize, InitError> {
 }
 
 /// What a source gives before this process becomes the store's user's.
-enum Handed {
+pub(super) enum Handed {
     /// Nothing: that user reads it.
     Source(KeySource),
     Key(Key),
@@ -106,7 +106,7 @@ enum Handed {
 }
 
 impl Handed {
-    fn by(
+    pub(super) fn by(
         source: &KeySource,
         ask: impl FnOnce() -> Result<Passphrase, AskError>,
     ) -> Result<Self, InitError> {
@@ -131,7 +131,7 @@ impl Handed {
     }
 
     /// Returns the key that a store can have from now on.
-    fn new_key(&self) -> Result<Key, InitError> {
+    pub(super) fn new_key(&self) -> Result<Key, InitError> {
         Ok(match self {
             Self::Source(source) => source.read()?,
             Self::Key(key) => key.clone(),
@@ -141,7 +141,7 @@ impl Handed {
 }
 
 /// Returns the user whose store it is, if this is root and it isn't root's.
-fn store_owner(config: &Config) -> Result<Option<User>, InitError> {
+pub(super) fn store_owner(config: &Config) -> Result<Option<User>, InitError> {
     if !geteuid().is_root() {
         return Ok(None);
     }

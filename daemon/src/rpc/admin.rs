@@ -10,22 +10,24 @@ use std::{
 use tokend_proto::{
     reason,
     v1::{
-        AcceptBudgetRequest, AcceptBudgetResponse, ChangeKeySourceRequest, ChangeKeySourceResponse,
-        DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
-        GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
-        ListRevocationsResponse, Listener, ListenerAccess, RotateDataKeyRequest,
-        RotateDataKeyResponse, UnlockRequest, admin_service_server::AdminService,
+        AcceptBudgetRequest, AcceptBudgetResponse, BackupStoreRequest, ChangeKeySourceRequest,
+        ChangeKeySourceResponse, DropRevocationRequest, ExplainAccessRequest,
+        ExplainAccessResponse, GetStatusRequest, GetStatusResponse, ListBudgetsRequest,
+        ListBudgetsResponse, ListRevocationsRequest, ListRevocationsResponse, Listener,
+        ListenerAccess, RotateDataKeyRequest, RotateDataKeyResponse, UnlockRequest,
+        admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::{
-    About, Context, Door, Grant, Peer, access, credential, key, ledger, principal, revocation,
-    status,
+    About, Context, Door, Grant, Peer, access, backup, credential, key, ledger, principal,
+    revocation, status,
     token::{parse_name, peer},
 };
 use crate::{
+    audit::Change,
     credential::{Access, Reader, Role},
     engine::Command,
     published::timestamp,
@@ -91,6 +93,19 @@ impl AdminService for Admin {
         // Wiped all the same: it may be the one.
         drop(Zeroizing::new(request.into_inner().passphrase));
         Err(status::not_locked())
+    }
+
+    type BackupStoreStream = backup::Parts;
+
+    async fn backup_store(
+        &self,
+        request: Request<BackupStoreRequest>,
+    ) -> Result<Response<backup::Parts>, Status> {
+        let caller = peer(&request)?;
+        let change = Change::begin("backup", caller.who(), None);
+        let parts = backup::parts(&self.0).await;
+        change.end(parts.is_ok());
+        parts.map(Response::new)
     }
 
     async fn list_budgets(

@@ -8,14 +8,14 @@ use std::{
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokend_core::{BootId, BootTime, Moment, Name, Token, TokenId, after};
+use tokend_core::{BootId, BootTime, Moment, Name, StoreFailure, Token, TokenId, after};
 use tokend_provider::Library;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{About, Context, Door};
 use crate::{
     credential::{Grant, Reader, Source},
-    ports::{Clock, Look, Reading, Sources},
+    ports::{Backups, Clock, Look, Reading, Sources, Unchecked},
     published::{Presentation, Published, Slot, Slots},
 };
 
@@ -60,6 +60,15 @@ pub(super) struct Bench {
     clock: StillClock,
 }
 
+/// Copies nothing.
+struct NoBackups;
+
+impl Backups for NoBackups {
+    fn copy(&self) -> oneshot::Receiver<Result<Unchecked, StoreFailure>> {
+        oneshot::channel().1
+    }
+}
+
 impl Bench {
     pub(super) fn new() -> Self {
         let clock = StillClock(Arc::default());
@@ -77,6 +86,7 @@ impl Bench {
             engine: mpsc::channel(1).0,
             definitions: Arc::new(Library::default()),
             sources: Arc::new(NoSources),
+            backups: Arc::new(NoBackups),
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
             audit: Arc::default(),

@@ -47,15 +47,16 @@ pub(super) const KEEP_LOG: DbConfig = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE
 pub(super) fn look(path: &Path) -> Result<Connection, OpenError> {
     let sqlite = |source| OpenError::sqlite(path, source);
     let connection = connect(path).map_err(sqlite)?;
-    connection.set_db_config(KEEP_LOG, true).map_err(sqlite)?;
     schema::check(&connection, path)?;
     Ok(connection)
 }
 
-/// Connects to a database file that exists.
+/// Connects to a database file that exists. Closing the connection leaves its log as it is.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // First: what isn't a database is noticed by any of the following.
+    connection.set_db_config(KEEP_LOG, true)?;
     // Without others to share it with, the index of the log is in memory and not
     // in a file, for which a full disk would have no room at the next start.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;

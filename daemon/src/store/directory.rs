@@ -9,7 +9,12 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::{OpenError, mark::MARK, privacy};
+use super::{
+    OpenError,
+    copy::{COPY, remove},
+    mark::MARK,
+    privacy,
+};
 
 /// The database's name in the state directory.
 pub const DATABASE: &str = "tokend.db";
@@ -71,6 +76,18 @@ impl Directory {
                 Ok(metadata) => privacy::check(&path, &metadata)?,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(source) => return Err(OpenError::io(&path, source)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what is left of copies that weren't finished.
+    pub(super) fn clear(&self) -> Result<(), OpenError> {
+        let io = |source| OpenError::io(&self.path, source);
+        for entry in fs::read_dir(&self.path).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            if entry.file_name().as_encoded_bytes().starts_with(COPY.as_bytes()) {
+                remove(&entry.path()).map_err(io)?;
             }
         }
         Ok(())

@@ -204,15 +204,20 @@ impl From<Envelope> for Vault {
 ///
 /// Fails if it doesn't, or if that can't be read or can't be meant.
 pub(super) fn lock(connection: &Connection, path: &Path) -> Result<Lock, OpenError> {
-    let label: Vec<u8> = connection
-        .query_row("SELECT key_id FROM envelope", [], |row| row.get(0))
-        .map_err(|source| OpenError::sqlite(path, source))?;
+    let label = label(connection, path)?;
     let path = path.to_owned();
     match Key::derivation_of(&label) {
         Ok(Some(derivation)) => Ok(Lock { path, label, derivation }),
         Ok(None) => Err(OpenError::NoPassphrase { path }),
         Err(error) => Err(OpenError::Damaged { path, reason: error.to_string() }),
     }
+}
+
+/// Returns the label of the key that opens the store at `path`.
+pub(super) fn label(connection: &Connection, path: &Path) -> Result<Vec<u8>, OpenError> {
+    connection
+        .query_row("SELECT key_id FROM envelope", [], |row| row.get(0))
+        .map_err(|source| OpenError::sqlite(path, source))
 }
 
 /// Says how the key with this label and `key` differ.

@@ -51,7 +51,8 @@ pub enum OpenError {
     /// The store was written by a newer tokend.
     #[error(
         "{} was written by a newer tokend (schema {found}, this one knows {known}): \
-         use that version, or restore an older backup",
+         use that version, or put an older store in its place, tokend.db.before-v{found} say, \
+         which that version has copied",
         .path.display()
     )]
     Newer {
@@ -117,10 +118,28 @@ pub enum OpenError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file isn't what SQLite has written.
+    #[error("{} is damaged: restore a backup: {reason}", .path.display())]
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite finds.
+        reason: String,
+    },
     /// The file system can't carry SQLite's write-ahead log.
     #[error("{} can't have a write-ahead log: keep it on a local file system", .path.display())]
     NoLog {
         /// The file.
+        path: PathBuf,
+    },
+    /// There is no room to copy the store before it is upgraded.
+    #[error(
+        "no space left for {}, a copy of the store from before its schema is upgraded: free some \
+         and start again; the store is unchanged",
+        .path.display()
+    )]
+    NoRoom {
+        /// The copy.
         path: PathBuf,
     },
     /// A file can't be used.
@@ -155,6 +174,31 @@ impl OpenError {
 
     pub(super) fn damaged(path: &Path, broken: &Broken) -> Self {
         Self::Damaged { path: path.to_owned(), reason: broken.to_string() }
+    }
+
+    /// The store can't be copied before it is upgraded.
+    pub(super) fn uncopied(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull => Self::NoRoom { path: path.to_owned() },
+            _ => Self::io(path, source),
+        }
+    }
+
+    /// Says of what is wrong with a copy what is wrong with the file that was copied.
+    #[must_use]
+    pub fn of_file(self, file: &Path) -> Self {
+        let path = file.to_owned();
+        match self {
+            Self::Foreign { .. } => Self::Foreign { path },
+            Self::Newer { found, known, .. } => Self::Newer { path, found, known },
+            Self::WrongKey { .. } => Self::WrongKey { path },
+            Self::WrongPassphrase { .. } => Self::WrongPassphrase { path },
+            Self::PassphraseNeeded { .. } => Self::PassphraseNeeded { path },
+            Self::NoPassphrase { .. } => Self::NoPassphrase { path },
+            Self::Damaged { reason, .. } => Self::Damaged { path, reason },
+            Self::Unsound { reason, .. } => Self::Unsound { path, reason },
+            other => other,
+        }
     }
 
     pub(super) fn io(path: &Path, source: io::Error) -> Self {

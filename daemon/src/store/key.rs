@@ -21,7 +21,7 @@ pub use self::{
     patience::Patience,
     source::{CREDENTIAL, KeySource},
 };
-use super::{Exposed, privacy};
+use super::{Exposed, privacy, seal::hexadecimal};
 
 /// A key of 256 bits that is wiped from memory when it is dropped.
 ///
@@ -184,6 +184,11 @@ impl Key {
             Some((_, derivation)) => Derivation::decode(derivation).map(Some),
             None => Err(DerivationError::Unknown),
         }
+    }
+
+    /// Returns the id of the key with this label, in hexadecimal.
+    pub(super) fn id_of(label: &[u8]) -> String {
+        hexadecimal(label.get(..8).unwrap_or(label))
     }
 
     fn parse(text: &[u8]) -> Option<Self> {

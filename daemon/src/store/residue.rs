@@ -49,6 +49,11 @@ impl Residue {
         self.left > 0
     }
 
+    /// Tells whether someone was promised that something is gone.
+    pub(super) fn is_promised(&self) -> bool {
+        self.promised
+    }
+
     /// Tells whether it has to go now.
     pub(super) fn is_due(&self) -> bool {
         self.is_there() && (self.promised || self.left >= LEFT)

@@ -4,13 +4,37 @@
 //! mark, when no clock is at hand; the next reading of the clock completes it. Until then all
 //! counts as if it had been noticed just now.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use tokend_core::{Presumed, Random, Stamp};
 
 use super::{
+    OpenError,
+    envelope::Vault,
+    progress,
     stamp::{self, boot_ms, wall_ms},
     writer::Writer,
 };
+
+/// Notes in a store that is behind its mark that it was restored: none of its refresh tokens is
+/// trusted any more. Returns how far it has come by that.
+pub(super) fn note(
+    connection: &mut Connection,
+    vault: &Vault,
+    random: &mut impl Random,
+    marked: u64,
+    path: &Path,
+) -> Result<u64, OpenError> {
+    let sqlite = |error| OpenError::sqlite(path, error);
+    let transaction = connection.transaction().map_err(sqlite)?;
+    let mut writer = Writer { connection: &transaction, vault, random };
+    writer.note_restoration().map_err(sqlite)?;
+    writer.distrust().map_err(|error| OpenError::restored(path, error))?;
+    let reached = progress::advance(&transaction, marked).map_err(sqlite)?;
+    transaction.commit().map_err(sqlite)?;
+    Ok(reached)
+}
 
 impl<R: Random> Writer<'_, R> {
     /// Writes down that the store was restored. What was known of an earlier time says nothing

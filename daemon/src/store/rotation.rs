@@ -49,6 +49,7 @@ impl<R: Random> Store<R> {
         }
         transaction.commit().map_err(sqlite)?;
         self.vault = next;
+        self.forget_before();
         Ok(broken)
     }
 }

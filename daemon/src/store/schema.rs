@@ -113,6 +113,10 @@ CREATE TABLE accepted (
 ",
 ];
 
+/// The version that they lead to.
+#[expect(clippy::cast_possible_wrap, reason = "there are few")]
+pub(super) const NEWEST: i64 = STEPS.len() as i64;
+
 /// Makes the tables in an empty database.
 pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION)?;
@@ -125,19 +129,24 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenErro
     let sqlite = |source| OpenError::sqlite(&path(), source);
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = pragma("application_id").map_err(sqlite)?;
-    let found = pragma("user_version").map_err(sqlite)?;
+    let found = version(connection).map_err(sqlite)?;
     if application != APPLICATION || found < 1 {
         return Err(OpenError::Foreign { path: path() });
     }
-    match i64::try_from(STEPS.len()) {
-        Ok(known) if found > known => Err(OpenError::Newer { path: path(), found, known }),
-        _ => Ok(()),
+    if found > NEWEST {
+        return Err(OpenError::Newer { path: path(), found, known: NEWEST });
     }
+    Ok(())
+}
+
+/// Returns how many steps were done.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// Does those of the `steps` that haven't been done yet, each in a transaction.
 pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
-    let done: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let done = version(connection)?;
     for (version, step) in (1_i64..).zip(steps).filter(|(version, _)| *version > done) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;
@@ -151,10 +160,6 @@ pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::
 mod tests {
     use super::*;
 
-    fn version(connection: &Connection) -> i64 {
-        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
-    }
-
     #[test]
     fn only_the_missing_steps_are_done() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -162,7 +167,7 @@ mod tests {
         connection.execute_batch("INSERT INTO a VALUES (7)").unwrap();
         let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD y DEFAULT 8", "CREATE TABLE b (z)"];
         migrate(&mut connection, &steps).unwrap();
-        assert_eq!(version(&connection), 3);
+        assert_eq!(version(&connection).unwrap(), 3);
         let row = connection.query_row("SELECT x, y FROM a", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
         });
@@ -174,7 +179,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         let steps = ["CREATE TABLE a (x)", "CREATE TABLE b (x); CREATE TABLE a (x)"];
         migrate(&mut connection, &steps).unwrap_err();
-        assert_eq!(version(&connection), 1);
+        assert_eq!(version(&connection).unwrap(), 1);
         let tables = connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
         assert_eq!(tables.unwrap(), 1);

@@ -1,6 +1,7 @@
 //! The store on real files.
 
 mod budget;
+mod copy;
 mod damage;
 mod durability;
 mod history;
@@ -14,10 +15,12 @@ mod rekey;
 mod report;
 mod residue;
 mod restoration;
+mod restore;
 mod retention;
 mod revocation;
 mod rotation;
 mod secret;
+mod upgrade;
 
 use std::{
     collections::BTreeMap,

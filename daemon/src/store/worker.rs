@@ -1,18 +1,26 @@
 //! The thread that owns a store.
 
+mod copies;
+
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::{
+        Arc, Weak,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use tokend_core::{BootTime, Random, StoreFailure};
+use tokio::sync::oneshot;
 
+use self::copies::{Copies, CopyReply};
 use super::{CloseError, Store};
 use crate::ports::{
-    self, Found, Query, Rekey, RekeyEnded, RekeyFailure, Rekeyed, Reply, Ticket, Write, Written,
+    self, Backups, Found, Query, Rekey, RekeyEnded, RekeyFailure, Rekeyed, Reply, Ticket,
+    Unchecked, Write, Written,
 };
 
 /// A thread that owns a store and does what is submitted, in order. What has piled
@@ -23,17 +31,21 @@ use crate::ports::{
 #[derive(Debug)]
 pub struct Worker {
     /// `None` once nothing more can come.
-    queue: Option<Sender<(Ticket, Task)>>,
+    queue: Option<Arc<Sender<Task>>>,
     thread: Option<JoinHandle<Result<(), CloseError>>>,
 }
 
 /// Something that the store is to do.
-#[derive(Debug)]
 enum Task {
-    Write(Write),
-    Look(Query),
-    Rekey(Rekey, BootTime),
+    Write(Ticket, Write),
+    Look(Ticket, Query),
+    Rekey(Ticket, Rekey, BootTime),
+    Copy(CopyReply),
 }
+
+/// Asks the thread for copies of its store, as long as the worker is there.
+#[derive(Debug, Clone)]
+pub struct Copier(Weak<Sender<Task>>);
 
 /// An answer of the store.
 #[derive(Debug)]
@@ -67,7 +79,7 @@ impl Worker {
         let thread = thread::Builder::new()
             .name("tokend-store".into())
             .spawn(move || run(store, &receiver, deliver))?;
-        Ok(Self { queue: Some(sender), thread: Some(thread) })
+        Ok(Self { queue: Some(Arc::new(sender)), thread: Some(thread) })
     }
 
     /// Waits until all that was submitted is done, and closes the store.
@@ -83,10 +95,15 @@ impl Worker {
         }
     }
 
-    fn queue(&mut self, ticket: Ticket, task: Task) {
+    /// Returns what makes copies of the store.
+    pub fn copier(&self) -> Copier {
+        Copier(self.queue.as_ref().map_or_else(Weak::new, Arc::downgrade))
+    }
+
+    fn queue(&mut self, task: Task) {
         self.queue
             .as_ref()
-            .and_then(|queue| queue.send((ticket, task)).ok())
+            .and_then(|queue| queue.send(task).ok())
             .expect("the store's thread ends only with the worker, or by a panic");
     }
 
@@ -98,15 +115,26 @@ impl Worker {
 
 impl ports::Store for Worker {
     fn submit(&mut self, ticket: Ticket, write: Write) {
-        self.queue(ticket, Task::Write(write));
+        self.queue(Task::Write(ticket, write));
     }
 
     fn look(&mut self, ticket: Ticket, query: Query) {
-        self.queue(ticket, Task::Look(query));
+        self.queue(Task::Look(ticket, query));
     }
 
     fn rekey(&mut self, ticket: Ticket, rekey: Rekey, now: BootTime) {
-        self.queue(ticket, Task::Rekey(rekey, now));
+        self.queue(Task::Rekey(ticket, rekey, now));
+    }
+}
+
+impl Backups for Copier {
+    fn copy(&self) -> oneshot::Receiver<Result<Unchecked, StoreFailure>> {
+        let (reply, copied) = oneshot::channel();
+        if let Some(queue) = self.0.upgrade() {
+            // If the thread is gone, so is the reply, which says so.
+            let _ = queue.send(Task::Copy(reply));
+        }
+        copied
     }
 }
 
@@ -125,20 +153,22 @@ impl Drop for Worker {
 
 fn run<R: Random>(
     mut store: Store<R>,
-    queue: &Receiver<(Ticket, Task)>,
+    queue: &Receiver<Task>,
     mut deliver: impl FnMut(Answer),
 ) -> Result<(), CloseError> {
-    while let Some(first) = next(&mut store, queue) {
+    let mut copies = Copies::default();
+    while let Some(first) = next(&mut store, queue, &mut copies) {
         let (mut tickets, mut writes, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         let mut rekeys = Vec::new();
-        for (ticket, task) in std::iter::once(first).chain(queue.try_iter()).take(BATCH) {
+        for task in std::iter::once(first).chain(queue.try_iter()).take(BATCH) {
             match task {
-                Task::Write(write) => {
+                Task::Write(ticket, write) => {
                     tickets.push(ticket);
                     writes.push(write);
                 }
-                Task::Look(query) => looks.push((ticket, query)),
-                Task::Rekey(wish, now) => rekeys.push((ticket, wish, now)),
+                Task::Look(ticket, query) => looks.push((ticket, query)),
+                Task::Rekey(ticket, wish, now) => rekeys.push((ticket, wish, now)),
+                Task::Copy(reply) => copies.want(reply),
             }
         }
         for (ticket, result) in tickets.into_iter().zip(write(&mut store, &writes)) {
@@ -153,16 +183,25 @@ fn run<R: Random>(
             let result = rekey(&mut store, &wish, now);
             deliver(Answer::Rekeyed(RekeyEnded { ticket, result }));
         }
+        copies.go_on(&mut store);
     }
     store.close()
 }
 
 /// Waits for a task, and wipes out what was replaced if none comes. Returns `None` once none
-/// can come.
+/// can come. As long as copies are wanted, they are made meanwhile.
 fn next<R: Random>(
     store: &mut Store<R>,
-    queue: &Receiver<(Ticket, Task)>,
-) -> Option<(Ticket, Task)> {
+    queue: &Receiver<Task>,
+    copies: &mut Copies,
+) -> Option<Task> {
+    while copies.are_wanted() {
+        match queue.try_recv() {
+            Ok(task) => return Some(task),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => copies.go_on(store),
+        }
+    }
     let mut wait = QUIET;
     while store.has_residue() {
         match queue.recv_timeout(wait) {
@@ -308,7 +347,7 @@ mod tests {
 
         let (sender, queue) = mpsc::channel();
         let waiting = thread::spawn(move || {
-            let task = next(&mut store, &queue);
+            let task = next(&mut store, &queue, &mut Copies::default());
             (task.is_none(), store.has_residue())
         });
         let log = home.path().join("tokend.db-wal");

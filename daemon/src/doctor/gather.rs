@@ -1,0 +1,186 @@
+//! Looks at a machine.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::{
+        fs::{FileTypeExt as _, MetadataExt as _},
+        net::UnixStream,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use jiff::Timestamp;
+use nix::unistd::Group;
+
+use super::{Disk, Holder, Machine, Process, SocketFile, StoreState};
+use crate::{
+    clock::{NoBootId, SystemClock},
+    config::Config,
+    definitions::Definitions,
+    init,
+    ports::Clock as _,
+    socket,
+    store::{self, DATABASE, Key, KeySource, OpenError},
+};
+
+/// The service of the machine's systemd.
+const UNIT: &str = "tokend.service";
+
+/// The sockets of the machine's systemd.
+const SOCKETS: [&str; 3] = ["tokend.socket", "tokend-admin.socket", "tokend-credentials.socket"];
+
+/// Where systems keep the certificates of authorities.
+const AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Looks at this machine. Root looks into the store as the user whose it is, from then on.
+///
+/// # Errors
+///
+/// Fails if this isn't a whole machine.
+pub fn gather(config: &Config) -> Result<Machine, NoBootId> {
+    let now = SystemClock::new()?.now().wall;
+    let state = &config.state_dir;
+    let database = state.join(DATABASE);
+    let written_at = fs::metadata(&database).and_then(|it| it.modified()).ok();
+    let key = match &config.key {
+        KeySource::File(path) => Some(Key::read(path)),
+        // Only its unit is handed that, or a person knows it.
+        KeySource::Credential { .. } | KeySource::Passphrase => None,
+    };
+    let default_key = state.join("key");
+    let is_unused = !matches!(&config.key, KeySource::File(path) if *path == default_key);
+    let mut machine = Machine {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        definitions: match Definitions::read(&config.provider_dirs) {
+            Ok(definitions) => definitions.problems,
+            Err(error) => vec![error.to_string()],
+        },
+        state_dir: state.clone(),
+        key_source: config.key.to_string(),
+        key_problem: key.as_ref().and_then(|key| key.as_ref().err()).map(ToString::to_string),
+        unused_key: (is_unused && default_key.exists()).then_some(default_key),
+        disk: disk(state, &database).ok(),
+        now,
+        written_at: written_at.and_then(|time| Timestamp::try_from(time).ok()),
+        synchronised: said("timedatectl", &["show", "--property=NTPSynchronized", "--value"])
+            .map(|text| text.trim() == "yes"),
+        process: holder(state).and_then(process),
+        sockets: [socket::CALLERS, socket::OPERATORS]
+            .map(|name| socket_file(config.runtime_dir.join(name)))
+            .into(),
+        group: config.socket_group.as_ref().map(|name| (name.clone(), members(name))),
+        has_authorities: std::env::var_os("SSL_CERT_FILE").is_some()
+            || AUTHORITIES.iter().any(|path| Path::new(path).exists()),
+        leftovers: store::leftovers(state),
+        ..Machine::default()
+    };
+    if config.is_system {
+        let show = ["show", UNIT, "--no-pager"];
+        machine.unit = said("systemctl", &show).map(|text| settings(&text)).unwrap_or_default();
+        if machine.unit.get("LoadState").is_some_and(|state| state == "loaded") {
+            let enabled = |name: &str| said("systemctl", &["is-enabled", name]);
+            machine.socket_units = SOCKETS
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), enabled(name)?.trim().to_owned())))
+                .collect();
+        }
+    }
+    machine.store = look(config, key.and_then(Result::ok).as_ref());
+    Ok(machine)
+}
+
+/// Looks into the store, as its user.
+fn look(config: &Config, key: Option<&Key>) -> StoreState {
+    if let Err(error) = init::act_as_owner(config) {
+        return StoreState::Unusable(error.to_string());
+    }
+    match store::examine(&config.state_dir, key) {
+        Ok(contents) => {
+            StoreState::Sound { credentials: contents.credentials, key_fits: key.is_some() }
+        }
+        Err(OpenError::InUse { pid, .. }) => StoreState::Held(Holder { pid }),
+        Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            StoreState::Unseen
+        }
+        Err(error) => StoreState::Unusable(error.to_string()),
+    }
+}
+
+fn disk(state: &Path, database: &Path) -> io::Result<Disk> {
+    let about = rustix::fs::statvfs(state)?;
+    let store = fs::metadata(database).map(|metadata| metadata.len()).unwrap_or_default();
+    Ok(Disk { free: about.f_bavail * about.f_frsize, files: about.f_favail, store })
+}
+
+/// Returns the process that has written its number into the store's lock, if it is a tokend.
+fn holder(state: &Path) -> Option<u32> {
+    let text = fs::read_to_string(state.join("tokend.lock")).ok()?;
+    let pid = text.trim().parse().ok()?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    (name.trim() == "tokend").then_some(pid)
+}
+
+fn process(pid: u32) -> Option<Process> {
+    let read = |what: &str| fs::read_to_string(format!("/proc/{pid}/{what}")).ok();
+    let status = read("status")?;
+    let limits = read("limits").unwrap_or_default();
+    let program = fs::read_link(format!("/proc/{pid}/exe"));
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).map(Iterator::count).ok();
+    let open = open.and_then(|open| u64::try_from(open).ok());
+    Some(Process {
+        pid,
+        program: program.map_or_else(|_| "tokend".to_owned(), |path| path.display().to_string()),
+        locked: number(&status, "VmLck:"),
+        resident: number(&status, "VmRSS:"),
+        tracer: number(&status, "TracerPid:").and_then(|pid| pid.try_into().ok()),
+        dumps_core: limit(&limits, "Max core file size").map(|limit| limit != "0"),
+        descriptors: open.zip(limit(&limits, "Max open files").and_then(|it| it.parse().ok())),
+    })
+}
+
+/// Reads a number of `/proc/PID/status` (`proc_pid_status(5)`).
+pub(super) fn number(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Reads a soft limit of `/proc/PID/limits` (`proc_pid_limits(5)`).
+pub(super) fn limit<'a>(limits: &'a str, name: &str) -> Option<&'a str> {
+    limits.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()
+}
+
+fn socket_file(path: PathBuf) -> SocketFile {
+    let metadata = fs::metadata(&path).ok().filter(|it| it.file_type().is_socket());
+    let is_heard = match UnixStream::connect(&path) {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
+        Err(_) => Some(false),
+    };
+    SocketFile { path, mode: metadata.map(|it| it.mode() & 0o777), is_heard }
+}
+
+/// Returns who is in a group, as the system's files and directories list them.
+fn members(name: &str) -> Option<Vec<String>> {
+    Group::from_name(name).ok().flatten().map(|group| group.mem)
+}
+
+/// Reads what `systemctl show` prints.
+pub(super) fn settings(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Returns what a program of the system's prints; `None` if it isn't there or says nothing.
+fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command.output().ok()?;
+    String::from_utf8(output.stdout).ok().filter(|text| !text.trim().is_empty())
+}

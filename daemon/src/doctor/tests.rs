@@ -1,0 +1,150 @@
+use std::collections::BTreeMap;
+
+use super::{
+    Disk, Finding, Holder, Level, Machine, Process, SocketFile, StoreState, examine,
+    gather::{limit, number, settings},
+};
+
+/// A machine as it should be.
+fn sound() -> Machine {
+    let socket =
+        |path: &str| SocketFile { path: path.into(), mode: Some(0o660), is_heard: Some(true) };
+    Machine {
+        version: "1".to_owned(),
+        state_dir: "/s".into(),
+        store: StoreState::Held(Holder { pid: Some(7) }),
+        key_source: "file:/s/key".to_owned(),
+        disk: Some(Disk { free: 1 << 40, files: 1_000, store: 100_000 }),
+        now: "2026-01-02T00:00:00Z".parse().unwrap(),
+        written_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        synchronised: Some(true),
+        process: Some(Process {
+            pid: 7,
+            program: "/usr/bin/tokend".to_owned(),
+            locked: Some(100),
+            resident: Some(90),
+            tracer: Some(0),
+            dumps_core: Some(false),
+            descriptors: Some((20, 1_024)),
+        }),
+        sockets: vec![socket("/r/tokend.sock"), socket("/r/admin.sock")],
+        group: Some(("tokend-clients".to_owned(), Some(vec!["ann".to_owned()]))),
+        has_authorities: true,
+        unit: settings("LoadState=loaded\nPrivateUsers=no\n"),
+        socket_units: BTreeMap::from([("tokend.socket".to_owned(), "enabled".to_owned())]),
+        ..Machine::default()
+    }
+}
+
+/// What is found beside what is as it should be.
+fn found(change: impl FnOnce(&mut Machine)) -> Vec<Finding> {
+    let mut machine = sound();
+    change(&mut machine);
+    examine(&machine).into_iter().filter(|finding| finding.level > Level::Ok).collect()
+}
+
+#[track_caller]
+fn assert_found(level: Level, part: &str, change: impl FnOnce(&mut Machine)) {
+    let found = found(change);
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(finding.level, level, "{finding}");
+    assert!(finding.to_string().contains(part), "{finding}");
+}
+
+#[test]
+fn a_sound_machine_has_nothing_but_what_is_well() {
+    let all = examine(&sound());
+    assert!(all.iter().all(|finding| finding.level == Level::Ok), "{all:?}");
+    assert!(all.len() >= 10, "{all:?}");
+    let lines: Vec<_> = all.iter().map(ToString::to_string).collect();
+    assert!(lines.contains(
+        &"ok   store: /s is in use by tokend (pid 7), which checks it itself".to_owned()
+    ));
+}
+
+#[test]
+fn the_unit_that_is_shipped_is_set_up_as_it_should_be() {
+    let shipped = include_str!("../../../systemd/system/tokend.service");
+    let shipped = shipped.replace("StartLimitIntervalSec=", "StartLimitIntervalUSec=");
+    let found = found(|it| {
+        it.unit = settings(&shipped);
+        it.unit.insert("LoadState".to_owned(), "loaded".to_owned());
+        assert_eq!(it.unit["NoNewPrivileges"], "yes", "it is read");
+    });
+    assert_eq!(found, []);
+}
+
+#[test]
+fn what_keeps_tokend_from_serving_fails() {
+    use Level::Fail;
+    assert_found(Fail, "bad.toml", |it| it.definitions = vec!["bad.toml: line 3".to_owned()]);
+    assert_found(Fail, "doesn't fit", |it| {
+        it.store = StoreState::Unusable("the key doesn't fit".to_owned());
+    });
+    assert_found(Fail, "no key file", |it| {
+        it.key_problem = Some("there is no key file".to_owned());
+    });
+    assert_found(Fail, "3 MiB are left", |it| {
+        it.disk = Some(Disk { free: 3 << 20, files: 9, store: 0 });
+    });
+    assert_found(Fail, "the store was written at", |it| {
+        it.now = "2020-01-01T00:00:00Z".parse().unwrap();
+    });
+    assert_found(Fail, "reads its memory", |it| it.process.as_mut().unwrap().tracer = Some(9));
+    assert_found(Fail, "isn't there — `systemctl start", |it| it.sockets[0].mode = None);
+    assert_found(Fail, "nobody listens", |it| it.sockets[1].is_heard = Some(false));
+    assert_found(Fail, "ca-certificates", |it| it.has_authorities = false);
+}
+
+#[test]
+fn what_should_be_otherwise_is_warned_of_with_what_to_do() {
+    use Level::Warn;
+    assert_found(Warn, "run this as root", |it| it.store = StoreState::Unseen);
+    assert_found(Warn, "shred --remove /s/key", |it| it.unused_key = Some("/s/key".into()));
+    assert_found(Warn, "free some", |it| {
+        it.disk = Some(Disk { free: 30 << 20, files: 1_000, store: 0 });
+    });
+    assert_found(Warn, "isn't kept by a time server", |it| it.synchronised = Some(false));
+    assert_found(Warn, "systemctl restart tokend", |it| {
+        it.process.as_mut().unwrap().program = "/usr/bin/tokend (deleted)".to_owned();
+    });
+    assert_found(Warn, "LimitMEMLOCK", |it| it.process.as_mut().unwrap().locked = Some(8));
+    assert_found(Warn, "LimitCORE", |it| it.process.as_mut().unwrap().dumps_core = Some(true));
+    assert_found(Warn, "900 of 1000", |it| {
+        it.process.as_mut().unwrap().descriptors = Some((900, 1_000));
+    });
+    assert_found(Warn, "everyone may connect", |it| it.sockets[0].mode = Some(0o666));
+    assert_found(Warn, "groupadd", |it| it.group = Some(("g".to_owned(), None)));
+    assert_found(Warn, "has no members", |it| it.group = Some(("g".to_owned(), Some(vec![]))));
+    assert_found(Warn, "PrivateUsers=yes: it hides who callers are — make it", |it| {
+        it.unit.insert("PrivateUsers".to_owned(), "yes".to_owned());
+        it.unit.insert("DropInPaths".to_owned(), "/etc/x.conf".to_owned());
+    });
+    assert_found(Warn, "daemon-reload", |it| {
+        it.unit.insert("NeedDaemonReload".to_owned(), "yes".to_owned());
+    });
+    assert_found(Warn, "systemctl enable --now tokend.socket", |it| {
+        it.socket_units.insert("tokend.socket".to_owned(), "disabled".to_owned());
+    });
+    assert_found(Warn, "holds what was removed", |it| {
+        it.leftovers = vec!["/s/tokend.db.replaced-x".into()];
+    });
+    assert_found(Warn, "it doesn't run", |it| {
+        it.process = None;
+        it.store = StoreState::Sound { credentials: 1, key_fits: true };
+    });
+}
+
+#[test]
+fn what_the_kernel_and_systemd_print_is_read() {
+    let status = "Name:\ttokend\nTracerPid:\t0\nVmLck:\t    1024 kB\nVmRSS:\t 2048 kB\n";
+    assert_eq!(number(status, "VmLck:"), Some(1_024));
+    assert_eq!(number(status, "VmSwap:"), None);
+    let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+                  Max core file size        0                    unlimited            bytes\n\
+                  Max open files            1024                 16384                files\n";
+    assert_eq!(limit(limits, "Max core file size"), Some("0"));
+    assert_eq!(limit(limits, "Max open files"), Some("1024"));
+    let unit = settings("LoadState=loaded\nExecStart={ path=/usr/bin/tokend }\n");
+    assert_eq!(unit["ExecStart"], "{ path=/usr/bin/tokend }");
+}
