@@ -247,6 +247,12 @@ impl From<toml::de::Error> for Located {
     }
 }
 
+/// Says what serde has to say of a text in TOML in the words of whoever has written it, with a name
+/// that may have been meant.
+pub fn in_words(message: &str) -> String {
+    classify(message).to_string()
+}
+
 /// Reads serde's message, whose form its documentation fixes
 /// (`serde::de::Error::unknown_field`), since nothing else tells what was
 /// expected: names stand between backticks, the misspelt one first.
