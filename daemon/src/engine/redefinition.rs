@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use tokend_core::{Input, Name, Random, Setback};
+use tokend_core::{Input, Name, Random};
 use tracing::{info, warn};
 
 use super::{Engine, Entry, Reply, dance::Dance};
@@ -103,17 +103,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             // What callers do with the token, and what speaks against it, may be otherwise.
             self.publish_again(name);
         }
-        if is_usable && self.is_impossible(name) {
+        if is_usable && !was_usable {
             info!(credential = %name, "there is a definition for it now");
-            self.step(name, Input::Resupplied { refresh_token: false });
+            self.step(name, Input::Possible);
         }
         sharers
-    }
-
-    /// Tells whether a credential waits for a definition by which a token can be asked for.
-    fn is_impossible(&self, name: &Name) -> bool {
-        let view = self.keeper.view(name, self.clock.now());
-        let setback = view.and_then(|view| view.setback);
-        matches!(setback, Some((Setback::Impossible(_), _)))
     }
 }

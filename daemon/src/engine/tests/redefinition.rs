@@ -20,6 +20,14 @@ impl Bench {
         answer.try_recv().unwrap().unwrap()
     }
 
+    /// Returns the definitions that hold, and a built-in one.
+    fn with_built_in(&self, name: &str) -> Library {
+        let text = Library::built_in().get(name).unwrap().text().to_owned();
+        let mut library = Library::clone(&self.engine.definitions().now());
+        library.insert(Definition::parse(name, Source::BuiltIn, &text).unwrap());
+        library
+    }
+
     /// Returns the definitions that hold, with more in the one of `api`.
     fn with(&self, name: &str, more: &str) -> Library {
         let now = self.engine.definitions().now();
@@ -79,6 +87,11 @@ fn nothing_is_asked_for_because_of_another_definition_and_the_token_is_served_on
     without.remove(&provider);
     let unusable = bench.redefine(without).unusable;
     assert!(unusable[0].1.contains("there is no provider definition"), "{unusable:?}");
+    assert_eq!(served(&bench), "first");
+    let mut impossible = bench.ask(|reply| Command::Refresh { name: parsed("api"), reply });
+    assert!(impossible.try_recv().unwrap().is_err());
+    let again = bench.with_built_in(&provider);
+    assert_eq!(bench.redefine(again).usable, [parsed("api")]);
     assert_eq!(served(&bench), "first");
     assert!(bench.writes.0.borrow().is_empty());
     assert_eq!(bench.jobs.0.borrow().len(), jobs);
