@@ -1,5 +1,6 @@
 //! What `tokend` does when it is called: the daemon, `init`, `dev`.
 
+mod check;
 mod doctor;
 mod key;
 mod restore;
@@ -17,7 +18,8 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use tokend::{
     config::{Config, Surroundings},
-    daemon, definitions, dev,
+    daemon::{self, Reloading},
+    dev,
     init::{Initialised, Prompt, SYSTEM_USER, init},
     process,
     store::KeySource,
@@ -26,7 +28,7 @@ use tokend::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use self::{doctor::Doctor, key::KeyCommand, restore::Restore, simulate::Simulate};
+use self::{check::Check, doctor::Doctor, key::KeyCommand, restore::Restore, simulate::Simulate};
 
 /// Keeps API tokens fresh and serves them to the programs of this machine.
 ///
@@ -63,12 +65,8 @@ enum Command {
     Restore(Restore),
     /// Look whether this machine is as tokend needs it, and say what to do; nothing is changed
     Doctor(Doctor),
-    /// Check provider definitions, before the daemon is restarted to read them
-    Check {
-        /// Files with a definition each
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
+    /// Check what a start or a reload would read, beside a tokend that runs or without one
+    Check(Check),
     /// Try out how refreshes do within limits and through outages, for a year in seconds
     Simulate(Simulate),
     /// Run a daemon with a demo provider in a temporary directory, to try things
@@ -108,7 +106,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Key(command)) => command.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Restore(restore)) => restore.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Doctor(doctor)) => doctor.run(file),
-        Some(Command::Check { files }) => Ok(check(&files)),
+        Some(Command::Check(check)) => check.run(file),
         Some(Command::Simulate(simulate)) => simulate.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Dev { .. }) if file.is_some() => {
             Err("dev brings its own configuration; leave --config out".into())
@@ -137,12 +135,21 @@ fn complain(what: &str) {
 type Result = std::result::Result<ExitCode, Box<dyn Error>>;
 
 fn serve(file: Option<&Path>) -> Result {
-    let config = Config::load(file, &Surroundings::here())?;
-    log(&config.log)?;
+    let here = Surroundings::here();
+    let config = Config::load(file, &here)?;
+    let set_log = log(&config.log)?;
+    let file = file.map(Path::to_owned);
+    let read = move || Config::load(file.as_deref(), &here).map_err(Vec::from);
     process::lock_memory();
     let inherited = Inherited::from_env()?;
     runtime()?.block_on(async {
-        daemon::serve_until(&config, inherited, ended()?).await?;
+        let mut reloading = Reloading::new(read).with_log(set_log);
+        // A shell's terminal that is gone takes with it what was started there.
+        let ends_at_hangup = process::has_terminal();
+        if !ends_at_hangup {
+            reloading = reloading.at(signal(SignalKind::hangup())?);
+        }
+        daemon::serve_until(&config, inherited, reloading, ended(ends_at_hangup)?).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -187,18 +194,10 @@ fn make_store(file: Option<&Path>, user: Option<&str>, prompt: Prompt) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(files: &[PathBuf]) -> ExitCode {
-    let problems: Vec<_> = files.iter().filter_map(|path| definitions::read(path).err()).collect();
-    for problem in &problems {
-        complain(&problem.to_string());
-    }
-    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
 fn try_out(command: Vec<OsString>, port: u16) -> Result {
     // A command's own output shouldn't drown in the daemon's log.
-    log(if command.is_empty() { "info" } else { "warn" })?;
-    runtime()?.block_on(async { Ok(dev::run(command, port, ended()?).await?) })
+    let _ = log(if command.is_empty() { "info" } else { "warn" })?;
+    runtime()?.block_on(async { Ok(dev::run(command, port, ended(true)?).await?) })
 }
 
 /// Only what serves runs on this thread; the store and HTTP have their own.
@@ -207,26 +206,33 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 /// Resolves when the process is asked to end.
-fn ended() -> std::io::Result<impl Future<Output = ()>> {
+fn ended(at_hangup: bool) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let hangup = at_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
     Ok(async move {
+        let hangup = async {
+            match hangup {
+                Some(mut hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-            // The terminal is gone.
-            _ = hangup.recv() => {}
+            _ = hangup => {}
         }
     })
 }
 
 /// Logs to standard error, or to the journal if that is where standard error goes; by `TOKEND_LOG`
-/// if it is set.
-fn log(default: &str) -> std::result::Result<(), Box<dyn Error>> {
-    let (name, directives) = match std::env::var("TOKEND_LOG") {
-        Ok(directives) => ("TOKEND_LOG", directives),
-        Err(_) => ("log", default.to_owned()),
+/// if it is set. Returns what has it go by another filter.
+fn log(default: &str) -> std::result::Result<SetLog, Box<dyn Error>> {
+    let by_environment = std::env::var("TOKEND_LOG").ok();
+    let is_fixed = by_environment.is_some();
+    let (name, directives) = match by_environment {
+        Some(directives) => ("TOKEND_LOG", directives),
+        None => ("log", default.to_owned()),
     };
     let filter = EnvFilter::try_new(&directives)
         .map_err(|error| format!("{name} is {directives:?}, which isn't a filter: {error}"))?;
@@ -236,12 +242,33 @@ fn log(default: &str) -> std::result::Result<(), Box<dyn Error>> {
         // There is no other place to tell that standard error can't be written.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    if !systemd::logs_to_journal() {
+    let replace: Box<dyn Fn(EnvFilter) -> Reloaded + Send + Sync> = if !systemd::logs_to_journal() {
+        let builder = builder.with_filter_reloading();
+        let handle = builder.reload_handle();
         builder.init();
+        Box::new(move |filter| handle.reload(filter))
     } else if let Some(journal) = Journal::find() {
-        builder.event_format(JournalFormat::default()).with_writer(Arc::new(journal)).init();
+        let builder = builder.event_format(JournalFormat::default());
+        let builder = builder.with_writer(Arc::new(journal)).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.init();
+        Box::new(move |filter| handle.reload(filter))
     } else {
-        builder.without_time().init();
-    }
-    Ok(())
+        let builder = builder.without_time().with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.init();
+        Box::new(move |filter| handle.reload(filter))
+    };
+    Ok(Box::new(move |directives| {
+        if is_fixed {
+            return Err("TOKEND_LOG says otherwise".to_owned());
+        }
+        let filter = EnvFilter::try_new(directives).map_err(|error| error.to_string())?;
+        replace(filter).map_err(|error| error.to_string())
+    }))
 }
+
+/// Has the log go by another filter, or says why it can't.
+type SetLog = Box<dyn Fn(&str) -> std::result::Result<(), String> + Send + Sync>;
+
+type Reloaded = std::result::Result<(), tracing_subscriber::reload::Error>;

@@ -9,7 +9,9 @@ mod backup;
 mod issuer;
 mod pulse;
 mod rekey;
+mod reload;
 mod revocation;
+mod shelf;
 mod source;
 
 use std::{
@@ -31,7 +33,9 @@ pub use self::issuer::{
 };
 pub use self::pulse::{EndWait, Pulse, Standing};
 pub use self::rekey::{Rekey, RekeyEnded, RekeyFailure, Rekeyed};
+pub use self::reload::{FailedReload, Mistake, Redefined, Redefinition, Reload, Reloaded};
 pub use self::revocation::{Leaving, Revocation};
+pub use self::shelf::Shelf;
 pub use self::source::{Look, Reading, Sources, Supplied, Yield};
 use crate::credential::{Credential, CredentialId, Fingerprint, Grant};
 

@@ -20,6 +20,7 @@ mod providers;
 mod readers;
 mod refresh;
 mod reject;
+mod reload;
 mod remote;
 mod remove;
 mod revocations;
@@ -109,6 +110,7 @@ pub(crate) async fn run(
         }
         Command::Status(status) => return status::run(&Daemon::find()?, status, output).await,
         Command::Top => return top::run(&Daemon::find()?, output).await,
+        Command::Reload { form } => return reload::run(&Daemon::find()?, &form, output).await,
         Command::Unlock(unlock) => unlock::run(&Daemon::find()?, &unlock, output).await?,
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;

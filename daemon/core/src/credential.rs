@@ -192,6 +192,7 @@ impl<P: Clone> Credential<P> {
             Input::Loaded { .. } => {}
             Input::Settled(terms) => self.settled(terms, turn),
             Input::Resupplied { refresh_token } => self.resupplied(refresh_token, turn),
+            Input::Possible => self.possible(),
             Input::Requested(waiter) => self.requested(waiter, turn),
             Input::Forced(waiter) => self.forced(waiter, turn),
             Input::Wanted(want) => self.wanted(want, turn),
@@ -317,6 +318,18 @@ impl<P: Clone> Credential<P> {
             _ => {}
         }
         self.notice_login(turn);
+    }
+
+    /// Tokens can be asked for again: nothing is asked for that isn't due.
+    fn possible(&mut self) {
+        let is_impossible = matches!(self.setback, Some((Setback::Impossible(_), _)));
+        if !is_impossible || !matches!(self.activity, Activity::Refused) {
+            return;
+        }
+        self.setback = None;
+        self.consecutive_failures = 0;
+        let next = if self.is_left_alone { Next::Asked } else { Next::Due };
+        self.activity = Activity::Resting(next);
     }
 
     /// Returns why an issuance is wanted now, which is for another reason than

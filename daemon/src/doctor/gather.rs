@@ -59,7 +59,7 @@ pub fn gather(config: &Config) -> Result<Machine, NoBootId> {
     let mut machine = Machine {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         definitions: match Definitions::read(&config.provider_dirs) {
-            Ok(definitions) => definitions.problems,
+            Ok(definitions) => definitions.problems.iter().map(ToString::to_string).collect(),
             Err(error) => vec![error.to_string()],
         },
         state_dir: state.clone(),

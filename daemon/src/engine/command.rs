@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     credential::{Reader, Replacement, Role, Supply},
-    ports::{Number, Rekey, Rekeyed},
+    ports::{Number, Redefined, Redefinition, Rekey, Rekeyed},
     published::Published,
 };
 
@@ -189,6 +189,13 @@ pub enum Command {
     KeySource {
         /// The answer, as in tokend.toml; `None` if it is where it was when tokend started.
         reply: Reply<Option<String>>,
+    },
+    /// The configuration has been read again.
+    Redefine {
+        /// What it says now.
+        redefinition: Redefinition,
+        /// The answer, once all credentials go by it.
+        reply: Reply<Redefined>,
     },
     /// What is wrong with the daemon as a whole.
     Problems {
@@ -408,6 +415,9 @@ impl Command {
                 let _ = reply.send(Err(error));
             }
             Self::Problems { reply } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Redefine { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
         }

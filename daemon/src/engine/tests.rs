@@ -2,6 +2,7 @@ mod change;
 mod end;
 mod errand;
 mod login;
+mod redefinition;
 mod revocation;
 mod secret;
 mod standing;

@@ -25,7 +25,7 @@ pub(super) enum Rule<'a> {
 /// Returns the rule that lets `peer` read the tokens of a credential, if one does.
 pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, access: &'a Access) -> Option<Rule<'a>> {
     if let Door::Listener(grant) = &peer.door
-        && grant.anyone
+        && grant.anyone()
     {
         return Some(Rule::Anyone);
     }
@@ -41,7 +41,7 @@ pub(super) fn decide_as<'a>(
     access: &'a Access,
 ) -> Option<Rule<'a>> {
     if let Door::Listener(grant) = &peer.door
-        && grant.submit
+        && grant.submit()
         && role == Role::Submitter
     {
         return decide(peer, own_uid, access);
@@ -102,7 +102,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::rpc::Grant;
+    use crate::rpc::{Grant, Granted};
 
     const OWN: u32 = 990;
 
@@ -246,14 +246,8 @@ mod tests {
     }
 
     fn listener(anyone: bool, submit: bool) -> Door {
-        Door::Listener(Arc::new(Grant {
-            name: "ci".to_owned(),
-            socket: "/s".into(),
-            credentials: Arc::default(),
-            anyone,
-            submit,
-            place: 0,
-        }))
+        let granted = Granted { anyone, submit, ..Granted::default() };
+        Door::Listener(Arc::new(Grant::new("ci".to_owned(), "/s".into(), 0, granted)))
     }
 
     #[test]

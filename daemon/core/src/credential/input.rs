@@ -32,6 +32,8 @@ pub enum Input<P> {
         /// Whether a refresh token is among them, of which there is no doubt yet.
         refresh_token: bool,
     },
+    /// There is a way again to ask for its tokens.
+    Possible,
     /// A caller wants a token and the published one doesn't do.
     Requested(Waiter),
     /// An operator wants a new token, whatever is held and whatever failed.

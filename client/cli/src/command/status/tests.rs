@@ -54,8 +54,6 @@ fn status() -> GetStatusResponse {
         state_directory: "/var/lib/tokend".to_owned(),
         credentials: vec![good, bad],
         problems: vec!["the disk is full".to_owned()],
-        locked: false,
-        key_source: String::new(),
         pending_revocations: vec![PendingRevocation {
             id: "0a".to_owned(),
             credential: "acme".to_owned(),
@@ -63,7 +61,7 @@ fn status() -> GetStatusResponse {
             since: at(3540),
             ..PendingRevocation::default()
         }],
-        listeners: Vec::new(),
+        ..GetStatusResponse::default()
     }
 }
 
