@@ -1,6 +1,7 @@
 //! What the daemon knows of a credential and of a token: the parts that are
 //! stored, secrets included.
 
+mod principal;
 mod reader;
 mod supply;
 mod unit;
@@ -17,6 +18,7 @@ use tokend_core::{Name, Policy, Random};
 use tokend_provider::Limit;
 
 pub use self::{
+    principal::{OVERFLOW, PrincipalError, reader},
     reader::Reader,
     supply::{MAX_AGE, Replacement, Source, Supply, is_same},
     unit::{NoUnits, Units, is_service, is_unit},

@@ -10,9 +10,10 @@ use crate::{
     audit::Audit,
     clock::SystemClock,
     config::Config,
+    credential::OVERFLOW,
     definitions::Definitions,
     ports::Clock as _,
-    rpc::{About, Doorkeeper, Grant, OVERFLOW},
+    rpc::{About, Doorkeeper, Grant},
 };
 
 /// What a daemon stands on, store or none.

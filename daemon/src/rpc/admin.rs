@@ -26,7 +26,7 @@ use super::{
     token::{parse_name, peer},
 };
 use crate::{
-    credential::{Access, Reader, Role},
+    credential::{Access, OVERFLOW, PrincipalError, Reader, Role},
     engine::Command,
     published::timestamp,
 };
@@ -160,7 +160,7 @@ fn explain(
     snapshot: &crate::engine::Snapshot,
     about: &About,
     user: &str,
-) -> Result<ExplainAccessResponse, principal::PrincipalError> {
+) -> Result<ExplainAccessResponse, PrincipalError> {
     let principal::Account { name: user, peer } = principal::account(user)?;
     let (own_uid, socket) = (about.uid, &about.socket);
     let credential = &snapshot.credential;
@@ -168,7 +168,7 @@ fn explain(
     let rule = access::decide(&peer, own_uid, &access);
     let may = |role| access::decide_as(role, &peer, own_uid, &access).is_some();
     let mut remedies = Vec::new();
-    if peer.uid == access::OVERFLOW {
+    if peer.uid == OVERFLOW {
         remedies.push(format!(
             "run it as another user: {user} stands for everyone whom a user namespace doesn't know"
         ));

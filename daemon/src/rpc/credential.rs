@@ -25,12 +25,12 @@ use self::secret::{Given, try_keys};
 use super::{
     Context,
     ledger::{self, Page},
-    login, principal, status,
+    login, status,
     token::{parse_name, peer},
 };
 use crate::{
     audit,
-    credential::{Reader, Replacement, Role, Supply},
+    credential::{Reader, Replacement, Role, Supply, reader},
     engine::{Change, Command, NewCredential, Snapshot, Supplier},
 };
 
@@ -359,7 +359,7 @@ fn given(etag: String) -> Option<String> {
 
 /// Looks readers up, away from the serving thread: it can wait for the network.
 async fn look_up(readers: Vec<String>) -> Result<Vec<Reader>, Status> {
-    let all = move || readers.iter().map(|text| principal::reader(text)).collect();
+    let all = move || readers.iter().map(|text| reader(text)).collect();
     let looked_up: Result<Vec<Reader>, _> =
         tokio::task::spawn_blocking(all).await.map_err(|_| status::internal("lookup failed"))?;
     looked_up.map_err(|error| {
