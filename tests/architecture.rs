@@ -104,6 +104,7 @@ fn rooms_do_not_import_each_other_sideways() {
         ("issuer", &[]),
         ("hook", &[]),
         ("sources", &[]),
+        ("declared", &[]),
         ("program", &[]),
         // The services speak to the engine in its own words.
         ("rpc", &["engine"]),

@@ -31,6 +31,8 @@ pub struct Config {
     pub mark_file: Option<PathBuf>,
     /// Directories with provider definitions, the later before the earlier.
     pub provider_dirs: Vec<PathBuf>,
+    /// Directories with declared credentials.
+    pub credential_dirs: Vec<PathBuf>,
     /// The group whose members may connect to the callers' socket; `None` for
     /// the daemon's own user only.
     pub socket_group: Option<String>,
@@ -166,8 +168,15 @@ impl Config {
         let key = file.key(credentials.as_deref());
         let unit_wait = file.unit_wait().unwrap_or(UNIT_WAIT);
         let File { state_dir, runtime_dir, mark_file, listeners, .. } = file;
-        let File { provider_dirs, socket_group, log, on_login_needed, revoke_on_shutdown, .. } =
-            file;
+        let File {
+            provider_dirs,
+            credential_dirs,
+            socket_group,
+            log,
+            on_login_needed,
+            revoke_on_shutdown,
+            ..
+        } = file;
         // Whoever put the state directory somewhere says where the mark goes.
         let usual = || {
             let cache = here.place(Place::Cache).ok().filter(|_| state_dir.is_none())?;
@@ -179,6 +188,9 @@ impl Config {
         listener::check(&listeners, &runtime_dir)
             .map_err(|conflict| ConfigError::Listeners { path, conflict })?;
         let system = here.is_system();
+        // A user's daemon isn't to ask for the machine's credentials, unlike its definitions.
+        let usual = || config_dir.as_ref().ok().map(|own| own.join("credentials.d"));
+        let credential_dirs = credential_dirs.unwrap_or_else(|| usual().into_iter().collect());
         let provider_dirs = match (provider_dirs, config_dir) {
             (Some(dirs), _) => dirs,
             (None, Ok(own)) => {
@@ -198,6 +210,7 @@ impl Config {
             state_dir,
             runtime_dir,
             provider_dirs,
+            credential_dirs,
             socket_group: socket_group.or_else(|| system.then(|| CLIENTS_GROUP.to_owned())),
             log: log.unwrap_or_else(|| "info".to_owned()),
             on_login_needed,

@@ -1,6 +1,7 @@
 //! The daemon: opens what it needs, serves until it is told to end, and ends in
 //! order.
 
+mod declared;
 mod ground;
 mod listeners;
 mod locked;
@@ -27,6 +28,7 @@ use self::{
 use crate::{
     clock::{NoBootId, SystemClock},
     config::{Config, Surroundings},
+    declared::{Declaration, Mistake},
     definitions::Unreadable,
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
@@ -59,6 +61,7 @@ pub struct Daemon {
     commands: mpsc::Sender<Command>,
     slots: Arc<Slots>,
     definitions: Arc<Library>,
+    declared: Result<Vec<Declaration>, Vec<Mistake>>,
     clock: SystemClock,
     about: Arc<About>,
     doorkeeper: Doorkeeper,
@@ -173,6 +176,7 @@ impl Daemon {
         })
         .map_err(system("the issuer's thread"))?;
 
+        let declared = crate::declared::read(&config.credential_dirs, &definitions);
         let slots = Arc::new(Slots::default());
         let mut engine = Engine::new(
             clock,
@@ -206,6 +210,7 @@ impl Daemon {
             commands,
             slots,
             definitions,
+            declared,
             clock,
             about,
             doorkeeper,
@@ -241,6 +246,7 @@ impl Daemon {
             commands,
             slots,
             definitions,
+            declared,
             clock,
             about,
             doorkeeper,
@@ -253,11 +259,6 @@ impl Daemon {
             hook,
             sockets,
         } = self;
-        info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
-        for grant in &about.listeners {
-            let socket = grant.socket.display();
-            info!(listener = grant.name, %socket, anyone = grant.anyone, "serving");
-        }
         let context = Context {
             slots,
             engine: commands,
@@ -274,6 +275,28 @@ impl Daemon {
         });
         let Serving { stop, mut tasks, gates, unlocked } = serving;
         let stopping = stop.subscribe();
+        let mut ended = stopping.clone();
+        let engine = engine::run(
+            engine,
+            inbox,
+            async move {
+                // An error means that the sender is gone: time to end as well.
+                let _ = ended.wait_for(|ending| *ending).await;
+            },
+            ISSUANCE_GRACE,
+        );
+        let (mut engine, mut shutdown) = (std::pin::pin!(engine), std::pin::pin!(shutdown));
+        // Whoever is served from the start on finds what is declared.
+        let is_over = tokio::select! {
+            () = declared::take_up(&context.engine, &context.sources, declared) => false,
+            () = &mut shutdown => true,
+            _ = &mut engine => unreachable!("nothing has told the engine to end"),
+        };
+        info!(socket = %context.about.socket.display(), pid = std::process::id(), "serving");
+        for grant in &context.about.listeners {
+            let socket = grant.socket.display();
+            info!(listener = grant.name, %socket, anyone = grant.anyone, "serving");
+        }
         for listener in listeners {
             let services = Services::new(&context, &listener.door);
             tasks.spawn(serve(listener, services, doorkeeper.clone(), stopping.clone(), GRACE));
@@ -297,20 +320,12 @@ impl Daemon {
         let handing = units.map(|units| handout.serve(units, waiting, stopping.clone(), GRACE));
         let handing = futures_util::future::OptionFuture::from(handing);
         let auditing = context.audit.run(&context.slots, &*context.clock, stopping.clone());
-        let mut ended = stopping.clone();
-        let engine = engine::run(
-            engine,
-            inbox,
-            async move {
-                // An error means that the sender is gone: time to end as well.
-                let _ = ended.wait_for(|ending| *ending).await;
-            },
-            ISSUANCE_GRACE,
-        );
         systemd::notify(&[NotifyState::Ready]);
         let serving = join(&mut tasks);
         let (engine, (), _, (), ()) = tokio::join!(engine, serving, handing, auditing, async {
-            shutdown.await;
+            if !is_over {
+                shutdown.await;
+            }
             info!("shutting down");
             systemd::notify(&[NotifyState::Stopping]);
             stop.send_replace(true);

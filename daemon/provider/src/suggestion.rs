@@ -11,7 +11,7 @@ pub struct Suggestion(String);
 
 impl Suggestion {
     /// Suggests the nearest of the known names, else lists them.
-    pub(crate) fn among<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn among<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         if let Some(meant) = nearest(name, known.iter().copied()) {
             return Self::of(meant);

@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) key_source: Option<String>,
     pub(super) mark_file: Option<PathBuf>,
     pub(super) provider_dirs: Option<Vec<PathBuf>>,
+    pub(super) credential_dirs: Option<Vec<PathBuf>>,
     pub(super) socket_group: Option<String>,
     pub(super) log: Option<String>,
     pub(super) on_login_needed: Option<Vec<String>>,
@@ -194,6 +195,8 @@ impl File {
             return Err(ConfigError::NoProgram { path, key: "on_login_needed" });
         }
         let dirs = self.provider_dirs.iter().flatten().map(|dir| ("provider_dirs", dir));
+        let credentials = self.credential_dirs.iter().flatten().map(|dir| ("credential_dirs", dir));
+        let dirs = dirs.chain(credentials);
         let others = [
             ("state_dir", &self.state_dir),
             ("runtime_dir", &self.runtime_dir),

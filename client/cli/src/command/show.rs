@@ -75,6 +75,9 @@ fn write(
     }
     row("policy", state::policy(credential).into());
     row("limits", credential.limits.join(", ").into());
+    if !credential.declared_in.is_empty() {
+        row("declared in", (&credential.declared_in).into());
+    }
     row("created", time(credential.create_time.as_ref(), now));
     row("changed", time(credential.update_time.as_ref(), now));
     row("last read", time(credential.last_use_time.as_ref(), now));

@@ -255,6 +255,12 @@ impl From<toml::de::Error> for Located {
     }
 }
 
+/// Says what the TOML parser or serde found wrong in the words of whoever has written the text,
+/// and guesses what a misspelt key was meant to be.
+pub fn in_plain_words(error: &toml::de::Error) -> String {
+    classify(error.message()).to_string()
+}
+
 /// Reads serde's message, whose form its documentation fixes
 /// (`serde::de::Error::unknown_field`), since nothing else tells what was
 /// expected: names stand between backticks, the misspelt one first.
