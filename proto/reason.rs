@@ -60,6 +60,8 @@ pub const LOGIN_EXPIRED: &str = "LOGIN_EXPIRED";
 /// The credential's provider definition is gone, broken, or doesn't take what is
 /// stored.
 pub const DEFINITION_UNUSABLE: &str = "DEFINITION_UNUSABLE";
+/// A text that declares credentials has mistakes.
+pub const INVALID_DECLARATION: &str = "INVALID_DECLARATION";
 /// A file declares the credential, and would undo the change.
 pub const CREDENTIAL_DECLARED: &str = "CREDENTIAL_DECLARED";
 /// There is such a credential of another provider.

@@ -3,6 +3,7 @@
 mod absence;
 mod access;
 mod admin;
+mod apply;
 mod authority;
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "tests use the rest"))]

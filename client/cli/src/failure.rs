@@ -52,6 +52,12 @@ pub(crate) enum Failure {
     /// Nobody is there to confirm what is to be done.
     #[error("{deed} needs a confirmation, and there is no terminal to ask on")]
     Unconfirmed { deed: String, command: String },
+    /// A file that declares credentials has mistakes, each with its place.
+    #[error("{}", .0.join("; "))]
+    Mistaken(Vec<String>),
+    /// Nobody is there to ask for secrets that a file doesn't refer to.
+    #[error("nothing refers to {}, and there is no terminal to ask on", .0.join(", "))]
+    NothingRefersTo(Vec<String>),
     /// Nobody is there to ask for the passphrase.
     #[error("there is no terminal to ask for the passphrase on")]
     NobodyToAsk,
@@ -156,6 +162,8 @@ impl Failure {
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
             | Self::NobodyToAsk
+            | Self::NothingRefersTo(_)
+            | Self::Mistaken(_)
             | Self::PassphrasesDiffer
             | Self::NothingToSet(_)
             | Self::VariableTwice(_)
@@ -198,7 +206,11 @@ impl Failure {
     }
 
     fn text(&self, caller: &Caller) -> String {
-        let mut text = format!("tokend-cli: {}\n", printable(&chain(self)));
+        let mut text = match self {
+            // As compilers have it, so that editors find the places.
+            Self::Mistaken(all) => all.iter().map(|it| format!("{}\n", printable(it))).collect(),
+            _ => format!("tokend-cli: {}\n", printable(&chain(self))),
+        };
         if let Some(hint) = self.hint(caller) {
             // A line break is ours; anything else that isn't printable came with
             // a name or a path.
@@ -229,6 +241,10 @@ impl Failure {
                 Some(format!("user:{text} or group:{text}"))
             }
             Self::Unconfirmed { command, .. } => Some(format!("{command} --yes")),
+            Self::NothingRefersTo(_) => Some(
+                "refer to them in the file, by { env = \"..\" } say, or run it in a terminal"
+                    .to_owned(),
+            ),
             Self::NobodyToAsk => Some("--passphrase-stdin reads it from standard input".to_owned()),
             Self::NoOperation { credential, .. } => {
                 Some(format!("`tokend-cli remote {credential}` lists all there are"))
@@ -256,6 +272,7 @@ impl Failure {
                 Some("--directory DIR takes another place, even if it is on a disk".to_owned())
             }
             Self::NotAReader(_)
+            | Self::Mistaken(_)
             | Self::Waiting(_)
             | Self::VariableTwice(_)
             | Self::NotRun { .. }

@@ -9,11 +9,12 @@ use tokend_core::Policy;
 use tokend_proto::{
     reason,
     v1::{
-        CreateCredentialRequest, Credential, DeleteCredentialRequest, DeleteCredentialResponse,
-        GetCredentialRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
-        ListIssuancesRequest, ListIssuancesResponse, LoginCredentialRequest,
-        RefreshCredentialRequest, ReplaceSecretsRequest, RevokeAccessRequest, RevokeTokenRequest,
-        RunRemoteOperationRequest, RunRemoteOperationResponse, UpdateCredentialRequest, credential,
+        ApplyCredentialsRequest, ApplyCredentialsResponse, CreateCredentialRequest, Credential,
+        DeleteCredentialRequest, DeleteCredentialResponse, GetCredentialRequest,
+        GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
+        ListIssuancesResponse, LoginCredentialRequest, RefreshCredentialRequest,
+        ReplaceSecretsRequest, RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
+        RunRemoteOperationResponse, UpdateCredentialRequest, credential,
         credential_service_server::CredentialService,
     },
 };
@@ -21,9 +22,10 @@ use tokend_provider::{Inputs, Limit};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 pub(super) use self::message::message;
-use self::secret::{Given, try_keys};
+use self::secret::Given;
+pub(super) use self::secret::try_keys;
 use super::{
-    Context,
+    Context, apply,
     ledger::{self, Page},
     login, status,
     token::{parse_name, peer},
@@ -100,6 +102,14 @@ impl CredentialService for Credentials {
         let change = |reply| Command::Change(Change::Create { new, reply }, author);
         let snapshot = self.0.change("add", &caller, Some(&subject), change).await?;
         Ok(shown(&snapshot))
+    }
+
+    async fn apply_credentials(
+        &self,
+        request: Request<ApplyCredentialsRequest>,
+    ) -> Result<Response<ApplyCredentialsResponse>, Status> {
+        let caller = peer(&request)?;
+        apply::apply(&self.0, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_credential(
@@ -349,7 +359,7 @@ fn parse_limits(texts: &[String]) -> Result<Vec<Limit>, Status> {
     Ok(limits)
 }
 
-fn invalid(message: String) -> Status {
+pub(super) fn invalid(message: String) -> Status {
     status::new(Code::InvalidArgument, reason::INVALID_INPUT, message)
 }
 
