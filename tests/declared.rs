@@ -285,6 +285,35 @@ fn killed_between_two_it_makes_both_at_the_next_start() {
 }
 
 #[test]
+fn a_reload_makes_what_is_declared_by_then_or_with_a_mistake_nothing() {
+    let place = place();
+    let kept = keep(&place, "kept", OLD);
+    declare(&place, "a.toml", &bearer("a", &file(&kept), ""));
+    let _daemon = place.start();
+    declare(&place, "a.toml", &bearer("a", &file(&kept), "readers = ['uid:4711']"));
+    declare(&place, "b.toml", &bearer("b", &file(&kept), ""));
+    let told = succeeded(&place.run(["reload"]));
+    for part in ["credential a: changed", "credential b: made"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_output(&place.run(["get", "b"]), 0, &format!("{OLD}\n"), "");
+
+    declare(&place, "a.toml", &bearer("a", &file(&kept), ""));
+    declare(&place, "b.toml", &bearer("b", &file(&kept), "reader = ['uid:4711']"));
+    let failed = place.run(["reload"]);
+    assert!(!failed.status.success());
+    let told = format!("{}{}", text(&failed.stdout), text(&failed.stderr));
+    assert!(told.contains("b.toml:3:1: unknown key `reader`, did you mean"), "{told}");
+    assert!(succeeded(&place.run(["show", "a"])).contains("uid:4711"));
+
+    withdraw(&place, "b.toml");
+    succeeded(&place.run(["reload"]));
+    assert!(status(&place).contains("b is no longer declared in"), "{}", status(&place));
+    succeeded(&place.run(["remove", "b", "--yes"]));
+    assert!(!status(&place).contains("problem"), "{}", status(&place));
+}
+
+#[test]
 fn a_refresh_token_that_the_provider_has_replaced_is_not_put_back_by_its_reference() {
     let provider = Provider::scripted(|number, request| {
         let sent =

@@ -13,9 +13,11 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use tokend::{
-    config::{Config, Surroundings},
-    daemon, definitions, dev,
+    config::{Config, ConfigError, Surroundings},
+    daemon::{self, Reloading},
+    definitions, dev,
     init::{Initialised, Prompt, SYSTEM_USER, init},
+    ports::Mistake,
     process,
     store::KeySource,
     systemd::{self, Inherited},
@@ -123,12 +125,24 @@ fn complain(what: &str) {
 type Result = std::result::Result<ExitCode, Box<dyn Error>>;
 
 fn serve(file: Option<&Path>) -> Result {
-    let config = Config::load(file, &Surroundings::here())?;
-    log(&config.log)?;
+    let here = Surroundings::here();
+    let config = Config::load(file, &here)?;
+    let set_log = log(&config.log)?;
+    let file = file.map(Path::to_owned);
+    let read = move || {
+        let mistake = |error: ConfigError| vec![Mistake::of(None, error.to_string())];
+        Config::load(file.as_deref(), &here).map_err(mistake)
+    };
     process::lock_memory();
     let inherited = Inherited::from_env()?;
     runtime()?.block_on(async {
-        daemon::serve_until(&config, inherited, ended()?).await?;
+        let mut reloading = Reloading::new(read).with_log(set_log);
+        // A shell's terminal that is gone takes with it what was started there.
+        let ends_at_hangup = process::has_terminal();
+        if !ends_at_hangup {
+            reloading = reloading.at(signal(SignalKind::hangup())?);
+        }
+        daemon::serve_until(&config, inherited, reloading, ended(ends_at_hangup)?).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -183,8 +197,8 @@ fn check(files: &[PathBuf]) -> ExitCode {
 
 fn try_out(command: Vec<OsString>) -> Result {
     // A command's own output shouldn't drown in the daemon's log.
-    log(if command.is_empty() { "info" } else { "warn" })?;
-    runtime()?.block_on(async { Ok(dev::run(command, ended()?).await?) })
+    let _ = log(if command.is_empty() { "info" } else { "warn" })?;
+    runtime()?.block_on(async { Ok(dev::run(command, ended(true)?).await?) })
 }
 
 /// Only what serves runs on this thread; the store and HTTP have their own.
@@ -193,25 +207,32 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 /// Resolves when the process is asked to end.
-fn ended() -> std::io::Result<impl Future<Output = ()>> {
+fn ended(at_hangup: bool) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
+    let hangup = at_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
     Ok(async move {
+        let hangup = async {
+            match hangup {
+                Some(mut hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-            // The terminal is gone.
-            _ = hangup.recv() => {}
+            _ = hangup => {}
         }
     })
 }
 
-/// Logs to standard error, by `TOKEND_LOG` if it is set.
-fn log(default: &str) -> std::result::Result<(), Box<dyn Error>> {
-    let (name, directives) = match std::env::var("TOKEND_LOG") {
-        Ok(directives) => ("TOKEND_LOG", directives),
-        Err(_) => ("log", default.to_owned()),
+/// Logs to standard error, by `TOKEND_LOG` if it is set. Returns what has it go by another filter.
+fn log(default: &str) -> std::result::Result<SetLog, Box<dyn Error>> {
+    let by_environment = std::env::var("TOKEND_LOG").ok();
+    let is_fixed = by_environment.is_some();
+    let (name, directives) = match by_environment {
+        Some(directives) => ("TOKEND_LOG", directives),
+        None => ("log", default.to_owned()),
     };
     let filter = EnvFilter::try_new(&directives)
         .map_err(|error| format!("{name} is {directives:?}, which isn't a filter: {error}"))?;
@@ -221,10 +242,27 @@ fn log(default: &str) -> std::result::Result<(), Box<dyn Error>> {
         // There is no other place to tell that standard error can't be written.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    if systemd::logs_to_journal() {
-        builder.without_time().init();
-    } else {
+    let replace: Box<dyn Fn(EnvFilter) -> Reloaded + Send + Sync> = if systemd::logs_to_journal() {
+        let builder = builder.without_time().with_filter_reloading();
+        let handle = builder.reload_handle();
         builder.init();
-    }
-    Ok(())
+        Box::new(move |filter| handle.reload(filter))
+    } else {
+        let builder = builder.with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.init();
+        Box::new(move |filter| handle.reload(filter))
+    };
+    Ok(Box::new(move |directives| {
+        if is_fixed {
+            return Err("TOKEND_LOG says otherwise".to_owned());
+        }
+        let filter = EnvFilter::try_new(directives).map_err(|error| error.to_string())?;
+        replace(filter).map_err(|error| error.to_string())
+    }))
 }
+
+/// Has the log go by another filter, or says why it can't.
+type SetLog = Box<dyn Fn(&str) -> std::result::Result<(), String> + Send + Sync>;
+
+type Reloaded = std::result::Result<(), tracing_subscriber::reload::Error>;

@@ -5,26 +5,28 @@ mod declared;
 mod ground;
 mod listeners;
 mod locked;
+mod reload;
 mod serving;
 mod sockets;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
 use sd_notify::NotifyState;
-use tokend_provider::Library;
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::mpsc,
+    sync::{mpsc, watch},
 };
 use tracing::{error, info, warn};
 
-pub use self::listeners::ListenerError;
 use self::{
     ground::Ground,
+    listeners::Container,
     locked::LockedDaemon,
+    reload::{Containers, Reloader},
     serving::{Serving, Unlocked, join},
     sockets::Sockets,
 };
+pub use self::{listeners::ListenerError, reload::Reloading};
 use crate::{
     clock::{NoBootId, SystemClock},
     config::{Config, Surroundings},
@@ -37,8 +39,8 @@ use crate::{
     issuer::HttpIssuer,
     ports::{Clock, Loaded, Sources},
     published::Slots,
-    rpc::{About, Context, Doorkeeper, Listener, Phase, Services, serve},
-    socket::{Made, SocketError},
+    rpc::{About, Context, Door, Doorkeeper, Listener, Phase, Services, serve},
+    socket::{Made, Reach, SocketError},
     sources::{Ending, LocalSources},
     store::{Answer, Cost, KeyError, KeySource, OpenError, Parse, Store, Worker},
     systemd::{self, Inherited},
@@ -60,8 +62,9 @@ pub struct Daemon {
     sources_end: Ending,
     commands: mpsc::Sender<Command>,
     slots: Arc<Slots>,
-    definitions: Arc<Library>,
     declared: Result<Vec<Declaration>, Vec<Mistake>>,
+    config: Config,
+    reloading: Option<Reloading>,
     clock: SystemClock,
     about: Arc<About>,
     doorkeeper: Doorkeeper,
@@ -72,10 +75,12 @@ pub struct Daemon {
     waiting: Vec<UnixStream>,
     /// The user whose own systemd is believed, besides root's.
     user: Option<u32>,
-    unit_wait: Duration,
     hook: Option<Hook>,
-    /// Socket files that are ours to remove.
+    /// Socket files that are ours to remove, but for listeners'.
     sockets: Vec<Made>,
+    reach: Reach,
+    containers: Vec<Container>,
+    by_systemd: bool,
 }
 
 /// The daemon can't start.
@@ -183,7 +188,7 @@ impl Daemon {
             SystemEntropy::default(),
             issuer,
             store,
-            Arc::clone(&definitions),
+            definitions,
             Arc::clone(&slots),
             loaded,
         )
@@ -199,9 +204,11 @@ impl Daemon {
             engine.tell_logins(hook.notices());
         }
         let doorkeeper = ground.doorkeeper();
-        let Sockets { listeners, serving, grants, units, waiting, made, callers } = sockets()?;
+        let sockets = sockets()?;
+        let grants = sockets.grants();
+        let Sockets { listeners, serving, units, waiting, made, callers, reach, .. } = sockets;
+        let (containers, by_systemd) = (sockets.containers, sockets.by_systemd);
         let about = Arc::new(ground.about(config, callers, grants));
-        let sockets = made;
         Ok(Self {
             engine,
             inbox,
@@ -209,8 +216,9 @@ impl Daemon {
             sources_end,
             commands,
             slots,
-            definitions,
             declared,
+            config: config.clone(),
+            reloading: None,
             clock,
             about,
             doorkeeper,
@@ -219,10 +227,18 @@ impl Daemon {
             units,
             waiting,
             user: (!config.is_system).then_some(ground.uid),
-            unit_wait: config.unit_wait,
             hook,
-            sockets,
+            sockets: made,
+            reach,
+            containers,
+            by_systemd,
         })
+    }
+
+    /// Has the configuration read again like this, whenever someone wants it.
+    #[must_use]
+    pub fn reloading(self, reloading: Reloading) -> Self {
+        Self { reloading: Some(reloading), ..self }
     }
 
     /// Returns where commands for the engine go.
@@ -245,8 +261,9 @@ impl Daemon {
             sources_end,
             commands,
             slots,
-            definitions,
             declared,
+            config,
+            reloading,
             clock,
             about,
             doorkeeper,
@@ -255,14 +272,18 @@ impl Daemon {
             units,
             waiting,
             user,
-            unit_wait,
             hook,
             sockets,
+            reach,
+            containers,
+            by_systemd,
         } = self;
+        let (reloads, wanted) = mpsc::channel(1);
         let context = Context {
             slots,
             engine: commands,
-            definitions,
+            definitions: engine.definitions(),
+            reloads,
             sources,
             clock: Arc::new(clock),
             about,
@@ -273,7 +294,7 @@ impl Daemon {
             let watchers = Arc::clone(&watchers);
             async move { watchers.spread().await }
         });
-        let Serving { stop, mut tasks, gates, unlocked } = serving;
+        let Serving { stop, mut apart, mut tasks, gates, unlocked } = serving;
         let stopping = stop.subscribe();
         let mut ended = stopping.clone();
         let engine = engine::run(
@@ -288,18 +309,25 @@ impl Daemon {
         let (mut engine, mut shutdown) = (std::pin::pin!(engine), std::pin::pin!(shutdown));
         // Whoever is served from the start on finds what is declared.
         let is_over = tokio::select! {
-            () = declared::take_up(&context.engine, &context.sources, declared) => false,
+            _ = declared::take_up(&context.engine, &context.sources, declared) => false,
             () = &mut shutdown => true,
             _ = &mut engine => unreachable!("nothing has told the engine to end"),
         };
         info!(socket = %context.about.socket.display(), pid = std::process::id(), "serving");
-        for grant in &context.about.listeners {
+        for grant in &context.about.standing.load().listeners {
             let socket = grant.socket.display();
-            info!(listener = grant.name, %socket, anyone = grant.anyone, "serving");
+            info!(listener = grant.name, %socket, anyone = grant.anyone(), "serving");
         }
         for listener in listeners {
             let services = Services::new(&context, &listener.door);
-            tasks.spawn(serve(listener, services, doorkeeper.clone(), stopping.clone(), GRACE));
+            let stopping = match &listener.door {
+                Door::Listener(grant) => {
+                    let stop = apart.entry(grant.name.clone());
+                    stop.or_insert_with(|| watch::channel(false).0).subscribe()
+                }
+                Door::Callers | Door::Operators => stopping.clone(),
+            };
+            tasks.spawn(serve(listener, services, doorkeeper.clone(), stopping, GRACE));
         }
         for (door, locked) in gates {
             locked.give_way(Services::new(&context, &door));
@@ -309,31 +337,45 @@ impl Daemon {
             let _ = reply.send(Ok(()));
             over.send_replace(Phase::Opened);
         }
+        let (unit_wait, wait) = watch::channel(config.unit_wait);
         let handout = Handout {
             slots: Arc::clone(&context.slots),
             engine: context.engine.clone(),
             clock: Arc::clone(&context.clock),
             user,
-            wait: unit_wait,
+            wait,
             keep: systemd::keep,
         };
         let handing = units.map(|units| handout.serve(units, waiting, stopping.clone(), GRACE));
         let handing = futures_util::future::OptionFuture::from(handing);
+        let reloader = Reloader {
+            reloading: reloading.unwrap_or_else(|| Reloading::of(&config)),
+            wanted,
+            running: config,
+            context: context.clone(),
+            doorkeeper,
+            hook,
+            unit_wait,
+            made: sockets,
+            reach,
+            containers: Containers::new(containers, apart, by_systemd),
+        };
+        let reloading = reloader.run(stopping.clone());
         let auditing = context.audit.run(&context.slots, &*context.clock, stopping.clone());
         systemd::notify(&[NotifyState::Ready]);
         let serving = join(&mut tasks);
-        let (engine, (), _, (), ()) = tokio::join!(engine, serving, handing, auditing, async {
-            if !is_over {
-                shutdown.await;
-            }
-            info!("shutting down");
-            systemd::notify(&[NotifyState::Stopping]);
-            stop.send_replace(true);
-            watchers.close();
-        });
+        let (engine, (), _, (), hook, ()) =
+            tokio::join!(engine, serving, handing, auditing, reloading, async {
+                if !is_over {
+                    shutdown.await;
+                }
+                info!("shutting down");
+                systemd::notify(&[NotifyState::Stopping]);
+                stop.send_replace(true);
+                watchers.close();
+            });
         spreading.abort();
         context.audit.finish();
-        sockets.into_iter().for_each(Made::remove);
         let (issuer, store) = engine.into_parts();
         issuer.finish();
         if let Some(hook) = hook {
@@ -358,6 +400,7 @@ impl Daemon {
 pub async fn serve_until(
     config: &Config,
     inherited: Inherited,
+    reloading: Reloading,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     let mut shutdown = std::pin::pin!(shutdown);
@@ -368,7 +411,7 @@ pub async fn serve_until(
         Some(Daemon::open(config, inherited)?)
     };
     if let Some(daemon) = daemon {
-        daemon.run(shutdown).await;
+        daemon.reloading(reloading).run(shutdown).await;
     }
     Ok(())
 }

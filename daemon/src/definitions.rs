@@ -8,13 +8,15 @@ use std::{
 use tokend_provider::{Definition, DefinitionError, Library, Source};
 use tracing::error;
 
+use crate::ports::Mistake;
+
 /// All definitions, and what is wrong with those that can't be used.
 #[derive(Debug)]
 pub struct Definitions {
     /// Those that can be used.
     pub usable: Library,
-    /// What is wrong with the others, a text each.
-    pub problems: Vec<String>,
+    /// What is wrong with the others.
+    pub problems: Vec<Mistake>,
 }
 
 impl Definitions {
@@ -43,7 +45,7 @@ impl Definitions {
             Err(problem) => {
                 error!("{problem}");
                 self.usable.remove(&name(path));
-                self.problems.push(problem.to_string());
+                self.problems.push(problem.into());
             }
         }
     }
@@ -71,6 +73,30 @@ pub enum Unusable {
     /// It has a mistake.
     #[error(transparent)]
     Mistaken(#[from] DefinitionError),
+}
+
+impl From<Unusable> for Mistake {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Unreadable { path, source } => {
+                Self::of(Some(path), format!("it can't be read: {source}"))
+            }
+            Unusable::Mistaken(error) => Self {
+                path: match error.source() {
+                    Source::File(path) => Some(path.clone()),
+                    Source::BuiltIn => None,
+                },
+                place: error.place().cloned(),
+                message: error.fault(),
+            },
+        }
+    }
+}
+
+impl From<Unreadable> for Mistake {
+    fn from(Unreadable { path, source }: Unreadable) -> Self {
+        Self::of(Some(path), format!("the directory can't be read: {source}"))
+    }
 }
 
 /// Reads one definition from a file, whose name less `.toml` is the definition's.
@@ -128,7 +154,10 @@ mod tests {
         assert!(usable.get("fyma").is_some());
         assert!(usable.get("causely").is_none(), "the built-in one doesn't step in");
         assert_eq!(problems.len(), 2, "{problems:?}");
-        assert!(problems[0].contains("broken.toml") && problems[1].contains("causely.toml"));
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            problems[0].contains("broken.toml:1:9") && problems[1].contains("causely.toml:1:1")
+        );
         assert!(Definitions::read(&[dir.path().join("README")]).is_err());
     }
 }

@@ -18,6 +18,7 @@ mod error;
 mod ledger;
 mod login;
 mod notice;
+mod redefinition;
 mod rejection;
 mod rekey;
 mod restoration;
@@ -47,9 +48,11 @@ use self::{
     account::Accounts as AccountBook,
     change::Pending,
     dance::Dance,
+    effect::Basis,
     errand::Errand,
     ledger::Look,
     notice::Logins,
+    redefinition::Redefining,
     rekey::Rekeying,
     revocation::{Revocations, Sent},
     rotation::Submitter,
@@ -73,9 +76,10 @@ pub use self::{
     trial::{Candidate, Tried},
 };
 use crate::{
-    credential::{Credential, CredentialId, Fingerprint, Grant},
+    credential::{Credential, CredentialId, Grant},
     ports::{
-        Clock, Damage, ErrandId, Issuer, Loaded, Sources, Store, StoredCredential, Ticket, Write,
+        Clock, Damage, ErrandId, Issuer, Loaded, Shelf, Sources, Store, StoredCredential, Ticket,
+        Write,
     },
     published::{Published, Slot, Slots},
 };
@@ -94,7 +98,9 @@ pub struct Engine<C, R, I, S> {
     random: R,
     issuer: I,
     store: S,
-    definitions: Arc<Library>,
+    definitions: Arc<Shelf>,
+    /// Credentials that don't go by these yet.
+    redefining: Option<Redefining>,
     slots: Arc<Slots>,
     keeper: Keeper<Grant>,
     entries: BTreeMap<Name, Entry>,
@@ -110,6 +116,8 @@ pub struct Engine<C, R, I, S> {
     rekeying: BTreeMap<Ticket, Rekeying>,
     /// Where the store's key was at the start, and where it is, if that is another place.
     moved: Option<(String, String)>,
+    /// Where it is by tokend.toml, if that was read again.
+    told_source: Option<String>,
     errands: BTreeMap<ErrandId, Errand>,
     logins: Logins,
     /// Tokens that are to be ended on the far side.
@@ -125,8 +133,8 @@ pub struct Engine<C, R, I, S> {
     bound: Bound,
     /// Changes to a credential are made one after the other; these wait.
     deferred: BTreeMap<Name, Deferred>,
-    /// The refresh token that was noted with the reservation that has just been made.
-    noted: Option<Fingerprint>,
+    /// What the reservation is for that has just been made.
+    noted: Option<Basis>,
     /// Where secrets are read, if they are read anywhere.
     sources: Option<Arc<dyn Sources>>,
     /// Issuances that wait until sources have been looked at.
@@ -180,7 +188,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             random,
             issuer,
             store,
-            definitions,
+            definitions: Arc::new(Shelf::new(definitions)),
+            redefining: None,
             slots,
             keeper: Keeper::default(),
             entries: BTreeMap::new(),
@@ -194,6 +203,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             looking: BTreeMap::new(),
             rekeying: BTreeMap::new(),
             moved: None,
+            told_source: None,
             errands: BTreeMap::new(),
             revocations: Revocations::default(),
             sent: Sent::default(),
@@ -237,6 +247,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         info!(credentials = engine.entries.len(), damaged = engine.damaged.len(), "loaded");
         engine
+    }
+
+    /// Returns where the provider definitions are that it goes by.
+    pub fn definitions(&self) -> Arc<Shelf> {
+        Arc::clone(&self.definitions)
     }
 
     /// Carries out what someone wants.
@@ -326,6 +341,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(Ok(()));
             }
             Command::Problems { reply } => self.report_problems(reply),
+            Command::Redefine { redefinition, reply } => self.redefine(redefinition, reply),
         }
     }
 
@@ -335,6 +351,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if self.stopping {
             return;
         }
+        self.go_on_redefining();
         self.warn_of_ends();
         self.release_overdue();
         let now = self.clock.now();
@@ -344,6 +361,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Returns how long nothing is due; at most half a minute.
     pub fn idle(&self) -> Duration {
+        if self.redefining.is_some() && !self.stopping {
+            return Duration::ZERO;
+        }
         let now = self.clock.now();
         let idle = if self.stopping { None } else { self.keeper.idle(now) };
         let revocations = self.idle_of_revocations(now.boot);
@@ -352,7 +372,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     fn take_up(&mut self, credential: Arc<Credential>) -> Arc<Slot> {
         let name = credential.name.clone();
-        let dance = Dance::of(&self.definitions, &credential);
+        let dance = Dance::of(&self.definitions.now(), &credential);
         if let Err(problem) = &dance {
             warn!(credential = %name, "no issuance is possible: {problem}");
         }

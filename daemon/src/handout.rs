@@ -49,8 +49,8 @@ pub struct Handout {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// The user whose own systemd is believed, besides root's.
     pub user: Option<u32>,
-    /// How long a unit's start waits for its token.
-    pub wait: Duration,
+    /// How long a unit's start waits for its token, as it is at any time.
+    pub wait: watch::Receiver<Duration>,
     /// Keeps a connection for the next daemon, or tells that there is no one to keep it.
     pub keep: fn(&UnixStream) -> bool,
 }
@@ -188,9 +188,10 @@ impl Handout {
         let Wanted { name, form } = Wanted::parse(&asker.id)?;
         let mut setback = None;
         let waiting = self.wait_for(asker, &name, &mut setback, stopping);
-        let waited = timeout(self.wait, waiting).await;
+        let wait = *self.wait.borrow();
+        let waited = timeout(wait, waiting).await;
         let published =
-            waited.unwrap_or_else(|_| Err(Denial::late(name.clone(), self.wait, setback)))?;
+            waited.unwrap_or_else(|_| Err(Denial::late(name.clone(), wait, setback)))?;
         form.of(&published).map_err(|missing| Denial::NotThere { name, missing })
     }
 
@@ -213,7 +214,7 @@ impl Handout {
                 Ok(published) => return Ok(published),
                 Err(problem) => problem,
             };
-            let Some(pause) = denial::passes_after(&problem, self.wait) else {
+            let Some(pause) = denial::passes_after(&problem, *self.wait.borrow()) else {
                 return Err(Denial::Refused { name: name.clone(), problem });
             };
             if setback.is_none() {

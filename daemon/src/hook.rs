@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokend_provider::{Ended, Program};
 use tokio::{
     runtime,
@@ -54,6 +55,7 @@ const PASSED: [&str; 7] = [
 /// Tells people, on a thread of its own.
 #[derive(Debug)]
 pub struct Hook {
+    command: Arc<ArcSwap<Vec<String>>>,
     notices: Notices,
     end: oneshot::Sender<()>,
     thread: thread::JoinHandle<()>,
@@ -75,19 +77,26 @@ enum HookError {
 impl Hook {
     /// Starts the thread. `command` is the program and its arguments.
     pub fn spawn(command: Vec<String>) -> io::Result<Self> {
+        let command = Arc::new(ArcSwap::from_pointee(command));
+        let current = Arc::clone(&command);
         let (notices, queue) = mpsc::channel(MOST_WAITING);
         let (end, ended) = oneshot::channel();
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("hook".to_owned()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = serve(command.into(), queue) => {}
+                    () = serve(&current, queue) => {}
                     // It is dropped, and all that runs with the other branch.
                     _ = ended => {}
                 }
             });
         })?;
-        Ok(Self { notices, end, thread })
+        Ok(Self { command, notices, end, thread })
+    }
+
+    /// Has another program tell people from now on; none, if it is empty.
+    pub fn change(&self, command: Vec<String>) {
+        self.command.store(Arc::new(command));
     }
 
     /// Returns where it hears of what people are to hear of.
@@ -112,13 +121,16 @@ pub fn problem(command: &[String]) -> Option<String> {
     checked.err().map(|error| format!("{KEY} in tokend.toml can't be run: {error}"))
 }
 
-async fn serve(command: Arc<[String]>, mut queue: mpsc::Receiver<LoginNeeded>) {
+async fn serve(command: &ArcSwap<Vec<String>>, mut queue: mpsc::Receiver<LoginNeeded>) {
     let mut running = JoinSet::new();
     loop {
         tokio::select! {
             notice = queue.recv(), if running.len() < AT_ONCE => match notice {
                 Some(notice) => {
-                    running.spawn(tell(Arc::clone(&command), notice));
+                    let command = command.load_full();
+                    if !command.is_empty() {
+                        running.spawn(tell(command, notice));
+                    }
                 }
                 None => return,
             },
@@ -131,7 +143,7 @@ async fn serve(command: Arc<[String]>, mut queue: mpsc::Receiver<LoginNeeded>) {
     }
 }
 
-async fn tell(command: Arc<[String]>, notice: LoginNeeded) {
+async fn tell(command: Arc<Vec<String>>, notice: LoginNeeded) {
     let name = notice.name.clone();
     let told = match run(&command, &notice, &surroundings(&notice)).await {
         Ok(ended) => {

@@ -7,7 +7,9 @@
 
 mod issuer;
 mod rekey;
+mod reload;
 mod revocation;
+mod shelf;
 mod source;
 
 use std::{
@@ -27,7 +29,9 @@ pub use self::issuer::{
     Notices, Person, Progress, Spoken, Watcher,
 };
 pub use self::rekey::{Rekey, RekeyEnded, RekeyFailure, Rekeyed};
+pub use self::reload::{FailedReload, Mistake, Redefined, Redefinition, Reload, Reloaded};
 pub use self::revocation::{Leaving, Revocation};
+pub use self::shelf::Shelf;
 pub use self::source::{Look, Reading, Sources, Supplied, Yield};
 use crate::credential::{Credential, CredentialId, Fingerprint, Grant};
 

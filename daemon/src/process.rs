@@ -4,6 +4,7 @@
 use std::{
     any::Any,
     backtrace::{Backtrace, BacktraceStatus},
+    fs::File,
     io::{self, Write},
     panic::{self, PanicHookInfo},
     thread,
@@ -29,6 +30,11 @@ pub fn close() {
         let _ = setrlimit(Resource::Core, none);
     }
     panic::set_hook(Box::new(tell));
+}
+
+/// Tells whether the process has a terminal that can hang up: its parent is a shell at one.
+pub fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
 }
 
 /// Keeps all memory of the process out of swap space if it may be, and logs it if not.

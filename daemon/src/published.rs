@@ -39,7 +39,7 @@ pub struct Slots {
     all: Arc<ArcSwap<BTreeMap<Name, Arc<Slot>>>>,
     watchers: Arc<Watchers>,
     /// The names that are seen here; `None` for all.
-    only: Option<Arc<BTreeSet<Name>>>,
+    only: Option<Arc<ArcSwap<BTreeSet<Name>>>>,
 }
 
 /// What callers see of one credential. The engine writes it, every connection
@@ -132,6 +132,16 @@ impl Slots {
             slots
         });
         self.watchers.announce(&slot.name);
+    }
+
+    /// Has everyone who watches these look again whether they are still there for them.
+    pub fn announce<'a>(&self, names: impl Iterator<Item = &'a Name>) {
+        for name in names {
+            match self.all.load().get(name.as_str()) {
+                Some(slot) => slot.announce(),
+                None => self.watchers.announce(name),
+            }
+        }
     }
 
     /// Replaces all slots, at the start.

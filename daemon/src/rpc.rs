@@ -29,6 +29,7 @@ mod principal;
 mod provider;
 mod quiet;
 mod rejection;
+mod reload;
 mod revocation;
 mod rotation;
 mod serve;
@@ -46,6 +47,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -53,7 +55,6 @@ use tokend_proto::v1::{
     admin_service_server::AdminServiceServer, credential_service_server::CredentialServiceServer,
     provider_service_server::ProviderServiceServer,
 };
-use tokend_provider::Library;
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Status, body::Body, server::NamedService};
 use tonic_health::pb::health_server::HealthServer;
@@ -65,7 +66,7 @@ use self::{
     provider::Providers, token::Tokens,
 };
 pub use self::{
-    grant::Grant,
+    grant::{Grant, Granted},
     locked::{Attempt, Locked, Phase, Unopened},
     peer::{Door, Peer},
     serve::{Doorkeeper, Listener, serve},
@@ -73,7 +74,7 @@ pub use self::{
 use crate::{
     audit::Audit,
     engine::{Command, Error, Reply},
-    ports::{Clock, Sources},
+    ports::{Clock, FailedReload, Reload, Shelf, Sources},
     published::Slots,
 };
 
@@ -85,7 +86,9 @@ pub struct Context {
     /// Where commands for the engine go.
     pub engine: mpsc::Sender<Command>,
     /// The definitions that there are.
-    pub definitions: Arc<Library>,
+    pub definitions: Arc<Shelf>,
+    /// Where wishes go to have the configuration read again.
+    pub reloads: mpsc::Sender<Reload>,
     /// Where secrets are read.
     pub sources: Arc<dyn Sources>,
     /// The clock.
@@ -109,10 +112,21 @@ pub struct About {
     pub key_source: String,
     /// The callers' socket.
     pub socket: std::path::PathBuf,
+    /// What a reload can change.
+    pub standing: ArcSwap<Standing>,
+}
+
+/// What the daemon tells of its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
     /// The listeners.
     pub listeners: Vec<Arc<Grant>>,
-    /// What was found wrong at the start, a sentence each.
+    /// What was found wrong when the configuration was read, a sentence each.
     pub problems: Vec<String>,
+    /// What has changed on the disk and takes effect with the next start, a text each.
+    pub needs_restart: Vec<String>,
+    /// The last reload, if it failed.
+    pub failed: Option<FailedReload>,
 }
 
 impl Context {
@@ -120,7 +134,7 @@ impl Context {
     fn at(&self, door: &Door) -> Self {
         let mut context = self.clone();
         if let Door::Listener(grant) = door {
-            context.slots = Arc::new(context.slots.limited_to(&grant.credentials));
+            context.slots = Arc::new(context.slots.limited_to(grant.credentials()));
         }
         context
     }

@@ -18,7 +18,7 @@ use rustix::{
 };
 use tracing::warn;
 
-pub use self::directory::{make_directory, make_directory_below};
+pub use self::directory::{change_reach, make_directory, make_directory_below};
 
 /// The name of the callers' socket in the runtime directory.
 pub const CALLERS: &str = "tokend.sock";
@@ -128,6 +128,20 @@ impl Made {
         &self.path
     }
 
+    /// Changes who may connect from now on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is gone, or another's.
+    pub fn set_reach(&self, reach: Reach) -> Result<(), SocketError> {
+        let system = |source| SocketError::System { path: self.path.clone(), source };
+        let metadata = fs::symlink_metadata(&self.path).map_err(system)?;
+        if (metadata.dev(), metadata.ino()) != (self.device, self.inode) {
+            return Err(SocketError::InUse(self.path.clone()));
+        }
+        permit(&self.path, reach).map_err(system)
+    }
+
     /// Removes it, unless another daemon's has taken its place.
     pub fn remove(self) {
         let Self { path, device, inode } = self;
@@ -165,6 +179,17 @@ pub fn bind(path: &Path, reach: Reach) -> Result<(UnixListener, Made), SocketErr
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(system(error)),
     }
+    replace(path, reach)
+}
+
+/// Listens at `path`, where a socket of this process may be. Whoever connects from now on gets
+/// here.
+///
+/// # Errors
+///
+/// Fails if the system says no.
+pub fn replace(path: &Path, reach: Reach) -> Result<(UnixListener, Made), SocketError> {
+    let system = |source| SocketError::System { path: path.to_owned(), source };
     // Made where no one else gets and then moved, the socket is never there with
     // wider permissions than it should have, and never there without a listener.
     let parent = path.parent().unwrap_or(Path::new("/"));
@@ -172,19 +197,23 @@ pub fn bind(path: &Path, reach: Reach) -> Result<(UnixListener, Made), SocketErr
         tempfile::Builder::new().prefix(".").rand_bytes(6).tempdir_in(parent).map_err(system)?;
     let draft = private.path().join("s");
     let listener = UnixListener::bind(&draft).map_err(system)?;
-    let mode = match reach {
-        Reach::Own => 0o600,
-        Reach::Group(gid) => {
-            chown(&draft, None, Some(gid)).map_err(system)?;
-            0o660
-        }
-        Reach::Anyone => 0o666,
-    };
-    fs::set_permissions(&draft, Permissions::from_mode(mode)).map_err(system)?;
+    permit(&draft, reach).map_err(system)?;
     let metadata = fs::symlink_metadata(&draft).map_err(system)?;
     fs::rename(&draft, path).map_err(system)?;
     let (device, inode) = (metadata.dev(), metadata.ino());
     Ok((listener, Made { path: path.to_owned(), device, inode }))
+}
+
+fn permit(socket: &Path, reach: Reach) -> io::Result<()> {
+    let mode = match reach {
+        Reach::Own => 0o600,
+        Reach::Group(gid) => {
+            chown(socket, None, Some(gid))?;
+            0o660
+        }
+        Reach::Anyone => 0o666,
+    };
+    fs::set_permissions(socket, Permissions::from_mode(mode))
 }
 
 /// Tells whether nobody listens on a socket. One that can't be told about counts as listened on,

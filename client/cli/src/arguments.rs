@@ -182,6 +182,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Have tokend read its configuration again, and go by it
+    #[command(after_help = RELOAD_HELP)]
+    Reload {
+        #[command(flatten)]
+        form: Form,
+    },
     /// Give the passphrase of tokend's store, which it waits for
     #[command(after_help = unlock::HELP)]
     Unlock(Unlock),
@@ -207,6 +213,13 @@ a command, never from the arguments. Where the token is one of the secrets, ever
 one from then on. Elsewhere the next token is asked for with the new one; if the provider refuses
 it, the one before is tried, which is kept until the new one has worked. --secret-expires alone
 changes the date only.";
+
+const RELOAD_HELP: &str = "\
+Reads tokend.toml, the provider definitions and whatever else they name. If anything is wrong
+anywhere, nothing changes, and each mistake is told with its place; `tokend check` tells them
+without a reload. No token is lost, and no call is disturbed.
+
+Exit status: 0 if tokend goes by all of it, 1 if there are mistakes.";
 
 const REVOKE_HELP: &str = "\
 Nobody gets the token any more from the start. If the provider fails, tokend goes on trying, also

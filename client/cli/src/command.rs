@@ -20,6 +20,7 @@ mod providers;
 mod readers;
 mod refresh;
 mod reject;
+mod reload;
 mod remote;
 mod remove;
 mod revocations;
@@ -110,6 +111,7 @@ pub(crate) async fn run(
             remove::run(&Daemon::find()?, name, wish, output).await?;
         }
         Command::Status { form } => status::run(&Daemon::find()?, &form, output).await?,
+        Command::Reload { form } => return reload::run(&Daemon::find()?, &form, output).await,
         Command::Unlock(unlock) => unlock::run(&Daemon::find()?, &unlock, output).await?,
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, zeroize::Zeroizing};
 use serde_json::{Value, json};
 use tokend_client::{Listed, RotationSource, Target, Token};
 use tokend_proto::v1::{
-    self, Credential, ExplainAccessResponse, GetStatusResponse, Provider, ProviderInput,
+    self, Credential, ExplainAccessResponse, GetStatusResponse, Mistake, Provider, ProviderInput,
     RemoteOperation,
 };
 
@@ -176,6 +176,11 @@ pub(crate) fn status(status: &GetStatusResponse) -> Value {
         "state_directory": status.state_directory,
         "locked": status.locked,
         "problems": status.problems,
+        "needs_restart": status.needs_restart,
+        "failed_reload": status.failed_reload.as_ref().map(|failed| json!({
+            "time": time(failed.time),
+            "mistakes": failed.mistakes.iter().map(mistake).collect::<Vec<_>>(),
+        })),
         "credentials": status.credentials.iter().map(credential).collect::<Vec<_>>(),
         "pending_revocations":
             status.pending_revocations.iter().map(revocation).collect::<Vec<_>>(),
@@ -186,6 +191,17 @@ pub(crate) fn status(status: &GetStatusResponse) -> Value {
             "anyone": listener.anyone,
             "submit": listener.submit,
         })).collect::<Vec<_>>(),
+    })
+}
+
+/// Returns a mistake in a file; what isn't known is left out.
+pub(crate) fn mistake(mistake: &Mistake) -> Value {
+    let known = |number: u32| (number > 0).then_some(number);
+    json!({
+        "file": Some(&mistake.file).filter(|file| !file.is_empty()),
+        "line": known(mistake.line),
+        "column": known(mistake.column),
+        "message": mistake.message,
     })
 }
 

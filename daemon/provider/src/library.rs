@@ -56,6 +56,30 @@ impl Library {
         self.definitions.get(name).map(Entry::parsed).cloned()
     }
 
+    /// Takes over what hasn't changed since another library was read, parsed or not. A
+    /// definition is the same one afterwards, and not only an equal one, if it is as it was.
+    pub fn keep(&mut self, before: &Self) {
+        for (name, entry) in &mut self.definitions {
+            if let Some(former) = before.definitions.get(name).filter(|it| entry.equals(it)) {
+                *entry = former.clone();
+            }
+        }
+    }
+
+    /// Returns the names of definitions that this library has and another one hasn't, or has
+    /// otherwise: after [`keep`](Self::keep), those that are new or have changed.
+    pub fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
+        let differs = |(name, entry): &(&String, &Entry)| {
+            other.definitions.get(*name).is_none_or(|other| !entry.equals(other))
+        };
+        self.definitions.iter().filter(differs).map(|(name, _)| name.as_str())
+    }
+
+    /// Tells whether there is a definition of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.definitions.contains_key(name)
+    }
+
     /// Returns the name that a misspelt one was meant to be, if one is near.
     pub fn suggest(&self, name: &str) -> Option<&str> {
         suggestion::nearest(name, self.definitions.keys().map(String::as_str))
@@ -68,6 +92,17 @@ impl Library {
 }
 
 impl Entry {
+    /// Tells whether both come of the same place with the same text. What is compiled in is.
+    fn equals(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::BuiltIn(_), Self::BuiltIn(_)) => true,
+            (Self::Parsed(a), Self::Parsed(b)) => {
+                Arc::ptr_eq(a, b) || a.source() == b.source() && a.text() == b.text()
+            }
+            _ => false,
+        }
+    }
+
     fn parsed(&self) -> &Arc<Definition> {
         match self {
             Self::Parsed(definition) => definition,

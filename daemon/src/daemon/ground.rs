@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokend_provider::Library;
 
@@ -13,7 +14,7 @@ use crate::{
     credential::OVERFLOW,
     definitions::Definitions,
     ports::Clock as _,
-    rpc::{About, Doorkeeper, Grant},
+    rpc::{About, Doorkeeper, Grant, Standing},
 };
 
 /// What a daemon stands on, store or none.
@@ -35,6 +36,7 @@ impl Ground {
         }
         let clock = SystemClock::new()?;
         let Definitions { usable, problems } = Definitions::read(&config.provider_dirs)?;
+        let problems = problems.iter().map(ToString::to_string).collect();
         let (definitions, started_at) = (Arc::new(usable), clock.now().wall);
         Ok(Self { uid, clock, started_at, definitions, problems, audit: Arc::default() })
     }
@@ -52,14 +54,15 @@ impl Ground {
         socket: PathBuf,
         listeners: Vec<Arc<Grant>>,
     ) -> About {
+        let problems = self.problems.clone();
+        let standing = Standing { listeners, problems, ..Standing::default() };
         About {
             uid: self.uid,
             started_at: self.started_at,
             state_dir: config.state_dir.clone(),
             key_source: config.key.to_string(),
             socket,
-            listeners,
-            problems: self.problems.clone(),
+            standing: ArcSwap::from_pointee(standing),
         }
     }
 }

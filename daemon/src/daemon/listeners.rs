@@ -3,22 +3,32 @@
 use std::{
     collections::BTreeMap,
     os::unix::{fs::MetadataExt, net::UnixListener},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{StartError, sockets::group};
 use crate::{
     config::{self, Config},
-    rpc::Grant,
+    rpc::{Grant, Granted},
     socket::{self, Made, Reach, SocketError},
 };
 
 /// A listener's socket.
 pub(super) struct Opened {
-    pub(super) grant: Arc<Grant>,
+    pub(super) container: Container,
     pub(super) socket: UnixListener,
-    /// The socket's file, if it is ours to remove.
+}
+
+/// A listener as it was opened.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) grant: Arc<Grant>,
+    /// Its directory by the configuration.
+    pub(super) directory: PathBuf,
+    /// Who may connect.
+    pub(super) reach: Reach,
+    /// The socket's file, if it is ours to remove; `None` if it is systemd's.
     pub(super) made: Option<Made>,
 }
 
@@ -69,7 +79,13 @@ pub(super) fn open(
     let mut opened = Vec::new();
     for (place, listener) in (0..).zip(&config.listeners) {
         let given = inherited.remove(&listener.name);
-        opened.push(one(config, (place, listener), by_systemd, given)?);
+        opened.push(match given {
+            Some(given) => taken(place, listener, given)?,
+            None => {
+                let reach = reach(&listener.name, listener.group.as_deref())?;
+                made(&config.runtime_dir, (place, listener), reach, by_systemd, false)?
+            }
+        });
     }
     match inherited.into_keys().next() {
         Some(name) => Err(ListenerError::Unknown(name).into()),
@@ -77,45 +93,70 @@ pub(super) fn open(
     }
 }
 
-fn one(
-    config: &Config,
-    (place, listener): (u32, &config::Listener),
-    by_systemd: bool,
-    given: Option<UnixListener>,
+/// Takes a listener's socket that systemd made, as it is.
+fn taken(
+    place: u32,
+    listener: &config::Listener,
+    socket: UnixListener,
 ) -> Result<Opened, StartError> {
-    let config::Listener { name, directory, credentials, anyone, submit, group } = listener;
-    let path = given.as_ref().and_then(|given| given.local_addr().ok());
+    let path = socket.local_addr().ok();
     let path = path.and_then(|address| address.as_pathname().map(Path::to_owned));
-    let path = path.unwrap_or_else(|| directory.join(socket::CALLERS));
-    let (socket, made) = if let Some(given) = given {
-        (given, None)
-    } else {
-        let reach = reach(name, group.as_deref())?;
-        let kind = if by_systemd { ListenerError::Unit } else { ListenerError::Socket };
-        let error = |source| kind(name.clone(), source);
-        socket::make_directory_below(&config.runtime_dir, directory, reach).map_err(error)?;
-        let (socket, made) = socket::bind(&path, reach).map_err(error)?;
-        (socket, Some(made))
-    };
-    if *anyone && is_open(&path) {
-        if let Some(made) = made {
-            made.remove();
-        }
-        let (listener, directory) = (name.clone(), directory.clone());
-        return Err(ListenerError::Open { listener, directory }.into());
-    }
-    let grant = Grant {
-        name: name.clone(),
-        socket: path,
-        credentials: Arc::new(credentials.clone()),
-        anyone: *anyone,
-        submit: *submit,
-        place,
-    };
-    Ok(Opened { grant: Arc::new(grant), socket, made })
+    let path = path.unwrap_or_else(|| listener.directory.join(socket::CALLERS));
+    check_open(listener, &path)?;
+    Ok(Opened { container: container(place, listener, path, Reach::Own, None), socket })
 }
 
-fn reach(listener: &str, name: Option<&str>) -> Result<Reach, StartError> {
+/// Makes a listener's socket; in place of one of this daemon's, if `replaces` says so.
+pub(super) fn made(
+    runtime_dir: &Path,
+    (place, listener): (u32, &config::Listener),
+    reach: Reach,
+    by_systemd: bool,
+    replaces: bool,
+) -> Result<Opened, StartError> {
+    let config::Listener { name, directory, .. } = listener;
+    let path = directory.join(socket::CALLERS);
+    let kind = if by_systemd { ListenerError::Unit } else { ListenerError::Socket };
+    let error = |source| kind(name.clone(), source);
+    socket::make_directory_below(runtime_dir, directory, reach).map_err(error)?;
+    let bind = if replaces { socket::replace } else { socket::bind };
+    let (socket, made) = bind(&path, reach).map_err(error)?;
+    if let Err(problem) = check_open(listener, &path) {
+        made.remove();
+        return Err(problem.into());
+    }
+    Ok(Opened { container: container(place, listener, path, reach, Some(made)), socket })
+}
+
+fn container(
+    place: u32,
+    listener: &config::Listener,
+    socket: PathBuf,
+    reach: Reach,
+    made: Option<Made>,
+) -> Container {
+    let directory = listener.directory.clone();
+    let grant = Grant::new(listener.name.clone(), socket, place, granted(listener));
+    Container { grant: Arc::new(grant), directory, reach, made }
+}
+
+/// Returns what a listener grants by the configuration.
+pub(super) fn granted(listener: &config::Listener) -> Granted {
+    let config::Listener { credentials, anyone, submit, .. } = listener;
+    Granted { credentials: credentials.clone(), anyone: *anyone, submit: *submit }
+}
+
+/// Checks that not every user of the machine gets to what anyone may read.
+pub(super) fn check_open(listener: &config::Listener, socket: &Path) -> Result<(), ListenerError> {
+    if listener.anyone && is_open(socket) {
+        let (listener, directory) = (listener.name.clone(), listener.directory.clone());
+        return Err(ListenerError::Open { listener, directory });
+    }
+    Ok(())
+}
+
+/// Finds who may connect to a listener's socket.
+pub(super) fn reach(listener: &str, name: Option<&str>) -> Result<Reach, StartError> {
     let Some(name) = name else { return Ok(Reach::Anyone) };
     let no_group =
         || ListenerError::NoGroup { listener: listener.to_owned(), group: name.to_owned() };

@@ -1,6 +1,6 @@
 //! The daemon while its store is locked: until someone gives the passphrase.
 
-use std::{error::Error, future, iter, mem, panic, sync::Arc};
+use std::{future, mem, panic, sync::Arc};
 
 use sd_notify::NotifyState;
 use tokio::{
@@ -10,7 +10,7 @@ use tokio::{
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
-use super::{Daemon, GRACE, Ground, Sockets, StartError, Unlocked};
+use super::{Daemon, GRACE, Ground, Sockets, StartError, Unlocked, reload::chain};
 use crate::{
     config::Config,
     engine::Author,
@@ -38,7 +38,7 @@ impl LockedDaemon {
         let ground = Ground::find(config)?;
         let sealed = Sealed::claim(&config.state_dir)?;
         let sockets = Sockets::open(config, inherited)?;
-        let (callers, grants) = (sockets.callers.clone(), sockets.grants.clone());
+        let (callers, grants) = (sockets.callers.clone(), sockets.grants());
         let about = Arc::new(ground.about(config, callers, grants));
         Ok(Self { ground, sealed, sockets, about })
     }
@@ -62,7 +62,7 @@ impl LockedDaemon {
         let locked = Locked { about: Arc::clone(&about), attempts, over: is_over };
         for listener in sockets.listeners.drain(..) {
             let services = Services::locked(&locked, &listener.door);
-            let stopping = sockets.serving.stop.subscribe();
+            let stopping = sockets.serving.stopping(&listener.door);
             sockets.serving.gates.push((listener.door.clone(), services.clone()));
             sockets.serving.tasks.spawn(serve(
                 listener,
@@ -159,10 +159,4 @@ async fn fits(lock: &Lock, text: Zeroizing<String>) -> Result<Key, OpenError> {
         Err(_) => Err(lock.wrong()),
     });
     tried.await.unwrap_or_else(|problem| panic::resume_unwind(problem.into_panic()))
-}
-
-/// Joins a problem and its causes.
-fn chain(problem: &dyn Error) -> String {
-    let causes = iter::successors(problem.source(), |&cause| cause.source());
-    causes.fold(problem.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,6 +1,7 @@
 //! What serves the sockets, from a locked store to the daemon's end.
 
 use std::{
+    collections::BTreeMap,
     fmt::{Debug, Formatter},
     panic,
 };
@@ -14,8 +15,10 @@ use crate::rpc::{Door, Phase, Services, Unopened};
 
 /// What serves callers and operators, and outlasts the time in which the store is locked.
 pub(super) struct Serving {
-    /// Ends all.
+    /// Ends all but what is ended apart.
     pub(super) stop: watch::Sender<bool>,
+    /// Ends what serves a listener, by its name.
+    pub(super) apart: BTreeMap<String, watch::Sender<bool>>,
     pub(super) tasks: JoinSet<()>,
     /// What answers as long as the store is locked.
     pub(super) gates: Vec<(Door, Services)>,
@@ -34,7 +37,28 @@ pub(super) struct Unlocked {
 impl Default for Serving {
     fn default() -> Self {
         let tasks = JoinSet::new();
-        Self { stop: watch::channel(false).0, tasks, gates: Vec::new(), unlocked: None }
+        let (stop, apart) = (watch::channel(false).0, BTreeMap::new());
+        Self { stop, apart, tasks, gates: Vec::new(), unlocked: None }
+    }
+}
+
+impl Serving {
+    /// Returns what tells whoever serves a door that it is to end.
+    pub(super) fn stopping(&mut self, door: &Door) -> watch::Receiver<bool> {
+        match door {
+            Door::Callers | Door::Operators => self.stop.subscribe(),
+            Door::Listener(grant) => {
+                let stop = self.apart.entry(grant.name.clone());
+                stop.or_insert_with(|| watch::channel(false).0).subscribe()
+            }
+        }
+    }
+
+    /// Has all end.
+    pub(super) fn end(&self) {
+        for stop in self.apart.values().chain([&self.stop]) {
+            stop.send_replace(true);
+        }
     }
 }
 

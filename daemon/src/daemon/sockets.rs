@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::{
     StartError,
-    listeners::{self, Opened},
+    listeners::{self, Container, Opened},
     serving::{Serving, join},
 };
 use crate::{
@@ -27,20 +27,30 @@ pub(super) struct Sockets {
     /// Those that aren't served yet.
     pub(super) listeners: Vec<Listener>,
     pub(super) serving: Serving,
-    /// What those for containers are for.
-    pub(super) grants: Vec<Arc<Grant>>,
     pub(super) units: Option<UnixListener>,
     pub(super) waiting: Vec<UnixStream>,
+    /// Those that are there whatever is configured.
     pub(super) made: Vec<Made>,
     pub(super) callers: PathBuf,
+    /// Who may connect to the callers' socket.
+    pub(super) reach: Reach,
+    pub(super) containers: Vec<Container>,
+    /// Whether systemd listens for the daemon.
+    pub(super) by_systemd: bool,
 }
 
 impl Sockets {
     /// Ends what serves, in order, and removes the files.
     pub(super) async fn close(mut self) {
-        self.serving.stop.send_replace(true);
+        self.serving.end();
         join(&mut self.serving.tasks).await;
-        self.made.into_iter().for_each(Made::remove);
+        let containers = self.containers.into_iter().filter_map(|container| container.made);
+        self.made.into_iter().chain(containers).for_each(Made::remove);
+    }
+
+    /// Returns what the listeners grant.
+    pub(super) fn grants(&self) -> Vec<Arc<Grant>> {
+        self.containers.iter().map(|container| Arc::clone(&container.grant)).collect()
     }
 
     pub(super) fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
@@ -82,14 +92,14 @@ impl Sockets {
         ];
         let units = wants_units.then(|| open(socket::UNITS, Reach::Own, inherited.units));
         let units = units.transpose()?;
-        let mut grants = Vec::new();
-        for Opened { grant, socket, made: file } in
+        let mut containers = Vec::new();
+        for Opened { container, socket } in
             listeners::open(config, by_systemd, inherited.listeners)?
         {
-            made.extend(file);
-            grants.push(Arc::clone(&grant));
-            let (socket, door) = (asynchronous(socket)?, Door::Listener(grant));
+            let door = Door::Listener(Arc::clone(&container.grant));
+            let socket = asynchronous(socket)?;
             listeners.push(Listener { socket, door, most: (most / few).max(4) });
+            containers.push(container);
         }
         let system = |source| StartError::System { what: "a connection", source };
         let waiting = inherited.waiting.into_iter().map(|connection| {
@@ -98,11 +108,23 @@ impl Sockets {
         });
         let waiting = waiting.collect::<Result<_, _>>().map_err(system)?;
         let serving = Serving::default();
-        Ok(Self { listeners, serving, grants, units, waiting, made, callers })
+        Ok(Self {
+            listeners,
+            serving,
+            units,
+            waiting,
+            made,
+            callers,
+            reach,
+            containers,
+            by_systemd,
+        })
     }
 }
 
-fn asynchronous(listener: std::os::unix::net::UnixListener) -> Result<UnixListener, StartError> {
+pub(super) fn asynchronous(
+    listener: std::os::unix::net::UnixListener,
+) -> Result<UnixListener, StartError> {
     let system = |source| StartError::System { what: "a socket", source };
     listener.set_nonblocking(true).map_err(system)?;
     UnixListener::from_std(listener).map_err(system)
@@ -115,7 +137,7 @@ pub(super) fn group(name: &str) -> Result<Option<u32>, StartError> {
     Ok(group.map(|group| group.gid.as_raw()))
 }
 
-fn reach(config: &Config) -> Result<Reach, StartError> {
+pub(super) fn reach(config: &Config) -> Result<Reach, StartError> {
     let Some(name) = &config.socket_group else { return Ok(Reach::Own) };
     if let Some(gid) = group(name)? {
         return Ok(Reach::Group(gid));

@@ -9,7 +9,11 @@ use crate::ports::{self, Clock, Issuer, Store};
 
 /// The accounts at providers.
 #[derive(Debug, Default)]
-pub(super) struct Accounts(BTreeMap<String, Account>);
+pub(super) struct Accounts {
+    all: BTreeMap<String, Account>,
+    /// Which one each credential has joined: by other definitions it is another one.
+    joined: BTreeMap<Name, String>,
+}
 
 /// An account, the credentials that use it, and all limits that one of them knows of:
 /// who shares an account shares them.
@@ -22,12 +26,18 @@ struct Account {
 impl Accounts {
     /// Returns all accounts with their credentials, in the order of their names.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &BTreeSet<Name>)> {
-        self.0.iter().map(|(name, account)| (name, &account.names))
+        self.all.iter().map(|(name, account)| (name, &account.names))
+    }
+
+    /// Returns the credentials of the account that one has joined, itself among them.
+    pub(super) fn sharers(&self, name: &Name) -> BTreeSet<Name> {
+        let account = self.joined.get(name).and_then(|key| self.all.get(key));
+        account.map(|account| account.names.clone()).unwrap_or_default()
     }
 
     /// Returns what the ledger needs to know of an account.
     pub(super) fn get(&self, name: &str) -> ports::Account {
-        let account = self.0.get(name);
+        let account = self.all.get(name);
         let sharers = account.map_or(1, |account| account.names.len());
         ports::Account {
             name: name.to_owned(),
@@ -51,7 +61,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Lets a credential, which is known already, share its account.
     pub(super) fn join_account(&mut self, name: &Name) {
         if let Some(Entry { credential, dance: Ok(dance), .. }) = self.entries.get(name) {
-            let account = self.accounts.0.entry(dance.account().to_owned()).or_default();
+            let key = dance.account().to_owned();
+            self.accounts.joined.insert(name.clone(), key.clone());
+            let account = self.accounts.all.entry(key).or_default();
             account.names.insert(name.clone());
             account.add(dance.limits(credential));
         }
@@ -60,14 +72,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Takes a credential out of its account, before it is forgotten. Returns those
     /// that are left, for whom other limits may hold now.
     pub(super) fn leave_account(&mut self, name: &Name) -> BTreeSet<Name> {
-        let Some(Entry { dance: Ok(dance), .. }) = self.entries.get(name) else {
-            return BTreeSet::new();
-        };
-        let key = dance.account();
-        let Some(account) = self.accounts.0.get_mut(key) else { return BTreeSet::new() };
+        let Some(key) = self.accounts.joined.remove(name) else { return BTreeSet::new() };
+        let Some(account) = self.accounts.all.get_mut(&key) else { return BTreeSet::new() };
         account.names.remove(name);
         if account.names.is_empty() {
-            self.accounts.0.remove(key);
+            self.accounts.all.remove(&key);
             return BTreeSet::new();
         }
         // What this one knew of may be known to others, too.

@@ -20,7 +20,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub fn written(&mut self, written: Written) {
         let Some(pending) = self.writing.remove(&written.ticket) else { return };
         match pending {
-            Pending::Reservation { name, issuance, spends } => {
+            Pending::Reservation { name, issuance, basis } => {
                 let is_awaited = self.keeper.is_reserving(&name, issuance);
                 let input = match written.result {
                     Ok(ports::Reply::Reserved(_)) if !is_awaited => {
@@ -29,7 +29,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     }
                     Ok(ports::Reply::Reserved(allowance)) => {
                         self.note_unknown(&name, false);
-                        self.noted = spends;
+                        self.noted = Some(basis);
                         Input::Reserved { issuance, allowance }
                     }
                     // No store answers a reservation with less.

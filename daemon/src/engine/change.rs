@@ -9,13 +9,14 @@ pub(super) use self::access::distinct;
 use self::access::{listed, with, without};
 use super::{
     Author, Change, Engine, Error, NewCredential, Reply, Snapshot, Supplier, dance,
+    effect::Basis,
     login::Login,
     restoration::Acceptance,
     secret::{Settling, check_supply},
     trial::Trial,
 };
 use crate::{
-    credential::{Access, Credential, CredentialId, Fingerprint, Reader},
+    credential::{Access, Credential, CredentialId, Reader},
     ports::{Clock, Issuer, Leaving, Revocation, Store, Write},
 };
 use tokend_core::{
@@ -27,7 +28,7 @@ use tracing::info;
 /// What a write that is under way is for.
 #[derive(Debug)]
 pub(super) enum Pending {
-    Reservation { name: Name, issuance: IssuanceId, spends: Option<Fingerprint> },
+    Reservation { name: Name, issuance: IssuanceId, basis: Basis },
     Token { name: Name, issuance: IssuanceId, settling: Option<Settling> },
     Rotation { name: Name, token_id: TokenId },
     Settlement { issuance: IssuanceId },
@@ -270,7 +271,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             created_at: now,
             updated_at: now,
         };
-        let dance = dance::Dance::of(&self.definitions, &credential)?;
+        let dance = dance::Dance::of(&self.definitions.now(), &credential)?;
         check_supply(&credential)?;
         self.check_unshared(&credential, &dance)?;
         Ok(Arc::new(credential))

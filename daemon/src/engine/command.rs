@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     credential::{Declared, Reader, Replacement, Role, Supply},
-    ports::{Number, Rekey, Rekeyed},
+    ports::{Number, Redefined, Redefinition, Rekey, Rekeyed},
     published::Published,
 };
 
@@ -203,6 +203,13 @@ pub enum Command {
         bound: Bound,
         /// The answer.
         reply: Reply<()>,
+    },
+    /// The configuration has been read again.
+    Redefine {
+        /// What it says now.
+        redefinition: Redefinition,
+        /// The answer, once all credentials go by it.
+        reply: Reply<Redefined>,
     },
     /// What is wrong with the daemon as a whole.
     Problems {
@@ -437,6 +444,9 @@ impl Command {
                 let _ = reply.send(Err(error));
             }
             Self::Problems { reply } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Redefine { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
         }

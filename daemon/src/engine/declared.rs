@@ -70,7 +70,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let (mut is_resupplied, mut refresh_token) = (false, false);
         if let Some(entry) = self.entries.get_mut(&name) {
             let before = std::mem::replace(&mut entry.credential, Arc::clone(&credential));
-            entry.dance = Dance::of(&self.definitions, &credential);
+            entry.dance = Dance::of(&self.definitions.now(), &credential);
             entry.slot.set_access(credential.access());
             let of = |it: &Credential| it.secrets.get(REFRESH_TOKEN).map(Fingerprint::of);
             refresh_token = of(&before) != of(&credential);

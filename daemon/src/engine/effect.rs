@@ -8,12 +8,25 @@ use tokend_core::{
 };
 use tracing::{debug, warn};
 
-use super::{Engine, Entry, Error, change::Pending, dance};
+use super::{
+    Engine, Entry, Error,
+    change::Pending,
+    dance::{self, Dance},
+};
 use crate::{
     credential::{Credential, Fingerprint, Grant, refresh_token},
     ports::{Clock, Issuer, Job, LONGEST_ISSUANCE, Reservation, Settled, Store, Write},
     published::{Presentation, Published, Slot},
 };
+
+/// What a reservation is for: what is sent is that, whatever has changed meanwhile.
+#[derive(Debug)]
+pub(super) struct Basis {
+    /// The refresh token that is sent, if one is.
+    spends: Option<Fingerprint>,
+    /// Whose account it counts against.
+    dance: Dance,
+}
 
 /// How many failures in a row are worth a warning each.
 pub(super) const LOUD_FAILURES: u32 = 3;
@@ -135,13 +148,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 return;
             }
         };
-        let account = self.accounts.get(dance.account());
+        let (dance, account) = (dance.clone(), self.accounts.get(dance.account()));
         let spends = sent_by(credential, slot).filter(|_| spends);
         let credential = credential.id;
         let within = LONGEST_ISSUANCE;
         let at = self.clock.stamp();
         let reservation = Reservation { issuance, credential, account, cause, spends, within, at };
-        let pending = Pending::Reservation { name: name.clone(), issuance, spends };
+        let basis = Basis { spends, dance };
+        let pending = Pending::Reservation { name: name.clone(), issuance, basis };
         self.submit(pending, Write::Reserve(reservation));
     }
 
@@ -157,12 +171,16 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             self.send_nothing(name, issuance, "tokend was about to end");
             return;
         }
-        // Nothing is reserved without a dance.
-        let Some(Entry { dance: Ok(dance), slot, credential, .. }) = self.entries.get(name) else {
-            return;
+        // Nothing is sent without a reservation.
+        let Some(Basis { spends, dance: reserved }) = noted else { return };
+        let Some(Entry { dance, slot, credential, .. }) = self.entries.get(name) else { return };
+        let dance = match dance {
+            Ok(dance) if Arc::ptr_eq(&dance.definition, &reserved.definition) => dance,
+            // Another definition holds since, by which it may be another account.
+            _ => &reserved,
         };
         // It is noted which refresh token is sent: a person may have set another since.
-        if noted.is_some() && noted != sent_by(credential, slot) {
+        if spends.is_some() && spends != sent_by(credential, slot) {
             self.send_nothing(name, issuance, "another refresh token was set meanwhile");
             return;
         }

@@ -226,7 +226,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     _ => (None, Vec::new(), None),
                 };
                 let error = if let Outcome::Issued(issued) = outcome {
-                    if let Ok(dance) = Dance::of(&self.definitions, &credential) {
+                    if let Ok(dance) = Dance::of(&self.definitions.now(), &credential) {
                         self.end_unwanted(&credential, dance, issued, sent_at);
                     }
                     Error::NotFound(name.clone())

@@ -47,9 +47,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.moved.as_ref().map(|(_, to)| to.clone())
     }
 
+    /// Notes that tokend.toml says where the key is: whoever has moved it and says so there has
+    /// nothing left to do.
+    pub(super) fn note_key_source(&mut self, source: String) {
+        self.told_source = Some(source);
+    }
+
     /// Says what keeps the next start from opening the store.
     pub(super) fn key_problem(&self) -> Option<String> {
         let (from, to) = self.moved.as_ref()?;
+        if self.told_source.as_ref() == Some(to) {
+            return None;
+        }
         Some(format!(
             "the store's key was {from} when tokend started and is {to} now: tokend starts again \
              only if key_source = \"{to}\" is in tokend.toml by then"

@@ -123,8 +123,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Says whether tokens are ended at their providers when the daemon ends.
     #[must_use]
     pub fn revoking_at_the_end(mut self, revoking: bool) -> Self {
-        self.revocations.at_the_end = revoking;
+        self.set_revoking_at_the_end(revoking);
         self
+    }
+
+    /// Says it from now on.
+    pub(super) fn set_revoking_at_the_end(&mut self, revoking: bool) {
+        self.revocations.at_the_end = revoking;
     }
 
     /// Takes up what the store held.
@@ -211,7 +216,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     fn dance_of(&self, revocation: &Revocation) -> Result<Dance, Error> {
         let Revocation { provider, variables, secrets, .. } = revocation;
         let inputs = Inputs { variables: variables.clone(), secrets: secrets.clone() };
-        Dance::with(&self.definitions, provider, inputs)
+        Dance::with(&self.definitions.now(), provider, inputs)
     }
 
     fn first_step(

@@ -69,7 +69,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 entry.notes.refused = None;
             }
             entry.credential = Arc::new(entry.credential.settled_by(&grant, at));
-            entry.dance = Dance::of(&self.definitions, &entry.credential);
+            entry.dance = Dance::of(&self.definitions.now(), &entry.credential);
             self.settle([name.clone()]);
             self.mind(name);
         }

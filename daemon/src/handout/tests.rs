@@ -66,7 +66,7 @@ impl Bench {
             engine: commands,
             clock: Arc::new(StillClock),
             user: Some(rustix::process::geteuid().as_raw()),
-            wait: LIMIT,
+            wait: watch::channel(LIMIT).1,
             keep,
         };
         let (stop, stopping) = watch::channel(false);
@@ -298,7 +298,7 @@ fn root_is_believed_by_all_and_a_user_by_a_daemon_of_theirs() {
         engine: mpsc::channel(1).0,
         clock: Arc::new(StillClock),
         user,
-        wait: LIMIT,
+        wait: watch::channel(LIMIT).1,
         keep: |_| false,
     };
     let systems = [0, 990, 1_000].map(|uid| handout(None).believes(uid));

@@ -2,15 +2,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use arc_swap::ArcSwap;
 use tokend_core::Name;
 
 use super::Slots;
 
 impl Slots {
-    /// Returns the same slots without those of other names: as long as the view is used, they
+    /// Returns the same slots without those of other names: as long as those are the names, they
     /// aren't there.
     #[must_use]
-    pub fn limited_to(&self, names: &Arc<BTreeSet<Name>>) -> Self {
+    pub fn limited_to(&self, names: &Arc<ArcSwap<BTreeSet<Name>>>) -> Self {
         Self {
             all: Arc::clone(&self.all),
             watchers: Arc::clone(&self.watchers),
@@ -19,7 +20,7 @@ impl Slots {
     }
 
     pub(super) fn shows(&self, name: &str) -> bool {
-        self.only.as_ref().is_none_or(|names| names.contains(name))
+        self.only.as_ref().is_none_or(|names| names.load().contains(name))
     }
 }
 
@@ -36,7 +37,8 @@ mod tests {
             let slot = Slot::new(name(text), Access::default(), slots.watchers());
             slots.insert(&Arc::new(slot));
         };
-        let view = slots.limited_to(&Arc::new(["b", "d", "z"].map(name).into()));
+        let listed = Arc::new(ArcSwap::from_pointee(["b", "d", "z"].map(name).into()));
+        let view = slots.limited_to(&listed);
         ["a", "b", "c", "d"].into_iter().for_each(add);
         assert_eq!(view.names(), ["b", "d"].map(name));
         let after = |from: Option<&str>, most| -> Vec<String> {
@@ -51,5 +53,7 @@ mod tests {
         add("z");
         slots.remove(&name("b"));
         assert_eq!(view.names(), ["d", "z"].map(name));
+        listed.store(Arc::new(["a", "z"].map(name).into()));
+        assert_eq!(view.names(), ["a", "z"].map(name));
     }
 }

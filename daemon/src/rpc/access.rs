@@ -21,7 +21,7 @@ pub(super) enum Rule<'a> {
 /// Returns the rule that lets `peer` read the tokens of a credential, if one does.
 pub(super) fn decide<'a>(peer: &Peer, own_uid: u32, access: &'a Access) -> Option<Rule<'a>> {
     if let Door::Listener(grant) = &peer.door
-        && grant.anyone
+        && grant.anyone()
     {
         return Some(Rule::Anyone);
     }
@@ -37,7 +37,7 @@ pub(super) fn decide_as<'a>(
     access: &'a Access,
 ) -> Option<Rule<'a>> {
     if let Door::Listener(grant) = &peer.door
-        && grant.submit
+        && grant.submit()
         && role == Role::Submitter
     {
         return decide(peer, own_uid, access);
@@ -242,14 +242,8 @@ mod tests {
     }
 
     fn listener(anyone: bool, submit: bool) -> Door {
-        Door::Listener(Arc::new(Grant {
-            name: "ci".to_owned(),
-            socket: "/s".into(),
-            credentials: Arc::default(),
-            anyone,
-            submit,
-            place: 0,
-        }))
+        let granted = Granted { anyone, submit, ..Granted::default() };
+        Door::Listener(Arc::new(Grant::new("ci".to_owned(), "/s".into(), 0, granted)))
     }
 
     #[test]

@@ -13,16 +13,17 @@ use tokend_proto::{
         AcceptBudgetRequest, AcceptBudgetResponse, ChangeKeySourceRequest, ChangeKeySourceResponse,
         DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
         GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
-        ListRevocationsResponse, Listener, ListenerAccess, RotateDataKeyRequest,
-        RotateDataKeyResponse, UnlockRequest, admin_service_server::AdminService,
+        ListRevocationsResponse, Listener, ListenerAccess, ReloadRequest, ReloadResponse,
+        RotateDataKeyRequest, RotateDataKeyResponse, UnlockRequest,
+        admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::{
-    About, Context, Door, Grant, Peer, access, credential, key, ledger, principal, revocation,
-    status,
+    About, Context, Door, Grant, Granted, Peer, access, credential, key, ledger, principal, reload,
+    revocation, status,
     token::{parse_name, peer},
 };
 use crate::{
@@ -50,7 +51,9 @@ impl AdminService for Admin {
         let list = |reply| Command::List { after: None, limit: usize::MAX, reply };
         let snapshots = self.0.ask(list).await?;
         let about = &self.0.about;
-        let mut problems = about.problems.clone();
+        let standing = about.standing.load_full();
+        let mut problems = standing.problems.clone();
+        problems.extend(reload::problems(&standing));
         problems.extend(self.0.ask(|reply| Command::Problems { reply }).await?);
         let revocations = self.0.ask(|reply| Command::Revocations { reply }).await?;
         let moved = self.0.ask(|reply| Command::KeySource { reply }).await?;
@@ -62,8 +65,10 @@ impl AdminService for Admin {
             credentials: snapshots.iter().map(credential::message).collect(),
             problems,
             pending_revocations: revocations.iter().map(revocation::message).collect(),
-            listeners: about.listeners.iter().map(|grant| listener(grant)).collect(),
+            listeners: standing.listeners.iter().map(|grant| listener(grant)).collect(),
             locked: false,
+            needs_restart: standing.needs_restart.clone(),
+            failed_reload: standing.failed.as_ref().map(reload::failed),
             key_source: moved.unwrap_or_else(|| about.key_source.clone()),
         }))
     }
@@ -138,6 +143,14 @@ impl AdminService for Admin {
         key::moved(rekeyed, &self.0.about).map(Response::new)
     }
 
+    async fn reload(
+        &self,
+        request: Request<ReloadRequest>,
+    ) -> Result<Response<ReloadResponse>, Status> {
+        let caller = peer(&request)?;
+        reload::reload(&self.0, &caller).await.map(Response::new)
+    }
+
     async fn explain_access(
         &self,
         request: Request<ExplainAccessRequest>,
@@ -192,9 +205,11 @@ fn explain(
         may_refresh: may(Role::Refresher),
         remedies,
         listeners: about
+            .standing
+            .load()
             .listeners
             .iter()
-            .filter(|grant| grant.credentials.contains(&credential.name))
+            .filter(|grant| grant.granted().credentials.contains(&credential.name))
             .map(|grant| at_listener(grant, &peer, own_uid, &access))
             .collect(),
         notes: notes(&access),
@@ -224,12 +239,13 @@ fn notes(access: &Access) -> Vec<String> {
 }
 
 fn listener(grant: &Grant) -> Listener {
+    let Granted { credentials, anyone, submit } = grant.granted();
     Listener {
         name: grant.name.clone(),
         socket: grant.socket.display().to_string(),
-        credentials: grant.credentials.iter().map(ToString::to_string).collect(),
-        anyone: grant.anyone,
-        submit: grant.submit,
+        credentials: credentials.iter().map(ToString::to_string).collect(),
+        anyone,
+        submit,
     }
 }
 

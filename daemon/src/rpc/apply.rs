@@ -86,7 +86,7 @@ pub(super) async fn apply(
 }
 
 async fn read(context: &Context, text: String, file: PathBuf) -> Result<Vec<Applied>, Status> {
-    let library = Arc::clone(&context.definitions);
+    let library = context.definitions.now();
     // Users and groups are looked up.
     let declarations = apart(move || {
         let file = if file.as_os_str().is_empty() { Path::new("-") } else { &file };
@@ -99,7 +99,7 @@ async fn read(context: &Context, text: String, file: PathBuf) -> Result<Vec<Appl
     let mut all = Vec::new();
     for declaration in declarations {
         let stored = stored(context, &declaration.name).await?;
-        let definition = context.definitions.get(&declaration.provider);
+        let definition = context.definitions.now().get(&declaration.provider);
         let inputs = definition.iter().flat_map(|it| it.inputs());
         let is_stored =
             |input: &str| stored.as_ref().is_some_and(|stored| stored.secrets.contains_key(input));
@@ -156,7 +156,7 @@ async fn declared(
         }
     }
     let inputs = Inputs { variables: declared.variables.clone(), secrets };
-    try_keys(Arc::clone(&context.definitions), declared.provider.clone(), inputs).await?;
+    try_keys(context.definitions.now(), declared.provider.clone(), inputs).await?;
     Ok(Box::new(declared))
 }
 

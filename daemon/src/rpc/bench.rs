@@ -9,7 +9,6 @@ use std::{
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokend_core::{BootId, BootTime, Moment, Name, Token, TokenId, after};
-use tokend_provider::Library;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{About, Context, Door};
@@ -69,13 +68,13 @@ impl Bench {
             state_dir: "/s".into(),
             key_source: "file:/s/key".to_owned(),
             socket: "/r".into(),
-            listeners: Vec::new(),
-            problems: Vec::new(),
+            standing: ArcSwap::default(),
         };
         let context = Context {
             slots: Arc::new(Slots::default()),
             engine: mpsc::channel(1).0,
-            definitions: Arc::new(Library::default()),
+            definitions: Arc::default(),
+            reloads: mpsc::channel(1).0,
             sources: Arc::new(NoSources),
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
@@ -109,16 +108,10 @@ pub(super) fn access_of(readers: &[u32]) -> crate::credential::Access {
 
 /// A listener's socket, with these credentials.
 pub(super) fn listener(names: &[&str], anyone: bool) -> Door {
-    Door::Listener(Arc::new(super::Grant {
-        name: "ci".to_owned(),
-        socket: "/ci".into(),
-        credentials: Arc::new(
-            names.iter().map(|name| name.parse().expect("tests name credentials")).collect(),
-        ),
-        anyone,
-        submit: false,
-        place: 1,
-    }))
+    let name = |name: &&str| name.parse().expect("tests name credentials");
+    let granted =
+        super::Granted { credentials: names.iter().map(name).collect(), anyone, submit: false };
+    Door::Listener(Arc::new(super::Grant::new("ci".to_owned(), "/ci".into(), 1, granted)))
 }
 
 /// A token that lives for an hour from the start.

@@ -3,8 +3,6 @@
 mod message;
 mod secret;
 
-use std::sync::Arc;
-
 use tokend_core::Policy;
 use tokend_proto::{
     reason,
@@ -97,7 +95,7 @@ impl CredentialService for Credentials {
             limits: parse_limits(&limits)?,
         };
         let inputs = Inputs { variables: new.variables.clone(), secrets: new.secrets.clone() };
-        try_keys(Arc::clone(&self.0.definitions), new.provider.clone(), inputs).await?;
+        try_keys(self.0.definitions.now(), new.provider.clone(), inputs).await?;
         let subject = new.name.clone();
         let change = |reply| Command::Change(Change::Create { new, reply }, author);
         let snapshot = self.0.change("add", &caller, Some(&subject), change).await?;
@@ -214,7 +212,7 @@ impl CredentialService for Credentials {
         let mut secrets = stored.secrets.clone();
         secrets.extend(replacement.secrets.clone());
         let inputs = Inputs { variables: stored.variables.clone(), secrets };
-        try_keys(Arc::clone(&self.0.definitions), stored.provider.clone(), inputs).await?;
+        try_keys(self.0.definitions.now(), stored.provider.clone(), inputs).await?;
         let (etag, from) = (self::given(etag), Supplier::Operator);
         let subject = name.clone();
         let change = |reply| {

@@ -191,7 +191,7 @@ impl Locked {
             pid: process::id(),
             start_time: Some(timestamp(about.started_at)),
             state_directory: about.state_dir.display().to_string(),
-            problems: about.problems.clone(),
+            problems: about.standing.load().problems.clone(),
             locked: true,
             key_source: about.key_source.clone(),
             ..GetStatusResponse::default()

@@ -45,7 +45,7 @@ impl Providers {
     }
 
     fn known(&self, name: &str) -> Result<Arc<Definition>, Status> {
-        let library = &self.0.definitions;
+        let library = self.0.definitions.now();
         library.get(name).ok_or_else(|| {
             status::of(&Error::ProviderNotFound {
                 name: name.to_owned(),
@@ -85,7 +85,7 @@ impl ProviderService for Providers {
         &self,
         _: Request<ListProvidersRequest>,
     ) -> Result<Response<ListProvidersResponse>, Status> {
-        let library = Arc::clone(&self.0.definitions);
+        let library = self.0.definitions.now();
         let providers = move || library.iter().map(|it| message::provider(it)).collect();
         let providers = apart(move || Ok(providers())).await?;
         Ok(Response::new(ListProvidersResponse { providers }))

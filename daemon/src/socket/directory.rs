@@ -52,6 +52,38 @@ pub fn make_directory_below(
     }
 }
 
+/// Changes who may pass through a directory that was made for a socket, if it is as it was made;
+/// `is_listeners` tells for which.
+///
+/// # Errors
+///
+/// Fails if the system says no.
+pub fn change_reach(
+    dir: &Path,
+    is_listeners: bool,
+    from: Reach,
+    to: Reach,
+) -> Result<(), SocketError> {
+    let error = |source| SocketError::System { path: dir.to_owned(), source };
+    let permissions = |reach| match reach {
+        Reach::Own => (0o700, None),
+        Reach::Group(gid) if is_listeners => (0o750, Some(gid)),
+        Reach::Group(_) | Reach::Anyone => (0o755, None),
+    };
+    let ((before, group), (mode, gid)) = (permissions(from), permissions(to));
+    let metadata = fs::symlink_metadata(dir).map_err(error)?;
+    let is_as_made = metadata.is_dir()
+        && metadata.mode() & 0o777 == before
+        && group.is_none_or(|group| group == metadata.gid());
+    if !is_as_made || (before, group) == (mode, gid) {
+        return Ok(());
+    }
+    if gid.is_some() {
+        chown(dir, None, gid).map_err(error)?;
+    }
+    fs::set_permissions(dir, Permissions::from_mode(mode)).map_err(error)
+}
+
 fn make(dir: &Path, mode: u32, gid: Option<u32>) -> Result<(), SocketError> {
     let error = |source| SocketError::System { path: dir.to_owned(), source };
     match fs::symlink_metadata(dir) {

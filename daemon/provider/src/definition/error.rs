@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::address::AddressError;
 use crate::definition::Source;
+use crate::place::Place;
 use crate::suggestion::Suggestion;
 use crate::transport::ProxyError;
 use crate::zone::UnknownZone;
@@ -26,17 +27,8 @@ pub struct DefinitionError(Box<Report>);
 #[derive(Debug)]
 struct Report {
     source: Source,
-    position: Option<Position>,
+    place: Option<Place>,
     fault: Fault,
-}
-
-/// A place in a text, counted from 1, columns in characters.
-#[derive(Debug)]
-struct Position {
-    line: usize,
-    column: usize,
-    width: usize,
-    text: String,
 }
 
 /// What is wrong with a definition, without saying where.
@@ -300,18 +292,33 @@ fn in_words_of_toml(message: &str) -> String {
 
 impl DefinitionError {
     pub(crate) fn new(source: Source, text: &str, located: Located) -> Self {
-        let position = located.span.and_then(|span| Position::find(text, &span));
-        Self(Box::new(Report { source, position, fault: located.fault }))
+        let place = located.span.and_then(|span| Place::find(text, &span));
+        Self(Box::new(Report { source, place, fault: located.fault }))
     }
 
     /// Returns the line of the fault, counted from 1, if it has a place.
     pub fn line(&self) -> Option<usize> {
-        self.0.position.as_ref().map(|position| position.line)
+        self.place().map(Place::line)
     }
 
     /// Returns the column of the fault, counted in characters from 1.
     pub fn column(&self) -> Option<usize> {
-        self.0.position.as_ref().map(|position| position.column)
+        self.place().map(Place::column)
+    }
+
+    /// Returns where the fault is, if it has a place.
+    pub fn place(&self) -> Option<&Place> {
+        self.0.place.as_ref()
+    }
+
+    /// Returns where the definition comes from.
+    pub fn source(&self) -> &Source {
+        &self.0.source
+    }
+
+    /// Returns what is wrong, without saying where.
+    pub fn fault(&self) -> String {
+        self.0.fault.to_string()
     }
 }
 
@@ -319,31 +326,13 @@ impl std::error::Error for DefinitionError {}
 
 impl fmt::Display for DefinitionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { source, position, fault } = &*self.0;
-        let Some(Position { line, column, width, text }) = position else {
-            return write!(f, "{source}: {fault}");
-        };
-        let gutter = line.to_string().len();
-        // Tabs are kept so that the marks stand below what they mark.
-        let indent: String =
-            text.chars().take(column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
-        writeln!(f, "{source}:{line}:{column}: {fault}")?;
-        writeln!(f, "{line} | {text}")?;
-        write!(f, "{:gutter$} | {indent}{}", "", "^".repeat(*width))
-    }
-}
-
-impl Position {
-    fn find(text: &str, span: &Range<usize>) -> Option<Self> {
-        let before = text.get(..span.start)?;
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = text[start..].lines().next().unwrap_or_default();
-        let marked = text.get(span.clone())?.lines().next().unwrap_or_default();
-        Some(Self {
-            line: before.matches('\n').count() + 1,
-            column: text[start..span.start].chars().count() + 1,
-            width: marked.chars().count().max(1),
-            text: line.to_owned(),
-        })
+        let Report { source, place, fault } = &*self.0;
+        match place {
+            None => write!(f, "{source}: {fault}"),
+            Some(place) => {
+                writeln!(f, "{source}:{}:{}: {fault}", place.line(), place.column())?;
+                write!(f, "{place}")
+            }
+        }
     }
 }

@@ -89,7 +89,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             changed
         };
         let mut credential = supplied(true);
-        let mut dance = Dance::of(&self.definitions, &credential)?;
+        let mut dance = Dance::of(&self.definitions.now(), &credential)?;
         if dance.is_static() {
             credential = supplied(false);
         }
@@ -99,7 +99,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             forget_login(&mut credential, declared);
             credential.id = CredentialId::draw(&mut self.random);
             credential.created_at = now;
-            dance = Dance::of(&self.definitions, &credential)?;
+            dance = Dance::of(&self.definitions.now(), &credential)?;
         }
         check_supply(&credential)?;
         self.check_unshared(&credential, &dance)?;
@@ -138,7 +138,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let mut credential = settled(&empty, declared).resupplied(&replacement, false, now);
         follow(&mut credential.supply, declared, &given);
         credential.revision = 1;
-        let dance = Dance::of(&self.definitions, &credential)?;
+        let dance = Dance::of(&self.definitions.now(), &credential)?;
         check_supply(&credential)?;
         self.check_unshared(&credential, &dance)?;
         let mut changes = vec![FieldChange {

@@ -87,7 +87,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             session: None,
             payload,
         };
-        let dance = Dance::of(&self.definitions, &credential).unwrap_or(dance);
+        let dance = Dance::of(&self.definitions.now(), &credential).unwrap_or(dance);
         if let Some(revocation) = self.revocation_of(&credential, &dance, Some(Arc::new(token))) {
             self.write_revocation(revocation, Leaving::Token, None);
         }

@@ -169,7 +169,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     && leaving == Leaving::Login
                 {
                     entry.credential = Arc::new(entry.credential.without_login(asked_at));
-                    entry.dance = Dance::of(&self.definitions, &entry.credential);
+                    entry.dance = Dance::of(&self.definitions.now(), &entry.credential);
                     // With the login, whatever came of it ends.
                     ended = entry.slot.published().map(|published| published.token().id);
                     self.settle([name.clone()]);

@@ -47,7 +47,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let is_other = differ(&secrets, &credential.secrets);
         let before = Credential { secrets, ..(**credential).clone() };
         // They may not fit by themselves.
-        let dance = Dance::of(&self.definitions, &before).ok().filter(|_| is_other);
+        let dance = Dance::of(&self.definitions.now(), &before).ok().filter(|_| is_other);
         let mut entropy = [0; 32];
         self.random.fill(&mut entropy);
         let former = dance.map(|Dance { definition, inputs }| Job {

@@ -22,7 +22,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let credential = self.current(name, etag)?;
         let now = self.clock.now().wall;
         let overlapping = credential.resupplied(replacement, true, now);
-        let dance = Dance::of(&self.definitions, &overlapping)?;
+        let dance = Dance::of(&self.definitions.now(), &overlapping)?;
         let changed = if dance.is_static() {
             // Nobody is there who could refuse the new one.
             credential.resupplied(replacement, false, now)
@@ -55,7 +55,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let sharers = self.leave_account(&name);
         let mut refresh_token = false;
         if let Some(entry) = self.entries.get_mut(&name) {
-            entry.dance = Dance::of(&self.definitions, &credential);
+            entry.dance = Dance::of(&self.definitions.now(), &credential);
             entry.notes.refused = None;
             entry.notes.sources.clear();
             let of = |it: &Credential| it.secrets.get(REFRESH_TOKEN).map(Fingerprint::of);
