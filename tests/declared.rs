@@ -168,6 +168,13 @@ fn with_a_mistake_in_any_file_all_is_served_as_it_is_stored_and_status_says_wher
     declare(&place, "a.toml", &bearer("a", &file(&kept), "readers = ['uid:4711']"));
     declare(&place, "b.toml", &bearer("b", &file(&kept), "reader = ['uid:4711']"));
     declare(&place, "c.toml", &bearer("c", "'0ld'", ""));
+    let checked = place.tokend(["check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let complaints = text(&checked.stderr);
+    assert!(
+        complaints.contains("b.toml:3:1") && complaints.contains("c.toml:5:17"),
+        "{complaints}"
+    );
     let daemon = restart(&place, daemon);
     assert_output(&place.run(["get", "a"]), 0, &format!("{OLD}\n"), "");
     assert!(!succeeded(&place.run(["show", "a"])).contains("4711"));

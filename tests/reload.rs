@@ -205,6 +205,44 @@ fn with_a_mistake_anywhere_nothing_changes_and_each_is_told_with_its_place() {
 }
 
 #[test]
+fn mistakes_in_the_settings_are_told_all_at_once_and_so_by_a_check() {
+    let (place, _daemon, _provider) = place();
+    let sound = fs::read_to_string(place.config()).unwrap();
+    let checked = place.tokend(["check"]);
+    assert!(checked.status.success(), "{}", text(&checked.stderr));
+    let said = text(&checked.stdout);
+    assert!(said.starts_with("nothing is wrong with ") && said.contains("/state/key\n"), "{said}");
+
+    place.configure("lgo = 'info'\nunit_wait = 'soon'");
+    place.define("broken", "title = 1\n");
+    let lines = [
+        "DIR/tokend.toml:5:1: unknown key `lgo`, did you mean `log`?\n5 | lgo = 'info'\n  | ^^^\n",
+        "DIR/tokend.toml:6:13: unit_wait is \"soon\"; give a time of at most 1h",
+        "DIR/providers.d/broken.toml:1:9: invalid type",
+    ];
+    let reloaded = refused(&place);
+    let checked = place.tokend(["check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let checked = text(&checked.stderr).replace(&place.path().display().to_string(), "DIR");
+    for line in lines {
+        assert!(reloaded.contains(line), "{reloaded}");
+        // With tokend.toml unread, nobody knows where the definitions are.
+        assert_eq!(checked.contains(line), !line.contains("broken"), "{checked}");
+    }
+    let file = place.config().display().to_string();
+    let json = place.tokend(["check", "--json", &file]);
+    let told: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&told[0]["line"], &told[1]["column"]), (&5.into(), &13.into()));
+    fs::write(place.config(), sound).unwrap();
+    fs::remove_file(place.path().join("providers.d/broken.toml")).unwrap();
+    assert!(place.tokend(["check"]).status.success());
+    fs::set_permissions(place.state().join("key"), fs::Permissions::from_mode(0o644)).unwrap();
+    let checked = place.tokend(["check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(text(&checked.stderr).contains("/state/key"), "{}", text(&checked.stderr));
+}
+
+#[test]
 fn listeners_come_change_and_go_and_whoever_is_connected_stays_connected() {
     let (place, daemon, provider) = place();
     add(&place, &provider, "other");

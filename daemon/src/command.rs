@@ -1,5 +1,6 @@
 //! What `tokend` does when it is called: the daemon, `init`, `dev`.
 
+mod check;
 mod key;
 mod simulate;
 
@@ -13,11 +14,10 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use tokend::{
-    config::{Config, ConfigError, Surroundings},
+    config::{Config, Surroundings},
     daemon::{self, Reloading},
-    definitions, dev,
+    dev,
     init::{Initialised, Prompt, SYSTEM_USER, init},
-    ports::Mistake,
     process,
     store::KeySource,
     systemd::{self, Inherited},
@@ -25,7 +25,7 @@ use tokend::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use self::{key::KeyCommand, simulate::Simulate};
+use self::{check::Check, key::KeyCommand, simulate::Simulate};
 
 /// Keeps API tokens fresh and serves them to the programs of this machine.
 ///
@@ -58,12 +58,8 @@ enum Command {
     /// Change the key that the store is sealed with, while tokend doesn't run
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Check provider definitions, before the daemon is restarted to read them
-    Check {
-        /// Files with a definition each
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
+    /// Check what a start or a reload would read, beside a tokend that runs or without one
+    Check(Check),
     /// Try out how refreshes do within limits and through outages, for a year in seconds
     Simulate(Simulate),
     /// Run a daemon with a demo provider in a temporary directory, to try things
@@ -98,7 +94,7 @@ pub(crate) fn run() -> ExitCode {
         None => serve(file),
         Some(Command::Init { user, input }) => make_store(file, user.as_deref(), input.prompt()),
         Some(Command::Key(command)) => command.run(file).map(|()| ExitCode::SUCCESS),
-        Some(Command::Check { files }) => Ok(check(&files)),
+        Some(Command::Check(check)) => check.run(file),
         Some(Command::Simulate(simulate)) => simulate.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Dev { .. }) if file.is_some() => {
             Err("dev brings its own configuration; leave --config out".into())
@@ -129,10 +125,7 @@ fn serve(file: Option<&Path>) -> Result {
     let config = Config::load(file, &here)?;
     let set_log = log(&config.log)?;
     let file = file.map(Path::to_owned);
-    let read = move || {
-        let mistake = |error: ConfigError| vec![Mistake::of(None, error.to_string())];
-        Config::load(file.as_deref(), &here).map_err(mistake)
-    };
+    let read = move || Config::load(file.as_deref(), &here).map_err(Vec::from);
     process::lock_memory();
     let inherited = Inherited::from_env()?;
     runtime()?.block_on(async {
@@ -185,14 +178,6 @@ fn make_store(file: Option<&Path>, user: Option<&str>, prompt: Prompt) -> Result
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn check(files: &[PathBuf]) -> ExitCode {
-    let problems: Vec<_> = files.iter().filter_map(|path| definitions::read(path).err()).collect();
-    for problem in &problems {
-        complain(&problem.to_string());
-    }
-    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn try_out(command: Vec<OsString>) -> Result {

@@ -1,5 +1,6 @@
 //! Where the daemon keeps its things and whom it lets connect.
 
+mod error;
 mod file;
 mod listener;
 
@@ -11,10 +12,7 @@ use std::{
 };
 
 use self::file::File;
-pub use self::{
-    file::ConfigError,
-    listener::{Listener, ListenerConflict},
-};
+pub use self::{error::ConfigError, listener::Listener};
 use crate::store::KeySource;
 
 /// The daemon's configuration, complete.
@@ -153,6 +151,12 @@ impl Config {
             .ok_or_else(|| ConfigError::UnknownSource { value: text.to_owned() })
     }
 
+    /// Returns the configuration file in the usual place, if there is one.
+    pub fn usual_file(here: &Surroundings) -> Option<PathBuf> {
+        let path = here.place(Place::Config).ok()?.join("tokend.toml");
+        path.exists().then_some(path)
+    }
+
     /// Reads the configuration: from `file` if one is named, else from the usual
     /// place if there is one, else all is by default.
     pub fn load(file: Option<&Path>, here: &Surroundings) -> Result<Self, ConfigError> {
@@ -166,7 +170,7 @@ impl Config {
         };
         let credentials = here.path("CREDENTIALS_DIRECTORY");
         let key = file.key(credentials.as_deref());
-        let unit_wait = file.unit_wait().unwrap_or(UNIT_WAIT);
+        let unit_wait = file.unit_wait.unwrap_or(UNIT_WAIT);
         let File { state_dir, runtime_dir, mark_file, listeners, .. } = file;
         let File {
             provider_dirs,
@@ -185,8 +189,11 @@ impl Config {
         let mark_file = mark_file.or_else(usual);
         let state_dir = state_dir.map_or_else(|| here.place(Place::State), Ok)?;
         let runtime_dir = runtime_dir.map_or_else(|| here.place(Place::Runtime), Ok)?;
-        listener::check(&listeners, &runtime_dir)
-            .map_err(|conflict| ConfigError::Listeners { path, conflict })?;
+        let conflicts = listener::conflicts(&path, &listeners, &runtime_dir);
+        if !conflicts.is_empty() {
+            return Err(ConfigError::Mistaken(conflicts));
+        }
+        let listeners = listeners.into_iter().map(|(listener, _)| listener).collect();
         let system = here.is_system();
         // A user's daemon isn't to ask for the machine's credentials, unlike its definitions.
         let usual = || config_dir.as_ref().ok().map(|own| own.join("credentials.d"));

@@ -26,7 +26,10 @@ use self::{
     serving::{Serving, Unlocked, join},
     sockets::Sockets,
 };
-pub use self::{listeners::ListenerError, reload::Reloading};
+pub use self::{
+    listeners::ListenerError,
+    reload::{Reloading, chain, check},
+};
 use crate::{
     clock::{NoBootId, SystemClock},
     config::{Config, Surroundings},

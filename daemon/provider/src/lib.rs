@@ -106,7 +106,7 @@ pub use self::account::Account;
 pub use self::address::AddressError;
 pub use self::ambient::Ambient;
 pub use self::answer::Answer;
-pub use self::definition::error::{DefinitionError, in_plain_words};
+pub use self::definition::error::{DefinitionError, in_words};
 pub use self::definition::{Definition, Source};
 pub use self::exchange::{Authorization, Exchange, Poll, RedirectError, Step};
 pub use self::expiry::Expiry;

@@ -1,25 +1,48 @@
 //! The configuration file.
 
 use std::{
+    borrow::Cow,
     fs, io,
+    ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use jiff::SignedDuration;
-use serde::Deserialize;
+use serde::{Deserialize, de::IntoDeserializer};
+use tokend_provider::{Place, Suggestion, in_words};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+use tracing_subscriber::EnvFilter;
 
-use super::listener::{Listener, ListenerConflict};
-use crate::store::KeySource;
+use super::{error::ConfigError, listener::Listener};
+use crate::{ports::Mistake, store::KeySource};
 
 /// The longest time that a unit's start can be made to wait: who waits for longer has a
 /// provider that is down for good.
 const LONGEST_UNIT_WAIT: Duration = Duration::from_secs(3_600);
 
+/// All keys, for whoever misspells one.
+const KEYS: [&str; 13] = [
+    "state_dir",
+    "runtime_dir",
+    "key_file",
+    "key_source",
+    "mark_file",
+    "provider_dirs",
+    "credential_dirs",
+    "socket_group",
+    "log",
+    "on_login_needed",
+    "revoke_on_shutdown",
+    "unit_wait",
+    "listener",
+];
+
 /// `tokend.toml`. Every key can be left out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the fields are the file's keys")]
+#[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) runtime_dir: Option<PathBuf>,
@@ -32,126 +55,26 @@ pub(super) struct File {
     pub(super) log: Option<String>,
     pub(super) on_login_needed: Option<Vec<String>>,
     pub(super) revoke_on_shutdown: Option<bool>,
-    pub(super) unit_wait: Option<String>,
-    #[serde(default, rename = "listener")]
-    pub(super) listeners: Vec<Listener>,
+    pub(super) unit_wait: Option<Duration>,
+    /// Each with its place.
+    pub(super) listeners: Vec<(Listener, Option<Place>)>,
 }
 
-/// The configuration can't be had.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("can't read the configuration {}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The file isn't right.
-    #[error("{}: {}", path.display(), problem.to_string().trim_end())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with line and column.
-        problem: Box<toml::de::Error>,
-    },
-    /// A path in the file isn't absolute.
-    #[error("{}: {key} is {:?}; give an absolute path", path.display(), value.display())]
-    Relative {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: PathBuf,
-    },
-    /// A directory of tokend's is the root directory.
-    #[error("{}: {key} is \"/\"; give it a directory of its own", path.display())]
-    Root {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-    },
-    /// A hook names no program.
-    #[error("{}: {key} names no program; write it with its arguments, as in \
-             [\"notify-send\", \"tokend\", \"a login is needed\"]", path.display())]
-    NoProgram {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-    },
-    /// The source of the key can't be read.
-    #[error(
-        "{}: key_source is {value:?}; give \"file:\" and an absolute path, \"credential:\" and the \
-         name of a credential of systemd's, or \"passphrase\"", path.display()
-    )]
-    NoSource {
-        /// The file.
-        path: PathBuf,
-        /// Its value.
-        value: String,
-    },
-    /// What stands on the command line is no source of a key.
-    #[error("{value:?} is no source of a key; give file:/PATH, credential:NAME or passphrase")]
-    UnknownSource {
-        /// What stands there.
-        value: String,
-    },
-    /// The key is said to be in two places.
-    #[error("{}: key_file and key_source both say where the key is; leave one out", path.display())]
-    TwoSources {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Listeners get in each other's way.
-    #[error("{}: {conflict}", path.display())]
-    Listeners {
-        /// The file.
-        path: PathBuf,
-        /// How.
-        conflict: ListenerConflict,
-    },
-    /// A time can't be read, or it is too long.
-    #[error("{}: {key} is {value:?}; give a time of at most 1h, such as \"60s\"", path.display())]
-    NoTime {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: String,
-    },
-    /// There is no home directory.
-    #[error("there is no home directory: set HOME or {variable}, or name a file with --config")]
-    NoHome {
-        /// The variable that would do as well.
-        variable: &'static str,
-    },
-    /// There is no runtime directory.
-    #[error(
-        "there is no runtime directory for user {uid}: set XDG_RUNTIME_DIR, or runtime_dir in \
-         tokend.toml, to a directory of yours; clients then need TOKEND_SOCKET"
-    )]
-    NoRuntimeDir {
-        /// The user.
-        uid: u32,
-    },
+/// Reads a text, and goes on at each mistake.
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    mistakes: Vec<Mistake>,
 }
+
+type Value<'a> = Spanned<DeValue<'a>>;
 
 impl File {
     /// Reads a file that must be there.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let file: Self = toml::from_str(&text).map_err(|source| ConfigError::Malformed {
-            path: path.to_owned(),
-            problem: Box::new(source),
-        })?;
-        file.check(path)?;
-        Ok(file)
+        Self::parse(path, &text).map_err(ConfigError::Mistaken)
     }
 
     /// Reads a file, or returns the defaults if it isn't there.
@@ -166,11 +89,6 @@ impl File {
         }
     }
 
-    /// Returns how long a unit's start waits for its token, if the file says; `0s` is no time.
-    pub(super) fn unit_wait(&self) -> Option<Duration> {
-        self.unit_wait.as_deref().and_then(time)
-    }
-
     /// Returns where the key is, if the file says; `credentials` is the directory with the
     /// unit's credentials.
     pub(super) fn key(&self, credentials: Option<&Path>) -> Option<KeySource> {
@@ -178,43 +96,158 @@ impl File {
         by_path.or_else(|| KeySource::parse(self.key_source.as_deref()?, credentials))
     }
 
-    fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        if let Some(value) = self.unit_wait.clone().filter(|value| time(value).is_none()) {
-            return Err(ConfigError::NoTime { path: path.to_owned(), key: "unit_wait", value });
+    fn parse(path: &Path, text: &str) -> Result<Self, Vec<Mistake>> {
+        let mut reader = Reader { path, text, mistakes: Vec::new() };
+        let (table, faults) = DeTable::parse_recoverable(text);
+        for fault in faults {
+            reader.fault(&fault, 0..0);
         }
-        if self.key_file.is_some() && self.key_source.is_some() {
-            return Err(ConfigError::TwoSources { path: path.to_owned() });
+        let mut file = Self::default();
+        if reader.mistakes.is_empty() {
+            for (key, value) in table.into_inner() {
+                reader.key(&mut file, &key, value);
+            }
         }
-        let no_source = |text: &String| KeySource::parse(text, None).is_none();
-        if let Some(value) = self.key_source.clone().filter(no_source) {
-            return Err(ConfigError::NoSource { path: path.to_owned(), value });
+        if reader.mistakes.is_empty() { Ok(file) } else { Err(reader.mistakes) }
+    }
+}
+
+impl Reader<'_> {
+    fn directories(&mut self, key: &'static str, value: Value<'_>) -> Option<Vec<PathBuf>> {
+        let directories: Vec<Spanned<PathBuf>> = self.taken(value)?;
+        for directory in &directories {
+            if let Some(problem) = relative(key, directory.get_ref()) {
+                self.note(&directory.span(), problem);
+            }
         }
-        let program = self.on_login_needed.as_ref().map(|command| command.first());
-        if program.is_some_and(|program| program.is_none_or(String::is_empty)) {
-            let path = path.to_owned();
-            return Err(ConfigError::NoProgram { path, key: "on_login_needed" });
-        }
-        let dirs = self.provider_dirs.iter().flatten().map(|dir| ("provider_dirs", dir));
-        let credentials = self.credential_dirs.iter().flatten().map(|dir| ("credential_dirs", dir));
-        let dirs = dirs.chain(credentials);
-        let others = [
-            ("state_dir", &self.state_dir),
-            ("runtime_dir", &self.runtime_dir),
-            ("key_file", &self.key_file),
-            ("mark_file", &self.mark_file),
-        ];
-        let others = others.into_iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
-        if let Some((key, _)) = others.clone().find(|(_, value)| value.as_path() == Path::new("/"))
-        {
-            return Err(ConfigError::Root { path: path.to_owned(), key });
-        }
-        match others.chain(dirs).find(|(_, value)| value.is_relative()) {
-            None => Ok(()),
-            Some((key, value)) => {
-                Err(ConfigError::Relative { path: path.to_owned(), key, value: value.clone() })
+        Some(directories.into_iter().map(Spanned::into_inner).collect())
+    }
+
+    fn key(&mut self, file: &mut File, key: &Spanned<Cow<'_, str>>, value: Value<'_>) {
+        match &**key.get_ref() {
+            "state_dir" => file.state_dir = self.own("state_dir", value),
+            "runtime_dir" => file.runtime_dir = self.own("runtime_dir", value),
+            "mark_file" => file.mark_file = self.own("mark_file", value),
+            "key_file" => {
+                self.exclude(file.key_source.is_some(), key);
+                file.key_file = self.own("key_file", value);
+            }
+            "key_source" => {
+                self.exclude(file.key_file.is_some(), key);
+                file.key_source = self.checked(value, |text: &String| {
+                    KeySource::parse(text, None).is_none().then(|| {
+                        format!(
+                            "key_source is {text:?}; give \"file:\" and an absolute path, \
+                             \"credential:\" and the name of a credential of systemd's, or \
+                             \"passphrase\""
+                        )
+                    })
+                });
+            }
+            "provider_dirs" => {
+                file.provider_dirs = self.directories("provider_dirs", value);
+            }
+            "credential_dirs" => {
+                file.credential_dirs = self.directories("credential_dirs", value);
+            }
+            "socket_group" => file.socket_group = self.taken(value),
+            "log" => {
+                file.log = self.checked(value, |log: &String| {
+                    let problem = EnvFilter::try_new(log).err()?;
+                    Some(format!("log is {log:?}, which isn't a filter: {problem}"))
+                });
+            }
+            "on_login_needed" => {
+                file.on_login_needed = self.checked(value, |command: &Vec<String>| {
+                    command.first().is_none_or(String::is_empty).then(|| {
+                        "on_login_needed names no program; write it with its arguments, as in \
+                         [\"notify-send\", \"tokend\", \"a login is needed\"]"
+                            .to_owned()
+                    })
+                });
+            }
+            "revoke_on_shutdown" => file.revoke_on_shutdown = self.taken(value),
+            "unit_wait" => {
+                let text = self.checked(value, |text: &String| {
+                    let message = || {
+                        format!("unit_wait is {text:?}; give a time of at most 1h, such as \"60s\"")
+                    };
+                    time(text).is_none().then(message)
+                });
+                file.unit_wait = text.as_deref().and_then(time);
+            }
+            "listener" => self.listeners(file, value),
+            unknown => {
+                let message =
+                    format!("unknown key `{unknown}`{}", Suggestion::among(unknown, KEYS));
+                self.note(&key.span(), message);
             }
         }
     }
+
+    fn listeners(&mut self, file: &mut File, value: Value<'_>) {
+        let span = value.span();
+        let DeValue::Array(listeners) = value.into_inner() else {
+            return self.note(&span, "write a listener as a table, under [[listener]]".to_owned());
+        };
+        for listener in listeners {
+            let place = Place::find(self.text, &listener.span());
+            if let Some(listener) = self.taken(listener) {
+                file.listeners.push((listener, place));
+            }
+        }
+    }
+
+    /// Takes the path of a file or a directory that is tokend's own.
+    fn own(&mut self, key: &str, value: Value<'_>) -> Option<PathBuf> {
+        self.checked(value, |path: &PathBuf| {
+            if path == Path::new("/") {
+                return Some(format!("{key} is \"/\"; give it a directory of its own"));
+            }
+            relative(key, path)
+        })
+    }
+
+    fn exclude(&mut self, is_there: bool, key: &Spanned<Cow<'_, str>>) {
+        if is_there {
+            let message = "key_file and key_source both say where the key is; leave one out";
+            self.note(&key.span(), message.to_owned());
+        }
+    }
+
+    /// Takes a value; `problem` says what is wrong with one of the right type.
+    fn checked<T: for<'de> Deserialize<'de>>(
+        &mut self,
+        value: Value<'_>,
+        problem: impl FnOnce(&T) -> Option<String>,
+    ) -> Option<T> {
+        let span = value.span();
+        let taken = self.taken(value)?;
+        if let Some(problem) = problem(&taken) {
+            self.note(&span, problem);
+        }
+        Some(taken)
+    }
+
+    fn taken<T: for<'de> Deserialize<'de>>(&mut self, value: Value<'_>) -> Option<T> {
+        let span = value.span();
+        let taken = T::deserialize(value.into_deserializer());
+        taken.map_err(|fault| self.fault(&fault, span)).ok()
+    }
+
+    fn fault(&mut self, fault: &toml::de::Error, span: Range<usize>) {
+        self.note(&fault.span().unwrap_or(span), in_words(fault.message()));
+    }
+
+    fn note(&mut self, span: &Range<usize>, message: String) {
+        let place = Place::find(self.text, span);
+        self.mistakes.push(Mistake { path: Some(self.path.to_owned()), place, message });
+    }
+}
+
+fn relative(key: &str, path: &Path) -> Option<String> {
+    let message = || format!("{key} is {:?}; give an absolute path", path.display());
+    path.is_relative().then(message)
 }
 
 /// Parses a time as people write it, `90s` or `1m 30s`.
@@ -224,103 +257,4 @@ fn time(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error_of(text: &str) -> String {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("tokend.toml");
-        fs::write(&path, text).unwrap();
-        let error = File::read(&path).unwrap_err().to_string();
-        error.replace(&path.display().to_string(), "tokend.toml")
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line() {
-        let error = error_of("log = 'info'\nstate_dri = '/x'\n");
-        assert!(error.starts_with("tokend.toml: TOML parse error at line 2, column 1"), "{error}");
-        assert!(
-            error.contains("unknown field `state_dri`, expected one of `state_dir`"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn relative_paths_are_refused() {
-        let error = error_of("state_dir = 'x'");
-        assert_eq!(error, r#"tokend.toml: state_dir is "x"; give an absolute path"#);
-        assert!(error_of("provider_dirs = ['/a', 'b']").contains("provider_dirs"));
-    }
-
-    #[test]
-    fn the_root_directory_is_no_place_for_tokends_files() {
-        for key in ["state_dir", "runtime_dir"] {
-            let error = error_of(&format!("{key} = '/'"));
-            assert_eq!(
-                error,
-                format!("tokend.toml: {key} is \"/\"; give it a directory of its own")
-            );
-        }
-    }
-
-    #[test]
-    fn a_listener_has_a_name_a_directory_and_credentials() {
-        let listener = |lines: &str| format!("log = 'info'\n[[listener]]\n{lines}\n");
-        let whole = "name = 'ci'\ndirectory = '/r/ci'\ncredentials = ['a', 'b']";
-        for (text, line, complaint) in [
-            (listener("name = 'ci'\ncredentials = ['a']"), 2, "missing field `directory`"),
-            (listener("name = 'C I'\n"), 3, "\"C I\" isn't a listener's name: use"),
-            (listener("name = 'ci'\ndirectory = 'x'"), 4, "\"x\" is no directory for a socket"),
-            (listener("directory = '/'"), 3, "\"/\" is no directory for a socket"),
-            (listener("credentials = []"), 3, "it lists no credentials"),
-            (listener("credentials = ['a', 'B']"), 3, "\"B\" isn't a credential's name"),
-            (listener(&format!("{whole}\nany = true")), 6, "unknown field `any`, expected one of"),
-            (listener(&format!("{whole}\nanyone = 'yes'")), 6, "invalid type: string \"yes\""),
-        ] {
-            let error = error_of(&text);
-            assert!(error.contains(&format!("at line {line},")), "{text}: {error}");
-            assert!(error.contains(complaint), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn the_key_has_one_source_that_is_known() {
-        let error = error_of("key_file = '/k'\nkey_source = 'file:/k'");
-        assert!(error.starts_with("tokend.toml: key_file and key_source both"), "{error}");
-        for value in ["key", "file:key", "credential:a/b", "tpm:0"] {
-            let error = error_of(&format!("key_source = '{value}'"));
-            let expected = format!("tokend.toml: key_source is \"{value}\"; give \"file:\"");
-            assert!(error.starts_with(&expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_hook_names_a_program() {
-        for text in ["on_login_needed = []", "on_login_needed = ['', 'x']"] {
-            let error = error_of(text);
-            assert!(error.starts_with("tokend.toml: on_login_needed names no program"), "{error}");
-        }
-    }
-
-    #[test]
-    fn times_are_written_with_their_units_and_have_a_bound() {
-        for value in ["60", "-1s", "2h", "soon", ""] {
-            let error = error_of(&format!("unit_wait = '{value}'"));
-            let expected = format!(
-                "tokend.toml: unit_wait is {value:?}; give a time of at most 1h, such as \"60s\""
-            );
-            assert_eq!(error, expected);
-        }
-        for (value, seconds) in [("0s", 0), ("90s", 90), ("1m 30s", 90), ("1h", 3_600)] {
-            let file = File { unit_wait: Some(value.to_owned()), ..File::default() };
-            assert_eq!(file.unit_wait(), Some(Duration::from_secs(seconds)));
-        }
-    }
-
-    #[test]
-    fn a_missing_file_is_an_error_only_if_it_was_named() {
-        let path = Path::new("/nowhere/tokend.toml");
-        assert!(File::read_if_there(path).is_ok());
-        assert!(matches!(File::read(path), Err(ConfigError::Unreadable { .. })));
-    }
-}
+mod tests;

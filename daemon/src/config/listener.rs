@@ -7,6 +7,9 @@ use std::{
 
 use serde::{Deserialize, Deserializer, de::Error};
 use tokend_core::Name;
+use tokend_provider::Place;
+
+use crate::ports::Mistake;
 
 /// A socket directory that is mounted into containers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -31,39 +34,32 @@ pub struct Listener {
     pub group: Option<String>,
 }
 
-/// Listeners get in each other's way.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenerConflict {
-    /// Two have one name.
-    #[error("two listeners are called {0:?}; give each a name of its own")]
-    Name(String),
-    /// Two sockets would have one path.
-    #[error(
-        "the directory {} of the listener {listener:?} holds another socket of tokend's; give \
-         it one of its own", directory.display()
-    )]
-    Directory {
-        /// The listener.
-        listener: String,
-        /// Its directory.
-        directory: PathBuf,
-    },
-}
-
-/// Checks that each has a name and a directory of its own.
-pub(super) fn check(listeners: &[Listener], runtime_dir: &Path) -> Result<(), ListenerConflict> {
+/// Says which haven't a name and a directory of their own, and where.
+pub(super) fn conflicts(
+    path: &Path,
+    listeners: &[(Listener, Option<Place>)],
+    runtime_dir: &Path,
+) -> Vec<Mistake> {
     let mut names = BTreeSet::new();
     let mut directories = BTreeSet::from([runtime_dir]);
-    for Listener { name, directory, .. } in listeners {
+    let mut conflicts = Vec::new();
+    for (Listener { name, directory, .. }, place) in listeners {
+        let mut note = |message| {
+            let (path, place) = (Some(path.to_owned()), place.clone());
+            conflicts.push(Mistake { path, place, message });
+        };
         if !names.insert(name) {
-            return Err(ListenerConflict::Name(name.clone()));
+            note(format!("two listeners are called {name:?}; give each a name of its own"));
         }
         if !directories.insert(directory) {
-            let (listener, directory) = (name.clone(), directory.clone());
-            return Err(ListenerConflict::Directory { listener, directory });
+            note(format!(
+                "the directory {} of the listener {name:?} holds another socket of tokend's; give \
+                 it one of its own",
+                directory.display()
+            ));
         }
     }
-    Ok(())
+    conflicts
 }
 
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -112,15 +108,17 @@ mod tests {
             submit: false,
             group: None,
         };
-        let problem = |listeners: &[Listener]| {
-            check(listeners, Path::new("/r")).map_err(|conflict| conflict.to_string())
+        let problems = |listeners: &[Listener]| -> Vec<String> {
+            let listeners: Vec<_> = listeners.iter().cloned().map(|it| (it, None)).collect();
+            let found = conflicts(Path::new("t.toml"), &listeners, Path::new("/r"));
+            found.iter().map(ToString::to_string).collect()
         };
-        assert_eq!(problem(&[listener("a", "/r/a"), listener("b", "/r/b")]), Ok(()));
-        let error = problem(&[listener("a", "/r/a"), listener("a", "/r/b")]).unwrap_err();
-        assert!(error.starts_with("two listeners are called \"a\""), "{error}");
+        assert!(problems(&[listener("a", "/r/a"), listener("b", "/r/b")]).is_empty());
+        let errors = problems(&[listener("a", "/r/a"), listener("a", "/r/b")]);
+        assert!(errors[0].starts_with("t.toml: two listeners are called \"a\""), "{errors:?}");
         for both in [&[listener("a", "/r/a"), listener("b", "/r/a/")][..], &[listener("b", "/r")]] {
-            let error = problem(both).unwrap_err();
-            assert!(error.contains("of the listener \"b\" holds another socket"), "{error}");
+            let errors = problems(both);
+            assert!(errors[0].contains("of the listener \"b\" holds another socket"), "{errors:?}");
         }
     }
 }

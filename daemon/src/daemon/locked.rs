@@ -10,7 +10,7 @@ use tokio::{
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
-use super::{Daemon, GRACE, Ground, Sockets, StartError, Unlocked, reload::chain};
+use super::{Daemon, GRACE, Ground, Sockets, StartError, Unlocked, chain};
 use crate::{
     config::Config,
     engine::Author,

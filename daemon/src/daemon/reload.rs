@@ -232,7 +232,7 @@ impl Reloader {
     async fn read(&self) -> Result<Loaded, Vec<Mistake>> {
         let read = Arc::clone(&self.reloading.read);
         let (running, before) = (self.running.clone(), self.context.definitions.now());
-        let loaded = spawn_blocking(move || Loaded::read(&read, &running, &before)).await;
+        let loaded = spawn_blocking(move || Loaded::read(&*read, Some(&running), &before)).await;
         loaded.unwrap_or_else(|problem| panic::resume_unwind(problem.into_panic()))
     }
 
@@ -296,12 +296,18 @@ impl Reloader {
 }
 
 impl Loaded {
-    fn read(read: &Read, running: &Config, before: &Library) -> Result<Self, Vec<Mistake>> {
+    fn read(
+        read: &dyn Fn() -> Result<Config, Vec<Mistake>>,
+        running: Option<&Config>,
+        before: &Library,
+    ) -> Result<Self, Vec<Mistake>> {
         let (config, mut mistakes) = match read() {
             Ok(config) => (Some(config), Vec::new()),
             Err(mistakes) => (None, mistakes),
         };
-        let directories = &config.as_ref().unwrap_or(running).provider_dirs;
+        // If it can't be told where they are, they may be where they were.
+        let known = config.as_ref().or(running);
+        let directories = known.map(|config| &config.provider_dirs[..]).unwrap_or_default();
         let definitions = match Definitions::read(directories) {
             Ok(Definitions { mut usable, problems }) => {
                 usable.keep(before);
@@ -335,7 +341,7 @@ impl Loaded {
         let mut problems = Vec::new();
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             // One that was there before is no reason to leave the rest as it is.
-            if config.on_login_needed == running.on_login_needed {
+            if running.is_some_and(|it| config.on_login_needed == it.on_login_needed) {
                 problems.push(problem);
             } else {
                 mistakes.push(Mistake::of(None, problem));
@@ -349,8 +355,17 @@ impl Loaded {
     }
 }
 
+/// Reads all that a start would read, with tokend.toml by `read`.
+///
+/// # Errors
+///
+/// Says all that is wrong with it.
+pub fn check(read: impl Fn() -> Result<Config, Vec<Mistake>>) -> Result<Config, Vec<Mistake>> {
+    Loaded::read(&read, None, &Library::default()).map(|loaded| loaded.config)
+}
+
 /// Joins a problem and its causes.
-pub(super) fn chain(problem: &dyn Error) -> String {
+pub fn chain(problem: &dyn Error) -> String {
     let causes = iter::successors(problem.source(), |&cause| cause.source());
     causes.fold(problem.to_string(), |text, cause| format!("{text}: {cause}"))
 }

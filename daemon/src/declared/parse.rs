@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, de::IntoDeserializer};
 use tokend_core::{Name, Policy};
-use tokend_provider::{Definition, Input, Library, Limit, Suggestion, in_plain_words};
+use tokend_provider::{Definition, Input, Library, Limit, Suggestion, in_words};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -57,7 +57,7 @@ pub fn parse(
     let mut walk = Walk { file, text, library, manner, mistakes: Vec::new() };
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
-        walk.note(&error.span().unwrap_or_default(), in_plain_words(error));
+        walk.note(&error.span().unwrap_or_default(), in_words(error.message()));
     }
     let mut declarations = Vec::new();
     if errors.is_empty() {
@@ -122,7 +122,7 @@ impl Walk<'_> {
             Ok(taken) => Some(taken),
             Err(error) => {
                 let span = error.span().unwrap_or_else(|| value.span());
-                self.note(&span, in_plain_words(&error));
+                self.note(&span, in_words(error.message()));
                 None
             }
         }

@@ -3,6 +3,7 @@ mod declared;
 mod end;
 mod errand;
 mod login;
+mod redefinition;
 mod revocation;
 mod secret;
 

@@ -98,7 +98,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::rpc::Grant;
+    use crate::rpc::{Grant, Granted};
 
     const OWN: u32 = 990;
 

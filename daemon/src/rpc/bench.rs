@@ -68,7 +68,7 @@ impl Bench {
             state_dir: "/s".into(),
             key_source: "file:/s/key".to_owned(),
             socket: "/r".into(),
-            standing: ArcSwap::default(),
+            standing: arc_swap::ArcSwap::default(),
         };
         let context = Context {
             slots: Arc::new(Slots::default()),

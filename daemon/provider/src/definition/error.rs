@@ -247,10 +247,10 @@ impl From<toml::de::Error> for Located {
     }
 }
 
-/// Says what the TOML parser or serde found wrong in the words of whoever has written the text,
-/// and guesses what a misspelt key was meant to be.
-pub fn in_plain_words(error: &toml::de::Error) -> String {
-    classify(error.message()).to_string()
+/// Says what serde has to say of a text in TOML in the words of whoever has written it, with a name
+/// that may have been meant.
+pub fn in_words(message: &str) -> String {
+    classify(message).to_string()
 }
 
 /// Reads serde's message, whose form its documentation fixes
