@@ -310,6 +310,15 @@ mod tests {
     }
 
     #[test]
+    fn a_users_daemon_does_not_ask_for_the_machines_credentials() {
+        let dirs = |here| Config::load(None, &here).unwrap().credential_dirs;
+        let user = here(1_000, &[("HOME", "/nowhere/ann"), ("XDG_RUNTIME_DIR", "/r")], true);
+        assert_eq!(dirs(user), [PathBuf::from("/nowhere/ann/.config/tokend/credentials.d")]);
+        let system = [("CONFIGURATION_DIRECTORY", "/nowhere"), ("STATE_DIRECTORY", "/s")];
+        assert_eq!(dirs(here(990, &system, false)), [PathBuf::from("/nowhere/credentials.d")]);
+    }
+
+    #[test]
     fn the_mark_lies_where_a_backup_of_the_state_directory_does_not_reach() {
         let mark = |here| Config::load(None, &here).unwrap().mark_file;
         let home = ("HOME", "/nowhere/ann");

@@ -208,7 +208,10 @@ impl Failure {
     fn text(&self, caller: &Caller) -> String {
         let mut text = match self {
             // As compilers have it, so that editors find the places.
-            Self::Mistaken(all) => all.iter().map(|it| format!("{}\n", printable(it))).collect(),
+            Self::Mistaken(all) => {
+                let lines: Vec<_> = all.iter().map(|it| printable(it)).collect();
+                lines.join("\n") + "\n"
+            }
             _ => format!("tokend-cli: {}\n", printable(&chain(self))),
         };
         if let Some(hint) = self.hint(caller) {

@@ -257,12 +257,12 @@ impl Walk<'_> {
     fn policy(&mut self, value: &Value<'_>) -> Policy {
         let Some(text) = self.take::<String>(value) else { return Policy::default() };
         let known = POLICIES.iter().find(|(word, _)| *word == text);
-        known.map(|(_, policy)| *policy).unwrap_or_else(|| {
+        if known.is_none() {
             let words = POLICIES.map(|(word, _)| word);
             let suggestion = Suggestion::among(&text, words);
             self.note(&value.span(), format!("`{text}` says not when to refresh{suggestion}"));
-            Policy::default()
-        })
+        }
+        known.map(|(_, policy)| *policy).unwrap_or_default()
     }
 
     fn limits(&mut self, value: &Value<'_>) -> Vec<Limit> {
@@ -318,9 +318,10 @@ impl Walk<'_> {
         let missing: Vec<_> = definition.inputs().iter().filter(is_missing).collect();
         for input in missing {
             let Input { name, description, .. } = input;
-            let message = match input.secret {
-                true => format!("`secrets.{name}` is missing ({description}); {HOW}"),
-                false => format!("`variables.{name}` is missing: {description}"),
+            let message = if input.secret {
+                format!("`secrets.{name}` is missing ({description}); {HOW}")
+            } else {
+                format!("`variables.{name}` is missing: {description}")
             };
             self.note(&provider.span(), message);
         }

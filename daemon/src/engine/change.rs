@@ -188,7 +188,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(self.snapshot(&name));
             }
             (PendingChange::Declare { credential, reply }, Ok(())) => {
-                self.take_up_declared(credential);
+                self.take_up_declared(&credential);
                 let _ = reply.send(self.snapshot(&name));
             }
             (PendingChange::Anew { credential, reply }, Ok(())) => {

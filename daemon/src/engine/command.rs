@@ -413,7 +413,7 @@ impl Command {
             Self::Revocations { reply } => {
                 let _ = reply.send(Err(error));
             }
-            Self::DropRevocation { reply, .. } => {
+            Self::DropRevocation { reply, .. } | Self::Bind { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::List { reply, .. } => {
@@ -438,9 +438,6 @@ impl Command {
                 let _ = reply.send(Err(error));
             }
             Self::Plan { reply, .. } => {
-                let _ = reply.send(Err(error));
-            }
-            Self::Bind { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::Problems { reply } => {

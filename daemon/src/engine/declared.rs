@@ -64,18 +64,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     /// Goes on with a credential of the same account as it is declared, which is on disk.
-    pub(super) fn take_up_declared(&mut self, credential: Arc<Credential>) {
+    pub(super) fn take_up_declared(&mut self, credential: &Arc<Credential>) {
         let name = credential.name.clone();
         let sharers = self.leave_account(&name);
         let (mut is_resupplied, mut refresh_token) = (false, false);
         if let Some(entry) = self.entries.get_mut(&name) {
-            let before = std::mem::replace(&mut entry.credential, Arc::clone(&credential));
-            entry.dance = Dance::of(&self.definitions.now(), &credential);
+            let before = std::mem::replace(&mut entry.credential, Arc::clone(credential));
+            entry.dance = Dance::of(&self.definitions.now(), credential);
             entry.slot.set_access(credential.access());
             let of = |it: &Credential| it.secrets.get(REFRESH_TOKEN).map(Fingerprint::of);
-            refresh_token = of(&before) != of(&credential);
+            refresh_token = of(&before) != of(credential);
             is_resupplied =
-                before.variables != credential.variables || prints(&before) != prints(&credential);
+                before.variables != credential.variables || prints(&before) != prints(credential);
             if is_resupplied {
                 entry.notes = super::Notes::default();
             }
@@ -126,15 +126,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             | Change::Keep { .. }
             | Change::Revoke { .. } => true,
             // What files say nothing of is a person's to give, and what sources hold is theirs.
-            Change::Replace { from: Supplier::Source, .. } => false,
-            Change::Replace { replacement, .. } => {
+            Change::Replace { replacement, from: Supplier::Operator, .. } => {
                 let supply = &credential.supply;
                 let mut inputs = replacement.secrets.keys().chain(replacement.sources.keys());
                 inputs.any(|it| supply.given.contains_key(it) || supply.sources.contains_key(it))
             }
             // Applied by hand.
             Change::Declare { declared, .. } => declared.place.is_none(),
-            Change::Create { .. } | Change::End { .. } => false,
+            Change::Create { .. } | Change::End { .. } | Change::Replace { .. } => false,
         };
         let place = self.binding(credential).filter(|_| is_undone)?;
         Some(Error::Declared { name: name.clone(), place })

@@ -56,9 +56,8 @@ pub(super) async fn run(
     if !form.json {
         plan::write(output, &planned)?;
     }
-    let tell = |output: &mut Output<_>, is_applied| match form.json {
-        true => json::write(output, &plan::json(&planned, is_applied)),
-        false => Ok(()),
+    let tell = |output: &mut Output<_>, is_applied| {
+        if form.json { json::write(output, &plan::json(&planned, is_applied)) } else { Ok(()) }
     };
     if dry_run || !changes {
         tell(output, false)?;

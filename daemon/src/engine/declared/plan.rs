@@ -303,7 +303,9 @@ fn secret(
         (removed.into_iter().collect(), added.into_iter().collect());
     if removed == added {
         // The same place holds another one.
-        added.iter_mut().for_each(|from| from.push_str(", another value"));
+        for from in &mut added {
+            from.push_str(", another value");
+        }
     }
     (removed, added)
 }

@@ -1,6 +1,9 @@
 //! A credential as a file declares it.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
 use serde_json::Value;
 use tokend_proto::v1::{Credential, SecretInfo, credential::RefreshPolicy, secret_source::Source};
@@ -62,7 +65,7 @@ fn text(value: &str) -> String {
     let mut written = String::new();
     for character in Value::from(value).to_string().chars() {
         if is_unsafe(character) {
-            written.push_str(&format!("\\U{:08x}", u32::from(character)));
+            write!(written, "\\U{:08x}", u32::from(character)).expect("a string takes any text");
         } else {
             written.push(character);
         }
