@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .skip_debug([
             ".tokend.v1.Token",
             ".tokend.v1.Placement",
+            ".tokend.v1.ApplyCredentialsRequest",
             ".tokend.v1.CreateCredentialRequest",
             ".tokend.v1.LoginCredentialRequest",
             ".tokend.v1.LoginCredentialResponse.OpenUrl",

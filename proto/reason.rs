@@ -60,6 +60,14 @@ pub const LOGIN_EXPIRED: &str = "LOGIN_EXPIRED";
 /// The credential's provider definition is gone, broken, or doesn't take what is
 /// stored.
 pub const DEFINITION_UNUSABLE: &str = "DEFINITION_UNUSABLE";
+/// A text that declares credentials has mistakes.
+pub const INVALID_DECLARATION: &str = "INVALID_DECLARATION";
+/// A file declares the credential, and would undo the change.
+pub const CREDENTIAL_DECLARED: &str = "CREDENTIAL_DECLARED";
+/// There is such a credential of another provider.
+pub const CREDENTIAL_OF_ANOTHER_PROVIDER: &str = "CREDENTIAL_OF_ANOTHER_PROVIDER";
+/// What a secret is referred to by can't be read.
+pub const SECRET_NOT_SUPPLIED: &str = "SECRET_NOT_SUPPLIED";
 /// The credential changed since its etag was read.
 pub const ETAG_MISMATCH: &str = "ETAG_MISMATCH";
 /// The credential went away while the call was under way.

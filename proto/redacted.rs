@@ -3,9 +3,9 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::v1::{
-    ChangeKeySourceRequest, CreateCredentialRequest, LoginCredentialRequest, Placement,
-    ReplaceSecretsRequest, RotateDataKeyRequest, RunRemoteOperationResponse, SubmitRotationRequest,
-    Token, TryDefinitionRequest, UnlockRequest,
+    ApplyCredentialsRequest, ChangeKeySourceRequest, CreateCredentialRequest,
+    LoginCredentialRequest, Placement, ReplaceSecretsRequest, RotateDataKeyRequest,
+    RunRemoteOperationResponse, SubmitRotationRequest, Token, TryDefinitionRequest, UnlockRequest,
     login_credential_request::{Listening, Start, Step},
     login_credential_response::{EnterCode, OpenUrl},
     placement::Target,
@@ -63,6 +63,20 @@ impl Debug for CreateCredentialRequest {
             .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
             .field("expire_times", &self.expire_times)
             .field("sources", &self.sources.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+// Who writes a secret into the text hasn't read why not to.
+impl Debug for ApplyCredentialsRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("ApplyCredentialsRequest")
+            .field("text", &REDACTED)
+            .field("file", &self.file)
+            .field("dry_run", &self.dry_run)
+            .field("etags", &self.etags)
+            .field("environment", &self.environment.keys().collect::<Vec<_>>())
+            .field("secrets", &self.secrets.keys().collect::<Vec<_>>())
             .finish()
     }
 }

@@ -106,9 +106,10 @@ fn rooms_do_not_import_each_other_sideways() {
         ("issuer", &[]),
         ("hook", &[]),
         ("sources", &[]),
+        ("declared", &[]),
         ("program", &[]),
-        // The services speak to the engine in its own words.
-        ("rpc", &["engine"]),
+        // The services speak to the engine in its own words, and read what is to be applied.
+        ("rpc", &["engine", "declared"]),
         // So does what hands out tokens.
         ("handout", &["engine"]),
         ("published", &[]),

@@ -59,6 +59,7 @@ pub(crate) fn told(
         | reason::INVALID_ROTATION
         | reason::INVALID_INPUT
         | reason::INVALID_DEFINITION
+        | reason::INVALID_DECLARATION
         | reason::INVALID_PRINCIPAL
         | reason::INVALID_PAGE_TOKEN => Error::InvalidRequest { reason, message },
         reason::CALLER_NOT_PERMITTED => Error::NotPermitted { message },

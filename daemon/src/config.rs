@@ -29,6 +29,8 @@ pub struct Config {
     pub mark_file: Option<PathBuf>,
     /// Directories with provider definitions, the later before the earlier.
     pub provider_dirs: Vec<PathBuf>,
+    /// Directories with declared credentials.
+    pub credential_dirs: Vec<PathBuf>,
     /// The group whose members may connect to the callers' socket; `None` for
     /// the daemon's own user only.
     pub socket_group: Option<String>,
@@ -170,8 +172,15 @@ impl Config {
         let key = file.key(credentials.as_deref());
         let unit_wait = file.unit_wait.unwrap_or(UNIT_WAIT);
         let File { state_dir, runtime_dir, mark_file, listeners, .. } = file;
-        let File { provider_dirs, socket_group, log, on_login_needed, revoke_on_shutdown, .. } =
-            file;
+        let File {
+            provider_dirs,
+            credential_dirs,
+            socket_group,
+            log,
+            on_login_needed,
+            revoke_on_shutdown,
+            ..
+        } = file;
         // Whoever put the state directory somewhere says where the mark goes.
         let usual = || {
             let cache = here.place(Place::Cache).ok().filter(|_| state_dir.is_none())?;
@@ -186,6 +195,9 @@ impl Config {
         }
         let listeners = listeners.into_iter().map(|(listener, _)| listener).collect();
         let system = here.is_system();
+        // A user's daemon isn't to ask for the machine's credentials, unlike its definitions.
+        let usual = || config_dir.as_ref().ok().map(|own| own.join("credentials.d"));
+        let credential_dirs = credential_dirs.unwrap_or_else(|| usual().into_iter().collect());
         let provider_dirs = match (provider_dirs, config_dir) {
             (Some(dirs), _) => dirs,
             (None, Ok(own)) => {
@@ -205,6 +217,7 @@ impl Config {
             state_dir,
             runtime_dir,
             provider_dirs,
+            credential_dirs,
             socket_group: socket_group.or_else(|| system.then(|| CLIENTS_GROUP.to_owned())),
             log: log.unwrap_or_else(|| "info".to_owned()),
             on_login_needed,
@@ -294,6 +307,15 @@ mod tests {
         ] {
             assert_eq!(dirs(&here), Ok((state.into(), runtime.into())));
         }
+    }
+
+    #[test]
+    fn a_users_daemon_does_not_ask_for_the_machines_credentials() {
+        let dirs = |here| Config::load(None, &here).unwrap().credential_dirs;
+        let user = here(1_000, &[("HOME", "/nowhere/ann"), ("XDG_RUNTIME_DIR", "/r")], true);
+        assert_eq!(dirs(user), [PathBuf::from("/nowhere/ann/.config/tokend/credentials.d")]);
+        let system = [("CONFIGURATION_DIRECTORY", "/nowhere"), ("STATE_DIRECTORY", "/s")];
+        assert_eq!(dirs(here(990, &system, false)), [PathBuf::from("/nowhere/credentials.d")]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the daemon knows of a credential and of a token: the parts that are
 //! stored, secrets included.
 
+mod declaration;
+mod principal;
 mod reader;
 mod supply;
 mod unit;
@@ -17,6 +19,8 @@ use tokend_core::{Name, Policy, Random};
 use tokend_provider::Limit;
 
 pub use self::{
+    declaration::{Declared, Place, Supplied},
+    principal::{OVERFLOW, PrincipalError, reader},
     reader::Reader,
     supply::{MAX_AGE, Replacement, Source, Supply, is_same},
     unit::{NoUnits, Units, is_service, is_unit},
@@ -52,6 +56,8 @@ pub struct Credential {
     pub policy: Policy,
     /// Limits on issuances beside those of the definition.
     pub limits: Vec<Limit>,
+    /// The file that declares it, if one does or did.
+    pub declared_in: Option<Place>,
     /// Counts the changes of the stored credential.
     pub revision: u64,
     /// When it was created.
@@ -125,6 +131,7 @@ impl Credential {
         rest.supply.former.remove(REFRESH_TOKEN);
         rest.supply.expire_times.remove(REFRESH_TOKEN);
         rest.supply.sources.remove(REFRESH_TOKEN);
+        rest.supply.given.remove(REFRESH_TOKEN);
         rest.revision = rest.revision.saturating_add(1);
         rest.updated_at = now;
         rest

@@ -1,6 +1,7 @@
 //! The daemon: opens what it needs, serves until it is told to end, and ends in
 //! order.
 
+mod declared;
 mod ground;
 mod listeners;
 mod locked;
@@ -32,6 +33,7 @@ pub use self::{
 use crate::{
     clock::{NoBootId, SystemClock},
     config::{Config, Surroundings},
+    declared::{Declaration, Mistake},
     definitions::Unreadable,
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
@@ -64,6 +66,7 @@ pub struct Daemon {
     sources_end: Ending,
     commands: mpsc::Sender<Command>,
     slots: Arc<Slots>,
+    declared: Result<Vec<Declaration>, Vec<Mistake>>,
     config: Config,
     reloading: Option<Reloading>,
     clock: SystemClock,
@@ -184,6 +187,7 @@ impl Daemon {
         })
         .map_err(system("the issuer's thread"))?;
 
+        let declared = crate::declared::read(&config.credential_dirs, &definitions);
         let slots = Arc::new(Slots::default());
         let mut engine = Engine::new(
             clock,
@@ -219,6 +223,7 @@ impl Daemon {
             sources_end,
             commands,
             slots,
+            declared,
             config: config.clone(),
             reloading: None,
             clock,
@@ -255,6 +260,7 @@ impl Daemon {
 
     /// Serves until `shutdown` resolves, then ends as soon as can be: docs/ARCHITECTURE.md,
     /// "The end".
+    #[expect(clippy::too_many_lines, reason = "what is wired is in one place, in its order")]
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             engine,
@@ -264,6 +270,7 @@ impl Daemon {
             sources_end,
             commands,
             slots,
+            declared,
             config,
             reloading,
             clock,
@@ -280,11 +287,6 @@ impl Daemon {
             containers,
             by_systemd,
         } = self;
-        info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
-        for grant in &about.standing.load().listeners {
-            let socket = grant.socket.display();
-            info!(listener = grant.name, %socket, anyone = grant.anyone(), "serving");
-        }
         let (reloads, wanted) = mpsc::channel(1);
         let context = Context {
             slots,
@@ -304,6 +306,29 @@ impl Daemon {
         });
         let Serving { stop, mut apart, mut tasks, gates, unlocked } = serving;
         let stopping = stop.subscribe();
+        let mut ended = stopping.clone();
+        let engine = engine::run(
+            engine,
+            inbox,
+            async move {
+                // An error means that the sender is gone: time to end as well.
+                let _ = ended.wait_for(|ending| *ending).await;
+            },
+            ISSUANCE_GRACE,
+            Heartbeat::from_env(),
+        );
+        let (mut engine, mut shutdown) = (std::pin::pin!(engine), std::pin::pin!(shutdown));
+        // Whoever is served from the start on finds what is declared.
+        let is_over = tokio::select! {
+            _ = declared::take_up(&context.engine, &context.sources, declared) => false,
+            () = &mut shutdown => true,
+            _ = &mut engine => unreachable!("nothing has told the engine to end"),
+        };
+        info!(socket = %context.about.socket.display(), pid = std::process::id(), "serving");
+        for grant in &context.about.standing.load().listeners {
+            let socket = grant.socket.display();
+            info!(listener = grant.name, %socket, anyone = grant.anyone(), "serving");
+        }
         for listener in listeners {
             let services = Services::new(&context, &listener.door);
             let stopping = match &listener.door {
@@ -348,22 +373,13 @@ impl Daemon {
         };
         let reloading = reloader.run(stopping.clone());
         let auditing = context.audit.run(&context.slots, &*context.clock, stopping.clone());
-        let mut ended = stopping.clone();
-        let engine = engine::run(
-            engine,
-            inbox,
-            async move {
-                // An error means that the sender is gone: time to end as well.
-                let _ = ended.wait_for(|ending| *ending).await;
-            },
-            ISSUANCE_GRACE,
-            Heartbeat::from_env(),
-        );
         systemd::notify(&[NotifyState::Ready]);
         let serving = join(&mut tasks);
         let (engine, (), _, (), hook, ()) =
             tokio::join!(engine, serving, handing, auditing, reloading, async {
-                shutdown.await;
+                if !is_over {
+                    shutdown.await;
+                }
                 info!("shutting down");
                 systemd::notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
                 stop.send_replace(true);

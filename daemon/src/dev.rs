@@ -140,6 +140,7 @@ fn config(dir: &TempDir) -> Config {
         key: KeySource::File(dir.join("state/key")),
         mark_file: None,
         provider_dirs: vec![dir.join("providers.d")],
+        credential_dirs: Vec::new(),
         socket_group: None,
         listeners: Vec::new(),
         revoke_on_shutdown: false,

@@ -10,6 +10,7 @@ mod answer;
 mod change;
 mod command;
 mod dance;
+mod declared;
 mod effect;
 mod end;
 mod errand;
@@ -64,6 +65,7 @@ pub use self::{
         Author, Change, Command, Named, NewCredential, Rejection, Reply, Rotation, Supplier,
     },
     dance::limit,
+    declared::{Action, Bound, FieldChange, Plan},
     error::Error,
     ledger::{AccountBudget, Issuance},
     login::{LoginPlan, NewLogin},
@@ -129,6 +131,8 @@ pub struct Engine<C, R, I, S> {
     /// What answers told of limits, until it is written with their issuances.
     told: BTreeMap<Name, Vec<Quota>>,
     writing: BTreeMap<Ticket, Pending>,
+    /// What files declare.
+    bound: Bound,
     /// Changes to a credential are made one after the other; these wait.
     deferred: BTreeMap<Name, Deferred>,
     /// What the reservation is for that has just been made.
@@ -211,6 +215,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             logins: Logins::default(),
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
+            bound: Bound::default(),
             deferred: BTreeMap::new(),
             noted: None,
             sources: None,
@@ -332,6 +337,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Command::KeySource { reply } => {
                 let _ = reply.send(Ok(self.key_source()));
             }
+            Command::Plan { declared, reply } => {
+                let plan = self.planned(&declared).map(|(plan, _)| plan);
+                let _ = reply.send(plan);
+            }
+            Command::Bind { bound, reply } => {
+                self.bound = bound;
+                let _ = reply.send(Ok(()));
+            }
             Command::Problems { reply } => self.report_problems(reply),
             Command::Redefine { redefinition, reply } => self.redefine(redefinition, reply),
         }
@@ -447,6 +460,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             .chain(unreadable)
             .chain(unusable)
             .chain(secrets)
+            .chain(self.declaration_problems())
             .collect()
     }
 

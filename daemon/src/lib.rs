@@ -10,6 +10,7 @@ pub mod config;
 pub mod connections;
 pub mod credential;
 pub mod daemon;
+pub mod declared;
 pub mod definitions;
 pub mod dev;
 pub mod doctor;

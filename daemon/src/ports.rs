@@ -78,6 +78,13 @@ pub struct Ticket(pub u64);
 pub enum Write {
     /// Stores a credential in place of the one with the same id, if there is one.
     Credential(Arc<Credential>),
+    /// Stores a credential in place of another, which goes with its token.
+    Anew {
+        /// The one that goes.
+        before: CredentialId,
+        /// The one that comes.
+        credential: Arc<Credential>,
+    },
     /// Removes a credential and its token. The ledger keeps its issuances.
     Remove(CredentialId),
     /// Writes an issuance into the ledger, if the limits allow it.

@@ -3,6 +3,7 @@
 mod absence;
 mod access;
 mod admin;
+mod apply;
 mod authority;
 mod backup;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -61,16 +62,15 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::pb;
 use tower::Service;
 
+use self::{
+    admin::Admin, connection::Connection, credential::Credentials, health::Health, patience::Asked,
+    provider::Providers, token::Tokens,
+};
 pub use self::{
-    access::OVERFLOW,
     grant::{Grant, Granted},
     locked::{Attempt, Locked, Phase, Unopened},
     peer::{Door, Peer},
     serve::{Doorkeeper, Listener, serve},
-};
-use self::{
-    admin::Admin, connection::Connection, credential::Credentials, health::Health, patience::Asked,
-    provider::Providers, token::Tokens,
 };
 use crate::{
     audit::Audit,

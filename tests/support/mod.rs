@@ -213,7 +213,8 @@ impl Place {
         self.start_until("locked: the store waits", change)
     }
 
-    fn start_until(&self, part: &str, change: impl FnOnce(&mut Command)) -> Daemon {
+    /// Starts the daemon in changed surroundings and waits until it logs a line with `part` in it.
+    pub fn start_until(&self, part: &str, change: impl FnOnce(&mut Command)) -> Daemon {
         let mut command = self.tokend_command();
         change(&mut command);
         self.learn_key();

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod add;
+mod apply;
 mod backup;
 mod budget;
 mod completions;
@@ -31,6 +32,7 @@ use crate::exit;
 
 pub(crate) use crate::arguments::{
     add::{Add, Terms},
+    apply::Apply,
     backup::Backup,
     budget::{Accept, Budget, BudgetCommand},
     completions::{Completions, Man, Shell},
@@ -81,6 +83,9 @@ pub(crate) enum Command {
         given by flags;\n`tokend-cli providers show NAME` lists them. The credential stays stored if \
         its first token fails;\nthe exit status then tells why.")]
     Add(Add),
+    /// Make credentials as a file declares them, after a look at what changes
+    #[command(after_help = apply::HELP)]
+    Apply(Apply),
     /// Store a new credential out of what another program keeps
     #[command(after_help = import::HELP)]
     Import(Import),
@@ -156,6 +161,9 @@ pub(crate) enum Command {
     Show {
         /// The credential's name
         name: String,
+        /// Print it as a file declares it, for credentials.d or `apply`
+        #[arg(long, conflicts_with = "json")]
+        toml: bool,
         #[command(flatten)]
         form: Form,
     },

@@ -2,6 +2,7 @@
 
 mod access;
 mod add;
+mod apply;
 pub(crate) mod backup;
 mod budget;
 mod completions;
@@ -62,6 +63,7 @@ pub(crate) async fn run(
         Command::Watch(watch) => return watch::run(watch, output).await,
         Command::Sink(sink) => return sink::run(sink).await,
         Command::Add(add) => add::run(&Daemon::find()?, add, caller, output).await?,
+        Command::Apply(wish) => return apply::run(&Daemon::find()?, wish, output).await,
         Command::Import(import) => {
             import::run(&Daemon::find()?, import, caller, output).await?;
         }
@@ -103,7 +105,9 @@ pub(crate) async fn run(
             return helper::run(&helper, &mut io::stdin(), output).await;
         }
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
-        Command::Show { name, form } => show::run(&Daemon::find()?, name, &form, output).await?,
+        Command::Show { name, toml, form } => {
+            show::run(&Daemon::find()?, name, toml, &form, output).await?;
+        }
         Command::Remove { name, keep_token, yes, form } => {
             let wish = remove::Wish { keep_token, yes, json: form.json };
             remove::run(&Daemon::find()?, name, wish, output).await?;

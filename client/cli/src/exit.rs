@@ -16,6 +16,7 @@ pub(crate) enum Exit {
     Unavailable,
     PersonNeeded,
     BudgetSpent,
+    WouldChange,
     Cancelled,
     /// What another program ended with.
     Other(u8),
@@ -32,6 +33,7 @@ impl Exit {
             Self::Unavailable => 4,
             Self::PersonNeeded => 5,
             Self::BudgetSpent => 6,
+            Self::WouldChange => 7,
             // As shells have it for what SIGINT ends.
             Self::Cancelled => 130,
             Self::Other(code) => code,
@@ -51,6 +53,7 @@ Exit status:
   5  a person must act: the provider refused the credential, a login is needed,
      was declined or took too long, tokend is locked, or what is stored is damaged
   6  the limits on issuances allow no new token now
+  7  `apply --dry-run`: something would change
   130  cancelled by Ctrl-C while a login or a change was waited for
 
 Environment:

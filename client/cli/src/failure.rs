@@ -53,6 +53,12 @@ pub(crate) enum Failure {
     /// Nobody is there to confirm what is to be done.
     #[error("{deed} needs a confirmation, and there is no terminal to ask on")]
     Unconfirmed { deed: String, command: String },
+    /// A file that declares credentials has mistakes, each with its place.
+    #[error("{}", .0.join("; "))]
+    Mistaken(Vec<String>),
+    /// Nobody is there to ask for secrets that a file doesn't refer to.
+    #[error("nothing refers to {}, and there is no terminal to ask on", .0.join(", "))]
+    NothingRefersTo(Vec<String>),
     /// Nobody is there to ask for the passphrase.
     #[error("there is no terminal to ask for the passphrase on")]
     NobodyToAsk,
@@ -165,6 +171,8 @@ impl Failure {
             | Self::Unconfirmed { .. }
             | Self::NobodyToAsk
             | Self::NoScreen
+            | Self::NothingRefersTo(_)
+            | Self::Mistaken(_)
             | Self::PassphrasesDiffer
             | Self::NothingToSet(_)
             | Self::VariableTwice(_)
@@ -208,7 +216,14 @@ impl Failure {
     }
 
     fn text(&self, caller: &Caller) -> String {
-        let mut text = format!("tokend-cli: {}\n", printable(&chain(self)));
+        let mut text = match self {
+            // As compilers have it, so that editors find the places.
+            Self::Mistaken(all) => {
+                let lines: Vec<_> = all.iter().map(|it| printable(it)).collect();
+                lines.join("\n") + "\n"
+            }
+            _ => format!("tokend-cli: {}\n", printable(&chain(self))),
+        };
         if let Some(hint) = self.hint(caller) {
             // A line break is ours; anything else that isn't printable came with
             // a name or a path.
@@ -239,6 +254,10 @@ impl Failure {
                 Some(format!("user:{text} or group:{text}"))
             }
             Self::Unconfirmed { command, .. } => Some(format!("{command} --yes")),
+            Self::NothingRefersTo(_) => Some(
+                "refer to them in the file, by { env = \"..\" } say, or run it in a terminal"
+                    .to_owned(),
+            ),
             Self::NobodyToAsk => Some("--passphrase-stdin reads it from standard input".to_owned()),
             Self::NoScreen => Some(
                 "`tokend-cli status` says once how all are, `tokend-cli events --follow` what \
@@ -271,6 +290,7 @@ impl Failure {
                 Some("--directory DIR takes another place, even if it is on a disk".to_owned())
             }
             Self::NotAReader(_)
+            | Self::Mistaken(_)
             | Self::Waiting(_)
             | Self::VariableTwice(_)
             | Self::NotRun { .. }

@@ -158,6 +158,7 @@ pub(crate) fn credential(credential: &Credential) -> Value {
         })),
         "refresh_policy": credential.refresh_policy().as_str_name(),
         "limits": credential.limits,
+        "declared_in": Some(&credential.declared_in).filter(|file| !file.is_empty()),
         "rejection_reports": credential.rejection_reports.iter().map(|reports| json!({
             "uid": reports.uid,
             "count": reports.count,

@@ -65,6 +65,9 @@ fn all(file: Option<&Path>) -> (Vec<Mistake>, Vec<String>) {
     for directory in config.provider_dirs.iter().filter(|directory| directory.is_dir()) {
         notes.push(format!("nothing is wrong with the definitions in {}", directory.display()));
     }
+    for directory in config.credential_dirs.iter().filter(|directory| directory.is_dir()) {
+        notes.push(format!("nothing is wrong with the credentials in {}", directory.display()));
+    }
     match key(&config) {
         Ok(note) => notes.push(note),
         Err(mistake) => return (vec![mistake], Vec::new()),

@@ -25,13 +25,14 @@ use crate::{ports::Mistake, store::KeySource};
 const LONGEST_UNIT_WAIT: Duration = Duration::from_secs(3_600);
 
 /// All keys, for whoever misspells one.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "state_dir",
     "runtime_dir",
     "key_file",
     "key_source",
     "mark_file",
     "provider_dirs",
+    "credential_dirs",
     "socket_group",
     "log",
     "on_login_needed",
@@ -49,6 +50,7 @@ pub(super) struct File {
     pub(super) key_source: Option<String>,
     pub(super) mark_file: Option<PathBuf>,
     pub(super) provider_dirs: Option<Vec<PathBuf>>,
+    pub(super) credential_dirs: Option<Vec<PathBuf>>,
     pub(super) socket_group: Option<String>,
     pub(super) log: Option<String>,
     pub(super) on_login_needed: Option<Vec<String>>,
@@ -111,6 +113,16 @@ impl File {
 }
 
 impl Reader<'_> {
+    fn directories(&mut self, key: &'static str, value: Value<'_>) -> Option<Vec<PathBuf>> {
+        let directories: Vec<Spanned<PathBuf>> = self.taken(value)?;
+        for directory in &directories {
+            if let Some(problem) = relative(key, directory.get_ref()) {
+                self.note(&directory.span(), problem);
+            }
+        }
+        Some(directories.into_iter().map(Spanned::into_inner).collect())
+    }
+
     fn key(&mut self, file: &mut File, key: &Spanned<Cow<'_, str>>, value: Value<'_>) {
         match &**key.get_ref() {
             "state_dir" => file.state_dir = self.own("state_dir", value),
@@ -133,14 +145,10 @@ impl Reader<'_> {
                 });
             }
             "provider_dirs" => {
-                file.provider_dirs = self.taken(value).map(|dirs: Vec<Spanned<PathBuf>>| {
-                    for dir in &dirs {
-                        if let Some(problem) = relative("provider_dirs", dir.get_ref()) {
-                            self.note(&dir.span(), problem);
-                        }
-                    }
-                    dirs.into_iter().map(Spanned::into_inner).collect()
-                });
+                file.provider_dirs = self.directories("provider_dirs", value);
+            }
+            "credential_dirs" => {
+                file.credential_dirs = self.directories("credential_dirs", value);
             }
             "socket_group" => file.socket_group = self.taken(value),
             "log" => {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Display, path::PathBuf, time::Duration};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Credential, Grant, REFRESH_TOKEN};
+use super::{Credential, Fingerprint, Grant, REFRESH_TOKEN};
 
 /// What is known of a credential's secrets beside their values.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,9 @@ pub struct Supply {
     pub expire_times: BTreeMap<String, Timestamp>,
     /// Where the daemon itself finds secrets, by name.
     pub sources: BTreeMap<String, Source>,
+    /// Secrets as references in files brought them last, by name. The provider may have replaced
+    /// one since: it isn't put back until the reference holds another.
+    pub given: BTreeMap<String, Fingerprint>,
     /// When secrets were last replaced, but by the provider.
     pub replaced_at: Option<Timestamp>,
 }
@@ -62,6 +65,7 @@ impl Credential {
             let before = changed.secrets.insert(name.clone(), secret.clone());
             supply.expire_times.remove(name);
             supply.sources.remove(name);
+            supply.given.remove(name);
             if let Some(before) = before.filter(|before| !is_same(before, secret)) {
                 // The last one that is known to have worked.
                 supply.former.entry(name.clone()).or_insert(before);
@@ -72,7 +76,12 @@ impl Credential {
             }
         }
         supply.expire_times.extend(expire_times.clone());
-        supply.sources.extend(sources.clone());
+        for (name, source) in sources {
+            supply.sources.insert(name.clone(), source.clone());
+            if let Some(secret) = secrets.get(name) {
+                supply.given.insert(name.clone(), Fingerprint::of(secret));
+            }
+        }
         if !secrets.is_empty() {
             supply.replaced_at = Some(now);
         }

@@ -11,9 +11,10 @@ use crate::{
     audit::Audit,
     clock::SystemClock,
     config::Config,
+    credential::OVERFLOW,
     definitions::Definitions,
     ports::Clock as _,
-    rpc::{About, Doorkeeper, Grant, OVERFLOW, Standing},
+    rpc::{About, Doorkeeper, Grant, Standing},
 };
 
 /// What a daemon stands on, store or none.

@@ -21,6 +21,7 @@ use super::{StartError, listeners, sockets};
 use crate::{
     config::Config,
     connections::told,
+    declared::{self, Declaration},
     definitions::Definitions,
     engine::Command,
     hook::{self, Hook},
@@ -64,6 +65,7 @@ pub(super) struct Reloader {
 struct Loaded {
     config: Config,
     definitions: Arc<Library>,
+    declared: Vec<Declaration>,
     /// Who may connect to the callers' socket, and to those of listeners by their names.
     reach: Reach,
     reaches: BTreeMap<String, Reach>,
@@ -171,7 +173,7 @@ impl Reloader {
         let loaded = self.read().await?;
         let mut needs_restart = self.needs_restart(&loaded.config).await?;
         let key_source = loaded.config.key.to_string();
-        let Loaded { config, definitions, reach, reaches, problems } = loaded;
+        let Loaded { config, definitions, declared, reach, reaches, problems } = loaded;
         let config = Config {
             state_dir: self.running.state_dir.clone(),
             runtime_dir: self.running.runtime_dir.clone(),
@@ -213,6 +215,8 @@ impl Reloader {
             Err(problem) => error!("a listener isn't served: {}", chain(&problem)),
         }
         self.settle(&config, hook, reach);
+        let (engine, sources) = (&self.context.engine, &self.context.sources);
+        changes.extend(super::declared::take_up(engine, sources, Ok(declared)).await);
         let standing = Standing {
             listeners: self.containers.grants(&config),
             problems,
@@ -328,6 +332,12 @@ impl Loaded {
                 Err(problem) => mistakes.push(of_start(&problem)),
             }
         }
+        let declared = declared::read(&config.credential_dirs, &definitions);
+        let declared = declared.unwrap_or_else(|all| {
+            // They name their places, and show no line: a secret may stand there by mistake.
+            mistakes.extend(all.iter().map(|it| Mistake::of(None, it.to_string())));
+            Vec::new()
+        });
         let mut problems = Vec::new();
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             // One that was there before is no reason to leave the rest as it is.
@@ -338,7 +348,7 @@ impl Loaded {
             }
         }
         if mistakes.is_empty() {
-            Ok(Self { config, definitions, reach, reaches, problems })
+            Ok(Self { config, definitions, declared, reach, reaches, problems })
         } else {
             Err(mistakes)
         }

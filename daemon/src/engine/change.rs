@@ -5,7 +5,8 @@ mod access;
 
 use std::sync::Arc;
 
-use self::access::{distinct, listed, with, without};
+pub(super) use self::access::distinct;
+use self::access::{listed, with, without};
 use super::{
     Author, Change, Engine, Error, NewCredential, Reply, Snapshot, Supplier, dance,
     effect::Basis,
@@ -47,12 +48,18 @@ pub(super) enum PendingChange {
     Create { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Update { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Keep { credential: Arc<Credential>, reply: Reply<Snapshot> },
+    Declare { credential: Arc<Credential>, reply: Reply<Snapshot> },
+    Anew { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Replace { credential: Arc<Credential>, from: Supplier, reply: Reply<Snapshot> },
     Remove { name: Name, ending: Option<Arc<Revocation>>, revoke: bool, reply: Reply<bool> },
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn change(&mut self, change: Change, author: Author) {
+        if let Some(error) = self.bound_elsewhere(&change) {
+            change.refuse(error);
+            return;
+        }
         if let Some(deferred) = self.deferred.get_mut(change.name()) {
             deferred.changes.push_back((change, author));
             return;
@@ -65,6 +72,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
+            Change::Declare { declared, etag, reply } => {
+                self.declare(&declared, &etag, author, reply);
+            }
             Change::Remove { name, etag, revoke, reply } => {
                 match self.removable(&name, etag.as_deref()) {
                     Ok(id) => {
@@ -177,6 +187,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.take_up_replaced(credential);
                 let _ = reply.send(self.snapshot(&name));
             }
+            (PendingChange::Declare { credential, reply }, Ok(())) => {
+                self.take_up_declared(&credential);
+                let _ = reply.send(self.snapshot(&name));
+            }
+            (PendingChange::Anew { credential, reply }, Ok(())) => {
+                self.take_up_anew(credential);
+                let _ = reply.send(self.snapshot(&name));
+            }
             (PendingChange::Remove { ending, revoke, reply, .. }, Ok(())) => {
                 if let Some(entry) = self.entries.get(&name).filter(|_| revoke) {
                     self.sent.turn_away(entry.credential.id, true);
@@ -248,6 +266,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             refreshers: distinct(refreshers),
             policy,
             limits,
+            declared_in: None,
             revision: 1,
             created_at: now,
             updated_at: now,
@@ -291,6 +310,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         Ok(Arc::new(Credential {
             policy: policy.unwrap_or(credential.policy),
             limits: limits.unwrap_or_else(|| credential.limits.clone()),
+            declared_in: None,
             revision: credential.revision + 1,
             updated_at: self.clock.now().wall,
             ..Credential::clone(&credential)
@@ -314,6 +334,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     readers,
                     submitters,
                     refreshers,
+                    declared_in: None,
                     revision: credential.revision + 1,
                     updated_at: self.clock.now().wall,
                     ..Credential::clone(&credential)
@@ -325,7 +346,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
     }
 
-    fn submit_change(&mut self, pending: PendingChange, author: Author, write: Write) {
+    pub(super) fn submit_change(&mut self, pending: PendingChange, author: Author, write: Write) {
         self.defer_changes(&pending.name().clone());
         self.submit(Pending::Change(pending, author), write);
     }
@@ -337,6 +358,8 @@ impl PendingChange {
             Self::Create { credential, .. }
             | Self::Update { credential, .. }
             | Self::Keep { credential, .. }
+            | Self::Declare { credential, .. }
+            | Self::Anew { credential, .. }
             | Self::Replace { credential, .. } => &credential.name,
             Self::Remove { name, .. } => name,
         }
@@ -355,6 +378,8 @@ impl PendingChange {
             Self::Create { .. } => "created",
             Self::Update { .. } => "given other readers, submitters or refreshers",
             Self::Keep { .. } => "given another policy or other limits",
+            Self::Declare { .. } => "made as its file says",
+            Self::Anew { .. } => "made anew, for another account",
             Self::Replace { .. } => "given other secrets",
             Self::Remove { .. } => "removed",
         }
@@ -372,7 +397,10 @@ impl PendingChange {
     /// Returns the credential, if this says who may do what with its tokens.
     fn opened(&self) -> Option<&Credential> {
         match self {
-            Self::Create { credential, .. } | Self::Update { credential, .. } => Some(credential),
+            Self::Create { credential, .. }
+            | Self::Update { credential, .. }
+            | Self::Declare { credential, .. }
+            | Self::Anew { credential, .. } => Some(credential),
             Self::Keep { .. } | Self::Replace { .. } | Self::Remove { .. } => None,
         }
     }
@@ -382,6 +410,8 @@ impl PendingChange {
             Self::Create { reply, .. }
             | Self::Update { reply, .. }
             | Self::Keep { reply, .. }
+            | Self::Declare { reply, .. }
+            | Self::Anew { reply, .. }
             | Self::Replace { reply, .. } => {
                 drop(reply.send(Err(error)));
             }

@@ -8,11 +8,11 @@ use tokend_provider::{Limit, LoginMethod};
 use tokio::sync::oneshot;
 
 use super::{
-    AccountBudget, Accounts, Candidate, Error, Issuance, LoginPlan, NewLogin, PendingRevocation,
-    Rotated, Snapshot, Tried,
+    AccountBudget, Accounts, Bound, Candidate, Error, Issuance, LoginPlan, NewLogin,
+    PendingRevocation, Plan, Rotated, Snapshot, Tried,
 };
 use crate::{
-    credential::{Reader, Replacement, Role, Supply},
+    credential::{Declared, Reader, Replacement, Role, Supply},
     ports::{Number, Redefined, Redefinition, Rekey, Rekeyed},
     published::Published,
 };
@@ -190,6 +190,20 @@ pub enum Command {
         /// The answer, as in tokend.toml; `None` if it is where it was when tokend started.
         reply: Reply<Option<String>>,
     },
+    /// What would become of a credential that is declared.
+    Plan {
+        /// How it is to be.
+        declared: Box<Declared>,
+        /// The answer.
+        reply: Reply<Plan>,
+    },
+    /// What is declared from now on, and so isn't changed by hand.
+    Bind {
+        /// What.
+        bound: Bound,
+        /// The answer.
+        reply: Reply<()>,
+    },
     /// The configuration has been read again.
     Redefine {
         /// What it says now.
@@ -255,6 +269,15 @@ pub enum Change {
     Create {
         /// What is to be stored.
         new: NewCredential,
+        /// The answer.
+        reply: Reply<Snapshot>,
+    },
+    /// A credential as a file declares it, whether it is there yet or not.
+    Declare {
+        /// How it is to be.
+        declared: Box<Declared>,
+        /// The etag that it must have, empty if it mustn't be there.
+        etag: String,
         /// The answer.
         reply: Reply<Snapshot>,
     },
@@ -390,7 +413,7 @@ impl Command {
             Self::Revocations { reply } => {
                 let _ = reply.send(Err(error));
             }
-            Self::DropRevocation { reply, .. } => {
+            Self::DropRevocation { reply, .. } | Self::Bind { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
             Self::List { reply, .. } => {
@@ -414,6 +437,9 @@ impl Command {
             Self::KeySource { reply } => {
                 let _ = reply.send(Err(error));
             }
+            Self::Plan { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
             Self::Problems { reply } => {
                 let _ = reply.send(Err(error));
             }
@@ -428,6 +454,7 @@ impl Change {
     pub(super) fn name(&self) -> &Name {
         match self {
             Self::Create { new, .. } => &new.name,
+            Self::Declare { declared, .. } => &declared.name,
             Self::Remove { name, .. }
             | Self::End { name, .. }
             | Self::Grant { name, .. }
@@ -441,6 +468,7 @@ impl Change {
         // Whoever asked may have gone; there is no one else to tell.
         match self {
             Self::Create { reply, .. }
+            | Self::Declare { reply, .. }
             | Self::End { reply, .. }
             | Self::Grant { reply, .. }
             | Self::Keep { reply, .. }

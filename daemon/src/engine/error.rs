@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokend_core::{Failure, Name, Refusal, RevocationId, StoreFailure};
 use tokend_provider::{InputError, LoginMethod, RequestError, RotationError};
 
-use crate::ports::RekeyFailure;
+use crate::{credential::Place, ports::RekeyFailure};
 
 /// Why the engine doesn't do what it is asked.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,40 @@ pub enum Error {
         name: Name,
         /// When it can be handed over again.
         retry_after: Duration,
+    },
+    /// A file declares it, and would undo the change.
+    #[error(
+        "{name} is declared in {place}, which would undo this at the next start or reload: change \
+         it there"
+    )]
+    Declared {
+        /// The credential.
+        name: Name,
+        /// Where.
+        place: Place,
+    },
+    /// A file declares it with another provider than it has.
+    #[error(
+        "{name} is one of {stored} and can't become one of {declared}: \
+         `tokend-cli remove {name}`, or give one of both another name"
+    )]
+    OtherProvider {
+        /// The credential.
+        name: Name,
+        /// The provider that it has.
+        stored: String,
+        /// The one that it is to have.
+        declared: String,
+    },
+    /// A declared credential lacks a secret.
+    #[error("{name} has no `{input}` yet: {problem}")]
+    NotSupplied {
+        /// The credential.
+        name: Name,
+        /// What it lacks.
+        input: String,
+        /// Why.
+        problem: String,
     },
     /// The credential has changed meanwhile.
     #[error("the credential {0} has changed since its etag was read; read it again")]

@@ -34,6 +34,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let coming = self.writing.values().filter_map(|pending| match pending {
             Pending::Change(
                 PendingChange::Create { credential, .. }
+                | PendingChange::Declare { credential, .. }
+                | PendingChange::Anew { credential, .. }
                 | PendingChange::Replace { credential, .. },
                 _,
             ) => Some(&**credential),

@@ -9,7 +9,7 @@ use tokend_core::{
 
 use super::{Engine, Error};
 use crate::{
-    credential::{Credential, Grant},
+    credential::{Credential, Grant, Place},
     ports::{Clock, Issuer, Store},
 };
 
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub secret_problems: BTreeMap<String, Vec<String>>,
     /// Whether its token is one of its secrets.
     pub is_static: bool,
+    /// Where it is declared, if it is.
+    pub declared: Option<Place>,
     /// Whether its limits count as spent because nobody knows what is used of them.
     pub is_budget_unknown: bool,
 }
@@ -77,6 +79,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             reports: view.reports.into_iter().map(|report| reported(report, now)).collect(),
             secret_problems: self.secret_problems(entry),
             is_static: view.terms.origin == Origin::Static,
+            declared: self.binding(&entry.credential),
             is_budget_unknown: entry.is_budget_unknown,
         })
     }

@@ -1,4 +1,5 @@
 mod change;
+mod declared;
 mod end;
 mod errand;
 mod login;
@@ -273,6 +274,7 @@ fn credential(name: &str) -> Credential {
         refreshers: Vec::new(),
         policy: Policy::Always,
         limits: Vec::new(),
+        declared_in: None,
         revision: 1,
         created_at: start(),
         updated_at: start(),

@@ -3,11 +3,7 @@
 use std::fmt::{Display, Formatter};
 
 use super::{Door, Peer};
-use crate::credential::{Access, Reader, Role};
-
-/// The number that the kernel shows for users and groups that have none in this
-/// user namespace: it can be anyone, so it is no one.
-pub const OVERFLOW: u32 = 65_534;
+use crate::credential::{Access, OVERFLOW, Reader, Role};
 
 /// The rule that lets someone in.
 #[derive(Debug, PartialEq, Eq)]

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     audit::Change,
-    credential::{Access, Reader, Role},
+    credential::{Access, OVERFLOW, PrincipalError, Reader, Role},
     engine::Command,
     published::timestamp,
 };
@@ -187,7 +187,7 @@ fn explain(
     snapshot: &crate::engine::Snapshot,
     about: &About,
     user: &str,
-) -> Result<ExplainAccessResponse, principal::PrincipalError> {
+) -> Result<ExplainAccessResponse, PrincipalError> {
     let principal::Account { name: user, peer } = principal::account(user)?;
     let (own_uid, socket) = (about.uid, &about.socket);
     let credential = &snapshot.credential;
@@ -195,7 +195,7 @@ fn explain(
     let rule = access::decide(&peer, own_uid, &access);
     let may = |role| access::decide_as(role, &peer, own_uid, &access).is_some();
     let mut remedies = Vec::new();
-    if peer.uid == access::OVERFLOW {
+    if peer.uid == OVERFLOW {
         remedies.push(format!(
             "run it as another user: {user} stands for everyone whom a user namespace doesn't know"
         ));

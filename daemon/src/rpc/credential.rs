@@ -7,11 +7,12 @@ use tokend_core::Policy;
 use tokend_proto::{
     reason,
     v1::{
-        CreateCredentialRequest, Credential, DeleteCredentialRequest, DeleteCredentialResponse,
-        GetCredentialRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
-        ListIssuancesRequest, ListIssuancesResponse, LoginCredentialRequest,
-        RefreshCredentialRequest, ReplaceSecretsRequest, RevokeAccessRequest, RevokeTokenRequest,
-        RunRemoteOperationRequest, RunRemoteOperationResponse, UpdateCredentialRequest, credential,
+        ApplyCredentialsRequest, ApplyCredentialsResponse, CreateCredentialRequest, Credential,
+        DeleteCredentialRequest, DeleteCredentialResponse, GetCredentialRequest,
+        GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
+        ListIssuancesResponse, LoginCredentialRequest, RefreshCredentialRequest,
+        ReplaceSecretsRequest, RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
+        RunRemoteOperationResponse, UpdateCredentialRequest, credential,
         credential_service_server::CredentialService,
     },
 };
@@ -19,16 +20,17 @@ use tokend_provider::{Inputs, Limit};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 pub(super) use self::message::message;
-use self::secret::{Given, try_keys};
+use self::secret::Given;
+pub(super) use self::secret::try_keys;
 use super::{
-    Context,
+    Context, apply,
     ledger::{self, Page},
-    login, principal, status,
+    login, status,
     token::{parse_name, peer},
 };
 use crate::{
     audit,
-    credential::{Reader, Replacement, Role, Supply},
+    credential::{Reader, Replacement, Role, Supply, reader},
     engine::{Change, Command, NewCredential, Snapshot, Supplier},
 };
 
@@ -98,6 +100,14 @@ impl CredentialService for Credentials {
         let change = |reply| Command::Change(Change::Create { new, reply }, author);
         let snapshot = self.0.change("add", &caller, Some(&subject), change).await?;
         Ok(shown(&snapshot))
+    }
+
+    async fn apply_credentials(
+        &self,
+        request: Request<ApplyCredentialsRequest>,
+    ) -> Result<Response<ApplyCredentialsResponse>, Status> {
+        let caller = peer(&request)?;
+        apply::apply(&self.0, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_credential(
@@ -347,7 +357,7 @@ fn parse_limits(texts: &[String]) -> Result<Vec<Limit>, Status> {
     Ok(limits)
 }
 
-fn invalid(message: String) -> Status {
+pub(super) fn invalid(message: String) -> Status {
     status::new(Code::InvalidArgument, reason::INVALID_INPUT, message)
 }
 
@@ -357,7 +367,7 @@ fn given(etag: String) -> Option<String> {
 
 /// Looks readers up, away from the serving thread: it can wait for the network.
 async fn look_up(readers: Vec<String>) -> Result<Vec<Reader>, Status> {
-    let all = move || readers.iter().map(|text| principal::reader(text)).collect();
+    let all = move || readers.iter().map(|text| reader(text)).collect();
     let looked_up: Result<Vec<Reader>, _> =
         tokio::task::spawn_blocking(all).await.map_err(|_| status::internal("lookup failed"))?;
     looked_up.map_err(|error| {

@@ -137,6 +137,11 @@ pub(super) fn of(error: &Error) -> Status {
         Error::TooManyRotations { retry_after, .. } => {
             (Code::ResourceExhausted, reason::TOO_MANY_ROTATIONS, Some(*retry_after))
         }
+        Error::Declared { .. } => (Code::FailedPrecondition, reason::CREDENTIAL_DECLARED, None),
+        Error::OtherProvider { .. } => {
+            (Code::FailedPrecondition, reason::CREDENTIAL_OF_ANOTHER_PROVIDER, None)
+        }
+        Error::NotSupplied { .. } => (Code::FailedPrecondition, reason::SECRET_NOT_SUPPLIED, None),
         Error::EtagMismatch(_) => (Code::Aborted, reason::ETAG_MISMATCH, None),
         Error::NoSecret { .. } => (Code::InvalidArgument, reason::INVALID_INPUT, None),
         Error::ReaderNotFound { .. }

@@ -5,7 +5,7 @@ mod reader;
 mod revocation;
 mod supply;
 
-use std::{collections::BTreeMap, io, num::NonZeroU32, time::Duration};
+use std::{collections::BTreeMap, io, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -23,7 +23,7 @@ use self::{
     supply::SupplyRecord,
 };
 use super::seal::Flaw;
-use crate::credential::{Credential, CredentialId, Grant};
+use crate::credential::{Credential, CredentialId, Grant, Place};
 
 /// A credential but for its id, which is in the clear.
 #[derive(Serialize, Deserialize)]
@@ -43,9 +43,17 @@ pub(super) struct CredentialRecord {
     policy: Policy,
     #[serde(default)]
     limits: Vec<String>,
+    #[serde(default)]
+    declared_in: Option<PlaceRecord>,
     revision: u64,
     created_at: Time,
     updated_at: Time,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlaceRecord {
+    file: PathBuf,
+    line: usize,
 }
 
 /// A token.
@@ -216,6 +224,7 @@ impl From<&Credential> for CredentialRecord {
             refreshers: credential.refreshers.iter().map(Into::into).collect(),
             policy: credential.policy,
             limits: credential.limits.iter().map(ToString::to_string).collect(),
+            declared_in: credential.declared_in.as_ref().map(PlaceRecord::from),
             revision: credential.revision,
             created_at: Time(credential.created_at),
             updated_at: Time(credential.updated_at),
@@ -238,10 +247,23 @@ impl CredentialRecord {
             refreshers: restore(self.refreshers)?,
             policy: self.policy,
             limits: self.limits.iter().map(|limit| limit.parse()).collect::<Result<_, _>>()?,
+            declared_in: self.declared_in.map(Place::from),
             revision: self.revision,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
         })
+    }
+}
+
+impl From<&Place> for PlaceRecord {
+    fn from(Place { file, line }: &Place) -> Self {
+        Self { file: file.clone(), line: *line }
+    }
+}
+
+impl From<PlaceRecord> for Place {
+    fn from(PlaceRecord { file, line }: PlaceRecord) -> Self {
+        Self { file, line }
     }
 }
 

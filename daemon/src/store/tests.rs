@@ -41,7 +41,7 @@ use tokend_core::{
 
 use super::*;
 use crate::{
-    credential::{Credential, CredentialId, Grant, Reader, Source, Supply},
+    credential::{Credential, CredentialId, Fingerprint, Grant, Place, Reader, Source, Supply},
     ports::{Account, LONGEST_ISSUANCE, Reservation, Settled, StoredCredential},
 };
 
@@ -103,6 +103,7 @@ pub(super) fn credential(id: u8, name: &str) -> Arc<Credential> {
         variables: [("tenant".to_owned(), "acme-corp".to_owned())].into(),
         secrets: [("client_secret".to_owned(), "s3cret \"é\"\u{1}".into())].into(),
         supply: Supply::default(),
+        declared_in: None,
         readers: vec![
             Reader::User { id: 1_000, name: Some("ann".into()) },
             Reader::Group { id: 7, name: None },

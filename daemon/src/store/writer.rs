@@ -31,6 +31,10 @@ impl<R: Random> Writer<'_, R> {
     pub(super) fn apply(&mut self, write: &Write) -> Result<Reply, WriteError> {
         match write {
             Write::Credential(credential) => self.credential(credential)?,
+            Write::Anew { before, credential } => {
+                self.remove(*before)?;
+                self.credential(credential)?;
+            }
             Write::Remove(id) => self.remove(*id)?,
             Write::Reserve(reservation) => return self.reserve(reservation),
             Write::Token { credential, token, issuance, settled } => {

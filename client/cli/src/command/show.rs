@@ -1,5 +1,7 @@
 //! `show`: all about a credential but its secrets.
 
+mod declaration;
+
 use std::io::{self, Write};
 
 use prost_types::Timestamp;
@@ -20,12 +22,16 @@ use crate::{
 pub(super) async fn run(
     daemon: &Daemon,
     name: String,
+    toml: bool,
     form: &Form,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
     let request = GetCredentialRequest { name: name.clone() };
     let call = answer(daemon.credentials().get_credential(request)).await;
     let credential = call.map_err(Failure::about(&name))?;
+    if toml {
+        return Ok(declaration::write(output, &credential)?);
+    }
     if form.json {
         return Ok(json::write(output, &json::credential(&credential))?);
     }
@@ -84,6 +90,9 @@ pub(super) fn stored(facts: &mut Facts, credential: &Credential, now: &Timestamp
     }
     facts.add("policy", state::policy(credential));
     facts.add("limits", credential.limits.join(", "));
+    if !credential.declared_in.is_empty() {
+        facts.add("declared in", &credential.declared_in);
+    }
     facts.add("created", time(credential.create_time.as_ref(), now));
     facts.add("changed", time(credential.update_time.as_ref(), now));
 }

@@ -23,6 +23,7 @@ pub(super) fn of_settings(before: &Config, after: &Config) -> Vec<String> {
     changed("revoke_on_shutdown", revokes(before), revokes(after));
     changed("unit_wait", shown(&before.unit_wait), shown(&after.unit_wait));
     changed("provider_dirs", shown(&before.provider_dirs), shown(&after.provider_dirs));
+    changed("credential_dirs", shown(&before.credential_dirs), shown(&after.credential_dirs));
     if before.on_login_needed != after.on_login_needed {
         // Its arguments are nobody's business.
         changes.push(match &after.on_login_needed {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Sorts readers and drops those that are there twice: the number decides.
-pub(super) fn distinct(mut readers: Vec<Reader>) -> Vec<Reader> {
+pub(in crate::engine) fn distinct(mut readers: Vec<Reader>) -> Vec<Reader> {
     readers.sort();
     readers.dedup_by(|a, b| a.is_same(b));
     readers

@@ -49,6 +49,11 @@ pub(crate) fn message(snapshot: &Snapshot) -> Credential {
         limits: stored.limits.iter().map(ToString::to_string).collect(),
         rejection_reports: snapshot.reports.iter().map(reports).collect(),
         secrets: secret::infos(snapshot),
+        declared_in: snapshot
+            .declared
+            .as_ref()
+            .map(|place| place.file.display().to_string())
+            .unwrap_or_default(),
     }
 }
 

@@ -87,7 +87,7 @@ fn parse_source(name: &str, source: v1::SecretSource) -> Result<Source, Status> 
 
 /// Tries the keys among the secrets of a credential that is to be. What else is wrong with
 /// it, the engine says.
-pub(super) async fn try_keys(
+pub(in crate::rpc) async fn try_keys(
     library: Arc<Library>,
     provider: String,
     inputs: Inputs,

@@ -5,7 +5,7 @@ use tonic_health::pb::{HealthCheckRequest, health_server::Health as _};
 
 use super::*;
 use crate::{
-    credential::Reader,
+    credential::{OVERFLOW, Reader},
     rpc::{
         bench::{ANN, Bench, OWN, access_of, listener, token},
         health::Health,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// All users that are anything: root, tokend's, a reader, nobody, and one of a container's.
-const ALL: [u32; 5] = [0, OWN, ANN, access::OVERFLOW, 100_000];
+const ALL: [u32; 5] = [0, OWN, ANN, OVERFLOW, 100_000];
 
 impl Bench {
     fn call<T>(&self, door: &Door, uid: u32, message: T) -> (Tokens, Request<T>) {
@@ -67,7 +67,7 @@ async fn what_is_not_listed_is_absent_for_root_as_for_nobody() {
         slot.set_access(access_of(&[ANN, 0]));
     }
     let door = listener(&["listed", "later"], true);
-    let nobody = bench.said(&door, access::OVERFLOW, "none").await;
+    let nobody = bench.said(&door, OVERFLOW, "none").await;
     for uid in ALL {
         for name in ["other", "later", "none"] {
             assert_eq!(bench.said(&door, uid, name).await, nobody, "{uid} {name}");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{Secret, Time, open_all, seal_all};
-use crate::credential::{Source, Supply};
+use crate::credential::{Fingerprint, Source, Supply};
 
 /// What is known of a credential's secrets.
 #[derive(Default, Serialize, Deserialize)]
@@ -14,6 +14,7 @@ pub(super) struct SupplyRecord {
     former: BTreeMap<String, Secret>,
     expire_times: BTreeMap<String, Time>,
     sources: BTreeMap<String, SourceRecord>,
+    given: BTreeMap<String, [u8; 32]>,
     replaced_at: Option<Time>,
 }
 
@@ -35,6 +36,7 @@ impl From<&Supply> for SupplyRecord {
             former: seal_all(&supply.former),
             expire_times: map(&supply.expire_times, |time| Time(*time)),
             sources: map(&supply.sources, source),
+            given: map(&supply.given, |given| given.0),
             replaced_at: supply.replaced_at.map(Time),
         }
     }
@@ -50,6 +52,7 @@ impl From<SupplyRecord> for Supply {
             former: open_all(record.former),
             expire_times: map(&record.expire_times, |time| time.0),
             sources: map(&record.sources, source),
+            given: map(&record.given, |given| Fingerprint(*given)),
             replaced_at: record.replaced_at.map(|time| time.0),
         }
     }

@@ -50,6 +50,20 @@ fn a_batch_goes_to_the_disk_in_one_transaction() {
 }
 
 #[test]
+fn what_takes_the_place_of_a_credential_takes_it_with_its_token_or_not_at_all() {
+    let home = Home::new();
+    let mut store = home.open();
+    done(&mut store, &[Write::Credential(credential(1, "causely")), reserve(1, at(0), &[])]);
+    done(&mut store, &[issued(1, token(1, "t0ken"), at(1))]);
+    let (before, credential) = (CredentialId([1; 16]), credential(2, "causely"));
+    done(&mut store, &[Write::Anew { before, credential }]);
+    let stored = loaded(&mut home.crashed().open());
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].credential.id, CredentialId([2; 16]));
+    assert!(stored[0].token.is_none());
+}
+
+#[test]
 fn a_discarded_token_does_not_come_back_after_a_crash() {
     let home = Home::new();
     let mut store = home.open();

@@ -46,11 +46,17 @@ fn what_is_known_of_secrets_is_sealed_with_them_and_goes_once_the_new_one_has_wo
             ("other".to_owned(), command.clone()),
         ]
         .into(),
+        given: [("other".to_owned(), Fingerprint([7; 32]))].into(),
         replaced_at: Some(first.created_at),
     };
+    let place = Place { file: "/etc/tokend/credentials.d/a.toml".into(), line: 3 };
+    first.declared_in = Some(place.clone());
     done(&mut store, &[Write::Credential(Arc::new(first.clone()))]);
     let mut reopened = home.crashed().open();
-    let supply = loaded(&mut reopened)[0].credential.supply.clone();
+    let stored = loaded(&mut reopened)[0].credential.clone();
+    assert_eq!(stored.declared_in, Some(place));
+    let supply = stored.supply;
+    assert_eq!(supply.given["other"], Fingerprint([7; 32]));
     assert_eq!(supply.former["client_secret"].expose_secret(), "bef0re");
     assert_eq!(supply.expire_times["client_secret"], end);
     assert_eq!(supply.sources["client_secret"], Source::File("/run/key".into()));

@@ -15,19 +15,20 @@ use hyper_util::{
 use tokend_proto::{
     ERROR_DOMAIN, reason,
     v1::{
-        self, AcquireTokenRequest, AcquireTokenResponse, CheckDefinitionRequest,
-        CheckDefinitionResponse, CreateCredentialRequest, Credential, DeleteCredentialRequest,
-        DeleteCredentialResponse, ExplainDefinitionRequest, ExplainDefinitionResponse,
-        GetCredentialRequest, GetDefinitionSchemaRequest, GetDefinitionSchemaResponse,
-        GetProviderRequest, GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse,
-        ListIssuancesRequest, ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse,
-        ListTokensRequest, ListTokensResponse, LoginCredentialRequest, LoginCredentialResponse,
-        LoginMethod, Provider, ProviderInput, RefreshCredentialRequest, RefreshTokenRequest,
-        RefreshTokenResponse, ReplaceSecretsRequest, ReportRejectionRequest,
-        ReportRejectionResponse, RevokeAccessRequest, RevokeTokenRequest,
-        RunRemoteOperationRequest, RunRemoteOperationResponse, SubmitRotationRequest,
-        SubmitRotationResponse, TryDefinitionRequest, TryDefinitionResponse,
-        UpdateCredentialRequest, WatchTokensRequest, WatchTokensResponse,
+        self, AcquireTokenRequest, AcquireTokenResponse, ApplyCredentialsRequest,
+        ApplyCredentialsResponse, CheckDefinitionRequest, CheckDefinitionResponse,
+        CreateCredentialRequest, Credential, DeleteCredentialRequest, DeleteCredentialResponse,
+        ExplainDefinitionRequest, ExplainDefinitionResponse, GetCredentialRequest,
+        GetDefinitionSchemaRequest, GetDefinitionSchemaResponse, GetProviderRequest,
+        GrantAccessRequest, ListCredentialsRequest, ListCredentialsResponse, ListIssuancesRequest,
+        ListIssuancesResponse, ListProvidersRequest, ListProvidersResponse, ListTokensRequest,
+        ListTokensResponse, LoginCredentialRequest, LoginCredentialResponse, LoginMethod, Provider,
+        ProviderInput, RefreshCredentialRequest, RefreshTokenRequest, RefreshTokenResponse,
+        ReplaceSecretsRequest, ReportRejectionRequest, ReportRejectionResponse,
+        RevokeAccessRequest, RevokeTokenRequest, RunRemoteOperationRequest,
+        RunRemoteOperationResponse, SubmitRotationRequest, SubmitRotationResponse,
+        TryDefinitionRequest, TryDefinitionResponse, UpdateCredentialRequest, WatchTokensRequest,
+        WatchTokensResponse,
         credential_service_server::{CredentialService, CredentialServiceServer},
         provider_service_server::{ProviderService, ProviderServiceServer},
         token_service_server::{TokenService, TokenServiceServer},
@@ -206,6 +207,13 @@ impl CredentialService for Fake {
     }
 
     async fn replace_secrets(&self, _: Request<ReplaceSecretsRequest>) -> Answer<Credential> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn apply_credentials(
+        &self,
+        _: Request<ApplyCredentialsRequest>,
+    ) -> Answer<ApplyCredentialsResponse> {
         Err(Status::unimplemented(""))
     }
 
