@@ -251,6 +251,7 @@ impl Daemon {
 
     /// Serves until `shutdown` resolves, then ends as soon as can be: docs/ARCHITECTURE.md,
     /// "The end".
+    #[expect(clippy::too_many_lines, reason = "it wires all there is, once")]
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             engine,

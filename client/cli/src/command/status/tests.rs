@@ -61,7 +61,7 @@ fn shows_every_credential_and_what_to_do() {
             since: at(3540),
             ..PendingRevocation::default()
         }],
-        listeners: Vec::new(),
+        ..GetStatusResponse::default()
     };
     let first = format!(
         "tokend {}, process 7, running for 1h, state in /var/lib/tokend\n",
