@@ -260,7 +260,7 @@ impl Daemon {
 
     /// Serves until `shutdown` resolves, then ends as soon as can be: docs/ARCHITECTURE.md,
     /// "The end".
-    #[expect(clippy::too_many_lines, reason = "what is wired is in one place, in its order")]
+    #[expect(clippy::too_many_lines, reason = "it wires all there is, once")]
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             engine,

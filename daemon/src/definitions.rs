@@ -6,7 +6,6 @@ use std::{
 };
 
 use tokend_provider::{Definition, DefinitionError, Library, Source};
-use tracing::error;
 
 use crate::ports::Mistake;
 
@@ -43,7 +42,6 @@ impl Definitions {
         match read(path) {
             Ok(definition) => self.usable.insert(definition),
             Err(problem) => {
-                error!("{problem}");
                 self.usable.remove(&name(path));
                 self.problems.push(problem.into());
             }

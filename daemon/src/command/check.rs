@@ -38,7 +38,9 @@ impl Check {
         if self.json {
             writeln!(out, "{:#}", mistakes.iter().map(as_json).collect::<serde_json::Value>())?;
         } else {
-            mistakes.iter().for_each(|mistake| super::complain(&mistake.to_string()));
+            for mistake in &mistakes {
+                super::complain(&mistake.to_string());
+            }
             for note in notes.iter().filter(|_| mistakes.is_empty()) {
                 writeln!(out, "{note}")?;
             }

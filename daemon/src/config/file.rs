@@ -43,6 +43,7 @@ const KEYS: [&str; 13] = [
 
 /// `tokend.toml`. Every key can be left out.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the fields are the file's keys")]
 pub(super) struct File {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) runtime_dir: Option<PathBuf>,

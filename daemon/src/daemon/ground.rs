@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokend_provider::Library;
+use tracing::error;
 
 use super::StartError;
 use crate::{
@@ -36,6 +37,9 @@ impl Ground {
         }
         let clock = SystemClock::new()?;
         let Definitions { usable, problems } = Definitions::read(&config.provider_dirs)?;
+        for problem in &problems {
+            error!("{problem}");
+        }
         let problems = problems.iter().map(ToString::to_string).collect();
         let (definitions, started_at) = (Arc::new(usable), clock.now().wall);
         Ok(Self { uid, clock, started_at, definitions, problems, audit: Arc::default() })

@@ -79,12 +79,11 @@ pub(super) fn open(
     let mut opened = Vec::new();
     for (place, listener) in (0..).zip(&config.listeners) {
         let given = inherited.remove(&listener.name);
-        opened.push(match given {
-            Some(given) => taken(place, listener, given)?,
-            None => {
-                let reach = reach(&listener.name, listener.group.as_deref())?;
-                made(&config.runtime_dir, (place, listener), reach, by_systemd, false)?
-            }
+        opened.push(if let Some(given) = given {
+            taken(place, listener, given)?
+        } else {
+            let reach = reach(&listener.name, listener.group.as_deref())?;
+            made(&config.runtime_dir, (place, listener), reach, by_systemd, false)?
         });
     }
     match inherited.into_keys().next() {

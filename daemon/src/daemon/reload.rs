@@ -149,15 +149,21 @@ impl Reloader {
         match &reloaded {
             Ok(Reloaded { changes, needs_restart }) => {
                 info!(changes = changes.len(), "the configuration was read again");
-                changes.iter().for_each(|change| info!("{change}"));
-                needs_restart.iter().for_each(|it| warn!("needs a restart: {it}"));
+                for change in changes {
+                    info!("{change}");
+                }
+                for it in needs_restart {
+                    warn!("needs a restart: {it}");
+                }
             }
             Err(mistakes) => {
                 error!(
                     mistakes = mistakes.len(),
                     "the configuration was read again and isn't used"
                 );
-                mistakes.iter().for_each(|mistake| error!("{mistake}"));
+                for mistake in mistakes {
+                    error!("{mistake}");
+                }
                 let at = self.context.clock.now().wall;
                 let failed = Some(FailedReload { at, mistakes: mistakes.clone() });
                 let standing = Standing::clone(&self.context.about.standing.load());
@@ -208,8 +214,8 @@ impl Reloader {
         changes.extend(difference::of_definitions(&before, &definitions, &redefined));
         let carried_out = self.containers.carry_out(&config, plan, &self.context, &self.doorkeeper);
         match carried_out {
-            Ok((changed, left)) => {
-                changes.extend(changed);
+            Ok((sockets, left)) => {
+                changes.extend(sockets);
                 needs_restart.extend(left);
             }
             Err(problem) => error!("a listener isn't served: {}", chain(&problem)),

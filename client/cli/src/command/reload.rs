@@ -1,6 +1,6 @@
 //! `reload`: has tokend read its configuration again.
 
-use std::io::Write;
+use std::{io::Write, iter};
 
 use serde_json::json;
 use tokend_proto::v1::{Mistake, ReloadRequest, ReloadResponse};
@@ -60,11 +60,14 @@ fn write(output: &mut Output<impl Write>, reloaded: &ReloadResponse) -> std::io:
 /// Shows a mistake as a compiler would: its place, what is wrong, and the line.
 fn shown(mistake: &Mistake) -> String {
     let Mistake { file, line, column, message, excerpt } = mistake;
-    let mut place = printable(file).into_owned();
-    if *line > 0 {
-        place.push_str(&format!(":{line}:{column}"));
-    }
-    let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
-    let excerpt: String = excerpt.lines().map(|line| format!("\n{}", printable(line))).collect();
-    format!("{place}{}{excerpt}", printable(message))
+    let file = printable(file);
+    let place = match (file.is_empty(), *line) {
+        (true, _) => String::new(),
+        (false, 0) => format!("{file}: "),
+        (false, line) => format!("{file}:{line}:{column}: "),
+    };
+    let first = format!("{place}{}", printable(message));
+    let excerpt = excerpt.lines().map(printable);
+    let lines: Vec<_> = iter::once(first.into()).chain(excerpt).collect();
+    lines.join("\n")
 }

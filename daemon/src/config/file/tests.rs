@@ -143,7 +143,7 @@ fn the_example_names_each_key_and_says_nothing_as_it_is() {
     // Of the two that say where the key is, one is to be left out.
     let lines = |without: &str| -> String {
         let lines = uncommented.iter().filter(|line| !line.starts_with(without));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.copied().collect::<Vec<_>>().join("\n")
     };
     for key in ["key_file", "key_source"] {
         if let Err(mistakes) = parsed(&lines(key)) {

@@ -128,21 +128,18 @@ impl Containers {
             // Who is still connected finds nothing there any more.
             container.grant.change(Granted::default());
             let socket = container.grant.socket.display();
-            match container.made {
-                Some(made) => {
-                    changes.push(format!("listener {name}: gone from {socket}"));
-                    stop.send_replace(true);
-                    if !replaced.contains(&container.grant.socket) {
-                        made.remove();
-                    }
+            if let Some(made) = container.made {
+                changes.push(format!("listener {name}: gone from {socket}"));
+                stop.send_replace(true);
+                if !replaced.contains(&container.grant.socket) {
+                    made.remove();
                 }
-                None => {
-                    needs_restart.push(format!(
-                        "the listener {name} is gone from tokend.toml, and systemd listens for it: \
-                         stop tokend-listener@{name}.socket; until then nothing is there"
-                    ));
-                    self.all.insert(name, (container, stop));
-                }
+            } else {
+                needs_restart.push(format!(
+                    "the listener {name} is gone from tokend.toml, and systemd listens for it: \
+                     stop tokend-listener@{name}.socket; until then nothing is there"
+                ));
+                self.all.insert(name, (container, stop));
             }
         }
         for listener in &config.listeners {
@@ -155,7 +152,7 @@ impl Containers {
                 container.grant.change(after);
             }
         }
-        let most = self.most(config);
+        let most = most(config);
         for Opened { container, socket } in plan.new {
             let grant = Arc::clone(&container.grant);
             changes.push(format!("listener {}: new, at {}", grant.name, grant.socket.display()));
@@ -226,11 +223,11 @@ impl Containers {
         container.reach = reach;
         Ok(())
     }
+}
 
-    /// Returns how many connections a new one has at once: its part of a quarter of all.
-    fn most(&self, config: &Config) -> usize {
-        (descriptors() / 4 / config.listeners.len().max(1)).max(4)
-    }
+/// Returns how many connections a new one has at once: its part of a quarter of all.
+fn most(config: &Config) -> usize {
+    (descriptors() / 4 / config.listeners.len().max(1)).max(4)
 }
 
 /// Tells whether a listener that is served is the one that is configured. Where systemd listens,
@@ -250,17 +247,17 @@ fn mistake(problem: &StartError) -> Mistake {
 }
 
 fn difference(name: &str, before: &Granted, after: &Granted) -> String {
-    let credentials = |sign: char, these: &Granted, those: &Granted| -> String {
+    let credentials = |sign: &'static str, these: &Granted, those: &Granted| -> String {
         let all = these.credentials.difference(&those.credentials);
-        all.map(|credential| format!(" {sign}{credential}")).collect()
+        all.flat_map(|credential| [" ", sign, credential.as_str()]).collect()
     };
     let flag = |key: &str, before: bool, after: bool| {
         if before == after { String::new() } else { format!(" {key}={after}") }
     };
     format!(
         "listener {name}:{}{}{}{}",
-        credentials('+', after, before),
-        credentials('-', before, after),
+        credentials("+", after, before),
+        credentials("-", before, after),
         flag("anyone", before.anyone, after.anyone),
         flag("submit", before.submit, after.submit),
     )

@@ -10,20 +10,20 @@ use crate::{config::Config, ports::Redefined};
 /// Tells which settings are others.
 pub(super) fn of_settings(before: &Config, after: &Config) -> Vec<String> {
     let mut changes = Vec::new();
-    let mut changed = |key: &str, before: String, after: String| {
+    let mut compare = |key: &str, before: String, after: String| {
         if before != after {
             changes.push(format!("{key}: {before} before, {after} now"));
         }
     };
     let shown = |value: &dyn Debug| format!("{value:?}");
     let group = |config: &Config| config.socket_group.clone().unwrap_or_else(|| "none".to_owned());
-    changed("log", shown(&before.log), shown(&after.log));
-    changed("socket_group", group(before), group(after));
+    compare("log", shown(&before.log), shown(&after.log));
+    compare("socket_group", group(before), group(after));
     let revokes = |config: &Config| config.revoke_on_shutdown.to_string();
-    changed("revoke_on_shutdown", revokes(before), revokes(after));
-    changed("unit_wait", shown(&before.unit_wait), shown(&after.unit_wait));
-    changed("provider_dirs", shown(&before.provider_dirs), shown(&after.provider_dirs));
-    changed("credential_dirs", shown(&before.credential_dirs), shown(&after.credential_dirs));
+    compare("revoke_on_shutdown", revokes(before), revokes(after));
+    compare("unit_wait", shown(&before.unit_wait), shown(&after.unit_wait));
+    compare("provider_dirs", shown(&before.provider_dirs), shown(&after.provider_dirs));
+    compare("credential_dirs", shown(&before.credential_dirs), shown(&after.credential_dirs));
     if before.on_login_needed != after.on_login_needed {
         // Its arguments are nobody's business.
         changes.push(match &after.on_login_needed {
