@@ -4,9 +4,10 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "tokend/v1/admin.proto",
     "tokend/v1/credential.proto",
+    "tokend/v1/event.proto",
     "tokend/v1/provider.proto",
     "tokend/v1/revocation.proto",
     "tokend/v1/token.proto",

@@ -30,10 +30,11 @@ use crate::{
     definitions::Unreadable,
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
+    events::Events,
     handout::Handout,
     hook::{self, Hook},
     issuer::HttpIssuer,
-    ports::{Clock, Loaded, Sources},
+    ports::{self, Clock, Loaded, Sources},
     published::Slots,
     rpc::{About, Context, Doorkeeper, Listener, Phase, Services, serve},
     socket::{Made, SocketError},
@@ -61,6 +62,7 @@ pub struct Daemon {
     definitions: Arc<Library>,
     clock: SystemClock,
     about: Arc<About>,
+    events: Arc<Events>,
     doorkeeper: Doorkeeper,
     listeners: Vec<Listener>,
     serving: Serving,
@@ -174,6 +176,7 @@ impl Daemon {
         .map_err(system("the issuer's thread"))?;
 
         let slots = Arc::new(Slots::default());
+        let happened = Arc::new(Events::new(clock.now().wall));
         let mut engine = Engine::new(
             clock,
             SystemEntropy::default(),
@@ -185,6 +188,7 @@ impl Daemon {
         )
         .with_sources(Arc::clone(&sources) as Arc<dyn Sources>)
         .revoking_at_the_end(config.revoke_on_shutdown);
+        engine.heard_by(vec![Arc::clone(&happened) as Arc<dyn ports::Listener>]);
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             warn!("{problem}");
             ground.problems.push(problem);
@@ -208,6 +212,7 @@ impl Daemon {
             definitions,
             clock,
             about,
+            events: happened,
             doorkeeper,
             listeners,
             serving,
@@ -243,6 +248,7 @@ impl Daemon {
             definitions,
             clock,
             about,
+            events,
             doorkeeper,
             listeners,
             serving,
@@ -266,6 +272,7 @@ impl Daemon {
             clock: Arc::new(clock),
             about,
             audit: Arc::clone(&doorkeeper.audit),
+            events: Arc::clone(&events),
         };
         let watchers = context.slots.watchers();
         let spreading = tokio::spawn({
@@ -315,6 +322,7 @@ impl Daemon {
             systemd::notify(&[NotifyState::Stopping]);
             stop.send_replace(true);
             watchers.close();
+            events.close();
         });
         spreading.abort();
         context.audit.finish();

@@ -26,6 +26,7 @@ mod run;
 mod secret;
 mod sharing;
 mod snapshot;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -36,9 +37,7 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{
-    BootTime, Input, Keeper, Name, Quota, Random, Ruling, Terms, Waiter, WaiterId, Want,
-};
+use tokend_core::{BootTime, Input, Keeper, Name, Quota, Random, Terms, Waiter, WaiterId, Want};
 use tokend_provider::Library;
 use tracing::{debug, info, warn};
 
@@ -49,10 +48,12 @@ use self::{
     errand::Errand,
     ledger::Look,
     notice::Logins,
+    rejection::Reporter,
     rekey::Rekeying,
     revocation::{Revocations, Sent},
     rotation::Submitter,
     secret::{Attempt, Held, Notes},
+    tell::Telling,
 };
 pub use self::{
     command::{
@@ -102,7 +103,7 @@ pub struct Engine<C, R, I, S> {
     lacks: bool,
     accounts: AccountBook,
     waiting: BTreeMap<WaiterId, Reply<Arc<Published>>>,
-    reporting: BTreeMap<WaiterId, Reply<Ruling>>,
+    reporting: BTreeMap<WaiterId, Reporter>,
     submitting: BTreeMap<WaiterId, Submitter>,
     looking: BTreeMap<Ticket, Look>,
     rekeying: BTreeMap<Ticket, Rekeying>,
@@ -110,6 +111,7 @@ pub struct Engine<C, R, I, S> {
     moved: Option<(String, String)>,
     errands: BTreeMap<ErrandId, Errand>,
     logins: Logins,
+    telling: Telling,
     /// Tokens that are to be ended on the far side.
     revocations: Revocations,
     /// Issuances that are under way.
@@ -195,6 +197,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             sent: Sent::default(),
             discarding: BTreeMap::new(),
             logins: Logins::default(),
+            telling: Telling::default(),
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
             deferred: BTreeMap::new(),
@@ -226,9 +229,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             if is_resupplied {
                 engine.step(&name, Input::Resupplied { refresh_token: false });
             }
-        }
-        if engine.is_restored {
-            warn!("{RESTORED}");
         }
         info!(credentials = engine.entries.len(), damaged = engine.damaged.len(), "loaded");
         engine
@@ -323,6 +323,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return;
         }
         self.warn_of_ends();
+        self.tell_of_ends();
         self.release_overdue();
         let now = self.clock.now();
         let effects = self.keeper.wake(now, &mut self.random, &*self.slots, AT_ONCE);
@@ -359,6 +360,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.entries.remove(name);
         self.slots.remove(name);
         self.logins.forget(name);
+        self.telling.forget(name);
         self.call_off_logins(Some(name));
         self.held.remove(name);
         self.attempts.remove(name);

@@ -14,6 +14,7 @@ pub mod definitions;
 pub mod dev;
 pub mod engine;
 pub mod entropy;
+pub mod events;
 pub mod handout;
 pub mod hook;
 pub mod init;

@@ -5,6 +5,7 @@
 //! the engine puts the answers back into it, so that a simulation can stand where
 //! SQLite, HTTP and the machine's clock stand.
 
+pub mod event;
 mod issuer;
 mod rekey;
 mod revocation;
@@ -22,6 +23,7 @@ use tokend_core::{
     Quota, RevocationId, Stamp, StoreFailure, Token, TokenId, Usage, Verdict,
 };
 
+pub use self::event::{Event, Happening, Listener, Subject};
 pub use self::issuer::{
     Ended, Errand, ErrandEnded, ErrandId, Issuance, Issuer, Job, LONGEST_ISSUANCE, LoginNeeded,
     Notices, Person, Progress, Spoken, Watcher,

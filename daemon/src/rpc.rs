@@ -10,6 +10,7 @@ mod bench;
 mod codec;
 mod connection;
 mod credential;
+mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod grant;
@@ -73,6 +74,7 @@ use self::{
 use crate::{
     audit::Audit,
     engine::{Command, Error, Reply},
+    events::Events,
     ports::{Clock, Sources},
     published::Slots,
 };
@@ -94,6 +96,8 @@ pub struct Context {
     pub about: Arc<About>,
     /// Where it is written down who does what.
     pub audit: Arc<Audit>,
+    /// What happened of late.
+    pub events: Arc<Events>,
 }
 
 /// What the daemon tells of itself.

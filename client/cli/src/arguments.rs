@@ -3,6 +3,7 @@
 mod add;
 mod budget;
 mod completions;
+mod events;
 mod exec;
 mod get;
 mod helper;
@@ -30,6 +31,7 @@ pub(crate) use crate::arguments::{
     add::{Add, Terms},
     budget::{Accept, Budget, BudgetCommand},
     completions::{Completions, Man, Shell},
+    events::Events,
     exec::{Exec, Handed},
     get::{Format, Get},
     helper::{Helper, Mapping, Protocol},
@@ -179,6 +181,9 @@ pub(crate) enum Command {
     Unlock(Unlock),
     /// List what was asked of the providers: when, why, and what came of it
     Issuances(Issuances),
+    /// Tell what has happened: tokens issued, failures, rejections, changes
+    #[command(after_help = events::HELP)]
+    Events(Events),
     /// Show how much of the limits on issuances is used, and how long the rest lasts
     Budget(Budget),
     /// Give the store other keys, while tokend serves

@@ -4,6 +4,7 @@ mod access;
 mod add;
 mod budget;
 mod completions;
+mod events;
 mod exec;
 mod first_steps;
 mod get;
@@ -110,6 +111,7 @@ pub(crate) async fn run(
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;
         }
+        Command::Events(events) => return events::run(&Daemon::find()?, events, output).await,
         Command::Budget(budget) => budget::run(&Daemon::find()?, budget, output).await?,
         Command::Key(key) => key::run(&Daemon::find()?, key, output).await?,
         Command::Providers(providers) => {

@@ -25,6 +25,21 @@ impl Tone {
             Self::Bad => Some(31),
         }
     }
+
+    /// Writes a text that is so wide at least, in its colour where there are colours.
+    pub(crate) fn write(
+        self,
+        output: &mut Output<impl Write>,
+        text: &str,
+        width: usize,
+    ) -> io::Result<()> {
+        match self.code().filter(|_| output.has_colour()) {
+            Some(code) => write!(output, "\x1b[{code}m{text}\x1b[0m")?,
+            None => write!(output, "{text}")?,
+        }
+        let padding = width.saturating_sub(text.chars().count());
+        write!(output, "{:padding$}", "")
+    }
 }
 
 /// A text and its meaning.
@@ -88,10 +103,7 @@ pub(crate) fn align(
     for row in rows {
         let row = row.as_ref();
         for (column, cell) in row.iter().enumerate() {
-            match cell.tone.code().filter(|_| output.has_colour()) {
-                Some(code) => write!(output, "\x1b[{code}m{}\x1b[0m", cell.text)?,
-                None => write!(output, "{}", cell.text)?,
-            }
+            cell.tone.write(output, &cell.text, 0)?;
             // Nothing is padded at the end of a line.
             if column + 1 < row.len() {
                 write!(output, "{:1$}", "", widths[column] - width(cell) + 2)?;

@@ -4,6 +4,7 @@ mod errand;
 mod login;
 mod revocation;
 mod secret;
+mod tell;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 

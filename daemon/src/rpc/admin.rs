@@ -14,15 +14,16 @@ use tokend_proto::{
         DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
         GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
         ListRevocationsResponse, Listener, ListenerAccess, RotateDataKeyRequest,
-        RotateDataKeyResponse, UnlockRequest, admin_service_server::AdminService,
+        RotateDataKeyResponse, UnlockRequest, WatchEventsRequest,
+        admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::{
-    About, Context, Door, Grant, Peer, access, credential, key, ledger, principal, revocation,
-    status,
+    About, Context, Door, Grant, Peer, access, credential, event, key, ledger, principal,
+    revocation, status,
     token::{parse_name, peer},
 };
 use crate::{
@@ -66,6 +67,15 @@ impl AdminService for Admin {
             locked: false,
             key_source: moved.unwrap_or_else(|| about.key_source.clone()),
         }))
+    }
+
+    type WatchEventsStream = event::Told;
+
+    async fn watch_events(
+        &self,
+        request: Request<WatchEventsRequest>,
+    ) -> Result<Response<event::Told>, Status> {
+        event::watch(&self.0.events, request.into_inner()).map(Response::new)
     }
 
     async fn list_revocations(

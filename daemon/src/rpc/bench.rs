@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{About, Context, Door};
 use crate::{
     credential::{Grant, Reader, Source},
+    events::Events,
     ports::{Clock, Look, Reading, Sources},
     published::{Presentation, Published, Slot, Slots},
 };
@@ -80,6 +81,7 @@ impl Bench {
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
             audit: Arc::default(),
+            events: Arc::new(Events::new(start())),
         };
         Self { context, clock }
     }

@@ -76,7 +76,7 @@ pub(super) fn issuance(issuance: &Issuance) -> v1::Issuance {
     }
 }
 
-fn cause(cause: Cause) -> issuance::Cause {
+pub(super) fn cause(cause: Cause) -> issuance::Cause {
     match cause {
         Cause::Absent => issuance::Cause::Absent,
         Cause::Aging => issuance::Cause::Aging,

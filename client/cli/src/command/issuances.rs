@@ -109,7 +109,7 @@ fn row(issuance: &Issuance, zone: &TimeZone) -> [Cell; 6] {
     ]
 }
 
-fn cause(cause: Cause) -> &'static str {
+pub(super) fn cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Unspecified => "unknown",
         Cause::Absent => "absent",
