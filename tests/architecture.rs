@@ -112,6 +112,9 @@ fn rooms_do_not_import_each_other_sideways() {
         ("handout", &["engine"]),
         ("published", &[]),
         ("events", &[]),
+        ("calls", &[]),
+        // It asks the engine how things are, and where it tells of it is configured.
+        ("metrics", &["config", "engine"]),
         ("connections", &[]),
         ("credential", &[]),
         ("socket", &[]),

@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use tokend::{
-    config::{Config, Surroundings},
+    config::{Config, Metrics, Surroundings},
     daemon, definitions, dev,
     init::{Initialised, Prompt, SYSTEM_USER, init},
     process,
@@ -37,6 +37,11 @@ struct Arguments {
     /// ~/.config/tokend for others, if there is one]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+
+    /// Serve metrics at an address of loopback, such as 127.0.0.1:9464, or write them to
+    /// a file, in place of what `metrics` in the configuration file says
+    #[arg(long, value_name = "ADDRESS|FILE")]
+    metrics: Option<Metrics>,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -93,7 +98,7 @@ pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let file = arguments.config.as_deref();
     let result = match arguments.command {
-        None => serve(file),
+        None => serve(file, arguments.metrics),
         Some(Command::Init { user, input }) => make_store(file, user.as_deref(), input.prompt()),
         Some(Command::Key(command)) => command.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Check { files }) => Ok(check(&files)),
@@ -122,8 +127,9 @@ fn complain(what: &str) {
 
 type Result = std::result::Result<ExitCode, Box<dyn Error>>;
 
-fn serve(file: Option<&Path>) -> Result {
-    let config = Config::load(file, &Surroundings::here())?;
+fn serve(file: Option<&Path>, metrics: Option<Metrics>) -> Result {
+    let mut config = Config::load(file, &Surroundings::here())?;
+    config.metrics = metrics.or(config.metrics);
     log(&config.log)?;
     process::lock_memory();
     let inherited = Inherited::from_env()?;

@@ -2,6 +2,7 @@
 
 mod file;
 mod listener;
+mod metrics;
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +15,7 @@ use self::file::File;
 pub use self::{
     file::ConfigError,
     listener::{Listener, ListenerConflict},
+    metrics::{Metrics, MetricsError},
 };
 use crate::store::KeySource;
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub revoke_on_shutdown: bool,
     /// How long the start of a unit waits for its token.
     pub unit_wait: Duration,
+    /// Where metrics go, if they are wanted.
+    pub metrics: Option<Metrics>,
     /// Whether this is the machine's daemon, and not a user's.
     pub is_system: bool,
 }
@@ -165,6 +169,7 @@ impl Config {
         let credentials = here.path("CREDENTIALS_DIRECTORY");
         let key = file.key(credentials.as_deref());
         let unit_wait = file.unit_wait().unwrap_or(UNIT_WAIT);
+        let metrics = file.metrics();
         let File { state_dir, runtime_dir, mark_file, listeners, .. } = file;
         let File { provider_dirs, socket_group, log, on_login_needed, revoke_on_shutdown, .. } =
             file;
@@ -203,6 +208,7 @@ impl Config {
             on_login_needed,
             revoke_on_shutdown: revoke_on_shutdown.unwrap_or_default(),
             unit_wait,
+            metrics,
             is_system: system,
         })
     }

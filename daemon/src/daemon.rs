@@ -25,8 +25,9 @@ use self::{
     sockets::Sockets,
 };
 use crate::{
+    calls::Calls,
     clock::{NoBootId, SystemClock},
-    config::{Config, Surroundings},
+    config::{Config, Metrics, Surroundings},
     definitions::Unreadable,
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
@@ -34,6 +35,7 @@ use crate::{
     handout::Handout,
     hook::{self, Hook},
     issuer::HttpIssuer,
+    metrics::{Counters, Exporter, View},
     ports::{self, Clock, Loaded, Sources},
     published::Slots,
     rpc::{About, Context, Doorkeeper, Listener, Phase, Services, serve},
@@ -63,6 +65,8 @@ pub struct Daemon {
     clock: SystemClock,
     about: Arc<About>,
     events: Arc<Events>,
+    calls: Arc<Calls>,
+    exporter: Option<Exporter>,
     doorkeeper: Doorkeeper,
     listeners: Vec<Listener>,
     serving: Serving,
@@ -109,6 +113,9 @@ pub enum StartError {
          isn't known there; run it as another"
     )]
     Nobody(u32),
+    /// Metrics can't be served.
+    #[error("can't serve metrics at {0}; give `metrics` in tokend.toml an address that is free")]
+    Metrics(Metrics, #[source] io::Error),
     /// This isn't a whole machine.
     #[error(transparent)]
     BootId(#[from] NoBootId),
@@ -177,6 +184,7 @@ impl Daemon {
 
         let slots = Arc::new(Slots::default());
         let happened = Arc::new(Events::new(clock.now().wall));
+        let (counters, calls) = (Arc::<Counters>::default(), Arc::<Calls>::default());
         let mut engine = Engine::new(
             clock,
             SystemEntropy::default(),
@@ -188,7 +196,10 @@ impl Daemon {
         )
         .with_sources(Arc::clone(&sources) as Arc<dyn Sources>)
         .revoking_at_the_end(config.revoke_on_shutdown);
-        engine.heard_by(vec![Arc::clone(&happened) as Arc<dyn ports::Listener>]);
+        engine.heard_by(vec![
+            Arc::clone(&happened) as Arc<dyn ports::Listener>,
+            Arc::clone(&counters) as Arc<dyn ports::Listener>,
+        ]);
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             warn!("{problem}");
             ground.problems.push(problem);
@@ -202,6 +213,21 @@ impl Daemon {
         let Sockets { listeners, serving, grants, units, waiting, made, callers } = sockets()?;
         let about = Arc::new(ground.about(config, callers, grants));
         let sockets = made;
+        let view = View {
+            engine: commands.clone(),
+            slots: Arc::clone(&slots),
+            clock: Arc::new(clock),
+            calls: Arc::clone(&calls),
+            counters,
+            state_dir: config.state_dir.clone(),
+            started_at: about.started_at,
+            problems: about.problems.len(),
+        };
+        let exporter = config.metrics.as_ref().map(|target| {
+            Exporter::spawn(target.clone(), view)
+                .map_err(|problem| StartError::Metrics(target.clone(), problem))
+        });
+        let exporter = exporter.transpose()?;
         Ok(Self {
             engine,
             inbox,
@@ -213,6 +239,8 @@ impl Daemon {
             clock,
             about,
             events: happened,
+            calls,
+            exporter,
             doorkeeper,
             listeners,
             serving,
@@ -249,6 +277,8 @@ impl Daemon {
             clock,
             about,
             events,
+            calls,
+            exporter,
             doorkeeper,
             listeners,
             serving,
@@ -259,11 +289,7 @@ impl Daemon {
             hook,
             sockets,
         } = self;
-        info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
-        for grant in &about.listeners {
-            let socket = grant.socket.display();
-            info!(listener = grant.name, %socket, anyone = grant.anyone, "serving");
-        }
+        announce(&about);
         let context = Context {
             slots,
             engine: commands,
@@ -273,6 +299,7 @@ impl Daemon {
             about,
             audit: Arc::clone(&doorkeeper.audit),
             events: Arc::clone(&events),
+            calls,
         };
         let watchers = context.slots.watchers();
         let spreading = tokio::spawn({
@@ -328,6 +355,7 @@ impl Daemon {
         context.audit.finish();
         sockets.into_iter().for_each(Made::remove);
         let (issuer, store) = engine.into_parts();
+        exporter.into_iter().for_each(Exporter::finish);
         issuer.finish();
         if let Some(hook) = hook {
             hook.finish();
@@ -337,6 +365,15 @@ impl Daemon {
             Ok(()) => info!("shut down"),
             Err(problem) => error!("the store wasn't closed in order: {problem}"),
         }
+    }
+}
+
+/// Says where it serves.
+fn announce(about: &About) {
+    info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
+    for grant in &about.listeners {
+        let socket = grant.socket.display();
+        info!(listener = grant.name, %socket, anyone = grant.anyone, "serving");
     }
 }
 

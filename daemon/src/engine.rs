@@ -59,7 +59,7 @@ pub use self::{
     command::{
         Author, Change, Command, Named, NewCredential, Rejection, Reply, Rotation, Supplier,
     },
-    dance::limit,
+    dance::{limit, limit_text},
     error::Error,
     ledger::{AccountBudget, Issuance},
     login::{LoginPlan, NewLogin},

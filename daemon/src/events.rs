@@ -92,8 +92,8 @@ impl Events {
         self.latest.send_replace(None);
     }
 
-    /// Returns how many look on.
-    pub fn onlookers(&self) -> usize {
+    #[cfg(test)]
+    fn onlookers(&self) -> usize {
         MOST_ONLOOKERS - self.onlookers.available_permits()
     }
 

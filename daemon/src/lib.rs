@@ -5,6 +5,7 @@
 //! to [`rpc`], which serves callers, and to [`handout`], which serves systemd.
 
 pub mod audit;
+pub mod calls;
 pub mod clock;
 pub mod config;
 pub mod connections;
@@ -22,6 +23,7 @@ pub mod issuer;
 #[cfg(test)]
 #[path = "../../tests/support/log.rs"]
 mod log;
+pub mod metrics;
 pub mod ports;
 pub mod process;
 mod program;

@@ -73,6 +73,7 @@ use self::{
 };
 use crate::{
     audit::Audit,
+    calls::{Calls, Open},
     engine::{Command, Error, Reply},
     events::Events,
     ports::{Clock, Sources},
@@ -98,6 +99,8 @@ pub struct Context {
     pub audit: Arc<Audit>,
     /// What happened of late.
     pub events: Arc<Events>,
+    /// What callers asked for.
+    pub calls: Arc<Calls>,
 }
 
 /// What the daemon tells of itself.
@@ -147,6 +150,7 @@ const LARGEST_REQUEST: usize = 128 * 1_024;
 #[derive(Clone)]
 pub struct Services {
     routes: Arc<BTreeMap<&'static str, Route>>,
+    calls: Arc<Calls>,
     /// What answers from some moment on, on connections that are open already, too.
     successor: Arc<OnceLock<Services>>,
 }
@@ -168,7 +172,7 @@ impl Services {
             ]);
         }
         let health = Health::new(context.clone(), &names(&routes));
-        Self::with(routes, health)
+        Self { calls: Arc::clone(&context.calls), ..Self::with(routes, health) }
     }
 
     /// Adds what each socket has.
@@ -187,13 +191,18 @@ impl Services {
             v1alpha.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
         let both = v1.into_iter().chain(v1alpha);
         routes.extend(both);
-        Self { routes: Arc::new(routes), successor: Arc::default() }
+        Self { routes: Arc::new(routes), calls: Arc::default(), successor: Arc::default() }
     }
 
     /// Has other services answer from now on, for good.
     pub fn give_way(&self, successor: Self) {
         // There is one at most.
         let _ = self.successor.set(successor);
+    }
+
+    /// Counts a connection until what this returns is dropped.
+    fn connected(&self) -> Open {
+        self.calls.connected()
     }
 
     /// Answers one request.

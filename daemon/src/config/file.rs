@@ -9,7 +9,10 @@ use std::{
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::listener::{Listener, ListenerConflict};
+use super::{
+    listener::{Listener, ListenerConflict},
+    metrics::{Metrics, MetricsError},
+};
 use crate::store::KeySource;
 
 /// The longest time that a unit's start can be made to wait: who waits for longer has a
@@ -32,6 +35,7 @@ pub(super) struct File {
     pub(super) on_login_needed: Option<Vec<String>>,
     pub(super) revoke_on_shutdown: Option<bool>,
     pub(super) unit_wait: Option<String>,
+    pub(super) metrics: Option<String>,
     #[serde(default, rename = "listener")]
     pub(super) listeners: Vec<Listener>,
 }
@@ -123,6 +127,14 @@ pub enum ConfigError {
         /// Its value.
         value: String,
     },
+    /// Metrics can't go there.
+    #[error("{}: {problem}", path.display())]
+    Metrics {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: MetricsError,
+    },
     /// There is no home directory.
     #[error("there is no home directory: set HOME or {variable}, or name a file with --config")]
     NoHome {
@@ -170,6 +182,11 @@ impl File {
         self.unit_wait.as_deref().and_then(time)
     }
 
+    /// Returns where metrics go, if the file says.
+    pub(super) fn metrics(&self) -> Option<Metrics> {
+        self.metrics.as_ref().and_then(|text| text.parse().ok())
+    }
+
     /// Returns where the key is, if the file says; `credentials` is the directory with the
     /// unit's credentials.
     pub(super) fn key(&self, credentials: Option<&Path>) -> Option<KeySource> {
@@ -180,6 +197,9 @@ impl File {
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
         if let Some(value) = self.unit_wait.clone().filter(|value| time(value).is_none()) {
             return Err(ConfigError::NoTime { path: path.to_owned(), key: "unit_wait", value });
+        }
+        if let Some(Err(problem)) = self.metrics.as_ref().map(|text| text.parse::<Metrics>()) {
+            return Err(ConfigError::Metrics { path: path.to_owned(), problem });
         }
         if self.key_file.is_some() && self.key_source.is_some() {
             return Err(ConfigError::TwoSources { path: path.to_owned() });
@@ -312,6 +332,12 @@ mod tests {
             let file = File { unit_wait: Some(value.to_owned()), ..File::default() };
             assert_eq!(file.unit_wait(), Some(Duration::from_secs(seconds)));
         }
+    }
+
+    #[test]
+    fn metrics_are_not_for_the_network() {
+        let error = error_of("metrics = '0.0.0.0:9464'");
+        assert!(error.starts_with("tokend.toml: metrics is \"0.0.0.0:9464\": everyone"), "{error}");
     }
 
     #[test]

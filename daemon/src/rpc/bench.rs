@@ -82,6 +82,7 @@ impl Bench {
             about: Arc::new(about),
             audit: Arc::default(),
             events: Arc::new(Events::new(start())),
+            calls: Arc::default(),
         };
         Self { context, clock }
     }
