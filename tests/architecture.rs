@@ -99,7 +99,8 @@ fn sql_is_in_the_store_and_http_clients_are_in_the_issuer() {
 /// The rooms of the shell, and the rooms each may know of.
 #[test]
 fn rooms_do_not_import_each_other_sideways() {
-    let shared = ["audit", "connections", "credential", "ports", "program", "published"];
+    let shared =
+        ["audit", "calls", "connections", "credential", "events", "ports", "program", "published"];
     for (room, also) in [
         ("engine", &[][..]),
         ("store", &[]),
@@ -113,6 +114,10 @@ fn rooms_do_not_import_each_other_sideways() {
         // So does what hands out tokens.
         ("handout", &["engine"]),
         ("published", &[]),
+        ("events", &[]),
+        ("calls", &[]),
+        // It asks the engine how things are, and where it tells of it is configured.
+        ("metrics", &["config", "engine"]),
         ("connections", &[]),
         ("credential", &[]),
         ("socket", &[]),

@@ -1,10 +1,12 @@
-//! Programs that get their tokens from the command with the real binaries: `exec`, `watch` and
-//! `sink`.
+//! Programs that get their tokens from the command with the real binaries: `exec`, `watch`,
+//! `sink`; and `events`, which goes on like them.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
 
 mod support;
 
+#[path = "programs/events.rs"]
+mod events;
 #[path = "programs/exec.rs"]
 mod exec;
 #[path = "programs/sink.rs"]

@@ -17,7 +17,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use tokend::{
-    config::{Config, Surroundings},
+    config::{Config, ConfigError, Metrics, Surroundings},
     daemon::{self, Reloading},
     dev,
     init::{Initialised, Prompt, SYSTEM_USER, init},
@@ -42,6 +42,11 @@ struct Arguments {
     /// ~/.config/tokend for others, if there is one]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+
+    /// Serve metrics at an address of loopback, such as 127.0.0.1:9464, or write them to
+    /// a file, in place of what `metrics` in the configuration file says
+    #[arg(long, value_name = "ADDRESS|FILE")]
+    metrics: Option<Metrics>,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -101,7 +106,7 @@ pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let file = arguments.config.as_deref();
     let result = match arguments.command {
-        None => serve(file),
+        None => serve(file, arguments.metrics),
         Some(Command::Init { user, input }) => make_store(file, user.as_deref(), input.prompt()),
         Some(Command::Key(command)) => command.run(file).map(|()| ExitCode::SUCCESS),
         Some(Command::Restore(restore)) => restore.run(file).map(|()| ExitCode::SUCCESS),
@@ -134,16 +139,20 @@ fn complain(what: &str) {
 
 type Result = std::result::Result<ExitCode, Box<dyn Error>>;
 
-fn serve(file: Option<&Path>) -> Result {
+fn serve(file: Option<&Path>, metrics: Option<Metrics>) -> Result {
     let here = Surroundings::here();
-    let config = Config::load(file, &here)?;
-    let set_log = log(&config.log)?;
     let file = file.map(Path::to_owned);
-    let read = move || Config::load(file.as_deref(), &here).map_err(Vec::from);
+    let read = move || {
+        let mut config = Config::load(file.as_deref(), &here)?;
+        config.metrics = metrics.clone().or(config.metrics);
+        Ok::<_, ConfigError>(config)
+    };
+    let config = read()?;
+    let set_log = log(&config.log)?;
     process::lock_memory();
     let inherited = Inherited::from_env()?;
     runtime()?.block_on(async {
-        let mut reloading = Reloading::new(read).with_log(set_log);
+        let mut reloading = Reloading::new(move || read().map_err(Vec::from)).with_log(set_log);
         // A shell's terminal that is gone takes with it what was started there.
         let ends_at_hangup = process::has_terminal();
         if !ends_at_hangup {

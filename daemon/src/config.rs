@@ -3,6 +3,7 @@
 mod error;
 mod file;
 mod listener;
+mod metrics;
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,11 @@ use std::{
 };
 
 use self::file::File;
-pub use self::{error::ConfigError, listener::Listener};
+pub use self::{
+    error::ConfigError,
+    listener::Listener,
+    metrics::{Metrics, MetricsError},
+};
 use crate::store::KeySource;
 
 /// The daemon's configuration, complete.
@@ -44,6 +49,8 @@ pub struct Config {
     pub revoke_on_shutdown: bool,
     /// How long the start of a unit waits for its token.
     pub unit_wait: Duration,
+    /// Where metrics go, if they are wanted.
+    pub metrics: Option<Metrics>,
     /// Whether this is the machine's daemon, and not a user's.
     pub is_system: bool,
 }
@@ -171,6 +178,7 @@ impl Config {
         let credentials = here.path("CREDENTIALS_DIRECTORY");
         let key = file.key(credentials.as_deref());
         let unit_wait = file.unit_wait.unwrap_or(UNIT_WAIT);
+        let metrics = file.metrics.clone();
         let File { state_dir, runtime_dir, mark_file, listeners, .. } = file;
         let File {
             provider_dirs,
@@ -223,6 +231,7 @@ impl Config {
             on_login_needed,
             revoke_on_shutdown: revoke_on_shutdown.unwrap_or_default(),
             unit_wait,
+            metrics,
             is_system: system,
         })
     }

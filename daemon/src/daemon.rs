@@ -31,16 +31,19 @@ pub use self::{
     reload::{Reloading, chain, check},
 };
 use crate::{
+    calls::Calls,
     clock::{NoBootId, SystemClock},
-    config::{Config, Surroundings},
+    config::{Config, Metrics, Surroundings},
     declared::{Declaration, Mistake},
     definitions::Unreadable,
     engine::{self, Command, Engine, Event, Inbox},
     entropy::SystemEntropy,
+    events::Events,
     handout::Handout,
     hook::{self, Hook},
     issuer::HttpIssuer,
-    ports::{Clock, Loaded, Sources},
+    metrics::{Counters, Exporter, View},
+    ports::{self, Clock, Loaded, Sources},
     published::Slots,
     rpc::{About, Context, Door, Doorkeeper, Listener, Phase, Services, serve},
     socket::{Made, Reach, SocketError},
@@ -71,6 +74,9 @@ pub struct Daemon {
     reloading: Option<Reloading>,
     clock: SystemClock,
     about: Arc<About>,
+    events: Arc<Events>,
+    calls: Arc<Calls>,
+    exporter: Option<Exporter>,
     doorkeeper: Doorkeeper,
     listeners: Vec<Listener>,
     serving: Serving,
@@ -119,6 +125,9 @@ pub enum StartError {
          isn't known there; run it as another"
     )]
     Nobody(u32),
+    /// Metrics can't be served.
+    #[error("can't serve metrics at {0}; give `metrics` in tokend.toml an address that is free")]
+    Metrics(Metrics, #[source] io::Error),
     /// This isn't a whole machine.
     #[error(transparent)]
     BootId(#[from] NoBootId),
@@ -189,6 +198,8 @@ impl Daemon {
 
         let declared = crate::declared::read(&config.credential_dirs, &definitions);
         let slots = Arc::new(Slots::default());
+        let happened = Arc::new(Events::new(clock.now().wall));
+        let (counters, calls) = (Arc::<Counters>::default(), Arc::<Calls>::default());
         let mut engine = Engine::new(
             clock,
             SystemEntropy::default(),
@@ -200,6 +211,10 @@ impl Daemon {
         )
         .with_sources(Arc::clone(&sources) as Arc<dyn Sources>)
         .revoking_at_the_end(config.revoke_on_shutdown);
+        engine.heard_by(vec![
+            Arc::clone(&happened) as Arc<dyn ports::Listener>,
+            Arc::clone(&counters) as Arc<dyn ports::Listener>,
+        ]);
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             warn!("{problem}");
             ground.problems.push(problem);
@@ -215,6 +230,24 @@ impl Daemon {
         let Sockets { listeners, serving, units, waiting, made, callers, reach, .. } = sockets;
         let (containers, by_systemd) = (sockets.containers, sockets.by_systemd);
         let about = Arc::new(ground.about(config, callers, grants));
+        let view = View {
+            engine: commands.clone(),
+            slots: Arc::clone(&slots),
+            clock: Arc::new(clock),
+            calls: Arc::clone(&calls),
+            counters,
+            state_dir: config.state_dir.clone(),
+            started_at: about.started_at,
+            problems: Box::new({
+                let about = Arc::clone(&about);
+                move || about.problems().len()
+            }),
+        };
+        let exporter = config.metrics.as_ref().map(|target| {
+            Exporter::spawn(target.clone(), view)
+                .map_err(|problem| StartError::Metrics(target.clone(), problem))
+        });
+        let exporter = exporter.transpose()?;
         Ok(Self {
             engine,
             inbox,
@@ -228,6 +261,9 @@ impl Daemon {
             reloading: None,
             clock,
             about,
+            events: happened,
+            calls,
+            exporter,
             doorkeeper,
             listeners,
             serving,
@@ -275,6 +311,9 @@ impl Daemon {
             reloading,
             clock,
             about,
+            events,
+            calls,
+            exporter,
             doorkeeper,
             listeners,
             serving,
@@ -298,6 +337,8 @@ impl Daemon {
             clock: Arc::new(clock),
             about,
             audit: Arc::clone(&doorkeeper.audit),
+            events: Arc::clone(&events),
+            calls,
         };
         let watchers = context.slots.watchers();
         let spreading = tokio::spawn({
@@ -324,11 +365,7 @@ impl Daemon {
             () = &mut shutdown => true,
             _ = &mut engine => unreachable!("nothing has told the engine to end"),
         };
-        info!(socket = %context.about.socket.display(), pid = std::process::id(), "serving");
-        for grant in &context.about.standing.load().listeners {
-            let socket = grant.socket.display();
-            info!(listener = grant.name, %socket, anyone = grant.anyone(), "serving");
-        }
+        announce(&context.about);
         for listener in listeners {
             let services = Services::new(&context, &listener.door);
             let stopping = match &listener.door {
@@ -384,10 +421,12 @@ impl Daemon {
                 systemd::notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
                 stop.send_replace(true);
                 watchers.close();
+                events.close();
             });
         spreading.abort();
         context.audit.finish();
         let (issuer, store) = engine.into_parts();
+        exporter.into_iter().for_each(Exporter::finish);
         issuer.finish();
         if let Some(hook) = hook {
             hook.finish();
@@ -400,6 +439,15 @@ impl Daemon {
             }
             Err(problem) => error!("the store wasn't closed in order: {problem}"),
         }
+    }
+}
+
+/// Says where it serves.
+fn announce(about: &About) {
+    info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
+    for grant in &about.standing.load().listeners {
+        let socket = grant.socket.display();
+        info!(listener = grant.name, %socket, anyone = grant.anyone(), "serving");
     }
 }
 

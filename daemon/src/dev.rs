@@ -145,6 +145,7 @@ fn config(dir: &TempDir) -> Config {
         listeners: Vec::new(),
         revoke_on_shutdown: false,
         unit_wait: UNIT_WAIT,
+        metrics: None,
         is_system: false,
         log: String::new(),
         on_login_needed: None,

@@ -29,6 +29,7 @@ mod secret;
 mod sharing;
 mod snapshot;
 mod standing;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -39,9 +40,7 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{
-    BootTime, Input, Keeper, Name, Quota, Random, Ruling, Terms, Waiter, WaiterId, Want,
-};
+use tokend_core::{BootTime, Input, Keeper, Name, Quota, Random, Terms, Waiter, WaiterId, Want};
 use tokend_provider::Library;
 use tracing::{debug, info, warn};
 
@@ -54,17 +53,19 @@ use self::{
     ledger::Look,
     notice::Logins,
     redefinition::Redefining,
+    rejection::Reporter,
     rekey::Rekeying,
     revocation::{Revocations, Sent},
     rotation::Submitter,
     secret::{Attempt, Held, Notes},
     standing::Ailing,
+    tell::Telling,
 };
 pub use self::{
     command::{
         Author, Change, Command, Named, NewCredential, Rejection, Reply, Rotation, Supplier,
     },
-    dance::limit,
+    dance::{limit, limit_text},
     declared::{Action, Bound, FieldChange, Plan},
     error::Error,
     ledger::{AccountBudget, Issuance},
@@ -112,7 +113,7 @@ pub struct Engine<C, R, I, S> {
     lacks: bool,
     accounts: AccountBook,
     waiting: BTreeMap<WaiterId, Reply<Arc<Published>>>,
-    reporting: BTreeMap<WaiterId, Reply<Ruling>>,
+    reporting: BTreeMap<WaiterId, Reporter>,
     submitting: BTreeMap<WaiterId, Submitter>,
     looking: BTreeMap<Ticket, Look>,
     rekeying: BTreeMap<Ticket, Rekeying>,
@@ -122,6 +123,7 @@ pub struct Engine<C, R, I, S> {
     told_source: Option<String>,
     errands: BTreeMap<ErrandId, Errand>,
     logins: Logins,
+    telling: Telling,
     /// Tokens that are to be ended on the far side.
     revocations: Revocations,
     /// Issuances that are under way.
@@ -213,6 +215,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             sent: Sent::default(),
             discarding: BTreeMap::new(),
             logins: Logins::default(),
+            telling: Telling::default(),
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
             bound: Bound::default(),
@@ -246,9 +249,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             if is_resupplied {
                 engine.step(&name, Input::Resupplied { refresh_token: false });
             }
-        }
-        if engine.is_restored {
-            warn!("{RESTORED}");
         }
         info!(credentials = engine.entries.len(), damaged = engine.damaged.len(), "loaded");
         engine
@@ -358,6 +358,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         self.go_on_redefining();
         self.warn_of_ends();
+        self.tell_of_ends();
         self.release_overdue();
         let now = self.clock.now();
         let effects = self.keeper.wake(now, &mut self.random, &*self.slots, AT_ONCE);
@@ -398,6 +399,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.slots.remove(name);
         self.logins.forget(name);
         self.ailing.forget(name);
+        self.telling.forget(name);
         self.call_off_logins(Some(name));
         self.held.remove(name);
         self.attempts.remove(name);

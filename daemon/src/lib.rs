@@ -5,6 +5,7 @@
 //! to [`rpc`], which serves callers, and to [`handout`], which serves systemd.
 
 pub mod audit;
+pub mod calls;
 pub mod clock;
 pub mod config;
 pub mod connections;
@@ -16,6 +17,7 @@ pub mod dev;
 pub mod doctor;
 pub mod engine;
 pub mod entropy;
+pub mod events;
 pub mod handout;
 pub mod hook;
 pub mod init;
@@ -23,6 +25,7 @@ pub mod issuer;
 #[cfg(test)]
 #[path = "../../tests/support/log.rs"]
 mod log;
+pub mod metrics;
 pub mod ports;
 pub mod process;
 mod program;

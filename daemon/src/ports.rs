@@ -6,6 +6,7 @@
 //! SQLite, HTTP and the machine's clock stand.
 
 mod backup;
+pub mod event;
 mod issuer;
 mod pulse;
 mod rekey;
@@ -27,6 +28,7 @@ use tokend_core::{
 };
 
 pub use self::backup::{Backups, Contents, StoreCopy, Unchecked};
+pub use self::event::{Event, Happening, Listener, Subject};
 pub use self::issuer::{
     Ended, Errand, ErrandEnded, ErrandId, Issuance, Issuer, Job, LONGEST_ISSUANCE, LoginNeeded,
     Notices, Person, Progress, Spoken, Watcher,

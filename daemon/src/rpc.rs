@@ -12,6 +12,7 @@ mod bench;
 mod codec;
 mod connection;
 mod credential;
+mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod grant;
@@ -74,7 +75,9 @@ pub use self::{
 };
 use crate::{
     audit::Audit,
+    calls::{Calls, Open},
     engine::{Command, Error, Reply},
+    events::Events,
     ports::{Backups, Clock, FailedReload, Reload, Shelf, Sources},
     published::Slots,
 };
@@ -100,6 +103,10 @@ pub struct Context {
     pub about: Arc<About>,
     /// Where it is written down who does what.
     pub audit: Arc<Audit>,
+    /// What happened of late.
+    pub events: Arc<Events>,
+    /// What callers asked for.
+    pub calls: Arc<Calls>,
 }
 
 /// What the daemon tells of itself.
@@ -132,6 +139,16 @@ pub struct Standing {
     pub failed: Option<FailedReload>,
 }
 
+impl About {
+    /// Returns what is wrong with the configuration, a sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        let standing = self.standing.load();
+        let mut problems = standing.problems.clone();
+        problems.extend(reload::problems(&standing));
+        problems
+    }
+}
+
 impl Context {
     /// Returns it as it shows at `door`: of what isn't listed there, nothing is.
     fn at(&self, door: &Door) -> Self {
@@ -160,6 +177,7 @@ const LARGEST_REQUEST: usize = 128 * 1_024;
 #[derive(Clone)]
 pub struct Services {
     routes: Arc<BTreeMap<&'static str, Route>>,
+    calls: Arc<Calls>,
     /// What answers from some moment on, on connections that are open already, too.
     successor: Arc<OnceLock<Services>>,
 }
@@ -181,7 +199,7 @@ impl Services {
             ]);
         }
         let health = Health::new(context.clone(), &names(&routes));
-        Self::with(routes, health)
+        Self { calls: Arc::clone(&context.calls), ..Self::with(routes, health) }
     }
 
     /// Adds what each socket has.
@@ -200,13 +218,18 @@ impl Services {
             v1alpha.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
         let both = v1.into_iter().chain(v1alpha);
         routes.extend(both);
-        Self { routes: Arc::new(routes), successor: Arc::default() }
+        Self { routes: Arc::new(routes), calls: Arc::default(), successor: Arc::default() }
     }
 
     /// Has other services answer from now on, for good.
     pub fn give_way(&self, successor: Self) {
         // There is one at most.
         let _ = self.successor.set(successor);
+    }
+
+    /// Counts a connection until what this returns is dropped.
+    fn connected(&self) -> Open {
+        self.calls.connected()
     }
 
     /// Answers one request.

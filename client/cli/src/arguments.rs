@@ -5,6 +5,7 @@ mod apply;
 mod backup;
 mod budget;
 mod completions;
+mod events;
 mod exec;
 mod get;
 mod helper;
@@ -36,6 +37,7 @@ pub(crate) use crate::arguments::{
     backup::Backup,
     budget::{Accept, Budget, BudgetCommand},
     completions::{Completions, Man, Shell},
+    events::Events,
     exec::{Exec, Handed},
     get::{Format, Get},
     helper::{Helper, Mapping, Protocol},
@@ -199,6 +201,9 @@ pub(crate) enum Command {
     Unlock(Unlock),
     /// List what was asked of the providers: when, why, and what came of it
     Issuances(Issuances),
+    /// Tell what has happened: tokens issued, failures, rejections, changes
+    #[command(after_help = events::HELP)]
+    Events(Events),
     /// Show how much of the limits on issuances is used, and how long the rest lasts
     Budget(Budget),
     /// Copy the store to a file, while tokend serves

@@ -6,6 +6,7 @@ mod apply;
 pub(crate) mod backup;
 mod budget;
 mod completions;
+mod events;
 mod exec;
 mod first_steps;
 mod get;
@@ -119,6 +120,7 @@ pub(crate) async fn run(
         Command::Issuances(issuances) => {
             issuances::run(&Daemon::find()?, issuances, output).await?;
         }
+        Command::Events(events) => return events::run(&Daemon::find()?, events, output).await,
         Command::Budget(budget) => budget::run(&Daemon::find()?, budget, output).await?,
         Command::Backup(backup) => return backup::run(&Daemon::find()?, &backup, output).await,
         Command::Key(key) => key::run(&Daemon::find()?, key, output).await?,

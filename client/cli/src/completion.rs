@@ -141,6 +141,7 @@ mod tests {
             "watch names",
             "sink name",
             "show name",
+            "events names",
             "issuances name",
             "remove name",
             "reject name",

@@ -20,7 +20,7 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 const LONGEST_UNANSWERED: Duration = Duration::from_secs(60);
 
 /// As many attempts in vain are worth a word: a restart takes fewer.
-const WORTH_TELLING: u32 = 4;
+pub(crate) const WORTH_TELLING: u32 = 4;
 
 /// What there is to tell.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The contract's messages as JSON: its own field names, times as in RFC 3339,
 //! `null` for what isn't there.
 
+mod event;
 mod ledger;
 mod ruling;
 mod secret;
@@ -21,6 +22,7 @@ use tokend_proto::v1::{
 };
 
 pub(crate) use crate::json::{
+    event::event,
     ledger::{budget, issuance, revocation},
     ruling::ruling,
 };

@@ -31,6 +31,21 @@ impl Tone {
             Self::Bad => Some(31),
         }
     }
+
+    /// Writes a text that is so wide at least, in its colour where there are colours.
+    pub(crate) fn write(
+        self,
+        output: &mut Output<impl Write>,
+        text: &str,
+        width: usize,
+    ) -> io::Result<()> {
+        match self.code().filter(|_| output.has_colour()) {
+            Some(code) => write!(output, "\x1b[{code}m{text}\x1b[0m")?,
+            None => write!(output, "{text}")?,
+        }
+        let padding = width.saturating_sub(text.chars().count());
+        write!(output, "{:padding$}", "")
+    }
 }
 
 /// A text and its meaning.

@@ -17,7 +17,7 @@ use toml::{
 };
 use tracing_subscriber::EnvFilter;
 
-use super::{error::ConfigError, listener::Listener};
+use super::{error::ConfigError, listener::Listener, metrics::Metrics};
 use crate::{ports::Mistake, store::KeySource};
 
 /// The longest time that a unit's start can be made to wait: who waits for longer has a
@@ -25,7 +25,7 @@ use crate::{ports::Mistake, store::KeySource};
 const LONGEST_UNIT_WAIT: Duration = Duration::from_secs(3_600);
 
 /// All keys, for whoever misspells one.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "state_dir",
     "runtime_dir",
     "key_file",
@@ -38,6 +38,7 @@ const KEYS: [&str; 13] = [
     "on_login_needed",
     "revoke_on_shutdown",
     "unit_wait",
+    "metrics",
     "listener",
 ];
 
@@ -57,6 +58,7 @@ pub(super) struct File {
     pub(super) on_login_needed: Option<Vec<String>>,
     pub(super) revoke_on_shutdown: Option<bool>,
     pub(super) unit_wait: Option<Duration>,
+    pub(super) metrics: Option<Metrics>,
     /// Each with its place.
     pub(super) listeners: Vec<(Listener, Option<Place>)>,
 }
@@ -176,6 +178,12 @@ impl Reader<'_> {
                     time(text).is_none().then(message)
                 });
                 file.unit_wait = text.as_deref().and_then(time);
+            }
+            "metrics" => {
+                let text = self.checked(value, |text: &String| {
+                    text.parse::<Metrics>().err().map(|problem| problem.to_string())
+                });
+                file.metrics = text.and_then(|text| text.parse().ok());
             }
             "listener" => self.listeners(file, value),
             unknown => {

@@ -4,21 +4,24 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokend_core::{Failure, Fate, Input, IssuanceId, Name, Random, Receipt, TokenId, Verdict};
+use tokend_core::{
+    Failure, Fate, Input, IssuanceId, Name, Random, Receipt, TokenId, Verdict, after,
+};
 use tokend_provider::{Issued, Outcome};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::{Engine, change::Pending, dance, dance::Dance};
 use crate::{
     audit,
     credential::Grant,
-    ports::{self, Clock, Issuer, Store, Write, Written},
+    ports::{self, Clock, Happening, Issuer, Store, Write, Written},
 };
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Takes in an answer of the store.
     pub fn written(&mut self, written: Written) {
         let Some(pending) = self.writing.remove(&written.ticket) else { return };
+        self.tell_of_store(written.result.as_ref().err());
         match pending {
             Pending::Reservation { name, issuance, basis } => {
                 let is_awaited = self.keeper.is_reserving(&name, issuance);
@@ -35,7 +38,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     // No store answers a reservation with less.
                     Ok(ports::Reply::Done) => return,
                     Ok(ports::Reply::Refused { retry_after, unknown }) => {
-                        info!(credential = %name, ?retry_after, unknown, "issuance limit reached");
+                        let retry_at = after(self.clock.now().wall, retry_after);
+                        self.tell(Some(&name), Happening::Limited { retry_at, unknown });
                         self.note_unknown(&name, unknown);
                         Input::Refused { issuance, retry_after }
                     }
@@ -118,7 +122,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let ports::Issuance { name, issuance, sent_at, took, fate, outcome } = ended;
         let input = match outcome {
             Outcome::Issued(issued) => {
-                info!(credential = %name, %issuance, ?took, "token issued");
+                debug!(credential = %name, %issuance, ?took, "the provider gave a token");
                 self.told.insert(name.clone(), dance::quotas(&issued.quotas));
                 self.arrived(&name, issuance, (sent_at, took), issued, proven)
             }

@@ -17,13 +17,15 @@ use super::{
 };
 use crate::{
     credential::{Access, Credential, CredentialId, Reader},
-    ports::{Clock, Issuer, Leaving, Revocation, Store, Write},
+    ports::{
+        Clock, Happening, Issuer, Leaving, Revocation, Store, Write,
+        event::{self, Doer, Shared},
+    },
 };
 use tokend_core::{
     History, Input, IssuanceId, Name, Policy, Random, RevocationId, StoreFailure, TokenId,
 };
 use tokend_provider::Limit;
-use tracing::info;
 
 /// What a write that is under way is for.
 #[derive(Debug)]
@@ -144,18 +146,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         result: Result<(), StoreFailure>,
     ) {
         let (name, from) = (pending.name().clone(), pending.supplier());
-        if result.is_ok() && from == Supplier::Operator {
-            let Author { uid, pid } = author;
-            let [readers, submitters, refreshers] = pending.readers();
-            info!(
-                credential = %name, uid, pid, readers, submitters, refreshers,
-                "credential {}", pending.verb()
-            );
+        let changed = Happening::Changed(pending.told(), from.doer(author));
+        if result.is_ok() && !matches!(pending, PendingChange::Create { .. }) {
+            self.tell(Some(&name), changed.clone());
         }
         match (pending, result) {
             (PendingChange::Create { credential, reply }, Ok(())) => {
                 let slot = self.take_up(credential);
                 self.slots.insert(&slot);
+                self.tell(Some(&name), changed);
                 let (history, terms) = (History::default(), self.terms(&name));
                 self.step(&name, Input::Loaded { token: None, history, terms, new: true });
                 self.wake();
@@ -180,10 +179,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.wake();
                 let _ = reply.send(self.snapshot(&name));
             }
-            (PendingChange::Replace { credential, from, reply }, Ok(())) => {
-                if from == Supplier::Source {
-                    info!(credential = %name, "secrets replaced from their source");
-                }
+            (PendingChange::Replace { credential, reply, .. }, Ok(())) => {
                 self.take_up_replaced(credential);
                 let _ = reply.send(self.snapshot(&name));
             }
@@ -373,35 +369,15 @@ impl PendingChange {
         }
     }
 
-    fn verb(&self) -> &'static str {
+    fn told(&self) -> event::Change {
         match self {
-            Self::Create { .. } => "created",
-            Self::Update { .. } => "given other readers, submitters or refreshers",
-            Self::Keep { .. } => "given another policy or other limits",
-            Self::Declare { .. } => "made as its file says",
-            Self::Anew { .. } => "made anew, for another account",
-            Self::Replace { .. } => "given other secrets",
-            Self::Remove { .. } => "removed",
-        }
-    }
-
-    /// Returns who may read, submit and refresh from now on, for the log.
-    fn readers(&self) -> [Option<String>; 3] {
-        let Some(Credential { readers, submitters, refreshers, .. }) = self.opened() else {
-            return [const { None }; 3];
-        };
-        let some = |readers: &[Reader]| Some(listed(readers)).filter(|all| !all.is_empty());
-        [Some(listed(readers)), some(submitters), some(refreshers)]
-    }
-
-    /// Returns the credential, if this says who may do what with its tokens.
-    fn opened(&self) -> Option<&Credential> {
-        match self {
-            Self::Create { credential, .. }
-            | Self::Update { credential, .. }
-            | Self::Declare { credential, .. }
-            | Self::Anew { credential, .. } => Some(credential),
-            Self::Keep { .. } | Self::Replace { .. } | Self::Remove { .. } => None,
+            Self::Create { credential, .. } => event::Change::Created(shared(credential)),
+            Self::Update { credential, .. } => event::Change::Access(shared(credential)),
+            Self::Keep { .. } => event::Change::Terms,
+            Self::Declare { credential, .. } => event::Change::Declared(shared(credential)),
+            Self::Anew { credential, .. } => event::Change::Anew(shared(credential)),
+            Self::Replace { .. } => event::Change::Secrets(None),
+            Self::Remove { .. } => event::Change::Removed,
         }
     }
 
@@ -417,5 +393,25 @@ impl PendingChange {
             }
             Self::Remove { reply, .. } => drop(reply.send(Err(error))),
         }
+    }
+}
+
+impl Supplier {
+    fn doer(self, author: Author) -> Doer {
+        match self {
+            Self::Operator => author.into(),
+            Self::Source => Doer::Source,
+        }
+    }
+}
+
+/// Says who may read, submit and refresh from now on.
+fn shared(credential: &Credential) -> Shared {
+    let Credential { readers, submitters, refreshers, .. } = credential;
+    let some = |readers: &[Reader]| Some(listed(readers)).filter(|all| !all.is_empty());
+    Shared {
+        readers: Some(listed(readers)),
+        submitters: some(submitters),
+        refreshers: some(refreshers),
     }
 }

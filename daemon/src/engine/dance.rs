@@ -133,6 +133,22 @@ impl Dance {
 /// more often than need be; a token that is taken to live for ever is served dead.
 const ASSUMED_LIFE: Duration = Duration::from_secs(3_600);
 
+/// Returns a limit as definitions and people write it, as `50/12h`.
+pub fn limit_text(limit: &Limit) -> String {
+    let window = match &limit.window {
+        Window::Sliding(length) => tokend_provider::Window::Sliding(*length),
+        Window::Calendar { period, zone } => tokend_provider::Window::Calendar {
+            period: match period {
+                Period::Hour => tokend_provider::Period::Hour,
+                Period::Day => tokend_provider::Period::Day,
+                Period::Month => tokend_provider::Period::Month,
+            },
+            zone: zone.clone(),
+        },
+    };
+    tokend_provider::Limit { count: limit.count, window }.to_string()
+}
+
 /// Returns a limit as the core knows it.
 pub fn limit(limit: &tokend_provider::Limit) -> Limit {
     let window = match &limit.window {

@@ -6,7 +6,7 @@ use tokend_core::{
     BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Policy, Quota,
     Random, Receipt, Refusal, Setback, Stamp, Token, WaiterId,
 };
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     Engine, Entry, Error,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     credential::{Credential, Fingerprint, Grant, refresh_token},
-    ports::{Clock, Issuer, Job, LONGEST_ISSUANCE, Reservation, Settled, Store, Write},
+    ports::{Clock, Happening, Issuer, Job, LONGEST_ISSUANCE, Reservation, Settled, Store, Write},
     published::{Presentation, Published, Slot},
 };
 
@@ -49,7 +49,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn carry_out(&mut self, name: &Name, effect: Effect<Grant>) {
         match effect {
             Effect::Answer { waiter, answer } => self.answer(name, waiter, answer.map(drop)),
-            Effect::Publish(token) => self.publish(name, token),
+            Effect::Publish(token) => {
+                self.tell_of_token(name, &token);
+                self.publish(name, token);
+            }
             Effect::Withdraw => self.withdraw(name),
             Effect::Discard => {
                 if let Some(entry) = self.entries.get(name) {
@@ -58,6 +61,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 }
             }
             Effect::Reserve { issuance, cause, spends } => {
+                self.telling.wanted(name, issuance, cause);
                 if !self.hold(name, issuance, cause, spends) {
                     self.reserve(name, issuance, cause, spends);
                 }
@@ -74,6 +78,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                         (grant.secrets, grant.proven) = Default::default();
                     }
                     let credential = entry.credential.id;
+                    self.telling.came(name, issuance, token.id, &receipt);
                     let settled = self.settled(name, receipt, None);
                     let settling = self.defer_for(name, &token);
                     let pending = Pending::Token { name: name.clone(), issuance, settling };
@@ -91,7 +96,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.acknowledge(name, waiter, reception);
             }
             Effect::Settle { issuance, fate, spent, failure, receipt, quota } => {
-                self.report(name, issuance, &failure);
+                self.tell_of_failure(name, issuance, &failure, receipt.took);
                 let settled = self.settled(name, receipt, quota);
                 let write = Write::Failure { issuance, fate, spent, failure, settled };
                 self.submit(Pending::Settlement { issuance }, write);
@@ -218,18 +223,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         Settled { at, took, quotas, free, renewed }
     }
 
-    /// Tells of a failure; one that keeps repeating is told in a lower voice.
-    fn report(&self, name: &Name, issuance: IssuanceId, failure: &Failure) {
-        let view = self.keeper.view(name, self.clock.now());
-        let consecutive = view.map_or(1, |view| view.consecutive_failures);
-        let Failure { verdict, message, .. } = failure;
-        if consecutive <= LOUD_FAILURES {
-            warn!(credential = %name, %issuance, ?verdict, consecutive, "no token: {message}");
-        } else {
-            debug!(credential = %name, %issuance, ?verdict, consecutive, "no token: {message}");
-        }
-    }
-
     pub(super) fn show_health(&mut self, name: &Name) {
         if let Some(entry) = self.entries.get(name) {
             let view = self.keeper.view(name, self.clock.now());
@@ -240,10 +233,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 Some(Setback::LoginNeeded(_)) => self.login_command(name),
                 _ => String::new(),
             };
-            self.logins.note(name, &command, setback);
+            let needed = self.logins.note(name, &command, setback);
             self.ailing.note(name, setback);
             let failing = view.is_some_and(|view| view.setback.is_some() && view.overdue);
             entry.slot.set_failing(failing);
+            if let Some(message) = needed {
+                self.tell(Some(name), Happening::LoginNeeded { command, message });
+            }
         }
     }
 }

@@ -38,8 +38,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         for (_, reply) in std::mem::take(&mut self.waiting) {
             let _ = reply.send(Err(Error::Stopping));
         }
-        for (_, reply) in std::mem::take(&mut self.reporting) {
-            let _ = reply.send(Err(Error::Stopping));
+        for (_, reporter) in std::mem::take(&mut self.reporting) {
+            reporter.refuse(Error::Stopping);
         }
         for (_, submitter) in std::mem::take(&mut self.submitting) {
             submitter.refuse(Error::Stopping);

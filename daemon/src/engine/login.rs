@@ -9,7 +9,7 @@ use tokend_core::{
 };
 use tokend_provider::{Exchange, Issued, LoginEnd, LoginMethod, Outcome, Redirect};
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::info;
 use url::Url;
 
 use super::{
@@ -20,7 +20,9 @@ use super::{
 };
 use crate::{
     credential::{Credential, REFRESH_TOKEN},
-    ports::{self, Clock, ErrandEnded, Issuer, Person, Reservation, Settled, Store, Write},
+    ports::{
+        self, Clock, ErrandEnded, Happening, Issuer, Person, Reservation, Settled, Store, Write,
+    },
     published::Published,
 };
 
@@ -210,7 +212,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let is_its = self.identified(&name).is_ok_and(|id| id == credential.id);
         match outcome {
             Outcome::Issued(issued) if is_its => {
-                info!(credential = %name, %issuance, ?took, "login done: token issued");
+                info!(credential = %name, %issuance, "login done");
                 let waiter = self.enlist(reply);
                 let quotas = dance::quotas(&issued.quotas);
                 let login = self.came_of_login(&name, issuance, waiter, sent_at, issued, took);
@@ -237,7 +239,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     Error::NotDone { failure, .. } => failure.clone(),
                     other => Failure::transient(other.to_string()),
                 };
-                warn!(credential = %name, %issuance, "{error}");
+                self.tell(
+                    Some(&name),
+                    Happening::Failed {
+                        issuance,
+                        cause: Cause::Login,
+                        verdict: failure.verdict,
+                        message: failure.message.clone(),
+                        took,
+                        consecutive: 1,
+                        retry_at: None,
+                    },
+                );
                 let settled = Settled {
                     at: Stamp { date, ..self.clock.stamp() },
                     took,

@@ -20,18 +20,26 @@ pub(super) struct Logins {
 
 impl Logins {
     /// Notes what went wrong last with a credential. That a login is needed is told when
-    /// it comes to that; further attempts that fail are no news before a success.
-    pub(super) fn note(&mut self, name: &Name, command: &str, setback: Option<&Setback>) {
+    /// it comes to that; further attempts that fail are no news before a success. Returns why
+    /// one is needed, if that is news.
+    pub(super) fn note(
+        &mut self,
+        name: &Name,
+        command: &str,
+        setback: Option<&Setback>,
+    ) -> Option<String> {
         match setback {
             Some(Setback::LoginNeeded(message)) => {
-                if self.needed.insert(name.clone()) {
-                    warn!(credential = %name, "a login is needed: run `{command}`: {message}");
+                let is_news = self.needed.insert(name.clone());
+                if is_news {
                     self.tell(name, command, message);
                 }
+                return is_news.then(|| message.clone());
             }
             Some(_) => {}
             None => self.forget(name),
         }
+        None
     }
 
     /// Forgets a credential: it is well, or gone.
@@ -64,12 +72,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Has people told when a login is needed; also where one is already.
     pub fn tell_logins(&mut self, notices: Notices) {
         self.logins.notices = Some(notices);
-        for name in &self.logins.needed {
-            let view = self.keeper.view(name, self.clock.now());
-            if let Some((setback, _)) = view.and_then(|view| view.setback) {
-                self.logins.tell(name, &self.login_command(name), &setback.to_string());
-            }
+        for (name, command, message) in self.needed_logins() {
+            self.logins.tell(&name, &command, &message);
         }
+    }
+
+    /// Returns the credentials for which a login is needed, what to run, and why.
+    pub(super) fn needed_logins(&self) -> Vec<(Name, String, String)> {
+        let all = self.logins.needed.iter().filter_map(|name| {
+            let (setback, _) = self.keeper.view(name, self.clock.now())?.setback?;
+            Some((name.clone(), self.login_command(name), setback.to_string()))
+        });
+        all.collect()
     }
 }
 

@@ -5,16 +5,31 @@ use std::time::Duration;
 use ring::digest::{SHA256, digest};
 use secrecy::ExposeSecret;
 use tokend_core::{Caller, Input, Name, Random, Report, Ruling, TokenId, WaiterId};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
-use super::{Engine, Named, Rejection, Reply};
-use crate::ports::{Clock, Issuer, Store};
+use super::{Engine, Error, Named, Rejection, Reply};
+use crate::ports::{Clock, Happening, Issuer, Store};
 
 /// So many reports of a user in a row are worth a line each.
 const LOUD_REPORTS: u32 = 3;
 
 /// How long a report waits for a new token.
 pub const LONGEST_REPORT: Duration = Duration::from_secs(10);
+
+/// Who waits for a ruling.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    caller: Caller,
+    /// Whether this user reports time and again.
+    repeated: bool,
+    reply: Reply<Ruling>,
+}
+
+impl Reporter {
+    pub(super) fn refuse(self, error: Error) {
+        let _ = self.reply.send(Err(error));
+    }
+}
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Hands a report to the core, if it speaks against the token at all.
@@ -25,25 +40,27 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         reply: Reply<Ruling>,
     ) {
         let Rejection { token, caller, status, code } = rejection;
+        let repeated = self.reports_of(name, *caller) >= LOUD_REPORTS;
+        let reporter = Reporter { caller: *caller, repeated, reply };
         let refused = self.entries.get(name).map_or(&[][..], |entry| match &entry.dance {
             Ok(dance) => &dance.definition.rejection().statuses,
             Err(_) => &[],
         });
         if !speaks_against_token(*status, code, refused) {
-            let _ = reply.send(Ok(Ruling::NotATokenProblem));
+            self.tell_ruling(name, reporter, Ruling::NotATokenProblem);
             return;
         }
         // One that isn't ours, or no longer, is taken for an older one.
         let held = self.named(name, token);
         let token_id = held.unwrap_or(TokenId([0; 16]));
         // A caller must not fill the log.
-        if held.is_some() && self.reports_of(name, *caller) < LOUD_REPORTS {
+        if held.is_some() && !repeated {
             info!(credential = %name, uid = caller.0, ?status, code, %token_id, "an API refused a token");
         } else {
             debug!(credential = %name, uid = caller.0, ?status, code, "an API refused a token");
         }
         let waiter = WaiterId(self.number());
-        self.reporting.insert(waiter, reply);
+        self.reporting.insert(waiter, reporter);
         let report = Report { waiter, token_id, caller: *caller };
         self.step(name, Input::Reported(report));
     }
@@ -69,12 +86,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     pub(super) fn rule(&mut self, name: &Name, waiter: WaiterId, ruling: Ruling) {
-        if let Ruling::CredentialDead { message } = &ruling {
-            warn!(credential = %name, "an API refuses the token and no other can be had: {message}");
+        if let Some(reporter) = self.reporting.remove(&waiter) {
+            self.tell_ruling(name, reporter, ruling);
         }
-        if let Some(reply) = self.reporting.remove(&waiter) {
-            let _ = reply.send(Ok(ruling));
-        }
+    }
+
+    fn tell_ruling(&self, name: &Name, reporter: Reporter, ruling: Ruling) {
+        let Reporter { caller: Caller(uid), repeated, reply } = reporter;
+        self.tell(Some(name), Happening::Rejected { uid, ruling: ruling.clone(), repeated });
+        let _ = reply.send(Ok(ruling));
     }
 }
 

@@ -9,10 +9,10 @@ mod pending;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokend_core::{
-    BootTime, Failure, Moment, Random, RevocationId, Sequel, StoreFailure, TokenId, Verdict,
+    BootTime, Failure, Moment, Random, RevocationId, Sequel, StoreFailure, TokenId, Verdict, after,
 };
 use tokend_provider::{Exchange, Inputs, Operation, Outcome};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 pub(super) use self::late::Sent;
 pub use self::pending::PendingRevocation;
@@ -20,12 +20,11 @@ use super::{
     Engine, Error, Reply, Snapshot,
     change::Pending,
     dance::{self, Dance},
-    effect::LOUD_FAILURES,
     errand::{Errand, MOST},
 };
 use crate::{
     credential::CredentialId,
-    ports::{Clock, ErrandEnded, Issuer, Revocation, Store, Write},
+    ports::{Clock, ErrandEnded, Happening, Issuer, Revocation, Store, Write},
 };
 
 /// So many are under way at once: the other errands are for operators who wait.
@@ -236,8 +235,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let Some(ending) = self.revocations.all.get(&id) else { return };
         let failure = match ended.outcome {
             Outcome::Revoked => {
-                let (name, took) = (&ending.stored.name, ended.took);
-                info!(credential = %name, revocation = %id, ?took, "token revoked");
+                let (name, took) = (ending.stored.name.clone(), ended.took);
+                self.tell(Some(&name), Happening::Revoked { revocation: id, took });
                 self.end_revocation(id);
                 self.begin_revocations();
                 return;
@@ -269,10 +268,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let attempts = ending.course.attempts();
         let name = ending.stored.name.clone();
         let message = &failure.message;
+        let retry_at = match sequel {
+            Sequel::Denied => None,
+            Sequel::Again(wait) => Some(after(now.wall, wait)),
+        };
+        let told = Happening::RevocationFailed {
+            revocation: id,
+            attempts,
+            message: message.clone(),
+            retry_at,
+        };
         match sequel {
             Sequel::Denied => {
-                warn!(credential = %name, revocation = %id, attempts,
-                    "the token isn't revoked, and its revocation is given up: {message}");
                 ending.answer(|| {
                     let what = format!(
                         "the token of {name} is served to no one any more, but the provider \
@@ -283,13 +290,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.end_revocation(id);
             }
             Sequel::Again(wait) => {
-                if attempts <= LOUD_FAILURES {
-                    warn!(credential = %name, revocation = %id, attempts, retry_after = ?wait,
-                        "token not revoked yet: {message}");
-                } else {
-                    debug!(credential = %name, revocation = %id, attempts, retry_after = ?wait,
-                        "token not revoked yet: {message}");
-                }
                 ending.tell_pending(message, Some(wait));
                 let stored = Revocation::clone(&ending.stored);
                 let last_failure = Some((failure, now.wall));
@@ -298,6 +298,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.submit(Pending::Attempt(id), Write::Attempt(stored));
             }
         }
+        self.tell(Some(&name), told);
     }
 
     /// Removes a revocation from the disk: nothing is left to do.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 use tokend_core::{Caller, Input, Name, Random, Reception, Refusal, TokenId, WaiterId};
 use tokend_provider::Held;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::{Engine, Entry, Error, Named, Reply, Rotation, dance};
 use crate::{
@@ -26,6 +26,7 @@ pub enum Rotated {
 #[derive(Debug)]
 pub(super) struct Submitter {
     newer: Newer,
+    caller: Caller,
     reply: Reply<Rotated>,
 }
 
@@ -50,7 +51,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let waiter = WaiterId(self.number());
         match self.taken(name, &previous, &newer, waiter, caller) {
             Ok(rotation) => {
-                self.submitting.insert(waiter, Submitter { newer, reply });
+                self.submitting.insert(waiter, Submitter { newer, caller, reply });
                 self.step(name, Input::Rotated(rotation));
             }
             Err(answer) => drop(reply.send(answer)),
@@ -108,10 +109,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Tells a caller what became of the token that it handed over.
     pub(super) fn acknowledge(&mut self, name: &Name, waiter: WaiterId, reception: Reception) {
-        let Some(Submitter { newer, reply }) = self.submitting.remove(&waiter) else { return };
+        let Some(Submitter { newer, caller, reply }) = self.submitting.remove(&waiter) else {
+            return;
+        };
         let answer = match reception {
             Reception::Accepted(id) => {
-                debug!(credential = %name, token_id = %id, "an API handed a caller a newer token");
+                self.tell_of_submission(name, id, caller.0);
                 Ok(Rotated::Accepted(id))
             }
             Reception::Superseded => match self.held_already(name, &newer) {

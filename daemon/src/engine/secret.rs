@@ -17,7 +17,10 @@ pub(super) use self::{overlap::Attempt, replacement::check_supply, source::Held}
 use super::{Engine, Entry, dance::Dance};
 use crate::{
     credential::Grant,
-    ports::{Clock, Issuer, Store},
+    ports::{
+        Clock, Happening, Issuer, Store,
+        event::{Change, Doer},
+    },
 };
 
 /// What a credential's secrets are with a token that is being written.
@@ -59,10 +62,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     ) {
         let Some(Settling { grant, at }) = settling else { return };
         if written && let Some(entry) = self.entries.get_mut(name) {
-            if !grant.secrets.is_empty() {
-                let secrets = names(grant.secrets.keys());
-                info!(credential = %name, secrets, "secrets replaced by the provider");
-            }
             if !grant.proven.is_empty() {
                 let secrets = names(grant.proven.keys());
                 info!(credential = %name, secrets, "new secrets work; those before are dropped");
@@ -72,6 +71,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             entry.dance = Dance::of(&self.definitions.now(), &entry.credential);
             self.settle([name.clone()]);
             self.mind(name);
+            if !grant.secrets.is_empty() {
+                let replaced = Change::Secrets(Some(names(grant.secrets.keys())));
+                self.tell(Some(name), Happening::Changed(replaced, Doer::Provider));
+            }
         }
         self.go_on_changing(name);
     }

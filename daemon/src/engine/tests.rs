@@ -7,6 +7,7 @@ mod redefinition;
 mod revocation;
 mod secret;
 mod standing;
+mod tell;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 

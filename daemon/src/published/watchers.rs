@@ -6,7 +6,7 @@ use std::{
     ops::Bound,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -27,6 +27,7 @@ pub struct Watchers {
     /// Tells the task that spreads.
     gathered: Notify,
     watching: Mutex<Watching>,
+    count: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -85,6 +86,7 @@ impl Watchers {
             }
             *count += 1;
         }
+        self.count.fetch_add(1, Ordering::Relaxed);
         watching.last_id += 1;
         let (id, ear) = (watching.last_id, Arc::<Ear>::default());
         match &watched {
@@ -97,6 +99,11 @@ impl Watchers {
             }
         }
         Ok(Watcher { watchers: Arc::clone(self), id, watched, user, ear })
+    }
+
+    /// Returns how many there are.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Notes that something about a credential has changed.
@@ -177,6 +184,7 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        self.watchers.count.fetch_sub(1, Ordering::Relaxed);
         let mut watching = lock(&self.watchers.watching);
         match &self.watched {
             Watched::All => drop(watching.of_all.remove(&self.id)),

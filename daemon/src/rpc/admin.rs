@@ -15,15 +15,15 @@ use tokend_proto::{
         ExplainAccessResponse, GetStatusRequest, GetStatusResponse, ListBudgetsRequest,
         ListBudgetsResponse, ListRevocationsRequest, ListRevocationsResponse, Listener,
         ListenerAccess, ReloadRequest, ReloadResponse, RotateDataKeyRequest, RotateDataKeyResponse,
-        UnlockRequest, admin_service_server::AdminService,
+        UnlockRequest, WatchEventsRequest, admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::{
-    About, Context, Door, Grant, Granted, Peer, access, backup, credential, key, ledger, principal,
-    reload, revocation, status,
+    About, Context, Door, Grant, Granted, Peer, access, backup, credential, event, key, ledger,
+    principal, reload, revocation, status,
     token::{parse_name, peer},
 };
 use crate::{
@@ -53,8 +53,7 @@ impl AdminService for Admin {
         let snapshots = self.0.ask(list).await?;
         let about = &self.0.about;
         let standing = about.standing.load_full();
-        let mut problems = standing.problems.clone();
-        problems.extend(reload::problems(&standing));
+        let mut problems = about.problems();
         problems.extend(self.0.ask(|reply| Command::Problems { reply }).await?);
         let revocations = self.0.ask(|reply| Command::Revocations { reply }).await?;
         let moved = self.0.ask(|reply| Command::KeySource { reply }).await?;
@@ -72,6 +71,15 @@ impl AdminService for Admin {
             failed_reload: standing.failed.as_ref().map(reload::failed),
             key_source: moved.unwrap_or_else(|| about.key_source.clone()),
         }))
+    }
+
+    type WatchEventsStream = event::Told;
+
+    async fn watch_events(
+        &self,
+        request: Request<WatchEventsRequest>,
+    ) -> Result<Response<event::Told>, Status> {
+        event::watch(&self.0.events, request.into_inner()).map(Response::new)
     }
 
     async fn list_revocations(

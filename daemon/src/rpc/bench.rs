@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{About, Context, Door};
 use crate::{
     credential::{Grant, Reader, Source},
+    events::Events,
     ports::{Backups, Clock, Look, Reading, Sources, Unchecked},
     published::{Presentation, Published, Slot, Slots},
 };
@@ -89,6 +90,8 @@ impl Bench {
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
             audit: Arc::default(),
+            events: Arc::new(Events::new(start())),
+            calls: Arc::default(),
         };
         Self { context, clock }
     }

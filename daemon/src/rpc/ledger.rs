@@ -1,6 +1,6 @@
 //! Issuances and budgets, as the contract shows them.
 
-use tokend_core::{Bound, Cause, Failure, Usage, Verdict, Window, after};
+use tokend_core::{Bound, Cause, Failure, Usage, Verdict, after};
 use tokend_proto::{
     reason,
     v1::{self, ListIssuancesRequest, accept_budget_request, issuance},
@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 
 use super::{status, token::parse_name};
 use crate::{
-    engine::{AccountBudget, Accounts, Issuance},
+    engine::{AccountBudget, Accounts, Issuance, limit_text},
     ports::Number,
     published::timestamp,
 };
@@ -76,7 +76,7 @@ pub(super) fn issuance(issuance: &Issuance) -> v1::Issuance {
     }
 }
 
-fn cause(cause: Cause) -> issuance::Cause {
+pub(super) fn cause(cause: Cause) -> issuance::Cause {
     match cause {
         Cause::Absent => issuance::Cause::Absent,
         Cause::Aging => issuance::Cause::Aging,
@@ -133,20 +133,8 @@ pub(super) fn budgets(budget: &AccountBudget) -> Vec<v1::Budget> {
 }
 
 fn limit(bound: &Bound) -> String {
-    let limit = match bound {
-        Bound::Told(_) => return "told by the provider".to_owned(),
-        Bound::Stated(limit) => limit,
-    };
-    let window = match &limit.window {
-        Window::Sliding(length) => tokend_provider::Window::Sliding(*length),
-        Window::Calendar { period, zone } => tokend_provider::Window::Calendar {
-            period: match period {
-                tokend_core::Period::Hour => tokend_provider::Period::Hour,
-                tokend_core::Period::Day => tokend_provider::Period::Day,
-                tokend_core::Period::Month => tokend_provider::Period::Month,
-            },
-            zone: zone.clone(),
-        },
-    };
-    tokend_provider::Limit { count: limit.count, window }.to_string()
+    match bound {
+        Bound::Told(_) => "told by the provider".to_owned(),
+        Bound::Stated(limit) => limit_text(limit),
+    }
 }

@@ -54,27 +54,35 @@ pub(super) fn answer(
     name: &str,
     now: Timestamp,
 ) -> ReportRejectionResponse {
-    let (outcome, retry_after, message) = match ruling {
-        None => (Outcome::InFlight, None, "the provider hasn't answered yet".to_owned()),
-        Some(Ruling::Superseded) => (Outcome::Superseded, None, String::new()),
-        Some(Ruling::Refreshed) => (Outcome::Refreshed, None, String::new()),
-        Some(Ruling::Suppressed { retry_after }) => (
-            Outcome::Suppressed,
-            Some(retry_after),
-            format!("no new token for now; `tokend-cli show {name}` says why"),
-        ),
-        Some(Ruling::NotATokenProblem) => (
-            Outcome::NotATokenProblem,
-            None,
-            "the API's answer doesn't say so, or it has refused a new one as well".to_owned(),
-        ),
-        Some(Ruling::CredentialDead { message }) => (Outcome::CredentialDead, None, message),
+    let outcome = ruling.as_ref().map_or(Outcome::InFlight, outcome);
+    let (retry_after, message) = match ruling {
+        None => (None, "the provider hasn't answered yet".to_owned()),
+        Some(Ruling::Superseded | Ruling::Refreshed) => (None, String::new()),
+        Some(Ruling::Suppressed { retry_after }) => {
+            (Some(retry_after), format!("no new token for now; `tokend-cli show {name}` says why"))
+        }
+        Some(Ruling::NotATokenProblem) => {
+            let message = "the API's answer doesn't say so, or it has refused a new one as well";
+            (None, message.to_owned())
+        }
+        Some(Ruling::CredentialDead { message }) => (None, message),
     };
     ReportRejectionResponse {
         outcome: outcome.into(),
         retry_time: retry_after.map(|wait| timestamp(after(now, wait))),
         token_id: held.map(|id| id.to_string()).unwrap_or_default(),
         message,
+    }
+}
+
+/// Returns what a ruling is in the contract.
+pub(super) fn outcome(ruling: &Ruling) -> Outcome {
+    match ruling {
+        Ruling::Superseded => Outcome::Superseded,
+        Ruling::Refreshed => Outcome::Refreshed,
+        Ruling::Suppressed { .. } => Outcome::Suppressed,
+        Ruling::NotATokenProblem => Outcome::NotATokenProblem,
+        Ruling::CredentialDead { .. } => Outcome::CredentialDead,
     }
 }
 

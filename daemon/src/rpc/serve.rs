@@ -155,6 +155,7 @@ pub(super) async fn serve_one<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (peer, usage) = (Arc::new(peer), Arc::new(Usage::default()));
+    let _open = services.connected();
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Arc::clone(&peer));

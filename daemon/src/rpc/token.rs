@@ -6,7 +6,7 @@
 use std::{convert::Infallible, future, sync::Arc, task, time::Duration};
 
 use futures_util::TryFutureExt as _;
-use tokend_core::{Caller, Name};
+use tokend_core::{Caller, Moment, Name};
 use tokend_proto::{
     reason,
     v1::{
@@ -46,12 +46,28 @@ impl Tokens {
         Self(context)
     }
 
+    /// Answers a call, and counts it.
     async fn acquire(self, request: Request<AcquireTokenRequest>) -> Result<Prepared, Status> {
+        let (clock, calls) = (Arc::clone(&self.0.clock), Arc::clone(&self.0.calls));
+        let begun_at = clock.now();
+        let answer = self.find(request, begun_at).await;
+        match &answer {
+            Ok(_) => calls.served(begun_at.boot.until(clock.now().boot)),
+            Err(status) if status.code() == Code::PermissionDenied => calls.denied(),
+            Err(_) => calls.failed(),
+        }
+        answer
+    }
+
+    async fn find(
+        self,
+        request: Request<AcquireTokenRequest>,
+        now: Moment,
+    ) -> Result<Prepared, Status> {
         let context = &self.0;
         let peer = peer(&request)?;
         let AcquireTokenRequest { name, min_ttl, if_none_match } = request.into_inner();
         let min_ttl = min_ttl.map(min_ttl_of).transpose()?;
-        let now = context.clock.now();
         let slot = context.slots.get(&name);
         let permitted =
             |access: &Access| access::decide(&peer, context.about.uid, access).is_some();

@@ -113,7 +113,7 @@ pub(super) fn row(issuance: &Issuance, zone: &TimeZone) -> [Cell; 6] {
     ]
 }
 
-fn cause(cause: Cause) -> &'static str {
+pub(super) fn cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Unspecified => "unknown",
         Cause::Absent => "absent",

@@ -82,6 +82,10 @@ pub(super) fn for_the_next_start(
         |config: &Config| config.mark_file.as_deref().map_or_else(|| "nowhere".to_owned(), path);
     needs("mark_file", mark(running), mark(configured));
     let key = moved.map_or_else(|| running.key.to_string(), str::to_owned);
+    let metrics = |config: &Config| {
+        config.metrics.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string)
+    };
+    needs("metrics", metrics(running), metrics(configured));
     needs("key_source", format!("{key:?}"), format!("{:?}", configured.key.to_string()));
     all
 }

@@ -1,11 +1,11 @@
 //! Tokens that are served no more: dropped here, wherever else they live on.
 
 use tokend_core::{Input, Name, Random, StoreFailure};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::{
     engine::{Author, Engine, Error, Reply, Snapshot, change::Pending},
-    ports::{Clock, Issuer, Store},
+    ports::{Clock, Happening, Issuer, Store},
 };
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
@@ -21,8 +21,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             let error = if known { Error::NoToken(name.clone()) } else { self.missing(name) };
             return drop(reply.send(Err(error)));
         };
-        let Author { uid, pid } = author;
-        info!(credential = %name, token_id = %token.id, uid, pid, "its token is dropped here");
+        self.tell(Some(name), Happening::Dropped(token.id, author.into()));
         self.discarding.entry(name.clone()).or_default().push(reply);
         self.step(name, Input::Revoked(token.id));
         let is_discarded = |pending: &Pending| match pending {
@@ -50,7 +49,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     /// Lets callers see no token any more.
-    pub(in crate::engine) fn withdraw(&self, name: &Name) {
+    pub(in crate::engine) fn withdraw(&mut self, name: &Name) {
+        self.telling.ends(name, None);
         if let Some(entry) = self.entries.get(name) {
             entry.slot.withdraw();
         }
