@@ -337,7 +337,7 @@ pub(super) fn families(scene: &Scene) -> Vec<Family> {
             "process_open_fds",
             "Descriptors that are open",
             None,
-            bare(process.open_descriptors.map(|count| number(count as u64))),
+            bare(process.open_descriptors.map(number)),
         ),
         gauge(
             "process_max_fds",
