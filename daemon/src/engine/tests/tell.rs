@@ -10,7 +10,7 @@ use crate::ports::{Event, Happening, Listener, event};
 
 /// Keeps what it hears.
 #[derive(Debug, Default)]
-struct Ear(Mutex<Vec<Event>>);
+pub(super) struct Ear(Mutex<Vec<Event>>);
 
 impl Listener for Ear {
     fn hear(&self, event: &Event) {
@@ -19,13 +19,13 @@ impl Listener for Ear {
 }
 
 impl Ear {
-    fn listen(bench: &mut Bench) -> Arc<Self> {
+    pub(super) fn listen(bench: &mut Bench) -> Arc<Self> {
         let ear = Arc::<Self>::default();
         bench.engine.heard_by(vec![Arc::clone(&ear) as Arc<dyn Listener>]);
         ear
     }
 
-    fn take(&self) -> Vec<Happening> {
+    pub(super) fn take(&self) -> Vec<Happening> {
         let events = std::mem::take(&mut *self.0.lock().unwrap());
         events.into_iter().map(|event| event.what).collect()
     }
