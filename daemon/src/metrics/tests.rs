@@ -27,7 +27,7 @@ impl Clock for Ticking {
     }
 }
 
-fn looks() -> (Looks, mpsc::Receiver<Command>) {
+fn looks() -> (Arc<Looks>, mpsc::Receiver<Command>) {
     let (engine, commands) = mpsc::channel(4);
     let view = View {
         engine,
@@ -39,7 +39,7 @@ fn looks() -> (Looks, mpsc::Receiver<Command>) {
         started_at: Timestamp::UNIX_EPOCH,
         problems: Box::new(|| 1),
     };
-    (Looks { view, last: Mutex::new(None) }, commands)
+    (Arc::new(Looks::new(view)), commands)
 }
 
 /// An engine without credentials.
@@ -55,7 +55,7 @@ async fn answer_all(mut commands: mpsc::Receiver<Command>) {
     }
 }
 
-async fn get(looks: &Looks, request: Request<()>) -> (u16, String, String) {
+async fn get(looks: &Arc<Looks>, request: Request<()>) -> (u16, String, String) {
     let response = page::answer(&request, looks).await;
     let status = response.status().as_u16();
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
@@ -170,7 +170,7 @@ async fn those_who_connect_and_say_nothing_end_and_whoever_asks_has_a_turn() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(page::serve(listener, Arc::new(looks)));
+    tokio::spawn(page::serve(listener, looks));
     let mut silent = Vec::new();
     for _ in 0..page::MOST {
         silent.push(TcpStream::connect(address).await.unwrap());
@@ -195,6 +195,24 @@ async fn when_the_engine_has_ended_it_says_so() {
     drop(commands);
     let (status, _, text) = get(&looks, request("/metrics", "localhost", "*/*")).await;
     assert_eq!((status, text.as_str()), (503, "tokend is shutting down\n"));
+}
+
+#[tokio::test]
+async fn whoever_asks_and_leaves_has_nothing_begin_anew() {
+    let (looks, mut commands) = looks();
+    for _ in 0..3 {
+        let asked = get(&looks, request("/metrics", "localhost", "*/*"));
+        // It waits for the engine, and is gone.
+        tokio::select! {
+            biased;
+            _ = asked => panic!("nobody has answered"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    let Some(Command::List { reply, .. }) = commands.recv().await else { panic!("it is asked") };
+    assert!(reply.send(Ok(Vec::new())).is_ok(), "somebody waits for it");
+    tokio::spawn(answer_all(commands));
+    assert_eq!(get(&looks, request("/metrics", "localhost", "*/*")).await.0, 200);
 }
 
 #[tokio::test]
