@@ -41,6 +41,7 @@ use self::{
 use crate::{
     calls::Calls,
     config::Metrics,
+    crowds::Crowds,
     engine::{Command, Error, Reply},
     ports::Clock,
     published::Slots,
@@ -68,6 +69,8 @@ pub struct View {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What callers asked for.
     pub calls: Arc<Calls>,
+    /// Who is at which socket.
+    pub crowds: Arc<Crowds>,
     /// What happened.
     pub counters: Arc<Counters>,
     /// The directory that holds the store.
@@ -198,6 +201,7 @@ impl View {
         let budgets = self.ask(|reply| Command::Budgets { reply }).await?;
         let problems = self.ask(|reply| Command::Problems { reply }).await?;
         let revocations = self.ask(|reply| Command::Revocations { reply }).await?;
+        let ledger_rows = self.ask(|reply| Command::LedgerRows { reply }).await?;
         let omitted = self.slots.names().len().saturating_sub(credentials.len());
         Ok(Scene {
             up: true,
@@ -208,6 +212,8 @@ impl View {
             problems: problems.len() + (self.problems)(),
             revocations: revocations.len(),
             watchers: self.slots.watchers().count(),
+            crowds: self.crowds.sizes(),
+            ledger_rows: Some(ledger_rows),
             store_bytes: size(&self.state_dir),
             ..self.at_the_end()
         })

@@ -5,9 +5,12 @@ use http_body_util::BodyExt as _;
 use tokend_core::{BootId, Moment as Now};
 
 use super::*;
-use crate::metrics::{
-    counters::{Counts, Spread},
-    family::{Family, families},
+use crate::{
+    crowds::Size,
+    metrics::{
+        counters::{Counts, Spread},
+        family::{Family, families},
+    },
 };
 
 /// A clock that goes on by a second each time that it is read.
@@ -34,6 +37,7 @@ fn looks() -> (Arc<Looks>, mpsc::Receiver<Command>) {
         slots: Arc::default(),
         clock: Arc::new(Ticking::default()),
         calls: Arc::default(),
+        crowds: Arc::default(),
         counters: Arc::default(),
         state_dir: "/nowhere".into(),
         started_at: Timestamp::UNIX_EPOCH,
@@ -50,6 +54,7 @@ async fn answer_all(mut commands: mpsc::Receiver<Command>) {
             Command::Budgets { reply } => drop(reply.send(Ok(Vec::new()))),
             Command::Problems { reply } => drop(reply.send(Ok(vec!["p".to_owned()]))),
             Command::Revocations { reply } => drop(reply.send(Ok(Vec::new()))),
+            Command::LedgerRows { reply } => drop(reply.send(Ok(12))),
             other => panic!("nobody asks for {other:?}"),
         }
     }
@@ -102,7 +107,9 @@ fn scene() -> Scene {
         credentials: vec![credential],
         limits: vec![limit],
         last_day: vec![("a".to_owned(), 4)],
+        crowds: vec![("tokend.sock".to_owned(), Size { connections: 5, users: 2, calls: 3 })],
         store_bytes: Some(4_096),
+        ledger_rows: Some(12),
         calls: Arc::<Calls>::default().counted(),
         counts,
         process: Process::look(Timestamp::UNIX_EPOCH),
@@ -122,6 +129,10 @@ fn a_scrape_says_how_things_are_in_both_forms() {
         "tokend_issuances_total{provider=\"demo\",cause=\"aging\",outcome=\"issued\"} 7.0\n",
         "tokend_acquire_latency_seconds_bucket{le=\"+Inf\"} 0\n",
         "tokend_store_writable 1.0\n",
+        "tokend_connections{socket=\"tokend.sock\"} 5.0\n",
+        "tokend_callers{socket=\"tokend.sock\"} 2.0\n",
+        "tokend_open_calls{socket=\"tokend.sock\"} 3.0\n",
+        "tokend_ledger_rows 12.0\n",
     ] {
         assert!(open.contains(line), "{line}{open}");
         assert!(classic.contains(line), "{line}{classic}");
@@ -190,14 +201,6 @@ async fn those_who_connect_and_say_nothing_end_and_whoever_asks_has_a_turn() {
 }
 
 #[tokio::test]
-async fn when_the_engine_has_ended_it_says_so() {
-    let (looks, commands) = looks();
-    drop(commands);
-    let (status, _, text) = get(&looks, request("/metrics", "localhost", "*/*")).await;
-    assert_eq!((status, text.as_str()), (503, "tokend is shutting down\n"));
-}
-
-#[tokio::test]
 async fn whoever_asks_and_leaves_has_nothing_begin_anew() {
     let (looks, mut commands) = looks();
     for _ in 0..3 {
@@ -213,6 +216,14 @@ async fn whoever_asks_and_leaves_has_nothing_begin_anew() {
     assert!(reply.send(Ok(Vec::new())).is_ok(), "somebody waits for it");
     tokio::spawn(answer_all(commands));
     assert_eq!(get(&looks, request("/metrics", "localhost", "*/*")).await.0, 200);
+}
+
+#[tokio::test]
+async fn when_the_engine_has_ended_it_says_so() {
+    let (looks, commands) = looks();
+    drop(commands);
+    let (status, _, text) = get(&looks, request("/metrics", "localhost", "*/*")).await;
+    assert_eq!((status, text.as_str()), (503, "tokend is shutting down\n"));
 }
 
 #[tokio::test]
