@@ -99,8 +99,17 @@ fn sql_is_in_the_store_and_http_clients_are_in_the_issuer() {
 /// The rooms of the shell, and the rooms each may know of.
 #[test]
 fn rooms_do_not_import_each_other_sideways() {
-    let shared =
-        ["audit", "calls", "connections", "credential", "events", "ports", "program", "published"];
+    let shared = [
+        "audit",
+        "calls",
+        "connections",
+        "credential",
+        "crowds",
+        "events",
+        "ports",
+        "program",
+        "published",
+    ];
     for (room, also) in [
         ("engine", &[][..]),
         ("store", &[]),
@@ -116,6 +125,7 @@ fn rooms_do_not_import_each_other_sideways() {
         ("published", &[]),
         ("events", &[]),
         ("calls", &[]),
+        ("crowds", &[]),
         // It asks the engine how things are, and where it tells of it is configured.
         ("metrics", &["config", "engine"]),
         ("connections", &[]),

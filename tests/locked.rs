@@ -99,6 +99,9 @@ fn nothing_is_served_until_the_passphrase_is_given_and_everything_then() {
 #[test]
 fn clients_that_came_while_it_was_locked_are_served_once_it_is_not() {
     let place = furnished();
+    let metrics = place.path().join("tokend.prom");
+    let line = format!("metrics = '{}'", metrics.display());
+    place.configure(&line);
     let _daemon = place.start_locked();
     block_on(async {
         let once = Client::builder().socket(place.socket()).cache(false).build().unwrap();
@@ -114,6 +117,13 @@ fn clients_that_came_while_it_was_locked_are_served_once_it_is_not() {
         // On the connection that there is, and without another attempt.
         let token = once.token("static").await.unwrap();
         assert_eq!(canary::told(token.value().expose_secret()), TOKEN);
+        // It has a part in what monitoring is told.
+        let told = (0..LOOKS).find_map(|_| {
+            assert!(place.run(["get", "static"]).status.success());
+            fs::read_to_string(&metrics).ok()
+        });
+        let told = told.unwrap();
+        assert!(told.contains("tokend_callers{socket=\"tokend.sock\"} 1.0\n"), "{told}");
         let told = tokio::time::timeout(PATIENCE, async {
             while subscription.changed().await.is_err() {}
         });

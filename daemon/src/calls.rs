@@ -2,10 +2,7 @@
 
 use std::{
     array,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -30,14 +27,13 @@ const NANOS: [u64; BOUNDS.len()] = [
     30_000_000_000,
 ];
 
-/// Calls of `AcquireToken`, and connections. To count a call is two additions.
+/// Calls of `AcquireToken`. To count a call is two additions.
 #[derive(Debug)]
 pub struct Calls {
     served: [AtomicU64; BOUNDS.len() + 1],
     nanos: AtomicU64,
     denied: AtomicU64,
     failed: AtomicU64,
-    connections: AtomicUsize,
 }
 
 /// How many calls there were since the start.
@@ -51,13 +47,7 @@ pub struct Counted {
     pub denied: u64,
     /// Those for which there was no token.
     pub failed: u64,
-    /// How many connections are open.
-    pub connections: usize,
 }
-
-/// An open connection, until it is dropped.
-#[derive(Debug)]
-pub struct Open(Arc<Calls>);
 
 impl Default for Calls {
     fn default() -> Self {
@@ -66,7 +56,6 @@ impl Default for Calls {
             nanos: AtomicU64::new(0),
             denied: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            connections: AtomicUsize::new(0),
         }
     }
 }
@@ -90,12 +79,6 @@ impl Calls {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection is open until what this returns is dropped.
-    pub fn connected(self: &Arc<Self>) -> Open {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Open(Arc::clone(self))
-    }
-
     /// Returns how many there were.
     pub fn counted(&self) -> Counted {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -104,14 +87,7 @@ impl Calls {
             took: Duration::from_nanos(of(&self.nanos)),
             denied: of(&self.denied),
             failed: of(&self.failed),
-            connections: self.connections.load(Ordering::Relaxed),
         }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -121,20 +97,17 @@ mod tests {
 
     #[test]
     fn calls_are_counted_in_the_range_that_they_took() {
-        let calls = Arc::new(Calls::default());
+        let calls = Calls::default();
         for micros in [1, 10, 11, 40_000_000] {
             calls.served(Duration::from_micros(micros));
         }
         calls.denied();
         calls.failed();
-        let open = calls.connected();
         let counted = calls.counted();
         assert_eq!(counted.served[..3], [2, 1, 0]);
         assert_eq!(counted.served.last(), Some(&1));
-        assert_eq!((counted.denied, counted.failed, counted.connections), (1, 1, 1));
+        assert_eq!((counted.denied, counted.failed), (1, 1));
         assert_eq!(counted.took, Duration::from_micros(40_000_022));
-        drop(open);
-        assert_eq!(calls.counted().connections, 0);
     }
 
     #[test]

@@ -213,6 +213,7 @@ impl Daemon {
             slots: Arc::clone(&slots),
             clock: Arc::new(clock),
             calls: Arc::clone(&calls),
+            crowds: Arc::clone(&doorkeeper.crowds),
             counters,
             state_dir: config.state_dir.clone(),
             started_at: about.started_at,

@@ -81,8 +81,8 @@ pub use self::{
 use crate::{
     credential::{Credential, CredentialId, Grant},
     ports::{
-        Clock, Damage, ErrandId, Issuer, Loaded, Shelf, Sources, Store, StoredCredential, Ticket,
-        Write,
+        Clock, Damage, ErrandId, Issuer, Loaded, Query, Shelf, Sources, Store, StoredCredential,
+        Ticket, Write,
     },
     published::{Published, Slot, Slots},
 };
@@ -330,6 +330,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.look_at_issuances(name.as_ref(), before, limit, reply);
             }
             Command::Budgets { reply } => self.look_at_budgets(|_| true, reply),
+            Command::LedgerRows { reply } => self.look(Look::Rows(reply), Query::Rows),
             Command::AcceptBudget { accounts, used, author, reply } => {
                 self.accept(accounts, used, author, reply);
             }

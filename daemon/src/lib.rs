@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod credential;
+pub mod crowds;
 pub mod daemon;
 pub mod declared;
 pub mod definitions;

@@ -41,6 +41,7 @@ use self::{
 use crate::{
     calls::Calls,
     config::Metrics,
+    crowds::Crowds,
     engine::{Command, Error, Reply},
     ports::Clock,
     published::Slots,
@@ -55,6 +56,9 @@ const PAGE: usize = 100;
 /// Whoever asks more often is told the same again.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// How many times as long as a look takes there is none: the store answers callers meanwhile.
+const REST: u32 = 20;
+
 /// What it takes to see how things are.
 pub struct View {
     /// Where commands for the engine go.
@@ -65,6 +69,8 @@ pub struct View {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What callers asked for.
     pub calls: Arc<Calls>,
+    /// Who is at which socket.
+    pub crowds: Arc<Crowds>,
     /// What happened.
     pub counters: Arc<Counters>,
     /// The directory that holds the store.
@@ -94,7 +100,8 @@ enum Form {
 /// How things were a moment ago.
 struct Looks {
     view: View,
-    last: Mutex<Option<(BootTime, Arc<Scene>)>>,
+    /// And until when that is told.
+    last: Arc<Mutex<Option<(BootTime, Arc<Scene>)>>>,
 }
 
 impl Exporter {
@@ -105,7 +112,7 @@ impl Exporter {
     /// Fails if the address is taken, or the system starts no thread.
     pub fn spawn(target: Metrics, view: View) -> io::Result<Self> {
         let (end, ended) = oneshot::channel();
-        let looks = Arc::new(Looks { view, last: Mutex::new(None) });
+        let looks = Arc::new(Looks::new(view));
         let listener = match &target {
             Metrics::Address(address) => {
                 let listener = TcpListener::bind(address)?;
@@ -150,18 +157,30 @@ impl Debug for View {
 }
 
 impl Looks {
-    /// Returns how things are, or were within a second.
-    async fn scene(&self) -> Result<Arc<Scene>, Error> {
-        let mut last = self.last.lock().await;
-        let now = self.view.clock.now().boot;
-        if let Some((at, scene)) = &*last
-            && at.until(now) < FRESH
+    fn new(view: View) -> Self {
+        Self { view, last: Arc::default() }
+    }
+
+    /// Returns how things are, or were a moment ago.
+    async fn scene(self: &Arc<Self>) -> Result<Arc<Scene>, Error> {
+        let mut last = Arc::clone(&self.last).lock_owned().await;
+        let begun_at = self.view.clock.now().boot;
+        if let Some((end, scene)) = &*last
+            && begun_at < *end
         {
             return Ok(Arc::clone(scene));
         }
-        let scene = Arc::new(self.view.look().await?);
-        *last = Some((now, Arc::clone(&scene)));
-        Ok(scene)
+        let looks = Arc::clone(self);
+        // It goes on when whoever asked is gone: else many who ask and leave at once would have
+        // the engine begin time and again.
+        let look = tokio::spawn(async move {
+            let scene = Arc::new(looks.view.look().await?);
+            let now = looks.view.clock.now().boot;
+            let rest = FRESH.max(begun_at.until(now).saturating_mul(REST));
+            *last = Some((now.after(rest), Arc::clone(&scene)));
+            Ok(scene)
+        });
+        look.await.unwrap_or(Err(Error::Stopping))
     }
 }
 
@@ -182,6 +201,7 @@ impl View {
         let budgets = self.ask(|reply| Command::Budgets { reply }).await?;
         let problems = self.ask(|reply| Command::Problems { reply }).await?;
         let revocations = self.ask(|reply| Command::Revocations { reply }).await?;
+        let ledger_rows = self.ask(|reply| Command::LedgerRows { reply }).await?;
         let omitted = self.slots.names().len().saturating_sub(credentials.len());
         Ok(Scene {
             up: true,
@@ -192,6 +212,8 @@ impl View {
             problems: problems.len() + (self.problems)(),
             revocations: revocations.len(),
             watchers: self.slots.watchers().count(),
+            crowds: self.crowds.sizes(),
+            ledger_rows: Some(ledger_rows),
             store_bytes: size(&self.state_dir),
             ..self.at_the_end()
         })

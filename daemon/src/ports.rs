@@ -251,6 +251,8 @@ pub enum Query {
         /// Now.
         at: Stamp,
     },
+    /// How many issuances it keeps.
+    Rows,
 }
 
 /// The place of an issuance in the order in which they were reserved.
@@ -284,6 +286,8 @@ pub enum Findings {
     Issuances(Vec<Entry>),
     /// For each account that was asked for, in that order.
     Budgets(Vec<Spending>),
+    /// How many issuances there are.
+    Rows(u64),
 }
 
 /// An issuance in the ledger.

@@ -75,7 +75,7 @@ pub use self::{
 };
 use crate::{
     audit::Audit,
-    calls::{Calls, Open},
+    calls::Calls,
     engine::{Command, Error, Reply},
     events::Events,
     ports::{Backups, Clock, FailedReload, Reload, Shelf, Sources},
@@ -177,7 +177,6 @@ const LARGEST_REQUEST: usize = 128 * 1_024;
 #[derive(Clone)]
 pub struct Services {
     routes: Arc<BTreeMap<&'static str, Route>>,
-    calls: Arc<Calls>,
     /// What answers from some moment on, on connections that are open already, too.
     successor: Arc<OnceLock<Services>>,
 }
@@ -199,7 +198,7 @@ impl Services {
             ]);
         }
         let health = Health::new(context.clone(), &names(&routes));
-        Self { calls: Arc::clone(&context.calls), ..Self::with(routes, health) }
+        Self::with(routes, health)
     }
 
     /// Adds what each socket has.
@@ -218,18 +217,13 @@ impl Services {
             v1alpha.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
         let both = v1.into_iter().chain(v1alpha);
         routes.extend(both);
-        Self { routes: Arc::new(routes), calls: Arc::default(), successor: Arc::default() }
+        Self { routes: Arc::new(routes), successor: Arc::default() }
     }
 
     /// Has other services answer from now on, for good.
     pub fn give_way(&self, successor: Self) {
         // There is one at most.
         let _ = self.successor.set(successor);
-    }
-
-    /// Counts a connection until what this returns is dropped.
-    fn connected(&self) -> Open {
-        self.calls.connected()
     }
 
     /// Answers one request.

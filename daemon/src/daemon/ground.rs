@@ -13,6 +13,7 @@ use crate::{
     clock::SystemClock,
     config::Config,
     credential::OVERFLOW,
+    crowds::Crowds,
     definitions::Definitions,
     ports::Clock as _,
     rpc::{About, Doorkeeper, Grant, Standing},
@@ -26,6 +27,7 @@ pub(super) struct Ground {
     pub(super) definitions: Arc<Library>,
     pub(super) problems: Vec<String>,
     pub(super) audit: Arc<Audit>,
+    pub(super) crowds: Arc<Crowds>,
 }
 
 impl Ground {
@@ -42,13 +44,14 @@ impl Ground {
         }
         let problems = problems.iter().map(ToString::to_string).collect();
         let (definitions, started_at) = (Arc::new(usable), clock.now().wall);
-        Ok(Self { uid, clock, started_at, definitions, problems, audit: Arc::default() })
+        let (audit, crowds) = (Arc::default(), Arc::default());
+        Ok(Self { uid, clock, started_at, definitions, problems, audit, crowds })
     }
 
     /// Returns who turns people away at the daemon's doors.
     pub(super) fn doorkeeper(&self) -> Doorkeeper {
         let (audit, clock) = (Arc::clone(&self.audit), Arc::new(self.clock));
-        Doorkeeper { own_uid: self.uid, audit, clock }
+        Doorkeeper { own_uid: self.uid, audit, clock, crowds: Arc::clone(&self.crowds) }
     }
 
     /// Returns what the daemon tells of itself.

@@ -4,15 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokend_core::{
-    Failure, Fate, Input, IssuanceId, Name, Random, Receipt, TokenId, Verdict, after,
-};
+use tokend_core::{Failure, Fate, Input, IssuanceId, Name, Random, Receipt, Verdict, after};
 use tokend_provider::{Issued, Outcome};
 use tracing::{debug, warn};
 
 use super::{Engine, change::Pending, dance, dance::Dance};
 use crate::{
-    audit,
     credential::Grant,
     ports::{self, Clock, Happening, Issuer, Store, Write, Written},
 };
@@ -58,12 +55,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                         Input::Unwritten { issuance, failure }
                     }
                 };
-                let before = self.token_id(&name);
                 self.step(&name, input);
-                let after = self.token_id(&name).filter(|after| before != Some(*after));
-                if let Some(token_id) = after {
-                    audit::issued(&name, token_id);
-                }
             }
             Pending::Rotation { name, token_id } => {
                 let input = match written.result {
@@ -100,10 +92,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.changed(change, author, written.result.map(|_| ()));
             }
         }
-    }
-
-    fn token_id(&self, name: &Name) -> Option<TokenId> {
-        self.entries.get(name).and_then(|entry| entry.slot.token_id())
     }
 
     /// Settles an issuance that no one waits for any more: nothing of it is sent.

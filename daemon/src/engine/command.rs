@@ -165,6 +165,11 @@ pub enum Command {
         /// The answer, in the order of the accounts.
         reply: Reply<Vec<AccountBudget>>,
     },
+    /// How many issuances the ledger keeps.
+    LedgerRows {
+        /// The answer.
+        reply: Reply<u64>,
+    },
     /// An operator knows how many issuances a restored ledger lacks.
     AcceptBudget {
         /// Of which accounts.
@@ -431,6 +436,7 @@ impl Command {
             Self::Budgets { reply } | Self::AcceptBudget { reply, .. } => {
                 let _ = reply.send(Err(error));
             }
+            Self::LedgerRows { reply } => drop(reply.send(Err(error))),
             Self::Rekey { reply, .. } => {
                 let _ = reply.send(Err(error));
             }

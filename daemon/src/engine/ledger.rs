@@ -42,6 +42,7 @@ type Named = (String, Vec<Name>);
 pub(super) enum Look {
     Issuances(Reply<Vec<Issuance>>),
     Budgets(Vec<Named>, Reply<Vec<AccountBudget>>),
+    Rows(Reply<u64>),
     /// What is wrong besides, too.
     Problems(Vec<String>, Vec<Named>, Reply<Vec<String>>),
 }
@@ -121,6 +122,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 let _ = reply.send(Err(Error::Store(failure)));
             }
             (Some(Look::Budgets(_, reply)), Err(failure)) => {
+                let _ = reply.send(Err(Error::Store(failure)));
+            }
+            (Some(Look::Rows(reply)), Ok(Findings::Rows(rows))) => drop(reply.send(Ok(rows))),
+            (Some(Look::Rows(reply)), Err(failure)) => {
                 let _ = reply.send(Err(Error::Store(failure)));
             }
             // No store answers one look with what another asked for.

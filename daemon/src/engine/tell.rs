@@ -14,6 +14,7 @@ use tracing::{debug, info, warn};
 
 use super::{Author, Engine, effect::LOUD_FAILURES};
 use crate::{
+    audit,
     credential::Grant,
     ports::{
         Clock, Event, Happening, Issuer, Listener, Store, Subject,
@@ -219,9 +220,17 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 fn log(name: Option<&Name>, what: &Happening) {
     let credential = name.map(Name::as_str);
     match what {
-        Happening::Started { credentials } => info!(credentials, "started"),
+        // What was loaded is logged already.
+        Happening::Started { credentials } => debug!(credentials, "started"),
+        Happening::Issued { issuance, cause: Cause::KeepAlive, took, .. } => {
+            info!(credential, %issuance, ?took, "the token lives on");
+        }
         Happening::Issued { issuance, cause, token_id, took, .. } => {
-            info!(credential, %issuance, ?cause, %token_id, ?took, "token issued");
+            // The audit log has it, whatever else is logged; here is what it has no field for.
+            if let Some(name) = name {
+                audit::issued(name, *token_id);
+            }
+            debug!(credential, %issuance, ?cause, %token_id, ?took, "token issued");
         }
         // One that keeps repeating is told in a lower voice.
         Happening::Failed { issuance, verdict, message, consecutive, .. } => {

@@ -13,7 +13,7 @@ use super::{
     counters::{self, Spread},
     scene::{STATES, Scene},
 };
-use crate::calls;
+use crate::{calls, crowds::Size};
 
 /// All that are of one name.
 pub(super) struct Family {
@@ -111,6 +111,13 @@ pub(super) fn families(scene: &Scene) -> Vec<Family> {
             Some(Sample { labels, value: Value::Gauge(value(it)?) })
         };
         limits.iter().filter_map(one).collect::<Vec<_>>()
+    };
+    let of_crowds = |value: fn(&Size) -> usize| {
+        let one = |(socket, size): &(String, Size)| Sample {
+            labels: vec![("socket", socket.clone())],
+            value: Value::Gauge(number(value(size) as u64)),
+        };
+        scene.crowds.iter().map(one).collect::<Vec<_>>()
     };
     let last_day = scene.last_day.iter().map(|(account, count)| Sample {
         labels: vec![("account", account.clone())],
@@ -293,7 +300,19 @@ pub(super) fn families(scene: &Scene) -> Vec<Family> {
             "tokend_connections",
             "Connections that are open",
             None,
-            bare(Some(number(calls.connections as u64))),
+            of_crowds(|size| size.connections),
+        ),
+        gauge(
+            "tokend_callers",
+            "Users that have a connection open; at a listener, all are one",
+            None,
+            of_crowds(|size| size.users),
+        ),
+        gauge(
+            "tokend_open_calls",
+            "Calls that are open, streams included",
+            None,
+            of_crowds(|size| size.calls),
         ),
         gauge(
             "tokend_watchers",
@@ -319,6 +338,12 @@ pub(super) fn families(scene: &Scene) -> Vec<Family> {
             Some(Unit::Bytes),
             bare(scene.store_bytes.map(number)),
         ),
+        gauge(
+            "tokend_ledger_rows",
+            "Issuances that the ledger keeps",
+            None,
+            bare(scene.ledger_rows.map(number)),
+        ),
         gauge("process_start_time", "When tokend started, since 1970", secs(), bare(started_at)),
         counter("process_cpu", "The time that processors spent", secs(), total(process.cpu)),
         gauge(
@@ -337,7 +362,7 @@ pub(super) fn families(scene: &Scene) -> Vec<Family> {
             "process_open_fds",
             "Descriptors that are open",
             None,
-            bare(process.open_descriptors.map(|count| number(count as u64))),
+            bare(process.open_descriptors.map(number)),
         ),
         gauge(
             "process_max_fds",

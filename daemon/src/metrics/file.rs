@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(15);
 const MODE: u32 = 0o644;
 
 /// Writes the file again and again, and once more at the end, when nothing is served.
-pub(super) async fn write(path: &Path, looks: &Looks, mut ended: oneshot::Receiver<()>) {
+pub(super) async fn write(path: &Path, looks: &Arc<Looks>, mut ended: oneshot::Receiver<()>) {
     let mut failing = false;
     loop {
         if let Ok(scene) = looks.scene().await {

@@ -72,7 +72,7 @@ async fn one(stream: TcpStream, looks: Arc<Looks>) {
     }
 }
 
-pub(super) async fn answer<B>(request: &Request<B>, looks: &Looks) -> Response<Full<Bytes>> {
+pub(super) async fn answer<B>(request: &Request<B>, looks: &Arc<Looks>) -> Response<Full<Bytes>> {
     let header = |name: HeaderName| {
         request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     };

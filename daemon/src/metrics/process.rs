@@ -1,6 +1,6 @@
 //! What the kernel says of this process, by the names that other programs' metrics have.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit};
@@ -19,7 +19,7 @@ pub(super) struct Process {
     pub(super) resident: Option<u64>,
     /// In bytes.
     pub(super) virtual_memory: Option<u64>,
-    pub(super) open_descriptors: Option<usize>,
+    pub(super) open_descriptors: Option<u64>,
     pub(super) most_descriptors: Option<u64>,
 }
 
@@ -37,11 +37,24 @@ impl Process {
             cpu: cpu(&fs::read_to_string("/proc/self/stat").unwrap_or_default()),
             resident: bytes("VmRSS"),
             virtual_memory: bytes("VmSize"),
-            // Only root may look here where processes shut others out (proc(5)).
-            open_descriptors: fs::read_dir("/proc/self/fd").ok().map(|all| all.count() - 1),
+            open_descriptors: open_descriptors(),
             most_descriptors: getrlimit(Resource::Nofile).current,
         }
     }
+}
+
+/// Returns how many descriptors are open.
+///
+/// The directory's size is their number since Linux 6.2. Before, they have to be counted, which
+/// the kernel lets none but root do in a process that shuts others out (proc(5)).
+fn open_descriptors() -> Option<u64> {
+    let directory = Path::new("/proc/self/fd");
+    let size = directory.metadata().ok()?.len();
+    if size > 0 {
+        return Some(size);
+    }
+    // One of them is what they are counted by.
+    directory.read_dir().ok().map(|all| (all.count() as u64).saturating_sub(1))
 }
 
 /// Returns the time that processors spent, in seconds, by `/proc/PID/stat` (proc(5)).
@@ -56,6 +69,15 @@ fn cpu(stat: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn open_descriptors_are_counted() {
+        let before = open_descriptors().unwrap();
+        let files: Vec<_> = (0..200).map(|_| fs::File::open("/dev/null").unwrap()).collect();
+        // Other tests open and close some meanwhile.
+        assert!(open_descriptors().unwrap() > before + 100);
+        drop(files);
+    }
 
     #[test]
     fn processor_time_is_read_whatever_the_program_is_called() {

@@ -8,6 +8,7 @@ use tokend_core::{Bound, Setback, State, Usage};
 use super::{counters::Counts, process::Process};
 use crate::{
     calls::Counted,
+    crowds::Size,
     engine::{self, AccountBudget, Snapshot},
 };
 
@@ -25,7 +26,10 @@ pub(super) struct Scene {
     pub(super) problems: usize,
     pub(super) revocations: usize,
     pub(super) watchers: usize,
+    /// How many are at which socket.
+    pub(super) crowds: Vec<(String, Size)>,
     pub(super) store_bytes: Option<u64>,
+    pub(super) ledger_rows: Option<u64>,
     pub(super) calls: Counted,
     pub(super) counts: Counts,
     pub(super) process: Process,

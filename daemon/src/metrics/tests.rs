@@ -5,9 +5,12 @@ use http_body_util::BodyExt as _;
 use tokend_core::{BootId, Moment as Now};
 
 use super::*;
-use crate::metrics::{
-    counters::{Counts, Spread},
-    family::{Family, families},
+use crate::{
+    crowds::Size,
+    metrics::{
+        counters::{Counts, Spread},
+        family::{Family, families},
+    },
 };
 
 /// A clock that goes on by a second each time that it is read.
@@ -27,19 +30,20 @@ impl Clock for Ticking {
     }
 }
 
-fn looks() -> (Looks, mpsc::Receiver<Command>) {
+fn looks() -> (Arc<Looks>, mpsc::Receiver<Command>) {
     let (engine, commands) = mpsc::channel(4);
     let view = View {
         engine,
         slots: Arc::default(),
         clock: Arc::new(Ticking::default()),
         calls: Arc::default(),
+        crowds: Arc::default(),
         counters: Arc::default(),
         state_dir: "/nowhere".into(),
         started_at: Timestamp::UNIX_EPOCH,
         problems: Box::new(|| 1),
     };
-    (Looks { view, last: Mutex::new(None) }, commands)
+    (Arc::new(Looks::new(view)), commands)
 }
 
 /// An engine without credentials.
@@ -50,12 +54,13 @@ async fn answer_all(mut commands: mpsc::Receiver<Command>) {
             Command::Budgets { reply } => drop(reply.send(Ok(Vec::new()))),
             Command::Problems { reply } => drop(reply.send(Ok(vec!["p".to_owned()]))),
             Command::Revocations { reply } => drop(reply.send(Ok(Vec::new()))),
+            Command::LedgerRows { reply } => drop(reply.send(Ok(12))),
             other => panic!("nobody asks for {other:?}"),
         }
     }
 }
 
-async fn get(looks: &Looks, request: Request<()>) -> (u16, String, String) {
+async fn get(looks: &Arc<Looks>, request: Request<()>) -> (u16, String, String) {
     let response = page::answer(&request, looks).await;
     let status = response.status().as_u16();
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
@@ -102,7 +107,9 @@ fn scene() -> Scene {
         credentials: vec![credential],
         limits: vec![limit],
         last_day: vec![("a".to_owned(), 4)],
+        crowds: vec![("tokend.sock".to_owned(), Size { connections: 5, users: 2, calls: 3 })],
         store_bytes: Some(4_096),
+        ledger_rows: Some(12),
         calls: Arc::<Calls>::default().counted(),
         counts,
         process: Process::look(Timestamp::UNIX_EPOCH),
@@ -122,6 +129,10 @@ fn a_scrape_says_how_things_are_in_both_forms() {
         "tokend_issuances_total{provider=\"demo\",cause=\"aging\",outcome=\"issued\"} 7.0\n",
         "tokend_acquire_latency_seconds_bucket{le=\"+Inf\"} 0\n",
         "tokend_store_writable 1.0\n",
+        "tokend_connections{socket=\"tokend.sock\"} 5.0\n",
+        "tokend_callers{socket=\"tokend.sock\"} 2.0\n",
+        "tokend_open_calls{socket=\"tokend.sock\"} 3.0\n",
+        "tokend_ledger_rows 12.0\n",
     ] {
         assert!(open.contains(line), "{line}{open}");
         assert!(classic.contains(line), "{line}{classic}");
@@ -170,7 +181,7 @@ async fn those_who_connect_and_say_nothing_end_and_whoever_asks_has_a_turn() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(page::serve(listener, Arc::new(looks)));
+    tokio::spawn(page::serve(listener, looks));
     let mut silent = Vec::new();
     for _ in 0..page::MOST {
         silent.push(TcpStream::connect(address).await.unwrap());
@@ -187,6 +198,24 @@ async fn those_who_connect_and_say_nothing_end_and_whoever_asks_has_a_turn() {
         let ended = stream.read_to_string(&mut nothing).await;
         assert!(ended.is_err() || !nothing.contains("200"), "{nothing}");
     }
+}
+
+#[tokio::test]
+async fn whoever_asks_and_leaves_has_nothing_begin_anew() {
+    let (looks, mut commands) = looks();
+    for _ in 0..3 {
+        let asked = get(&looks, request("/metrics", "localhost", "*/*"));
+        // It waits for the engine, and is gone.
+        tokio::select! {
+            biased;
+            _ = asked => panic!("nobody has answered"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    let Some(Command::List { reply, .. }) = commands.recv().await else { panic!("it is asked") };
+    assert!(reply.send(Ok(Vec::new())).is_ok(), "somebody waits for it");
+    tokio::spawn(answer_all(commands));
+    assert_eq!(get(&looks, request("/metrics", "localhost", "*/*")).await.0, 200);
 }
 
 #[tokio::test]

@@ -211,3 +211,40 @@ fn list(Shared { readers, submitters, refreshers }: &Shared) -> String {
 fn cause(cause: Cause) -> i32 {
     ledger::cause(cause).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::ports::Subject;
+
+    #[test]
+    fn what_files_declare_is_told_with_who_may_do_what_from_then_on_and_whose_doing_it_was() {
+        let shared = |readers: &str| Shared {
+            readers: Some(readers.to_owned()),
+            submitters: None,
+            refreshers: Some("uid:7".to_owned()),
+        };
+        for (change, kind, readers) in [
+            (Change::Declared(shared("uid:1000")), Kind::Declared, "uid:1000"),
+            (Change::Anew(shared("")), Kind::MadeAnew, "none"),
+        ] {
+            let doer = Doer::Operator { uid: 998, pid: Some(7) };
+            let subject = Subject { name: "api".parse().unwrap(), provider: "demo".into() };
+            let what = Happening::Changed(change, doer);
+            let event = Event { at: Timestamp::UNIX_EPOCH, subject: Some(subject), what };
+            let expected = v1::Event {
+                number: 3,
+                time: Some(prost_types::Timestamp::default()),
+                kind: kind.into(),
+                credential: "api".to_owned(),
+                provider: "demo".to_owned(),
+                message: format!("readers: {readers}; refreshers: uid:7"),
+                uid: Some(998),
+                ..v1::Event::default()
+            };
+            assert_eq!(message(3, &event), expected);
+        }
+    }
+}

@@ -33,6 +33,7 @@ use super::{
 use crate::{
     audit::Audit,
     connections::{self, Process, Socket, told},
+    crowds::Crowds,
     ports::Clock,
 };
 
@@ -83,6 +84,8 @@ pub struct Doorkeeper {
     pub audit: Arc<Audit>,
     /// When that is.
     pub clock: Arc<dyn Clock + Send + Sync>,
+    /// Who is at which door.
+    pub crowds: Arc<Crowds>,
 }
 
 impl Debug for Doorkeeper {
@@ -106,7 +109,8 @@ pub async fn serve(
     // they are in a container, where anyone may have their numbers.
     let apart =
         if matches!(door, Door::Listener(_)) { Vec::new() } else { vec![0, keeper.own_uid] };
-    let fair = Fair { tally: Tally::new(name.clone(), apart.clone()), ..Fair::default() };
+    let tally = Tally::new(name.clone(), apart.clone(), keeper.crowds.at(&name));
+    let fair = Fair { tally, ..Fair::default() };
     let socket = Socket { listener: socket, name, most, apart };
     let stopping = shutdown.clone();
     let rounds = tokio::spawn(fair.clone().go_on());
@@ -155,7 +159,7 @@ pub(super) async fn serve_one<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (peer, usage) = (Arc::new(peer), Arc::new(Usage::default()));
-    let _open = services.connected();
+    let _visit = fair.tally.enter(peer.party());
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Arc::clone(&peer));

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::connection::Party;
+use crate::crowds::{Crowd, Visit};
 
 /// How many calls one user may have open. Two connections may have all theirs open: no program
 /// that waits for tokens comes near, and so many that wait take some 8 MiB.
@@ -29,6 +30,8 @@ struct Counts {
     /// What the log calls the socket.
     socket: String,
     apart: Vec<u32>,
+    /// All of it, those apart included.
+    crowd: Arc<Crowd>,
     users: Mutex<BTreeMap<Party, usize>>,
     /// Of whom it was told of late that there are as many as may be.
     told: Mutex<BTreeSet<Party>>,
@@ -43,8 +46,13 @@ pub(super) struct Counted {
 
 impl Tally {
     /// Counts the calls that come by a socket, but for those users'.
-    pub(super) fn new(socket: String, apart: Vec<u32>) -> Self {
-        Self(Arc::new(Counts { socket, apart, ..Counts::default() }))
+    pub(super) fn new(socket: String, apart: Vec<u32>, crowd: Arc<Crowd>) -> Self {
+        Self(Arc::new(Counts { socket, apart, crowd, ..Counts::default() }))
+    }
+
+    /// A user has connected, until what this returns is dropped.
+    pub(super) fn enter(&self, party: Party) -> Visit {
+        self.0.crowd.enter(party)
     }
 
     /// Lets it be told again of users that they have as many calls open as may be, each minute.
@@ -71,6 +79,7 @@ impl Tally {
             }
             *open += 1;
         }
+        self.0.crowd.begin();
         Some(Counted { tally: self.clone(), party })
     }
 
@@ -85,6 +94,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        self.tally.0.crowd.end();
         let mut users = self.tally.users();
         // Those apart aren't in it.
         let Some(open) = users.get_mut(&self.party) else { return };
@@ -105,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_user_has_so_many_calls_open_and_takes_none_of_anothers() {
-        let tally = Tally::new(String::new(), vec![0]);
+        let tally = Tally::new(String::new(), vec![0], Arc::default());
         let mut eves: Vec<_> = (0..MOST_OF_A_USER).map(|_| tally.begin(EVE).unwrap()).collect();
         assert!(tally.begin(EVE).is_none());
         assert!(tally.begin(ANN).is_some());
@@ -119,7 +129,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_is_told_of_a_user_once_a_minute_however_often_it_ends_calls_and_begins() {
-        let tally = Tally::new(String::new(), vec![]);
+        let tally = Tally::new(String::new(), vec![], Arc::default());
         let going_on = tokio::spawn(tally.clone().go_on());
         let told = || lock(&tally.0.told).contains(&EVE);
         for _ in 0..3 {

@@ -48,7 +48,7 @@ impl Tokens {
 
     /// Answers a call, and counts it.
     async fn acquire(self, request: Request<AcquireTokenRequest>) -> Result<Prepared, Status> {
-        let (clock, calls) = (Arc::clone(&self.0.clock), Arc::clone(&self.0.calls));
+        let Context { clock, calls, .. } = &self.0;
         let begun_at = clock.now();
         let answer = self.find(request, begun_at).await;
         match &answer {
@@ -60,7 +60,7 @@ impl Tokens {
     }
 
     async fn find(
-        self,
+        &self,
         request: Request<AcquireTokenRequest>,
         now: Moment,
     ) -> Result<Prepared, Status> {

@@ -40,6 +40,11 @@ pub(super) fn find(
             let spending = accounts.iter().map(|account| spending(connection, vault, account, at));
             spending.collect::<Result<_, _>>().map(Findings::Budgets)
         }
+        Query::Rows => {
+            let mut statement = connection.prepare_cached("SELECT count(*) FROM issuances")?;
+            let rows: i64 = statement.query_row([], |row| row.get(0))?;
+            Ok(Findings::Rows(rows.unsigned_abs()))
+        }
     }
 }
 

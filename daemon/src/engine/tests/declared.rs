@@ -1,7 +1,12 @@
 //! Credentials that files declare.
 
-use super::*;
-use crate::credential::{Declared, Place, Supplied};
+use tokend_core::Cause;
+
+use super::{tell::Ear, *};
+use crate::{
+    credential::{Declared, Place, Supplied},
+    ports::{Happening, event},
+};
 
 const FILE: &str = "/etc/tokend/credentials.d/a.toml";
 
@@ -100,6 +105,45 @@ fn of_another_account_it_takes_the_place_of_the_one_before_with_its_token() {
     bench.issue("second", 3_600);
     bench.done();
     assert_eq!(bench.value("api").as_deref(), Some("second"));
+}
+
+#[test]
+fn what_a_file_changes_is_told_once_it_is_on_disk_and_what_it_leaves_is_no_news() {
+    let mut bench = Bench::with_token("api");
+    let ear = Ear::listen(&mut bench);
+    ear.take();
+    let mut wanted = declared("hunter2");
+    wanted.readers = vec![user(1)];
+    bench.declare(&wanted);
+    assert!(ear.take().is_empty(), "it isn't on disk");
+    bench.done();
+    let told = ear.take();
+    let [Happening::Changed(event::Change::Declared(shared), doer)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((shared.readers.as_deref(), doer.uid()), (Some("uid:1"), Some(0)));
+    bench.declare(&wanted);
+    assert!(ear.take().is_empty(), "nothing differs");
+}
+
+#[test]
+fn what_a_file_makes_anew_is_told_before_its_token_and_that_of_before_does_not_end() {
+    let mut bench = Bench::with_token("api");
+    let ear = Ear::listen(&mut bench);
+    ear.take();
+    let mut other = declared("hunter2");
+    other.variables.insert("client_id".to_owned(), "other".to_owned());
+    bench.declare(&other);
+    assert!(ear.take().is_empty(), "it isn't on disk");
+    bench.done();
+    bench.pass(3_601);
+    let told = ear.take();
+    assert!(matches!(&told[..], [Happening::Changed(event::Change::Anew(_), _)]), "{told:?}");
+    bench.done();
+    bench.issue("second", 3_600);
+    bench.done();
+    let told = ear.take();
+    assert!(matches!(&told[..], [Happening::Issued { cause: Cause::Absent, .. }]), "{told:?}");
 }
 
 #[test]

@@ -6,11 +6,14 @@ use tokend_core::{Cause, Verdict};
 use tokend_provider::Failure;
 
 use super::*;
-use crate::ports::{Event, Happening, Listener, event};
+use crate::{
+    log::Log,
+    ports::{Event, Happening, Listener, event},
+};
 
 /// Keeps what it hears.
 #[derive(Debug, Default)]
-struct Ear(Mutex<Vec<Event>>);
+pub(super) struct Ear(Mutex<Vec<Event>>);
 
 impl Listener for Ear {
     fn hear(&self, event: &Event) {
@@ -19,13 +22,13 @@ impl Listener for Ear {
 }
 
 impl Ear {
-    fn listen(bench: &mut Bench) -> Arc<Self> {
+    pub(super) fn listen(bench: &mut Bench) -> Arc<Self> {
         let ear = Arc::<Self>::default();
         bench.engine.heard_by(vec![Arc::clone(&ear) as Arc<dyn Listener>]);
         ear
     }
 
-    fn take(&self) -> Vec<Happening> {
+    pub(super) fn take(&self) -> Vec<Happening> {
         let events = std::mem::take(&mut *self.0.lock().unwrap());
         events.into_iter().map(|event| event.what).collect()
     }
@@ -59,6 +62,28 @@ fn a_token_is_told_of_when_it_is_served_with_why_it_was_wanted() {
         panic!("it is on disk");
     };
     assert_eq!(shared.readers.as_deref(), Some("uid:1000"));
+}
+
+#[test]
+fn that_a_token_was_issued_is_logged_once_with_a_listener_and_without() {
+    for is_heard in [false, true] {
+        let (log, _logging) = Log::of_this_thread();
+        let mut bench = Bench::new();
+        let _ear = is_heard.then(|| Ear::listen(&mut bench));
+        bench.create("api");
+        bench.done();
+        bench.done();
+        log.take();
+        bench.issue("first", 3_600);
+        assert_eq!(log.take(), "", "it isn't on disk");
+        bench.done();
+        let token_id = bench.slots.get("api").and_then(|slot| slot.token_id()).unwrap();
+        let line = format!(
+            "INFO tokend::audit: action=\"issue\" outcome=\"issued\" credential=\"api\" \
+             token_id=\"{token_id}\"\n"
+        );
+        assert_eq!(log.take().trim_start(), line);
+    }
 }
 
 #[test]

@@ -149,6 +149,32 @@ async fn a_client_that_never_speaks_is_left_after_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_connected_and_what_they_have_open_is_counted() {
+    let (bench, crowds) = (Bench::new(), Crowds::default());
+    let tally = Tally::new(String::new(), vec![0], crowds.at("tokend.sock"));
+    let fair = Fair { tally, ..Fair::default() };
+    tokio::spawn(fair.clone().go_on());
+    let size = || {
+        let size = crowds.sizes()[0].1;
+        (size.connections, size.users, size.calls)
+    };
+    bench.make("api").publish(token("a"));
+    let mut root = Client::of(&bench, 0, &fair).greet().await;
+    let mut ann = Client::of(&bench, ANN, &fair).greet().await;
+    let name = WatchTokensRequest { names: vec!["api".into()] }.encode_to_vec();
+    ann.call(1, "WatchTokens", &name).await;
+    ann.wait_for(0, 1).await;
+    assert!(root.lives().await);
+    assert_eq!(size(), (2, 2, 1));
+    drop(ann.stream);
+    ann.serving.await.unwrap();
+    assert_eq!(size(), (1, 1, 0));
+    drop(root.stream);
+    root.serving.await.unwrap();
+    assert_eq!(size(), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_has_spoken_has_time_to_call() {
     let bench = Bench::new();
     let mut client = Client::new(&bench).await;

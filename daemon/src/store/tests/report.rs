@@ -18,7 +18,7 @@ fn page(
 ) -> Vec<Entry> {
     match store.look(&Query::Issuances { credential, before, limit }).unwrap() {
         Findings::Issuances(entries) => entries,
-        Findings::Budgets(_) => unreachable!("issuances were asked for"),
+        other => unreachable!("issuances were asked for, not {other:?}"),
     }
 }
 
@@ -45,6 +45,7 @@ fn issuances_are_listed_with_cause_end_and_latency_the_latest_first() {
     assert_eq!(found[0].took, None);
     assert_eq!(found[1].took, Some(Duration::from_millis(120)));
     assert!(entries(&store, Some(9), 10).is_empty());
+    assert!(matches!(store.look(&Query::Rows).unwrap(), Findings::Rows(3)));
 }
 
 #[test]

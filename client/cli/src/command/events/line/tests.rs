@@ -38,6 +38,12 @@ fn an_event_is_a_line_that_says_what_happened_and_what_follows() {
     let late = Some(Timestamp { seconds: 0, nanos: 300_000_000 });
     let slow = Event { time: late, latency: None, ..issued.clone() };
     let missed = Event { missed: 7, credential: String::new(), ..of(Kind::Missed) };
+    let by_root = |kind, readers: &str| Event {
+        message: format!("readers: {readers}"),
+        uid: Some(0),
+        ..of(kind)
+    };
+    let (declared, anew) = (by_root(Kind::Declared, "uid:1000"), by_root(Kind::MadeAnew, "none"));
     let start = "1970-01-01 00:00:00  ";
     for (event, rest) in [
         (issued, "api               issued             aging, took 230ms, lives 1h"),
@@ -51,6 +57,8 @@ fn an_event_is_a_line_that_says_what_happened_and_what_follows() {
         ),
         (missed, "-                 missed             7 events are gone that aren't here"),
         (of(Kind::Removed), "api               removed"),
+        (declared, "api               declared           readers: uid:1000, by uid 0"),
+        (anew, "api               made anew          readers: none, by uid 0"),
     ] {
         assert_eq!(shown(&event, false), format!("{start}{rest}\n"));
     }
