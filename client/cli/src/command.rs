@@ -55,7 +55,7 @@ pub(crate) async fn run(
     output: &mut Output<impl Write>,
 ) -> Result<Exit, Failure> {
     let Some(command) = command else {
-        first_steps::run(caller, output)?;
+        first_steps::run(caller, output).await?;
         return Ok(Exit::Done);
     };
     match command {
