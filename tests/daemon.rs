@@ -95,6 +95,10 @@ fn without_a_store_the_daemon_says_how_to_make_one() {
     let started = place.tokend::<&str>([]);
     assert_eq!(started.status.code(), Some(1));
     assert!(text(&started.stderr).contains("`tokend init`"), "{}", text(&started.stderr));
+    let examined = place.tokend(["doctor"]);
+    let said = text(&examined.stdout);
+    assert!(said.contains("FAIL store: there is no store at "), "{said}");
+    assert_eq!(examined.status.code(), Some(1));
 }
 
 #[test]

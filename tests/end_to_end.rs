@@ -47,6 +47,26 @@ fn a_stored_credential_gives_every_process_a_token_and_asks_the_provider_once() 
 }
 
 #[test]
+fn without_a_command_it_says_how_tokend_is_and_what_comes_next() {
+    let (place, provider) = (Place::new(), Provider::issuing());
+    let told = || {
+        let output = place.run::<&str>([]);
+        let told = text(&output.stdout);
+        assert_output(&output, 0, &told, "");
+        assert!(told.contains("tokend-cli add NAME"), "{told}");
+        told
+    };
+    let without = told();
+    assert!(without.contains("tokend isn't running") && without.contains("start"), "{without}");
+    let _daemon = place.start();
+    let empty = told();
+    assert!(empty.contains("no credential yet that you may read"), "{empty}");
+    assert!(place.add("api", provider.url(), SECRET).status.success());
+    let filled = told();
+    assert!(filled.contains("shows the credential that you may read"), "{filled}");
+}
+
+#[test]
 fn after_kill_9_a_stored_token_is_served_while_the_provider_is_down() {
     let (place, provider) = (Place::new(), Provider::issuing());
     let daemon = place.start();

@@ -168,6 +168,8 @@ fn a_credential_without_a_definition_gets_its_first_token_once_there_is_one() {
     let _daemon = place.start();
     let got = place.run(["get", "api"]);
     assert!(!got.status.success(), "{}", text(&got.stdout));
+    let remedy = status(&place)["credentials"][0]["last_failure"]["remedy"].to_string();
+    assert!(remedy.contains("acme and run `tokend-cli reload`"), "{remedy}");
     fs::write(&file, text_of_it).unwrap();
     let said = reload(&place);
     assert!(said.ends_with("tokens can be asked for again: api\n"), "{said}");

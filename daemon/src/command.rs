@@ -281,3 +281,26 @@ fn log(default: &str) -> std::result::Result<SetLog, Box<dyn Error>> {
 type SetLog = Box<dyn Fn(&str) -> std::result::Result<(), String> + Send + Sync>;
 
 type Reloaded = std::result::Result<(), tracing_subscriber::reload::Error>;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_documents_list_all_commands_in_their_own_words() {
+        fn rows(command: &clap::Command, above: &str, found: &mut Vec<String>) {
+            let path = format!("{above} {}", command.get_name());
+            let about = command.get_about().expect("each command says what it does");
+            found.push(format!("| `{path}` | {about} |"));
+            command.get_subcommands().for_each(|below| rows(below, &path, found));
+        }
+        Arguments::command().debug_assert();
+        let mut expected = Vec::new();
+        Arguments::command().get_subcommands().for_each(|it| rows(it, "tokend", &mut expected));
+        let page = include_str!("../../docs/cli.md");
+        let listed: Vec<_> = page.lines().filter(|line| line.starts_with("| `tokend ")).collect();
+        assert_eq!(listed, expected);
+    }
+}

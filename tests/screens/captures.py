@@ -19,6 +19,8 @@ SPAN = re.compile(r"\d+(ms|[smhd]|\.\d+s)( \d+[mhs])?")
 CLOCK = re.compile(r"\d\d:\d\d(:\d\d)?|\d{4}-\d\d-\d\d")
 BARS = re.compile("[█▏▎▍▌▋▊▉░▒▕│]+")
 LINES = re.compile("[━─┃○●✗┤·]{3,}")
+# Where a line is cut depends on the spans in it.
+CUT = re.compile("[^,:]*…")
 
 
 def shape(capture):
@@ -27,7 +29,7 @@ def shape(capture):
     for line in capture.splitlines():
         for pattern, word in ((SPAN, "T"), (CLOCK, "C"), (BARS, "B"), (LINES, "L")):
             line = pattern.sub(word, line)
-        line = re.sub(r"\d+", "N", line)
+        line = CUT.sub(" …", re.sub(r"\d+", "N", line))
         shapes.append(re.sub(r"\s+", " ", line).strip())
     # How sentences are wrapped depends on the spans in them.
     return " ".join(filter(None, shapes))

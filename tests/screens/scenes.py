@@ -1,10 +1,13 @@
 """Credentials in all states, and a provider on loopback that brings them there."""
 
+import itertools
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import process
+
+NUMBERS = itertools.count()
 
 
 class Provider:
@@ -28,7 +31,9 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         life = {"/good": 3600, "/short": 3}.get(self.path)
         if life:
-            self._reply(200, {"access_token": "t0ken", "token_type": "Bearer", "expires_in": life})
+            # One that came once more would be replaced as late as can be.
+            token = f"t0ken-{next(NUMBERS)}"
+            self._reply(200, {"access_token": token, "token_type": "Bearer", "expires_in": life})
         elif self.path == "/down":
             self._reply(503, {"error": "temporarily_unavailable"})
         elif self.path == "/denied":

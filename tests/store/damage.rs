@@ -86,6 +86,8 @@ fn a_damaged_credential_can_be_removed_and_added_again() {
         let damaged = status.lines().find_map(|line| line.strip_prefix("problem: the credential "));
         if let Some((name, _)) = damaged.and_then(|line| line.split_once(" is damaged")) {
             names.insert(name.to_owned());
+            let story = place.run(["status", name]);
+            assert_eq!(story.status.code(), Some(5), "{name} is damaged, not missing");
             succeed(&place, &["remove", name, "--yes"]);
             assert!(!succeed(&place, &["status"]).contains("damaged"));
             assert!(place.add("api", provider.url(), SECRET).status.success());

@@ -55,7 +55,7 @@ pub(crate) async fn run(
     output: &mut Output<impl Write>,
 ) -> Result<Exit, Failure> {
     let Some(command) = command else {
-        first_steps::run(caller, output)?;
+        first_steps::run(caller, output).await?;
         return Ok(Exit::Done);
     };
     match command {
@@ -107,7 +107,7 @@ pub(crate) async fn run(
         }
         Command::List { form } => list::run(&Daemon::find()?, &form, output).await?,
         Command::Show { name, toml, form } => {
-            show::run(&Daemon::find()?, name, toml, &form, output).await?;
+            show::run(&Daemon::find()?, &name, toml, &form, output).await?;
         }
         Command::Remove { name, keep_token, yes, form } => {
             let wish = remove::Wish { keep_token, yes, json: form.json };

@@ -12,6 +12,10 @@ use crate::{budget, life, moment};
 /// Where limits leave room, a token is replaced before this share of its life is over.
 const EARLY: f64 = 0.5;
 
+/// Where no limit is known, no token becomes older than this before it is replaced, however
+/// long it lives; if it does, that is the provider's way.
+const LATE: f64 = 0.9;
+
 /// Returns what will happen next and why, a sentence without its full stop.
 pub(crate) fn of(
     credential: &Credential,
@@ -83,6 +87,7 @@ fn refresh(
     let age = share.map(|left| 1.0 - left);
     let at = age.map_or_else(String::new, |age| format!(", at {:.0} % of its life", age * 100.0));
     let why = match budget::tightest(&credential.name, budgets) {
+        None if age.is_some_and(|age| age > LATE) => "since the provider allows no earlier one",
         None => "since no limit is known",
         Some(limit) if limit.remaining == 0 => "if the limits, which are spent now, allow it then",
         Some(limit) if limit.remaining <= limit.reserved => {

@@ -98,8 +98,13 @@ pub fn gather(config: &Config) -> Result<Machine, NoBootId> {
 
 /// Looks into the store, as its user.
 fn look(config: &Config, key: Option<&Key>) -> StoreState {
+    let path = config.state_dir.join(DATABASE);
+    if path.try_exists().is_ok_and(|exists| !exists) {
+        // There is nobody whose it is.
+        return StoreState::Unusable(OpenError::Missing { path }.to_string());
+    }
     if let Err(error) = init::act_as_owner(config) {
-        return StoreState::Unusable(error.to_string());
+        return StoreState::Unusable(crate::daemon::chain(&error));
     }
     match store::examine(&config.state_dir, key) {
         Ok(contents) => {

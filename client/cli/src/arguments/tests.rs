@@ -193,3 +193,18 @@ fn whatever_prints_something_prints_json_too() {
     without(&Arguments::command(), "", &mut found);
     assert!(found.is_empty(), "{found:?} lack --json, or need no excuse");
 }
+
+#[test]
+fn the_documents_list_all_commands_in_their_own_words() {
+    fn rows(command: &clap::Command, above: &str, found: &mut Vec<String>) {
+        let path = format!("{above} {}", command.get_name());
+        let about = command.get_about().expect("each command says what it does");
+        found.push(format!("| `{path}` | {about} |"));
+        command.get_subcommands().for_each(|below| rows(below, &path, found));
+    }
+    let mut expected = Vec::new();
+    Arguments::command().get_subcommands().for_each(|it| rows(it, "tokend-cli", &mut expected));
+    let page = include_str!("../../../../docs/cli.md");
+    let listed: Vec<_> = page.lines().filter(|line| line.starts_with("| `tokend-cli ")).collect();
+    assert_eq!(listed, expected);
+}

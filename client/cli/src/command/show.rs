@@ -21,14 +21,12 @@ use crate::{
 
 pub(super) async fn run(
     daemon: &Daemon,
-    name: String,
+    name: &str,
     toml: bool,
     form: &Form,
     output: &mut Output<impl Write>,
 ) -> Result<(), Failure> {
-    let request = GetCredentialRequest { name: name.clone() };
-    let call = answer(daemon.credentials().get_credential(request)).await;
-    let credential = call.map_err(Failure::about(&name))?;
+    let credential = look(daemon, name).await?;
     if toml {
         return Ok(declaration::write(output, &credential)?);
     }
@@ -36,6 +34,13 @@ pub(super) async fn run(
         return Ok(json::write(output, &json::credential(&credential))?);
     }
     Ok(write(output, &credential, &clock::now())?)
+}
+
+/// Returns how one is, or why that can't be told.
+pub(super) async fn look(daemon: &Daemon, name: &str) -> Result<Credential, Failure> {
+    let request = GetCredentialRequest { name: name.to_owned() };
+    let call = answer(daemon.credentials().get_credential(request)).await;
+    call.map_err(Failure::about(name))
 }
 
 fn write(

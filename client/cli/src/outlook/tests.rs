@@ -47,6 +47,12 @@ fn says_when_a_token_is_replaced_and_why_then() {
     let fresh = |refresh| Credential { token: token(refresh), ..credential(State::Fresh) };
     for (refresh, budgets, outlook) in [
         (2_160, vec![], "in 21m (00:36), at 60 % of its life, since no limit is known"),
+        // As of a provider that has given the same token again.
+        (
+            3_540,
+            vec![],
+            "in 44m (00:59), at 98 % of its life, since the provider allows no earlier one",
+        ),
         (1_440, limit(38), "in 9m (00:24), at 40 % of its life, since the limits leave room"),
         (
             3_240,

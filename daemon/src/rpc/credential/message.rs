@@ -99,8 +99,8 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> IssuanceFai
             format!("run `{}`", snapshot.login_command.as_deref().unwrap_or_default())
         }
         Refusal::Impossible { .. } => format!(
-            "mend the definition of {} and restart tokend, or remove the credential and add it \
-             again",
+            "mend the definition of {} and run `tokend-cli reload`, or remove the credential and \
+             add it again",
             snapshot.credential.provider
         ),
         Refusal::BudgetExhausted { .. } if snapshot.is_budget_unknown => format!(

@@ -5,13 +5,9 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use prost_types::Timestamp;
 use serde_json::{Value, json};
-use tokend_client::Error;
-use tokend_proto::{
-    reason,
-    v1::{
-        Budget, Credential, GetStatusResponse, Issuance, ListBudgetsRequest, ListIssuancesRequest,
-        PendingRevocation,
-    },
+use tokend_proto::v1::{
+    Budget, Credential, GetStatusResponse, Issuance, ListBudgetsRequest, ListIssuancesRequest,
+    PendingRevocation,
 };
 
 use crate::{
@@ -53,7 +49,11 @@ pub(super) async fn run(
     output: &mut Output<impl Write>,
 ) -> Result<bool, Failure> {
     let is_it = |credential: &&Credential| credential.name == name;
-    let credential = status.credentials.iter().find(is_it).ok_or_else(|| missing(name))?;
+    let credential = match status.credentials.iter().find(is_it) {
+        Some(credential) => credential,
+        // Why it isn't there is the daemon's to say: it may be damaged.
+        None => &show::look(daemon, name).await?,
+    };
     let budgets = answer(daemon.admin().list_budgets(ListBudgetsRequest {})).await?.budgets;
     let request = ListIssuancesRequest {
         name: name.to_owned(),
@@ -76,13 +76,6 @@ pub(super) async fn run(
         write(output, &story, &clock::now(), &clock::zone())?;
     }
     Ok(health::is_left_to_a_person(credential))
-}
-
-/// What the daemon answers to whoever asks for one that isn't there.
-fn missing(name: &str) -> Failure {
-    let reason = reason::CREDENTIAL_NOT_FOUND.to_owned();
-    let message = format!("there is no credential {name}");
-    Failure::about(name)(Error::NotFound { reason, message })
 }
 
 fn json(story: &Story<'_>) -> Value {

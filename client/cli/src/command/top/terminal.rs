@@ -1,6 +1,9 @@
 //! The terminal while `top` has it, and how it is given back.
 
-use std::io::{self, stdout};
+use std::{
+    io::{self, stdout},
+    thread,
+};
 
 use crossterm::{
     execute,
@@ -56,6 +59,13 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.leave();
+        // A panic has given it back before it said what it is. To give it back again would set
+        // the cursor to where it was before, and the shell would write over that.
+        if !thread::panicking() {
+            self.leave();
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
