@@ -4,12 +4,13 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "tokend/v1/admin.proto",
     "tokend/v1/backup.proto",
     "tokend/v1/credential.proto",
     "tokend/v1/event.proto",
     "tokend/v1/provider.proto",
+    "tokend/v1/reachability.proto",
     "tokend/v1/revocation.proto",
     "tokend/v1/token.proto",
 ];

@@ -23,6 +23,8 @@ mod log;
 mod neighbours;
 #[path = "issuer/places.rs"]
 mod places;
+#[path = "issuer/probe.rs"]
+mod probe;
 #[path = "issuer/proxy.rs"]
 mod proxy;
 #[path = "issuer/raw.rs"]

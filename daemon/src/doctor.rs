@@ -3,9 +3,11 @@
 //! What the machine is like is gathered first ([`Machine`]); what that means is decided by the
 //! checks, which look at nothing else. Nothing is changed, and no provider is asked for a token.
 
+mod ask;
 mod checks;
 mod gather;
 mod machine;
+mod provider;
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +17,8 @@ use std::fmt::{Display, Formatter};
 use serde::Serialize;
 
 pub use self::{
-    gather::gather,
-    machine::{Disk, Holder, Machine, Process, SocketFile, StoreState},
+    gather::{gather, unreadable},
+    machine::{Answers, Daemon, Disk, Holder, Machine, Process, SocketFile, StoreState},
 };
 
 /// How a thing is.
@@ -55,6 +57,11 @@ impl Finding {
 
     fn fail(about: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { level: Level::Fail, ..Self::warn(about, what, remedy) }
+    }
+
+    /// Something to know that says itself what to do, if anything is to be done.
+    fn note(about: &'static str, what: impl Into<String>) -> Self {
+        Self { level: Level::Warn, ..Self::ok(about, what) }
     }
 
     /// An error that says itself what to do.

@@ -7,6 +7,7 @@
 
 mod account;
 mod answer;
+mod approach;
 mod change;
 mod command;
 mod dance;
@@ -62,6 +63,7 @@ use self::{
     tell::Telling,
 };
 pub use self::{
+    approach::Approach,
     command::{
         Author, Change, Command, Named, NewCredential, Rejection, Reply, Rotation, Supplier,
     },
@@ -322,6 +324,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 if let Some(reply) = self.known(&name, reply) {
                     let _ = reply.send(self.snapshot(&name));
                 }
+            }
+            Command::Approaches { reply } => {
+                let _ = reply.send(Ok(self.approaches()));
             }
             Command::List { after, limit, reply } => {
                 let _ = reply.send(Ok(self.snapshots(after.as_ref(), limit)));

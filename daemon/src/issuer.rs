@@ -8,6 +8,7 @@ mod identity;
 mod lanes;
 mod login;
 mod pem;
+mod probe;
 mod resolver;
 mod transfer;
 mod trust;
@@ -16,6 +17,7 @@ use std::{io, sync::Arc};
 
 use tokend_provider::AcceptedInputs;
 
+pub use self::probe::HttpProber;
 use self::{client::Clients, lanes::Lanes};
 use crate::ports::{Clock, Ended, Errand, Issuer, Job};
 

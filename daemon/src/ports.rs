@@ -8,6 +8,7 @@
 mod backup;
 pub mod event;
 mod issuer;
+mod probe;
 mod pulse;
 mod rekey;
 mod reload;
@@ -33,6 +34,7 @@ pub use self::issuer::{
     Ended, Errand, ErrandEnded, ErrandId, Issuance, Issuer, Job, LONGEST_ISSUANCE, LoginNeeded,
     Notices, Person, Progress, Spoken, Watcher,
 };
+pub use self::probe::{Destination, Probed, Prober, Probing};
 pub use self::pulse::{EndWait, Pulse, Standing};
 pub use self::rekey::{Rekey, RekeyEnded, RekeyFailure, Rekeyed};
 pub use self::reload::{FailedReload, Mistake, Redefined, Redefinition, Reload, Reloaded};
@@ -307,6 +309,17 @@ pub struct Entry {
     pub took: Option<Duration>,
     /// Whether it counts against the limits.
     pub counts: bool,
+    /// When it ended, by two clocks, if the provider has told its own.
+    pub dated: Option<Dated>,
+}
+
+/// One moment by two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dated {
+    /// By this machine's.
+    pub here: Timestamp,
+    /// By the provider's, in whole seconds.
+    pub there: Timestamp,
 }
 
 /// What was spent of an account's limits.

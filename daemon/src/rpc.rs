@@ -30,6 +30,7 @@ mod prepared;
 mod principal;
 mod provider;
 mod quiet;
+mod reachability;
 mod rejection;
 mod reload;
 mod revocation;
@@ -78,7 +79,7 @@ use crate::{
     calls::Calls,
     engine::{Command, Error, Reply},
     events::Events,
-    ports::{Backups, Clock, FailedReload, Reload, Shelf, Sources},
+    ports::{Backups, Clock, FailedReload, Prober, Reload, Shelf, Sources},
     published::Slots,
 };
 
@@ -97,6 +98,8 @@ pub struct Context {
     pub sources: Arc<dyn Sources>,
     /// What copies the store.
     pub backups: Arc<dyn Backups>,
+    /// What connects to providers, to see whether they can be reached.
+    pub prober: Arc<dyn Prober>,
     /// The clock.
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What the daemon tells of itself.

@@ -21,13 +21,13 @@ use crate::{
 const PROXIED: &str = "ca_file = '{{ var.ca }}'\nproxy = '{{ var.proxy }}'\n";
 
 /// A proxy that opens tunnels, or refuses to, and keeps what it was asked.
-struct Proxy {
-    url: String,
+pub(crate) struct Proxy {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    fn answering(status: &'static str) -> Self {
+    pub(crate) fn answering(status: &'static str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -41,7 +41,7 @@ impl Proxy {
         Self { url, asked }
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -25,6 +25,7 @@ pub(crate) use self::acceptance::{fill, typed};
 
 pub(crate) mod acceptance;
 pub(crate) mod declaration;
+mod destination;
 mod rehearsal;
 
 /// One thing that a definition needs from its user.

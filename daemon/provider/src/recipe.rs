@@ -117,6 +117,11 @@ impl Recipe {
         self.when.as_ref().map(Expression::text)
     }
 
+    /// Whether a program is run.
+    pub(crate) fn is_program(&self) -> bool {
+        matches!(self.work, Work::Exec { .. })
+    }
+
     /// Whether an answer tells where a request goes.
     pub(crate) fn is_told(&self) -> bool {
         match &self.work {

@@ -5,7 +5,7 @@ use std::{error::Error, io::Write, path::Path, process::ExitCode};
 use clap::Args;
 use tokend::{
     config::{Config, Surroundings},
-    doctor::{Finding, Level, examine, gather},
+    doctor::{Finding, Level, examine, gather, unreadable},
 };
 
 /// What `tokend doctor` takes.
@@ -19,9 +19,10 @@ pub(super) struct Doctor {
 impl Doctor {
     /// Looks, says what is so, and fails if tokend can't serve by it.
     pub(super) fn run(&self, config: Option<&Path>) -> Result<ExitCode, Box<dyn Error>> {
-        // The rest needs it; it says itself what is wrong, and where.
-        let config = Config::load(config, &Surroundings::here())?;
-        let findings = examine(&gather(&config)?);
+        let findings = match Config::load(config, &Surroundings::here()) {
+            Ok(config) => examine(&gather(&config)?),
+            Err(error) => unreadable(&Vec::from(error)),
+        };
         let mut out = std::io::stdout();
         if self.json {
             writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?;

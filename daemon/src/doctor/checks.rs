@@ -4,16 +4,18 @@ use std::{path::Path, time::Duration};
 
 use tokend_core::after;
 
-use super::{Finding, Machine, StoreState};
+use super::{Finding, Machine, StoreState, provider};
 
 /// All of them, in the order in which they are told.
-pub(super) const ALL: [fn(&Machine) -> Vec<Finding>; 11] = [
-    definitions,
+pub(super) const ALL: [fn(&Machine) -> Vec<Finding>; 13] = [
+    configuration,
     store,
     key,
     disk,
     clock,
     process,
+    provider::daemon,
+    provider::providers,
     descriptors,
     sockets,
     authorities,
@@ -27,11 +29,11 @@ const LITTLE: u64 = 64 << 20;
 /// Below this SQLite's log has no room.
 const NOTHING: u64 = 4 << 20;
 
-fn definitions(machine: &Machine) -> Vec<Finding> {
-    if machine.definitions.is_empty() {
-        return vec![Finding::ok("configuration", "all of it can be read")];
+fn configuration(machine: &Machine) -> Vec<Finding> {
+    if machine.mistakes.is_empty() {
+        return vec![Finding::ok("configuration", "nothing is wrong with it")];
     }
-    machine.definitions.iter().map(|problem| Finding::error("configuration", problem)).collect()
+    machine.mistakes.iter().map(|problem| Finding::error("configuration", problem)).collect()
 }
 
 fn store(machine: &Machine) -> Vec<Finding> {
@@ -59,7 +61,7 @@ fn key(machine: &Machine) -> Vec<Finding> {
             Finding::ok("key", format!("{source} opens the store"))
         }
         (None, StoreState::Held(_)) => Finding::ok("key", format!("{source} is configured")),
-        _ => Finding::ok("key", format!("{source} isn't here to be tried")),
+        _ => Finding::ok("key", format!("{source} can't be tried from here")),
     }];
     if let Some(unused) = &machine.unused_key {
         let unused = unused.display();
@@ -108,10 +110,20 @@ fn clock(machine: &Machine) -> Vec<Finding> {
 
 fn process(machine: &Machine) -> Vec<Finding> {
     let Some(process) = &machine.process else {
-        return match machine.store {
-            StoreState::Held(_) => Vec::new(),
-            _ => vec![Finding::warn("daemon", "it doesn't run", "`systemctl start tokend`")],
+        let unseen = "its memory, and whether providers can be reached, weren't looked at";
+        let (what, remedy) = match machine.store {
+            StoreState::Held(_) => {
+                (format!("its process can't be seen from here: {unseen}"), "run this where it runs")
+            }
+            StoreState::Unseen => {
+                (format!("whether it runs is hidden from this user: {unseen}"), "run this as root")
+            }
+            StoreState::Sound { .. } | StoreState::Unusable(_) => (
+                format!("it doesn't run: {unseen}"),
+                "`systemctl start tokend`, and run this again",
+            ),
         };
+        return vec![Finding::warn("daemon", what, remedy)];
     };
     let pid = process.pid;
     let mut findings = vec![if process.program.ends_with(" (deleted)") {
@@ -165,7 +177,13 @@ fn sockets(machine: &Machine) -> Vec<Finding> {
         .map(|socket| {
             let path = socket.path.display();
             match (socket.mode, socket.is_heard) {
-                (None, _) => Finding::fail(
+                (None, None) => {
+                    let what = format!("{path} is closed to this user");
+                    Finding::warn("socket", what, "run this as root")
+                }
+                // Its directory is closed; the kernel lists it all the same.
+                (None, Some(true)) => Finding::ok("socket", format!("{path} is served")),
+                (None, Some(false)) => Finding::fail(
                     "socket",
                     format!("{path} isn't there"),
                     "`systemctl start tokend.socket tokend-admin.socket`, or start tokend",
@@ -245,6 +263,11 @@ fn unit(machine: &Machine) -> Vec<Finding> {
             }
             _ => {}
         }
+    }
+    // systemd writes what is off in one of these ways.
+    if unit.get("WatchdogUSec").is_some_and(|value| value == "0" || value == "infinity") {
+        let what = "tokend.service has no watchdog: a tokend that hangs isn't started anew";
+        findings.push(Finding::warn("unit", what, "let it say WatchdogSec=30s"));
     }
     if unit.get("NeedDaemonReload").is_some_and(|value| value == "yes") {
         let remedy = "`sudo systemctl daemon-reload`, then restart tokend";

@@ -14,13 +14,12 @@ use std::{
 use jiff::Timestamp;
 use nix::unistd::Group;
 
-use super::{Disk, Holder, Machine, Process, SocketFile, StoreState};
+use super::{Disk, Finding, Holder, Machine, Process, SocketFile, StoreState, ask};
 use crate::{
     clock::{NoBootId, SystemClock},
     config::Config,
-    definitions::Definitions,
-    init,
-    ports::Clock as _,
+    daemon, init,
+    ports::{Clock as _, Mistake},
     socket,
     store::{self, DATABASE, Key, KeySource, OpenError},
 };
@@ -44,12 +43,18 @@ const AUTHORITIES: [&str; 4] = [
 /// # Errors
 ///
 /// Fails if this isn't a whole machine.
+///
+/// # Panics
+///
+/// Panics in a runtime of tokio's: it has one of its own.
 pub fn gather(config: &Config) -> Result<Machine, NoBootId> {
     let now = SystemClock::new()?.now().wall;
     let state = &config.state_dir;
     let database = state.join(DATABASE);
     let written_at = fs::metadata(&database).and_then(|it| it.modified()).ok();
     let key = match &config.key {
+        // Another user's tells nothing of whether it is any good.
+        KeySource::File(path) if is_closed(path) => None,
         KeySource::File(path) => Some(Key::read(path)),
         // Only its unit is handed that, or a person knows it.
         KeySource::Credential { .. } | KeySource::Passphrase => None,
@@ -58,13 +63,10 @@ pub fn gather(config: &Config) -> Result<Machine, NoBootId> {
     let is_unused = !matches!(&config.key, KeySource::File(path) if *path == default_key);
     let mut machine = Machine {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        definitions: match Definitions::read(&config.provider_dirs) {
-            Ok(definitions) => definitions.problems.iter().map(ToString::to_string).collect(),
-            Err(error) => vec![error.to_string()],
-        },
+        mistakes: mistakes(config),
         state_dir: state.clone(),
         key_source: config.key.to_string(),
-        key_problem: key.as_ref().and_then(|key| key.as_ref().err()).map(ToString::to_string),
+        key_problem: key.as_ref().and_then(|key| key.as_ref().err()).map(|it| daemon::chain(it)),
         unused_key: (is_unused && default_key.exists()).then_some(default_key),
         disk: disk(state, &database).ok(),
         now,
@@ -92,8 +94,39 @@ pub fn gather(config: &Config) -> Result<Machine, NoBootId> {
                 .collect();
         }
     }
+    // Who connects to systemd's sockets starts tokend, and nothing is to change.
+    if machine.process.is_some() {
+        machine.daemon = ask::ask(&config.runtime_dir.join(socket::OPERATORS));
+    }
     machine.store = look(config, key.and_then(Result::ok).as_ref());
     Ok(machine)
+}
+
+fn is_closed(path: &Path) -> bool {
+    fs::File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Reads all that a start would read, and returns what is wrong with it.
+fn mistakes(config: &Config) -> Vec<String> {
+    let config = config.clone();
+    let mistakes = daemon::check(move || Ok(config.clone())).err().unwrap_or_default();
+    mistakes.iter().map(in_a_line).collect()
+}
+
+/// Says what is found where tokend.toml can't be read, so that nobody knows where the rest is.
+pub fn unreadable(mistakes: &[Mistake]) -> Vec<Finding> {
+    let told = mistakes.iter().map(|it| Finding::error("configuration", in_a_line(it)));
+    let rest = Finding::warn(
+        "configuration",
+        "without it nobody knows where the rest is: nothing else was looked at",
+        "mend it, and run this again",
+    );
+    told.chain([rest]).collect()
+}
+
+/// The line that is wrong is left out, as there may be several.
+fn in_a_line(mistake: &Mistake) -> String {
+    mistake.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Looks into the store, as its user.
@@ -163,12 +196,30 @@ pub(super) fn limit<'a>(limits: &'a str, name: &str) -> Option<&'a str> {
 
 fn socket_file(path: PathBuf) -> SocketFile {
     let metadata = fs::metadata(&path).ok().filter(|it| it.file_type().is_socket());
-    let is_heard = match UnixStream::connect(&path) {
+    // Whoever connects to a socket of systemd's starts tokend.
+    let listening = fs::read_to_string("/proc/net/unix").ok();
+    let is_listed = listening.is_some_and(|table| is_heard(&table, &path));
+    let is_heard = if is_listed { Some(true) } else { answers(&path) };
+    SocketFile { path, mode: metadata.map(|it| it.mode() & 0o777), is_heard }
+}
+
+/// Tells whether someone listens whom the kernel doesn't list: in a container, say.
+fn answers(path: &Path) -> Option<bool> {
+    match UnixStream::connect(path) {
         Ok(_) => Some(true),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
         Err(_) => Some(false),
-    };
-    SocketFile { path, mode: metadata.map(|it| it.mode() & 0o777), is_heard }
+    }
+}
+
+/// Finds a listening socket in `/proc/net/unix` (`proc_net(5)`; `__SO_ACCEPTCON` is 1 << 16).
+pub(super) fn is_heard(table: &str, path: &Path) -> bool {
+    table.lines().any(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(3);
+        let flags = fields.next().and_then(|flags| u32::from_str_radix(flags, 16).ok());
+        let listens = flags.is_some_and(|flags| flags & (1 << 16) != 0);
+        listens && fields.nth(3).is_some_and(|listed| Path::new(listed) == path)
+    })
 }
 
 /// Returns who is in a group, as the system's files and directories list them.

@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use jiff::Timestamp;
+use tokend_proto::v1::Reachability;
 
 /// A machine.
 #[derive(Debug, Clone, Default)]
 pub struct Machine {
     /// This program's version.
     pub version: String,
-    /// What is wrong with provider definitions.
-    pub definitions: Vec<String>,
+    /// What is wrong with tokend.toml, provider definitions and declared credentials.
+    pub mistakes: Vec<String>,
     /// The state directory.
     pub state_dir: PathBuf,
     /// How the store is.
@@ -29,8 +30,10 @@ pub struct Machine {
     pub written_at: Option<Timestamp>,
     /// Whether the clock is kept by others'; `None` if nothing tells.
     pub synchronised: Option<bool>,
-    /// The daemon.
+    /// The daemon's process.
     pub process: Option<Process>,
+    /// What it says itself.
+    pub daemon: Daemon,
     /// The sockets: callers' and operators'.
     pub sockets: Vec<SocketFile>,
     /// The group that may connect, and its members; `None` if there is no such group.
@@ -43,6 +46,31 @@ pub struct Machine {
     pub socket_units: BTreeMap<String, String>,
     /// Copies of stores beside the store.
     pub leftovers: Vec<PathBuf>,
+}
+
+/// What a daemon says when it is asked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Daemon {
+    /// None runs.
+    #[default]
+    Absent,
+    /// It can't be asked, and that is why.
+    Silent(String),
+    /// It has answered.
+    Told(Box<Answers>),
+}
+
+/// What a daemon has answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answers {
+    /// Its version.
+    pub version: String,
+    /// Whether its store waits for a passphrase.
+    pub is_locked: bool,
+    /// What is wrong by its own word.
+    pub problems: Vec<String>,
+    /// Whether providers can be reached, or why it can't say.
+    pub providers: Result<Vec<Reachability>, String>,
 }
 
 /// How a store is.
@@ -106,8 +134,8 @@ pub struct Process {
 pub struct SocketFile {
     /// Where it should be.
     pub path: PathBuf,
-    /// Its permissions, if it is there.
+    /// Its permissions, if it is there and may be seen.
     pub mode: Option<u32>,
-    /// Whether someone listens; `None` if this process may not ask.
+    /// Whether someone listens; `None` if this process may not know.
     pub is_heard: Option<bool>,
 }

@@ -1,8 +1,11 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
+
+use tokend_proto::v1::{Destination, Reachability};
 
 use super::{
-    Disk, Finding, Holder, Level, Machine, Process, SocketFile, StoreState, examine,
-    gather::{limit, number, settings},
+    Answers, Daemon, Disk, Finding, Holder, Level, Machine, Process, SocketFile, StoreState,
+    examine,
+    gather::{is_heard, limit, number, settings},
 };
 
 /// A machine as it should be.
@@ -27,6 +30,12 @@ fn sound() -> Machine {
             dumps_core: Some(false),
             descriptors: Some((20, 1_024)),
         }),
+        daemon: Daemon::Told(Box::new(Answers {
+            version: "1".to_owned(),
+            is_locked: false,
+            problems: Vec::new(),
+            providers: Ok(vec![asking("a", "", 1), asking("b", "", -1)]),
+        })),
         sockets: vec![socket("/r/tokend.sock"), socket("/r/admin.sock")],
         group: Some(("tokend-clients".to_owned(), Some(vec!["ann".to_owned()]))),
         has_authorities: true,
@@ -34,6 +43,27 @@ fn sound() -> Machine {
         socket_units: BTreeMap::from([("tokend.socket".to_owned(), "enabled".to_owned())]),
         ..Machine::default()
     }
+}
+
+/// A credential whose provider was looked at, and how far its clock is ahead.
+fn asking(name: &str, problem: &str, ahead: i64) -> Reachability {
+    Reachability {
+        name: name.to_owned(),
+        destinations: vec![Destination {
+            host: "auth.example.com".to_owned(),
+            problem: problem.to_owned(),
+            note: String::new(),
+        }],
+        note: String::new(),
+        clock_ahead: Some(prost_types::Duration { seconds: ahead, nanos: 0 }),
+        clock_time: Some(prost_types::Timestamp { seconds: 1_767_225_600, nanos: 0 }),
+    }
+}
+
+/// What the daemon has said.
+fn answers(machine: &mut Machine) -> &mut Answers {
+    let Daemon::Told(answers) = &mut machine.daemon else { panic!("none was asked") };
+    answers
 }
 
 /// What is found beside what is as it should be.
@@ -66,10 +96,12 @@ fn a_sound_machine_has_nothing_but_what_is_well() {
 fn the_unit_that_is_shipped_is_set_up_as_it_should_be() {
     let shipped = include_str!("../../../systemd/system/tokend.service");
     let shipped = shipped.replace("StartLimitIntervalSec=", "StartLimitIntervalUSec=");
+    let shipped = shipped.replace("WatchdogSec=", "WatchdogUSec=");
     let found = found(|it| {
         it.unit = settings(&shipped);
         it.unit.insert("LoadState".to_owned(), "loaded".to_owned());
         assert_eq!(it.unit["NoNewPrivileges"], "yes", "it is read");
+        assert_ne!(it.unit["WatchdogUSec"], "0", "it is on");
     });
     assert_eq!(found, []);
 }
@@ -77,7 +109,7 @@ fn the_unit_that_is_shipped_is_set_up_as_it_should_be() {
 #[test]
 fn what_keeps_tokend_from_serving_fails() {
     use Level::Fail;
-    assert_found(Fail, "bad.toml", |it| it.definitions = vec!["bad.toml: line 3".to_owned()]);
+    assert_found(Fail, "bad.toml", |it| it.mistakes = vec!["bad.toml: line 3".to_owned()]);
     assert_found(Fail, "doesn't fit", |it| {
         it.store = StoreState::Unusable("the key doesn't fit".to_owned());
     });
@@ -91,7 +123,10 @@ fn what_keeps_tokend_from_serving_fails() {
         it.now = "2020-01-01T00:00:00Z".parse().unwrap();
     });
     assert_found(Fail, "reads its memory", |it| it.process.as_mut().unwrap().tracer = Some(9));
-    assert_found(Fail, "isn't there — `systemctl start", |it| it.sockets[0].mode = None);
+    assert_found(Fail, "isn't there — `systemctl start", |it| {
+        it.sockets[0].mode = None;
+        it.sockets[0].is_heard = Some(false);
+    });
     assert_found(Fail, "nobody listens", |it| it.sockets[1].is_heard = Some(false));
     assert_found(Fail, "ca-certificates", |it| it.has_authorities = false);
 }
@@ -100,6 +135,11 @@ fn what_keeps_tokend_from_serving_fails() {
 fn what_should_be_otherwise_is_warned_of_with_what_to_do() {
     use Level::Warn;
     assert_found(Warn, "run this as root", |it| it.store = StoreState::Unseen);
+    assert_found(Warn, "/r/tokend.sock is closed to this user — run this as root", |it| {
+        it.sockets[0].mode = None;
+        it.sockets[0].is_heard = None;
+    });
+    assert_found(Warn, "can't be seen from here: its memory", |it| it.process = None);
     assert_found(Warn, "shred --remove /s/key", |it| it.unused_key = Some("/s/key".into()));
     assert_found(Warn, "free some", |it| {
         it.disk = Some(Disk { free: 30 << 20, files: 1_000, store: 0 });
@@ -129,10 +169,100 @@ fn what_should_be_otherwise_is_warned_of_with_what_to_do() {
     assert_found(Warn, "holds what was removed", |it| {
         it.leftovers = vec!["/s/tokend.db.replaced-x".into()];
     });
-    assert_found(Warn, "it doesn't run", |it| {
+    assert_found(Warn, "no watchdog", |it| {
+        it.unit.insert("WatchdogUSec".to_owned(), "0".to_owned());
+    });
+    assert_found(Warn, "whether providers can be reached, weren't looked at", |it| {
         it.process = None;
+        it.daemon = Daemon::Absent;
         it.store = StoreState::Sound { credentials: 1, key_fits: true };
     });
+}
+
+#[test]
+fn of_what_is_hidden_from_a_user_nothing_is_said_but_that() {
+    let hidden = found(|it| {
+        it.store = StoreState::Unseen;
+        (it.process, it.daemon) = (None, Daemon::Absent);
+    });
+    let [store, daemon] = hidden.as_slice() else { panic!("{hidden:?}") };
+    assert_eq!((store.about, daemon.about), ("store", "daemon"));
+    assert!(daemon.what.starts_with("whether it runs is hidden from this user: "), "{daemon}");
+}
+
+#[test]
+fn what_the_daemon_says_of_itself_is_told() {
+    use Level::{Fail, Warn};
+    assert_found(Warn, "it is tokend 0.9, and this is tokend 1 — `systemctl restart", |it| {
+        answers(it).version = "0.9".to_owned();
+    });
+    assert_found(Fail, "passphrase, and nothing is served — `tokend-cli unlock`", |it| {
+        answers(it).is_locked = true;
+    });
+    assert_found(Warn, "warn daemon: needs a restart: key", |it| {
+        answers(it).problems = vec!["needs a restart: key".to_owned()];
+    });
+    assert_found(Warn, "can't be asked how it is: Permission denied — run this as root", |it| {
+        it.daemon = Daemon::Silent("Permission denied".to_owned());
+    });
+    assert_found(Warn, "nobody could look whether they can be reached: too old", |it| {
+        answers(it).providers = Err("too old".to_owned());
+    });
+}
+
+#[test]
+fn providers_are_told_of_once_for_all_who_ask_them() {
+    let lines = |all: Vec<Reachability>| -> Vec<String> {
+        let mut machine = sound();
+        answers(&mut machine).providers = Ok(all);
+        let all = examine(&machine).into_iter();
+        all.filter(|it| it.about == "provider").map(|it| it.to_string()).collect()
+    };
+    let well = |name: &str| asking(name, "", 0);
+    let all = ["a", "b", "c", "d", "e"].map(well).into();
+    assert_eq!(
+        lines(all),
+        ["ok   provider: auth.example.com can be reached for a, b, c and 2 more"]
+    );
+    let mut static_one = well("s");
+    static_one.destinations.clear();
+    assert_eq!(lines(vec![static_one]), [""; 0]);
+    let fails = lines(vec![well("a"), asking("b", "dns error: no such name", 0)]);
+    assert_eq!(fails[0], "ok   provider: auth.example.com can be reached for a");
+    let [_, fail] = fails.as_slice() else { panic!("{fails:?}") };
+    let begin =
+        "FAIL provider: auth.example.com can't be reached for b: dns error: no such name — ";
+    assert!(fail.starts_with(begin) && fail.ends_with("name servers"), "{fail}");
+    for (problem, remedy) in [
+        ("invalid peer certificate: UnknownIssuer", "ca-certificates"),
+        ("tcp connect error: Connection refused (os error 111)", "firewall"),
+        ("no connection came about in 5 s", "firewall"),
+    ] {
+        let fail = lines(vec![asking("b", problem, 0)]).remove(0);
+        let (_, told) = fail.split_once(" — ").unwrap();
+        assert!(told.contains(remedy), "{fail}");
+    }
+}
+
+#[test]
+fn the_clock_is_held_against_the_provider_that_differs_most() {
+    assert_found(Level::Warn, "it was 40 s behind that of the provider of b at 2026-01-01", |it| {
+        answers(it).providers = Ok(vec![asking("a", "", -39), asking("b", "", 40)]);
+    });
+    assert_found(Level::Warn, "it was 30 s ahead of that of the provider of a", |it| {
+        answers(it).providers = Ok(vec![asking("a", "", -30), asking("b", "", 0)]);
+    });
+    assert_eq!(found(|it| answers(it).providers = Ok(vec![asking("a", "", 29)])), []);
+}
+
+#[test]
+fn a_socket_that_listens_is_told_from_one_that_is_connected() {
+    let table = "Num       RefCount Protocol Flags    Type St Inode Path\n\
+                 0000: 00000002 00000000 00010000 0001 01 11 /r/tokend.sock\n\
+                 0000: 00000003 00000000 00000000 0001 03 12 /r/admin.sock\n\
+                 0000: 00000003 00000000 00000000 0001 03 13\n";
+    assert!(is_heard(table, Path::new("/r/tokend.sock")));
+    assert!(!is_heard(table, Path::new("/r/admin.sock")));
 }
 
 #[test]

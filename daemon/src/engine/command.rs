@@ -8,7 +8,7 @@ use tokend_provider::{Limit, LoginMethod};
 use tokio::sync::oneshot;
 
 use super::{
-    AccountBudget, Accounts, Bound, Candidate, Error, Issuance, LoginPlan, NewLogin,
+    AccountBudget, Accounts, Approach, Bound, Candidate, Error, Issuance, LoginPlan, NewLogin,
     PendingRevocation, Plan, Rotated, Snapshot, Tried,
 };
 use crate::{
@@ -148,6 +148,11 @@ pub enum Command {
         limit: usize,
         /// The answer.
         reply: Reply<Vec<Snapshot>>,
+    },
+    /// What it takes to look whether providers can be reached.
+    Approaches {
+        /// The answer, in the order of the credentials' names.
+        reply: Reply<Vec<Approach>>,
     },
     /// A look at issuances, the latest first.
     Issuances {
@@ -419,6 +424,9 @@ impl Command {
                 let _ = reply.send(Err(error));
             }
             Self::DropRevocation { reply, .. } | Self::Bind { reply, .. } => {
+                let _ = reply.send(Err(error));
+            }
+            Self::Approaches { reply } => {
                 let _ = reply.send(Err(error));
             }
             Self::List { reply, .. } => {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 use secrecy::ExposeSecret;
 use tokend_provider::{AcceptedInputs, Proxy, Transport};
 use tokio::task::{JoinError, spawn_blocking};
@@ -15,6 +15,7 @@ use url::Url;
 use super::{
     identity::{Credentials, CredentialsError, Fingerprint, fingerprint},
     pem::FileError,
+    probe::HangUp,
     resolver::Resolver,
     transfer::chain,
     trust::{Trust, TrustError},
@@ -33,7 +34,11 @@ const MOST: usize = 64;
 
 /// The clients that have been used.
 #[derive(Debug, Default)]
-pub(super) struct Clients(Mutex<BTreeMap<Way, Client>>);
+pub(super) struct Clients {
+    known: Mutex<BTreeMap<Way, Client>>,
+    /// Whether none of them ever sends anything.
+    hang_up: bool,
+}
 
 /// What makes one client differ from another.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +66,11 @@ pub(super) enum ClientError {
 }
 
 impl Clients {
+    /// Makes clients that hang up once they are connected, and send nothing.
+    pub(super) fn hanging_up() -> Self {
+        Self { hang_up: true, ..Self::default() }
+    }
+
     /// Returns a client for a URL. It reads files, which can take any time, where that
     /// holds nobody up.
     ///
@@ -74,7 +84,8 @@ impl Clients {
         spawn_blocking(move || clients.get(&url, inputs.transport())).await?
     }
 
-    fn get(&self, url: &Url, transport: &Transport) -> Result<Client, ClientError> {
+    /// Returns a client for a URL. It reads files, which can take any time.
+    pub(super) fn get(&self, url: &Url, transport: &Transport) -> Result<Client, ClientError> {
         // Plain http is for loopback, where there is no TLS and no use for a proxy.
         let encrypted = url.scheme() != "http";
         let trust = if encrypted { Trust::read(transport)? } else { Trust::Nobody };
@@ -88,11 +99,15 @@ impl Clients {
             connect_timeout: transport.connect_timeout,
             allow_link_local: transport.allow_link_local,
         };
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = lock().get(&way) {
             return Ok(client.clone());
         }
-        let client = build(&way, credentials.as_ref(), proxy)?;
+        let mut builder = builder(&way, credentials.as_ref(), proxy)?;
+        if self.hang_up {
+            builder = builder.connector_layer(HangUp);
+        }
+        let client = builder.build().map_err(ClientError::Tls)?;
         let mut clients = lock();
         if clients.len() >= MOST {
             clients.clear();
@@ -108,11 +123,11 @@ fn login(proxy: &Proxy) -> Fingerprint {
     fingerprint(&[login.username.as_bytes(), b":", login.password.expose_secret().as_bytes()])
 }
 
-fn build(
+fn builder(
     way: &Way,
     credentials: Option<&Credentials>,
     proxy: Option<&Proxy>,
-) -> Result<Client, ClientError> {
+) -> Result<ClientBuilder, ClientError> {
     // reqwest's defaults follow redirects, read proxies from the environment,
     // send again and wait for ever; a secret must go one way only, once.
     let mut builder = Client::builder()
@@ -136,7 +151,7 @@ fn build(
         }
         builder = builder.proxy(outgoing);
     }
-    way.trust.apply(builder)?.build().map_err(ClientError::Tls)
+    Ok(way.trust.apply(builder)?)
 }
 
 #[cfg(test)]
@@ -174,7 +189,7 @@ mod tests {
                 std::fs::write(&path, made.cert.pem()).unwrap();
             }
             clients.get(&url("https://127.0.0.1/"), &transport).unwrap();
-            clients.0.lock().unwrap().len()
+            clients.known.lock().unwrap().len()
         };
         assert_eq!([known(true), known(false), known(true)], [1, 1, 2]);
     }
@@ -187,7 +202,7 @@ mod tests {
         let mut get = |seconds: u64| {
             transport.connect_timeout = Duration::from_secs(seconds);
             clients.get(&url("http://127.0.0.1/"), &transport).unwrap();
-            clients.0.lock().unwrap().len()
+            clients.known.lock().unwrap().len()
         };
         assert_eq!([get(1), get(1), get(2)], [1, 1, 2]);
         assert!((3..300).all(|seconds| get(seconds) <= MOST));

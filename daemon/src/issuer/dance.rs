@@ -237,7 +237,7 @@ impl Course<'_> {
 }
 
 /// Checks what nobody looks up: hosts that are addresses, and a proxy's.
-fn permit(url: &Url, transport: &Transport) -> Result<(), RefusedAddress> {
+pub(super) fn permit(url: &Url, transport: &Transport) -> Result<(), RefusedAddress> {
     if transport.allow_link_local {
         return Ok(());
     }

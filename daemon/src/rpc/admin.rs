@@ -11,11 +11,12 @@ use tokend_proto::{
     reason,
     v1::{
         AcceptBudgetRequest, AcceptBudgetResponse, BackupStoreRequest, ChangeKeySourceRequest,
-        ChangeKeySourceResponse, DropRevocationRequest, ExplainAccessRequest,
-        ExplainAccessResponse, GetStatusRequest, GetStatusResponse, ListBudgetsRequest,
-        ListBudgetsResponse, ListRevocationsRequest, ListRevocationsResponse, Listener,
-        ListenerAccess, ReloadRequest, ReloadResponse, RotateDataKeyRequest, RotateDataKeyResponse,
-        UnlockRequest, WatchEventsRequest, admin_service_server::AdminService,
+        ChangeKeySourceResponse, CheckReachabilityRequest, CheckReachabilityResponse,
+        DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
+        GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
+        ListRevocationsResponse, Listener, ListenerAccess, ReloadRequest, ReloadResponse,
+        RotateDataKeyRequest, RotateDataKeyResponse, UnlockRequest, WatchEventsRequest,
+        admin_service_server::AdminService,
     },
 };
 use tonic::{Code, Request, Response, Status};
@@ -23,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::{
     About, Context, Door, Grant, Granted, Peer, access, backup, credential, event, key, ledger,
-    principal, reload, revocation, status,
+    principal, reachability, reload, revocation, status,
     token::{parse_name, peer},
 };
 use crate::{
@@ -171,6 +172,13 @@ impl AdminService for Admin {
     ) -> Result<Response<ReloadResponse>, Status> {
         let caller = peer(&request)?;
         reload::reload(&self.0, &caller).await.map(Response::new)
+    }
+
+    async fn check_reachability(
+        &self,
+        _: Request<CheckReachabilityRequest>,
+    ) -> Result<Response<CheckReachabilityResponse>, Status> {
+        reachability::check(&self.0).await.map(Response::new)
     }
 
     async fn explain_access(

@@ -15,7 +15,7 @@ use super::{About, Context, Door};
 use crate::{
     credential::{Grant, Reader, Source},
     events::Events,
-    ports::{Backups, Clock, Look, Reading, Sources, Unchecked},
+    ports::{Backups, Clock, Destination, Look, Prober, Probing, Reading, Sources, Unchecked},
     published::{Presentation, Published, Slot, Slots},
 };
 
@@ -69,6 +69,15 @@ impl Backups for NoBackups {
     }
 }
 
+/// Reaches nobody.
+struct NoProber;
+
+impl Prober for NoProber {
+    fn probe(&self, _: Vec<Destination>) -> Probing {
+        Box::pin(std::future::ready(None))
+    }
+}
+
 impl Bench {
     pub(super) fn new() -> Self {
         let clock = StillClock(Arc::default());
@@ -87,6 +96,7 @@ impl Bench {
             reloads: mpsc::channel(1).0,
             sources: Arc::new(NoSources),
             backups: Arc::new(NoBackups),
+            prober: Arc::new(NoProber),
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
             audit: Arc::default(),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     credential::CredentialId,
-    ports::{Account, Entry, Findings, Number, Query, Spending},
+    ports::{Account, Dated, Entry, Findings, Number, Query, Spending},
 };
 
 /// What counts as lately.
@@ -59,7 +59,7 @@ fn issuances(
     let condition = if credential.is_some() { "credential = ?1" } else { "?1 IS NULL" };
     let mut statement = connection.prepare_cached(&format!(
         "SELECT number, id, credential, reserved_wall_ms, reserved_boot_ms, reserved_boot_id, \
-         request, outcome, counts FROM issuances \
+         request, outcome, counts, settled_wall_ms, date_ms FROM issuances \
          WHERE {condition} AND number < ?2 ORDER BY number DESC LIMIT ?3"
     ))?;
     let before = before.map_or(i64::MAX, |number| number.0);
@@ -86,6 +86,10 @@ fn entry(vault: &Vault, row: &Row<'_>) -> rusqlite::Result<Entry> {
         took: outcome.as_ref().map(|outcome| outcome.took),
         end: outcome.map(|outcome| end(outcome.outcome)),
         counts: row.get(8)?,
+        dated: row
+            .get::<_, Option<i64>>(9)?
+            .zip(row.get(10)?)
+            .map(|(here, there)| Dated { here: stamp::wall(here), there: stamp::wall(there) }),
     })
 }
 

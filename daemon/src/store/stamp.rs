@@ -33,7 +33,8 @@ pub(super) fn read(row: &Row<'_>, column: usize, date: Option<i64>) -> rusqlite:
     })
 }
 
-fn wall(ms: i64) -> Timestamp {
+/// Reads a time in milliseconds.
+pub(super) fn wall(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX)
 }
 

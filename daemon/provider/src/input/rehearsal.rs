@@ -107,7 +107,7 @@ impl Definition {
         Ok(())
     }
 
-    fn issuing(&self, context: &Value) -> Result<&Recipe, RequestError> {
+    pub(super) fn issuing(&self, context: &Value) -> Result<&Recipe, RequestError> {
         let issue = self.recipes.of(Operation::Issue);
         Ok(&issue[Recipe::choose(issue, context)?])
     }
