@@ -73,6 +73,8 @@ upgraded() {
 main_pid() { systemctl show -P MainPID tokend.service; }
 before=$(main_pid)
 check "an upgrade fails no call" upgraded
+settings=/etc/tokend/tokend.toml
+check "it brings its tokend.toml, if that wasn't changed" grep -q '^# A later one' $settings
 check "and has the new one serve" eval '[ "$(main_pid)" != "$before" ] && serves'
 ran() { ! readlink "/proc/$(main_pid)/exe" | grep -q deleted; }
 check "not what was replaced" ran
@@ -90,12 +92,23 @@ check "a downgrade that can't read the store says so" downgraded
 back() { systemctl stop $sockets tokend.service && version "$(cat /run/known)" && dpkg -i second/*.deb && serves; }
 check "and hurts nothing: the later one serves again" back
 
+kept() {
+  local before
+  # What a shell's `tokend init` isn't handed, and needn't be.
+  sed -i 's/^#\(key_source = "credential:tokend-key"\)/\1/' $settings && tokend check && before=$(sha256sum $settings) &&
+    dpkg --force-confold -i first/*.deb && [ "$(sha256sum $settings)" = "$before" ] &&
+    [ -e $settings.dpkg-dist ] && serves && dpkg --force-confold -i second/*.deb >/run/said 2>&1 &&
+    cat /run/said && ! grep 'is mended' /run/said && [ "$(sha256sum $settings)" = "$before" ] && serves
+}
+check "a tokend.toml that was changed stays as it is" kept
+
 removed() {
   dpkg -r tokend && ! systemctl is-active tokend.service $sockets && [ ! -e /run/tokend/tokend.sock ] &&
     [ -e $store ] && [ -e $key ] && [ ! -e /usr/bin/tokend ]
 }
 check "removed it is gone, and its data stays" removed
-check "installed anew it finds its store" eval 'dpkg -i second/*.deb && serves'
+check "installed anew it finds its store, and its settings" eval '
+  dpkg -i second/*.deb </dev/null && serves && grep -q "^key_source = " $settings'
 
 purged() {
   dpkg -P tokend && ! systemctl is-active tokend.service $sockets || return 1

@@ -12,10 +12,15 @@ check "it completes commands of bash and fish" eval '
 before=$(main_pid)
 check "an upgrade has another one serve" eval '
   rpm -U --force first/*.rpm && [ "$(main_pid)" != "$before" ] && serves && systemctl is-enabled $sockets'
+changed() {
+  sed -i 's/^#\(key_source = "credential:tokend-key"\)/\1/' $settings && rpm -U --force first/*.rpm &&
+    serves && grep -q '^key_source = ' $settings
+}
+check "and leaves a tokend.toml that was changed" changed
 erased() {
   rpm -e tokend && ! systemctl is-active tokend.service $sockets && [ -e $store ] &&
     [ ! -e /usr/bin/git-credential-tokend ] && [ ! -e /usr/lib/systemd/system/tokend.socket ] &&
-    ! find /etc/systemd/system -name 'tokend*.socket' | grep .
+    [ -e $settings.rpmsave ] && ! find /etc/systemd/system -name 'tokend*.socket' | grep .
 }
 check "removed it is gone, and its data stays" erased
 check "installed anew it finds its store" eval 'rpm -i first/*.rpm && serves'

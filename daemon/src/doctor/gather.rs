@@ -21,7 +21,7 @@ use crate::{
     daemon, init,
     ports::{Clock as _, Mistake},
     socket,
-    store::{self, DATABASE, Key, KeySource, OpenError},
+    store::{self, CREDENTIAL, DATABASE, Key, KeySource, OpenError},
 };
 
 /// The service of the machine's systemd.
@@ -61,13 +61,14 @@ pub fn gather(config: &Config) -> Result<Machine, NoBootId> {
     };
     let default_key = state.join("key");
     let is_unused = !matches!(&config.key, KeySource::File(path) if *path == default_key);
+    let has_default_key = default_key.exists();
     let mut machine = Machine {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mistakes: mistakes(config),
         state_dir: state.clone(),
         key_source: config.key.to_string(),
         key_problem: key.as_ref().and_then(|key| key.as_ref().err()).map(|it| daemon::chain(it)),
-        unused_key: (is_unused && default_key.exists()).then_some(default_key),
+        unused_key: (is_unused && has_default_key).then_some(default_key),
         disk: disk(state, &database).ok(),
         now,
         written_at: written_at.and_then(|time| Timestamp::try_from(time).ok()),
@@ -92,6 +93,14 @@ pub fn gather(config: &Config) -> Result<Machine, NoBootId> {
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), enabled(name)?.trim().to_owned())))
                 .collect();
+        }
+        // By default it is the unit's, which a shell isn't handed.
+        let is_missing = !is_unused && !has_default_key;
+        if is_missing
+            && said("systemctl", &["cat", UNIT]).is_some_and(|text| hands_over(&text, CREDENTIAL))
+        {
+            machine.key_source = format!("credential:{CREDENTIAL}");
+            machine.key_problem = None;
         }
     }
     // Who connects to systemd's sockets starts tokend, and nothing is to change.
@@ -231,6 +240,27 @@ fn members(name: &str) -> Option<Vec<String>> {
 pub(super) fn settings(text: &str) -> BTreeMap<String, String> {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Tells whether a unit is handed a credential, by the files that `systemctl cat` prints.
+pub(super) fn hands_over(files: &str, name: &str) -> bool {
+    let settings = files.lines().filter_map(|line| line.trim().split_once('='));
+    let mut handed: Vec<(&str, &str)> = Vec::new();
+    for (setting, value) in settings {
+        if !matches!(
+            setting,
+            "LoadCredential" | "LoadCredentialEncrypted" | "SetCredentialEncrypted"
+        ) {
+            continue;
+        }
+        if value.is_empty() {
+            // It takes back what was said before.
+            handed.retain(|(earlier, _)| *earlier != setting);
+        } else {
+            handed.push((setting, value.split(':').next().unwrap_or_default()));
+        }
+    }
+    handed.iter().any(|(_, own)| *own == name)
 }
 
 /// Returns what a program of the system's prints; `None` if it isn't there or says nothing.

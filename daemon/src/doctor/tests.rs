@@ -5,7 +5,7 @@ use tokend_proto::v1::{Destination, Reachability};
 use super::{
     Answers, Daemon, Disk, Finding, Holder, Level, Machine, Process, SocketFile, StoreState,
     examine,
-    gather::{is_heard, limit, number, settings},
+    gather::{hands_over, is_heard, limit, number, settings},
 };
 
 /// A machine as it should be.
@@ -277,4 +277,16 @@ fn what_the_kernel_and_systemd_print_is_read() {
     assert_eq!(limit(limits, "Max open files"), Some("1024"));
     let unit = settings("LoadState=loaded\nExecStart={ path=/usr/bin/tokend }\n");
     assert_eq!(unit["ExecStart"], "{ path=/usr/bin/tokend }");
+}
+
+#[test]
+fn a_unit_hands_over_what_its_files_say_unless_a_later_one_takes_it_back() {
+    let unit = "# /usr/lib/systemd/system/tokend.service\n[Service]\n\
+        #LoadCredentialEncrypted=tokend-key:/commented\nLoadCredential=other:/o\n";
+    assert!(!hands_over(unit, "tokend-key"));
+    let drop_in = "[Service]\nLoadCredentialEncrypted=tokend-key:/etc/tokend/key.cred\n";
+    assert!(hands_over(&format!("{unit}{drop_in}"), "tokend-key"));
+    let taken_back = format!("{unit}{drop_in}[Service]\nLoadCredentialEncrypted=\n");
+    assert!(!hands_over(&taken_back, "tokend-key"));
+    assert!(hands_over(&taken_back, "other"));
 }

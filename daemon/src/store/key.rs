@@ -37,7 +37,10 @@ pub struct Key {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// There is none.
-    #[error("there is no key file at {}: make one with `tokend init`", .path.display())]
+    #[error(
+        "there is no key file at {}: make one with `tokend init`, or have `systemd-run` hand over \
+         the credential, if tokend's unit has it as one", .path.display()
+    )]
     Missing {
         /// Where it should be.
         path: PathBuf,
