@@ -141,8 +141,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Returns what is wrong with what files declare.
     pub(super) fn declaration_problems(&self) -> Vec<String> {
-        let mut problems = self.bound.problems.clone();
-        let Some(places) = &self.bound.places else { return problems };
+        [self.bound.problems.clone(), self.undeclared()].concat()
+    }
+
+    /// Returns of which credentials no file speaks any more, a sentence each.
+    pub(super) fn undeclared(&self) -> Vec<String> {
+        let Some(places) = &self.bound.places else { return Vec::new() };
         let gone = self.entries.iter().filter_map(|(name, entry)| {
             let place = entry.credential.declared_in.as_ref()?;
             let file = place.file.display();
@@ -153,8 +157,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 )
             })
         });
-        problems.extend(gone);
-        problems
+        gone.collect()
     }
 
     fn tell_taken_over(&self, credential: &Credential) {

@@ -95,6 +95,7 @@ fn scene() -> Scene {
         rejections: [("refreshed", 2)].into(),
         revocations: [("revoked", 1)].into(),
         expiries: [("yes", 1)].into(),
+        last_reload: Some((Timestamp::from_second(9).unwrap(), false)),
         ..Counts::default()
     };
     Scene {
@@ -122,6 +123,8 @@ fn a_scrape_says_how_things_are_in_both_forms() {
         "tokend_issuances_total{provider=\"demo\",cause=\"aging\",outcome=\"issued\"} 7.0\n",
         "tokend_acquire_latency_seconds_bucket{le=\"+Inf\"} 0\n",
         "tokend_store_writable 1.0\n",
+        "tokend_last_reload_used 0.0\n",
+        "tokend_last_reload_time_seconds 9.0\n",
     ] {
         assert!(open.contains(line), "{line}{open}");
         assert!(classic.contains(line), "{line}{classic}");

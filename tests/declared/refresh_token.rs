@@ -1,0 +1,54 @@
+//! Refresh tokens that files refer to: each is sent once.
+
+use super::{
+    declare, file, keep, place, restart, succeeded,
+    support::{
+        Place, assert_output, canary,
+        provider::{Provider, Reply},
+    },
+};
+
+/// A provider that gives another refresh token for each that it is sent.
+fn replacing() -> Provider {
+    Provider::scripted(|number, request| {
+        let sent =
+            request.body.split('&').find_map(|it| it.strip_prefix("refresh_token=")).unwrap();
+        let sent = sent.to_owned();
+        Reply::json(
+            200,
+            format!(
+                r#"{{"access_token":"for-{sent}","expires_in":3600,"refresh_token":"next-{number}-{}"}}"#,
+                canary::real("c0ffee")
+            ),
+        )
+    })
+}
+
+/// Declares one whose refresh token is in the file `kept`, with `secret` in it.
+fn declare_kept(place: &Place, provider: &Provider, secret: &str) {
+    let kept = keep(place, "kept", secret);
+    let text = format!(
+        "[credential.api]\nprovider = 'oauth2-refresh-token'\n\
+         variables = {{ token_url = '{}/token', client_id = 'tester', user = 'ann' }}\n\
+         secrets.refresh_token = {}\n",
+        provider.url(),
+        file(&kept)
+    );
+    declare(place, "api.toml", &text);
+}
+
+#[test]
+fn one_that_the_provider_has_replaced_is_not_put_back_by_its_reference() {
+    let (place, provider) = (place(), replacing());
+    declare_kept(&place, &provider, "first-c0ffee");
+    let daemon = place.start();
+    assert_output(&place.run(["get", "api"]), 0, "for-first-c0ffee\n", "");
+    let daemon = restart(&place, daemon);
+    succeeded(&place.run(["refresh", "api"]));
+    assert_output(&place.run(["get", "api"]), 0, "for-next-1-c0ffee\n", "");
+    // Another one in the file is one that a person has brought.
+    keep(&place, "kept", "second-c0ffee");
+    let _daemon = restart(&place, daemon);
+    succeeded(&place.run(["refresh", "api"]));
+    assert_output(&place.run(["get", "api"]), 0, "for-second-c0ffee\n", "");
+}
