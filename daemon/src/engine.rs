@@ -110,6 +110,9 @@ pub struct Engine<C, R, I, S> {
     entries: BTreeMap<Name, Entry>,
     damaged: Vec<Damage>,
     is_restored: bool,
+    /// Whether refresh tokens that references hold may be older than what the providers have
+    /// seen: the store was restored, and nobody has had the files read since.
+    doubts_references: bool,
     /// Whether its ledger may lack issuances.
     lacks: bool,
     accounts: AccountBook,
@@ -202,6 +205,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             entries: BTreeMap::new(),
             damaged: loaded.damaged,
             is_restored: loaded.is_restored,
+            doubts_references: loaded.is_restored,
             lacks: loaded.lacks,
             accounts: AccountBook::default(),
             waiting: BTreeMap::new(),

@@ -58,7 +58,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 (PendingChange::Anew { credential, reply }, anew)
             }
             (_, Some(_)) => (PendingChange::Declare { credential, reply }, write),
-            (_, None) => (PendingChange::Create { credential, reply }, write),
+            (_, None) => {
+                let doubted = self.doubts(declared) && declared.secrets.contains_key(REFRESH_TOKEN);
+                let write = if doubted { Write::Doubted(Arc::clone(&credential)) } else { write };
+                (PendingChange::Create { credential, doubted, reply }, write)
+            }
         };
         self.submit_change(pending, author, write);
     }
@@ -105,6 +109,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let (history, terms) = (History::default(), self.terms(&name));
         self.step(&name, Input::Loaded { token: None, history, terms, new: true });
         self.wake();
+    }
+
+    /// Tells whether a refresh token that a file refers to may be older than what the provider
+    /// has seen.
+    fn doubts(&self, declared: &Declared) -> bool {
+        self.doubts_references && declared.place.is_some()
     }
 
     /// Returns where a credential is declared, if what is done by hand would be undone.
