@@ -9,6 +9,7 @@ mod locked;
 mod reload;
 mod serving;
 mod sockets;
+mod threads;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -31,13 +32,14 @@ use self::{
     reload::{Containers, Reloader},
     serving::{Serving, Unlocked, join},
     sockets::Sockets,
+    threads::Threads,
 };
 use crate::{
     calls::Calls,
     clock::SystemClock,
-    config::{Config, Surroundings},
+    config::Config,
     declared::{Declaration, Mistake},
-    engine::{self, Command, Engine, Event, Inbox},
+    engine::{self, Command, Engine, Inbox},
     entropy::SystemEntropy,
     events::Events,
     handout::Handout,
@@ -49,7 +51,7 @@ use crate::{
     rpc::{About, Context, Door, Doorkeeper, Listener, Phase, Services, serve},
     socket::{Made, Reach},
     sources::{Ending, LocalSources},
-    store::{Answer, Copier, Cost, KeySource, Parse, Store, Worker},
+    store::{Copier, KeySource, Store, Worker},
     systemd::{self, Heartbeat, Inherited},
 };
 
@@ -122,33 +124,9 @@ impl Daemon {
         sockets: impl FnOnce() -> Result<Sockets, StartError>,
     ) -> Result<Self, StartError> {
         let (clock, definitions) = (ground.clock, Arc::clone(&ground.definitions));
-        let parse: Parse = |text| {
-            Config::key_source(text, &Surroundings::here()).map_err(|error| error.to_string())
-        };
-        let store = store.keyed_by(config.key.clone(), parse, Cost::STANDARD);
-        let (commands, events, inbox) = engine::inbox();
+        let Threads { store, backups, sources, sources_end, issuer, commands, inbox } =
+            Threads::spawn(config, clock, store)?;
         let system = |what| move |source| StartError::System { what, source };
-        let written = events.clone();
-        let store = Worker::spawn(store, move |answer| {
-            // After the engine has ended no one waits for an answer.
-            let _ = written.send(match answer {
-                Answer::Written(written) => Event::Written(written),
-                Answer::Found(found) => Event::Found(found),
-                Answer::Rekeyed(ended) => Event::Rekeyed(ended),
-            });
-        })
-        .map_err(system("the store's thread"))?;
-        let backups = Arc::new(store.copier());
-        let supplied = events.clone();
-        let (sources, sources_end) = LocalSources::spawn(clock, move |supply| {
-            let _ = supplied.send(Event::Supplied(supply));
-        })
-        .map_err(system("the sources' thread"))?;
-        let issuer = HttpIssuer::spawn(clock, move |ended| {
-            let _ = events.send(Event::Ended(Box::new(ended)));
-        })
-        .map_err(system("the issuer's thread"))?;
-
         let declared = crate::declared::read(&config.credential_dirs, &definitions);
         let slots = Arc::new(Slots::default());
         let happened = Arc::new(Events::new(clock.now().wall));
@@ -431,7 +409,7 @@ pub async fn serve_until(
         Some(Daemon::open(config, inherited)?)
     };
     if let Some(daemon) = daemon {
-        daemon.reloading(reloading).run(shutdown).await;
+        Box::pin(daemon.reloading(reloading).run(shutdown)).await;
     }
     Ok(())
 }

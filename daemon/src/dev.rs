@@ -112,9 +112,9 @@ pub async fn run(
 
     // The daemon ends when this does, one way or the other.
     let (stop, stopped) = oneshot::channel::<()>();
-    let daemon = daemon.run(async {
+    let daemon = Box::pin(daemon.run(async {
         let _ = stopped.await;
-    });
+    }));
     let inside = async {
         let _stop = stop;
         add_credentials(&commands, provider.url()).await?;
