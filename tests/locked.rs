@@ -209,11 +209,34 @@ fn the_service_manager_is_told_that_it_is_there_and_locked() {
     assert_eq!(hear(), "STATUS=locked: run `tokend-cli unlock`\n");
     assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
     assert_eq!(hear(), "STATUS=starting: opening the store\nEXTEND_TIMEOUT_USEC=600000000\n");
-    assert_eq!(hear(), "READY=1\n");
     let serving = "STATUS=serving no credentials yet: `tokend-cli add` adds one\n";
     assert_eq!(hear(), serving);
+    assert_eq!(hear(), "READY=1\n");
     assert_eq!(daemon.end().code, Some(0));
     assert_eq!(hear(), "STOPPING=1\nSTATUS=stopping\n");
+}
+
+#[test]
+fn a_hangup_waits_until_it_is_unlocked_and_has_the_configuration_read_then() {
+    let place = furnished();
+    let mut daemon = place.start_locked();
+    if fs::File::open("/dev/tty").is_ok() {
+        assert_eq!(daemon.end_by(Signal::SIGHUP, PATIENCE).code, Some(0));
+        return;
+    }
+    let definition = "title = 'Late'\nsecrets.token.description = 'it'\nissue.local = true\n\
+                      output.token = 'secret.token'\nlifetime.default = 'never'\n";
+    place.define("late", definition);
+    let refused = place.run(["reload"]);
+    assert_eq!(refused.status.code(), Some(5));
+    assert!(text(&refused.stderr).contains("tokend is locked"), "{refused:?}");
+    daemon.signal(Signal::SIGHUP);
+    assert_eq!(place.run(["get", "static"]).status.code(), Some(5), "it is there and locked");
+    assert_output(&unlock(&place, PASSPHRASE), 0, "unlocked\n", "");
+    daemon.wait_for_log("the configuration is to be read again: SIGHUP");
+    daemon.wait_for_log("provider late: new");
+    assert_output(&place.run(["get", "static"]), 0, &format!("{TOKEN}\n"), "");
+    assert_eq!(daemon.end().code, Some(0));
 }
 
 #[test]

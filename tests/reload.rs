@@ -4,18 +4,22 @@
 
 mod support;
 
+#[path = "reload/system.rs"]
+mod system;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
+    iter,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     process::{Child, ChildStdout, Output, Stdio},
+    thread,
 };
 
-use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use support::{Daemon, PATIENCE, Place, provider::Provider, text};
+use support::{Daemon, Place, provider::Provider, text};
 
 const SECRET: &str = "s3cret-Horse_Battery";
 
@@ -76,6 +80,14 @@ fn paths(provider: &Provider) -> Vec<String> {
     provider.requests().into_iter().map(|request| request.path).collect()
 }
 
+/// Returns the kind and the message of what happened last.
+fn last_event(place: &Place) -> (String, String) {
+    let told = text(&place.run(["events", "--json"]).stdout);
+    let event: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    let field = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    (field("kind"), field("message"))
+}
+
 /// Someone who watches at a socket, line by line.
 struct Watcher {
     child: Child,
@@ -129,6 +141,33 @@ fn a_changed_definition_holds_from_the_next_issuance_on_and_costs_none() {
 }
 
 #[test]
+fn calls_and_streams_that_are_open_outlive_a_changed_definition() {
+    let (place, _daemon, provider) = place();
+    let mut watcher = Watcher::at(&place, &place.socket(), &["api"]);
+    let first = watcher.next();
+    assert_eq!(first["event"], "token", "{first}");
+    provider.close();
+    let (place, provider) = (&place, &provider);
+    thread::scope(|scope| {
+        let call = scope.spawn(|| place.run(["refresh", "api"]));
+        provider.wait_for_requests(2);
+        place.define("acme", &definition("Token", "second"));
+        // It waits for nobody.
+        assert!(reload(place).starts_with("provider acme: changed\n"));
+        assert_eq!(get(place, &["api", "--header"]), "Authorization: Token token-1-c0ffee\n");
+        provider.open();
+        let called = call.join().unwrap();
+        assert!(called.status.success(), "{}", text(&called.stderr));
+    });
+    // The same stream tells of the next token.
+    let mut told = iter::repeat_with(|| watcher.next());
+    let next = told.find(|told| told["token_id"] != first["token_id"]).unwrap();
+    assert_eq!(next["event"], "token", "{next}");
+    assert_eq!(get(place, &["api", "--header"]), "Authorization: Token token-2-c0ffee\n");
+    assert_eq!(paths(provider), ["/first", "/first"], "it ends as it began");
+}
+
+#[test]
 fn a_definition_that_is_gone_leaves_the_token_and_one_that_comes_brings_the_next() {
     let (place, _daemon, provider) = place();
     let file = place.path().join("providers.d/acme.toml");
@@ -144,8 +183,9 @@ fn a_definition_that_is_gone_leaves_the_token_and_one_that_comes_brings_the_next
 
     fs::rename(place.path().join("aside"), &file).unwrap();
     assert_eq!(reload(&place), "provider acme: new\ntokens can be asked for again: api\n");
-    // What was refused for want of a definition is asked for by itself.
-    provider.wait_for_requests(2);
+    // The token that is held isn't due.
+    assert_eq!(paths(&provider), ["/first"]);
+    assert!(place.run(["refresh", "api"]).status.success());
     assert_eq!(paths(&provider), ["/first", "/first"]);
     assert_eq!(status(&place)["problems"], Value::Array(Vec::new()));
 }
@@ -197,11 +237,16 @@ fn with_a_mistake_anywhere_nothing_changes_and_each_is_told_with_its_place() {
     assert!(problem.starts_with("what runs isn't what is on the disk: the last reload failed at "));
     assert!(problem.contains("broken.toml:1:9") && problem.contains(" and 1 more; "), "{problem}");
     assert_eq!(told["failed_reload"]["mistakes"][1]["line"], 1);
+    let (kind, message) = last_event(&place);
+    assert_eq!(kind, "RELOAD_FAILED");
+    assert!(message.contains("broken.toml:1:9: invalid type") && message.ends_with(" and 1 more"));
 
     for name in ["broken", "misspelt"] {
         fs::remove_file(place.path().join(format!("providers.d/{name}.toml"))).unwrap();
     }
     reload(&place);
+    let reloaded = ("RELOADED".to_owned(), "provider acme: changed and 1 more".to_owned());
+    assert_eq!(last_event(&place), reloaded);
     assert_eq!(status(&place)["problems"], Value::Array(Vec::new()));
     assert_eq!(get(&place, &["api", "--header"]), "Authorization: Token token-1-c0ffee\n");
     assert_eq!(paths(&provider), ["/first"]);
@@ -335,18 +380,4 @@ fn settings_take_effect_at_once_or_are_said_to_need_a_restart() {
     assert!(reload(&place).contains("log: \"warn\" before, \"trace\" now\n"));
     assert_eq!(status(&place)["needs_restart"], Value::Array(Vec::new()));
     assert_eq!(status(&place)["problems"], Value::Array(Vec::new()));
-}
-
-#[test]
-fn a_hangup_reloads_where_there_is_no_terminal_and_ends_where_there_is_one() {
-    let (place, mut daemon, _provider) = place();
-    if fs::File::open("/dev/tty").is_ok() {
-        assert_eq!(daemon.end_by(Signal::SIGHUP, PATIENCE).code, Some(0));
-        return;
-    }
-    place.define("acme", &definition("Token", "second"));
-    daemon.signal(Signal::SIGHUP);
-    daemon.wait_for_log("provider acme: changed");
-    assert_eq!(get(&place, &["api", "--header"]), "Authorization: Token token-1-c0ffee\n");
-    assert_eq!(daemon.end().code, Some(0));
 }

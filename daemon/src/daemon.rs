@@ -2,6 +2,7 @@
 //! order.
 
 mod declared;
+mod error;
 mod ground;
 mod listeners;
 mod locked;
@@ -10,7 +11,7 @@ mod serving;
 mod sockets;
 mod threads;
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sd_notify::NotifyState;
 use tokio::{
@@ -19,6 +20,11 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+pub use self::{
+    error::StartError,
+    listeners::ListenerError,
+    reload::{Reloading, chain, check},
+};
 use self::{
     ground::Ground,
     listeners::Container,
@@ -28,16 +34,11 @@ use self::{
     sockets::Sockets,
     threads::Threads,
 };
-pub use self::{
-    listeners::ListenerError,
-    reload::{Reloading, chain, check},
-};
 use crate::{
     calls::Calls,
-    clock::{NoBootId, SystemClock},
-    config::{Config, Metrics},
+    clock::SystemClock,
+    config::Config,
     declared::{Declaration, Mistake},
-    definitions::Unreadable,
     engine::{self, Command, Engine, Inbox},
     entropy::SystemEntropy,
     events::Events,
@@ -48,9 +49,9 @@ use crate::{
     ports::{self, Clock, Loaded, Sources},
     published::Slots,
     rpc::{About, Context, Door, Doorkeeper, Listener, Phase, Services, serve},
-    socket::{Made, Reach, SocketError},
+    socket::{Made, Reach},
     sources::{Ending, LocalSources},
-    store::{Copier, KeyError, KeySource, OpenError, Store, Worker},
+    store::{Copier, KeySource, Store, Worker},
     systemd::{self, Heartbeat, Inherited},
 };
 
@@ -93,54 +94,6 @@ pub struct Daemon {
     reach: Reach,
     containers: Vec<Container>,
     by_systemd: bool,
-}
-
-/// The daemon can't start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The key of the store can't be read.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The store can't be opened.
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// A socket can't be made.
-    #[error(transparent)]
-    Socket(#[from] SocketError),
-    /// A listener can't be opened.
-    #[error(transparent)]
-    Listener(#[from] ListenerError),
-    /// A directory with provider definitions can't be read.
-    #[error(transparent)]
-    Definitions(#[from] Unreadable),
-    /// The group that may connect can't be looked up.
-    #[error("can't look up group {group}")]
-    Group {
-        /// Its name.
-        group: String,
-        /// What the system says.
-        source: nix::Error,
-    },
-    /// The daemon would let anyone in.
-    #[error(
-        "tokend can't run as user {0}: in containers that number stands for every user that \
-         isn't known there; run it as another"
-    )]
-    Nobody(u32),
-    /// Metrics can't be served.
-    #[error("can't serve metrics at {0}; give `metrics` in tokend.toml an address that is free")]
-    Metrics(Metrics, #[source] io::Error),
-    /// This isn't a whole machine.
-    #[error(transparent)]
-    BootId(#[from] NoBootId),
-    /// A thread or a socket can't be set up.
-    #[error("can't set up {what}")]
-    System {
-        /// What.
-        what: &'static str,
-        /// What the system says.
-        source: io::Error,
-    },
 }
 
 impl Daemon {
@@ -341,7 +294,12 @@ impl Daemon {
         let (mut engine, mut shutdown) = (std::pin::pin!(engine), std::pin::pin!(shutdown));
         // Whoever is served from the start on finds what is declared.
         let is_over = tokio::select! {
-            _ = declared::take_up(&context.engine, &context.sources, declared) => false,
+            taken_up = declared::take_up(&context.engine, &context.sources, declared) => {
+                for problem in taken_up.problems {
+                    warn!("{problem}");
+                }
+                false
+            }
             () = &mut shutdown => true,
             _ = &mut engine => unreachable!("nothing has told the engine to end"),
         };

@@ -12,6 +12,7 @@ mod change;
 mod command;
 mod dance;
 mod declared;
+mod dispatch;
 mod effect;
 mod end;
 mod errand;
@@ -41,9 +42,9 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{BootTime, Input, Keeper, Name, Quota, Random, Terms, Waiter, WaiterId, Want};
+use tokend_core::{BootTime, Input, Keeper, Name, Quota, Random, Terms, WaiterId};
 use tokend_provider::Library;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use self::{
     account::Accounts as AccountBook,
@@ -83,8 +84,8 @@ pub use self::{
 use crate::{
     credential::{Credential, CredentialId, Grant},
     ports::{
-        Clock, Damage, ErrandId, Issuer, Loaded, Query, Shelf, Sources, Store, StoredCredential,
-        Ticket, Write,
+        Clock, Damage, ErrandId, Issuer, Loaded, Shelf, Sources, Store, StoredCredential, Ticket,
+        Write,
     },
     published::{Published, Slot, Slots},
 };
@@ -111,6 +112,9 @@ pub struct Engine<C, R, I, S> {
     entries: BTreeMap<Name, Entry>,
     damaged: Vec<Damage>,
     is_restored: bool,
+    /// Whether refresh tokens that references hold may be older than what the providers have
+    /// seen: the store was restored, and nobody has had the files read since.
+    doubts_references: bool,
     /// Whether its ledger may lack issuances.
     lacks: bool,
     accounts: AccountBook,
@@ -203,6 +207,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             entries: BTreeMap::new(),
             damaged: loaded.damaged,
             is_restored: loaded.is_restored,
+            doubts_references: loaded.is_restored,
             lacks: loaded.lacks,
             accounts: AccountBook::default(),
             waiting: BTreeMap::new(),
@@ -259,101 +264,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Returns where the provider definitions are that it goes by.
     pub fn definitions(&self) -> Arc<Shelf> {
         Arc::clone(&self.definitions)
-    }
-
-    /// Carries out what someone wants.
-    pub fn command(&mut self, command: Command) {
-        if self.stopping {
-            command.refuse(Error::Stopping);
-            return;
-        }
-        match command {
-            Command::Acquire { name, min_ttl, reply } => {
-                if let Some(reply) = self.known(&name, reply) {
-                    debug!(credential = %name, ?min_ttl, "a caller waits");
-                    let id = self.enlist(reply);
-                    self.step(&name, Input::Requested(Waiter { id, min_ttl }));
-                }
-            }
-            Command::Refresh { name, reply } => {
-                if let Some(reply) = self.known(&name, reply) {
-                    let waiter = self.enlist(reply);
-                    self.step(&name, Input::Forced(waiter));
-                }
-            }
-            Command::Renew { name, caller, reply } => {
-                if let Some(reply) = self.known(&name, reply) {
-                    let waiter = self.enlist(reply);
-                    self.step(&name, Input::Wanted(Want { waiter, caller }));
-                }
-            }
-            Command::Report { name, rejection, reply } => {
-                if let Some(reply) = self.known(&name, reply) {
-                    self.report_rejection(&name, &rejection, reply);
-                }
-            }
-            Command::Rotate { name, rotation, reply } => {
-                if let Some(reply) = self.known(&name, reply) {
-                    self.rotate(&name, rotation, reply);
-                }
-            }
-            Command::Change(change, author) => self.change(change, author),
-            Command::Revoke { name, local: true, author, reply } => {
-                self.drop_token(&name, author, reply);
-            }
-            Command::Revoke { name, local: false, author, reply } => {
-                self.change(Change::End { name, reply }, author);
-            }
-            Command::Revocations { reply } => {
-                let _ = reply.send(Ok(self.pending_revocations()));
-            }
-            Command::DropRevocation { id, author, reply } => {
-                self.drop_revocation(id, author, reply);
-            }
-            Command::Remote { name, operation, arguments, author, reply } => {
-                self.run_remote(&name, operation, arguments, author, reply);
-            }
-            Command::PlanLogin { name, method, reply } => {
-                let _ = reply.send(self.plan_login(&name, method));
-            }
-            Command::LogIn { new, author, reply } => self.log_in(new, author, reply),
-            Command::Try { candidate, author, reply } => {
-                self.try_out(candidate, author, reply);
-            }
-            Command::Get { name, reply } => {
-                if let Some(reply) = self.known(&name, reply) {
-                    let _ = reply.send(self.snapshot(&name));
-                }
-            }
-            Command::Approaches { reply } => {
-                let _ = reply.send(Ok(self.approaches()));
-            }
-            Command::List { after, limit, reply } => {
-                let _ = reply.send(Ok(self.snapshots(after.as_ref(), limit)));
-            }
-            Command::Issuances { name, before, limit, reply } => {
-                self.look_at_issuances(name.as_ref(), before, limit, reply);
-            }
-            Command::Budgets { reply } => self.look_at_budgets(|_| true, reply),
-            Command::LedgerRows { reply } => self.look(Look::Rows(reply), Query::Rows),
-            Command::AcceptBudget { accounts, used, author, reply } => {
-                self.accept(accounts, used, author, reply);
-            }
-            Command::Rekey { rekey, author, reply } => self.rekey(rekey, author, reply),
-            Command::KeySource { reply } => {
-                let _ = reply.send(Ok(self.key_source()));
-            }
-            Command::Plan { declared, reply } => {
-                let plan = self.planned(&declared).map(|(plan, _)| plan);
-                let _ = reply.send(plan);
-            }
-            Command::Bind { bound, reply } => {
-                self.bound = bound;
-                let _ = reply.send(Ok(()));
-            }
-            Command::Problems { reply } => self.report_problems(reply),
-            Command::Redefine { redefinition, reply } => self.redefine(redefinition, reply),
-        }
     }
 
     /// Does what is due.

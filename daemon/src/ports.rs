@@ -82,6 +82,8 @@ pub struct Ticket(pub u64);
 pub enum Write {
     /// Stores a credential in place of the one with the same id, if there is one.
     Credential(Arc<Credential>),
+    /// Stores a new credential whose refresh token may have been replaced already.
+    Doubted(Arc<Credential>),
     /// Stores a credential in place of another, which goes with its token.
     Anew {
         /// The one that goes.

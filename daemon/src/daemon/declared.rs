@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures_util::future::join_all;
 use tokend_core::Name;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, warn};
+use tracing::error;
 
 use crate::{
     credential::{Place, Supplied},
@@ -17,6 +17,15 @@ use crate::{
 /// A refresh can come between a look at a credential and its change, but not time and again.
 const ATTEMPTS: usize = 5;
 
+/// What came of all declarations.
+#[derive(Debug, Default)]
+pub(super) struct TakenUp {
+    /// What has changed, in words.
+    pub(super) changes: Vec<String>,
+    /// What isn't as it is declared or isn't declared any more, a sentence each.
+    pub(super) problems: Vec<String>,
+}
+
 /// What came of a declaration.
 struct Outcome {
     /// What has changed, in words.
@@ -25,13 +34,13 @@ struct Outcome {
     problems: Vec<String>,
 }
 
-/// Takes up what files declare, and returns what has changed, in words; or if there are mistakes in them, has status tell of these and
+/// Takes up what files declare; or if there are mistakes in them, has status tell of these and
 /// leaves all as it is.
 pub(super) async fn take_up(
     engine: &mpsc::Sender<Command>,
     sources: &Arc<dyn Sources>,
     read: Result<Vec<Declaration>, Vec<Mistake>>,
-) -> Vec<String> {
+) -> TakenUp {
     let declarations = match read {
         Ok(declarations) => declarations,
         Err(mistakes) => {
@@ -42,13 +51,14 @@ pub(super) async fn take_up(
                 format!("declared credentials are left as they are stored: {mistake}")
             });
             bind(engine, Bound { places: None, problems: problems.collect() }).await;
-            return Vec::new();
+            return TakenUp::default();
         }
     };
     let places = declarations.iter().map(|it| (it.name.clone(), it.place.clone()));
     let places: BTreeMap<_, _> = places.collect();
     // From here on nobody changes by hand what is about to be changed.
-    bind(engine, Bound { places: Some(places.clone()), problems: Vec::new() }).await;
+    let undeclared =
+        bind(engine, Bound { places: Some(places.clone()), problems: Vec::new() }).await;
     let surroundings = Surroundings::here(&declarations);
     let all = declarations.into_iter().map(|it| declare(engine, sources, &surroundings, it));
     let (mut changes, mut problems) = (Vec::new(), Vec::new());
@@ -56,13 +66,11 @@ pub(super) async fn take_up(
         changes.extend(outcome.change);
         problems.extend(outcome.problems);
     }
-    for problem in &problems {
-        warn!("{problem}");
-    }
     if !problems.is_empty() {
-        bind(engine, Bound { places: Some(places), problems }).await;
+        bind(engine, Bound { places: Some(places), problems: problems.clone() }).await;
     }
-    changes
+    problems.extend(undeclared);
+    TakenUp { changes, problems }
 }
 
 /// Makes one as it is declared.
@@ -133,9 +141,10 @@ fn own() -> Author {
     Author { uid: rustix::process::geteuid().as_raw(), pid: Some(pid) }
 }
 
-async fn bind(engine: &mpsc::Sender<Command>, bound: Bound) {
+/// Returns what isn't declared any more, a sentence each.
+async fn bind(engine: &mpsc::Sender<Command>, bound: Bound) -> Vec<String> {
     // An engine that ends binds no one.
-    let _ = ask(engine, |reply| Command::Bind { bound, reply }).await;
+    ask(engine, |reply| Command::Bind { bound, reply }).await.unwrap_or_default()
 }
 
 async fn ask<T>(

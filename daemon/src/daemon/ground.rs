@@ -5,13 +5,13 @@ use std::{path::PathBuf, sync::Arc};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokend_provider::Library;
-use tracing::error;
+use tracing::{error, warn};
 
-use super::StartError;
+use super::{StartError, sockets};
 use crate::{
     audit::Audit,
     clock::SystemClock,
-    config::Config,
+    config::{CLIENTS_GROUP, Config},
     credential::OVERFLOW,
     crowds::Crowds,
     definitions::Definitions,
@@ -42,7 +42,15 @@ impl Ground {
         for problem in &problems {
             error!("{problem}");
         }
-        let problems = problems.iter().map(ToString::to_string).collect();
+        let mut problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        if let Some(problem) = sockets::missing_group(config)? {
+            warn!("{problem}");
+            // The usual one is there if a package has made it, and isn't missed where nobody
+            // else is to connect.
+            if config.socket_group.as_deref() != Some(CLIENTS_GROUP) {
+                problems.push(problem);
+            }
+        }
         let (definitions, started_at) = (Arc::new(usable), clock.now().wall);
         let (audit, crowds) = (Arc::default(), Arc::default());
         Ok(Self { uid, clock, started_at, definitions, problems, audit, crowds })

@@ -19,13 +19,13 @@ use tracing::{error, info, warn};
 pub(super) use self::containers::Containers;
 use super::{StartError, listeners, sockets};
 use crate::{
-    config::Config,
+    config::{CLIENTS_GROUP, Config},
     connections::told,
     declared::{self, Declaration},
     definitions::Definitions,
     engine::Command,
     hook::{self, Hook},
-    ports::{FailedReload, Mistake, Redefinition, Reload, Reloaded},
+    ports::{FailedReload, Happening, Mistake, Redefinition, Reload, Reloaded},
     rpc::{Context, Doorkeeper, Standing},
     socket::{self, Made, Reach},
     systemd,
@@ -146,8 +146,8 @@ impl Reloader {
             systemd::notify(&[NotifyState::Reloading, now]);
         }
         let reloaded = self.take_over().await;
-        match &reloaded {
-            Ok(Reloaded { changes, needs_restart }) => {
+        let happened = match &reloaded {
+            Ok(reloaded @ Reloaded { changes, needs_restart }) => {
                 info!(changes = changes.len(), "the configuration was read again");
                 for change in changes {
                     info!("{change}");
@@ -155,6 +155,7 @@ impl Reloader {
                 for it in needs_restart {
                     warn!("needs a restart: {it}");
                 }
+                Happening::Reloaded { message: reloaded.summary() }
             }
             Err(mistakes) => {
                 error!(
@@ -165,11 +166,16 @@ impl Reloader {
                     error!("{mistake}");
                 }
                 let at = self.context.clock.now().wall;
-                let failed = Some(FailedReload { at, mistakes: mistakes.clone() });
+                let failed = FailedReload { at, mistakes: mistakes.clone() };
+                let message = failed.summary();
                 let standing = Standing::clone(&self.context.about.standing.load());
-                self.context.about.standing.store(Arc::new(Standing { failed, ..standing }));
+                let standing = Standing { failed: Some(failed), ..standing };
+                self.context.about.standing.store(Arc::new(standing));
+                Happening::ReloadFailed { message }
             }
-        }
+        };
+        // An engine that ends tells nobody anything any more.
+        let _ = self.context.engine.send(Command::Tell(happened)).await;
         systemd::notify(&[NotifyState::Ready]);
         reloaded
     }
@@ -222,7 +228,9 @@ impl Reloader {
         }
         self.settle(&config, hook, reach);
         let (engine, sources) = (&self.context.engine, &self.context.sources);
-        changes.extend(super::declared::take_up(engine, sources, Ok(declared)).await);
+        let taken_up = super::declared::take_up(engine, sources, Ok(declared)).await;
+        // Whoever has just mended a file hears of what isn't as it says.
+        changes.extend(taken_up.changes.into_iter().chain(taken_up.problems));
         let standing = Standing {
             listeners: self.containers.grants(&config),
             problems,
@@ -327,10 +335,22 @@ impl Loaded {
         };
         let Some(config) = config else { return Err(mistakes) };
         let of_start = |problem: &StartError| Mistake::of(None, chain(problem));
-        let reach = sockets::reach(&config).unwrap_or_else(|problem| {
-            mistakes.push(of_start(&problem));
-            Reach::Own
-        });
+        // What is wrong with the group is told below.
+        let reach = sockets::reach(&config).unwrap_or(Reach::Own);
+        let mut problems = Vec::new();
+        let is_usual = config.socket_group.as_deref() == Some(CLIENTS_GROUP);
+        match sockets::missing_group(&config) {
+            Ok(Some(problem)) if is_usual => warn!("{problem}"),
+            // One that was missing before is no reason to leave the rest as it is.
+            Ok(Some(problem))
+                if running.is_some_and(|it| config.socket_group == it.socket_group) =>
+            {
+                problems.push(problem);
+            }
+            Ok(Some(problem)) => mistakes.push(Mistake::of(None, problem)),
+            Ok(None) => {}
+            Err(problem) => mistakes.push(of_start(&problem)),
+        }
         let mut reaches = BTreeMap::new();
         for listener in &config.listeners {
             match listeners::reach(&listener.name, listener.group.as_deref()) {
@@ -344,7 +364,6 @@ impl Loaded {
             mistakes.extend(all.iter().map(|it| Mistake::of(None, it.to_string())));
             Vec::new()
         });
-        let mut problems = Vec::new();
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             // One that was there before is no reason to leave the rest as it is.
             if running.is_some_and(|it| config.on_login_needed == it.on_login_needed) {

@@ -7,7 +7,6 @@ use std::{
 };
 
 use tokio::net::{UnixListener, UnixStream};
-use tracing::warn;
 
 use super::{
     StartError,
@@ -139,14 +138,19 @@ pub(super) fn group(name: &str) -> Result<Option<u32>, StartError> {
 
 pub(super) fn reach(config: &Config) -> Result<Reach, StartError> {
     let Some(name) = &config.socket_group else { return Ok(Reach::Own) };
-    if let Some(gid) = group(name)? {
-        return Ok(Reach::Group(gid));
-    }
-    warn!(
-        "there is no group {name}: only root and the daemon's own user can connect; \
-         `groupadd --system {name}` makes it"
-    );
-    Ok(Reach::Own)
+    Ok(group(name)?.map_or(Reach::Own, Reach::Group))
+}
+
+/// Says that the group that may connect isn't there, if it isn't.
+pub(super) fn missing_group(config: &Config) -> Result<Option<String>, StartError> {
+    let Some(name) = &config.socket_group else { return Ok(None) };
+    let is_there = group(name)?.is_some();
+    Ok((!is_there).then(|| {
+        format!(
+            "there is no group {name}: only root and the daemon's own user can connect; \
+             `groupadd --system {name}` makes it, and the next start or reload uses it"
+        )
+    }))
 }
 
 #[cfg(test)]

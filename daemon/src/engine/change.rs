@@ -3,7 +3,7 @@
 
 mod access;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub(super) use self::access::distinct;
 use self::access::{listed, with, without};
@@ -23,7 +23,8 @@ use crate::{
     },
 };
 use tokend_core::{
-    History, Input, IssuanceId, Name, Policy, Random, RevocationId, StoreFailure, TokenId,
+    Doubt, DoubtReason, History, Input, IssuanceId, Name, Policy, Random, RevocationId,
+    StoreFailure, TokenId,
 };
 use tokend_provider::Limit;
 
@@ -44,10 +45,14 @@ pub(super) enum Pending {
     Change(PendingChange, Author),
 }
 
+/// What is known of a refresh token that a file brings into a restored store.
+const NEVER_SENT_HERE: Doubt =
+    Doubt { reason: DoubtReason::Restored, age: Duration::MAX, issuance: None };
+
 /// A change that is being written.
 #[derive(Debug)]
 pub(super) enum PendingChange {
-    Create { credential: Arc<Credential>, reply: Reply<Snapshot> },
+    Create { credential: Arc<Credential>, doubted: bool, reply: Reply<Snapshot> },
     Update { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Keep { credential: Arc<Credential>, reply: Reply<Snapshot> },
     Declare { credential: Arc<Credential>, reply: Reply<Snapshot> },
@@ -70,7 +75,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Change::Create { new, reply } => match self.create(new) {
                 Ok(credential) => {
                     let write = Write::Credential(Arc::clone(&credential));
-                    self.submit_change(PendingChange::Create { credential, reply }, author, write);
+                    let pending = PendingChange::Create { credential, doubted: false, reply };
+                    self.submit_change(pending, author, write);
                 }
                 Err(error) => drop(reply.send(Err(error))),
             },
@@ -151,11 +157,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             self.tell(Some(&name), changed.clone());
         }
         match (pending, result) {
-            (PendingChange::Create { credential, reply }, Ok(())) => {
+            (PendingChange::Create { credential, doubted, reply }, Ok(())) => {
                 let slot = self.take_up(credential);
                 self.slots.insert(&slot);
                 self.tell(Some(&name), changed);
-                let (history, terms) = (History::default(), self.terms(&name));
+                let doubt = Some(NEVER_SENT_HERE).filter(|_| doubted);
+                let (history, terms) = (History { doubt, ..History::default() }, self.terms(&name));
                 self.step(&name, Input::Loaded { token: None, history, terms, new: true });
                 self.wake();
                 let _ = reply.send(self.snapshot(&name));

@@ -58,7 +58,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 (PendingChange::Anew { credential, reply }, anew)
             }
             (_, Some(_)) => (PendingChange::Declare { credential, reply }, write),
-            (_, None) => (PendingChange::Create { credential, reply }, write),
+            (_, None) => {
+                let doubted = self.doubts(declared) && declared.secrets.contains_key(REFRESH_TOKEN);
+                let write = if doubted { Write::Doubted(Arc::clone(&credential)) } else { write };
+                (PendingChange::Create { credential, doubted, reply }, write)
+            }
         };
         self.submit_change(pending, author, write);
     }
@@ -107,6 +111,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.wake();
     }
 
+    /// Tells whether a refresh token that a file refers to may be older than what the provider
+    /// has seen.
+    fn doubts(&self, declared: &Declared) -> bool {
+        self.doubts_references && declared.place.is_some()
+    }
+
     /// Returns where a credential is declared, if what is done by hand would be undone.
     pub(super) fn binding(&self, credential: &Credential) -> Option<Place> {
         let stored = credential.declared_in.as_ref()?;
@@ -141,8 +151,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Returns what is wrong with what files declare.
     pub(super) fn declaration_problems(&self) -> Vec<String> {
-        let mut problems = self.bound.problems.clone();
-        let Some(places) = &self.bound.places else { return problems };
+        [self.bound.problems.clone(), self.undeclared()].concat()
+    }
+
+    /// Returns of which credentials no file speaks any more, a sentence each.
+    pub(super) fn undeclared(&self) -> Vec<String> {
+        let Some(places) = &self.bound.places else { return Vec::new() };
         let gone = self.entries.iter().filter_map(|(name, entry)| {
             let place = entry.credential.declared_in.as_ref()?;
             let file = place.file.display();
@@ -153,8 +167,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 )
             })
         });
-        problems.extend(gone);
-        problems
+        gone.collect()
     }
 
     fn tell_taken_over(&self, credential: &Credential) {

@@ -45,7 +45,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let holds = |other: &&Credential| {
             let all = [&other.secrets, &other.supply.former];
             let mut all = all.into_iter().filter_map(|secrets| secrets.get(REFRESH_TOKEN));
-            other.id != credential.id && all.any(|other| Fingerprint::of(other) == held)
+            // One that is made anew has another id than the one in whose place it comes.
+            let is_other = other.id != credential.id && other.name != credential.name;
+            is_other && all.any(|other| Fingerprint::of(other) == held)
         };
         match stored.chain(coming).find(holds) {
             Some(other) => Err(Error::SharedRefreshToken {

@@ -278,6 +278,8 @@ fn log(name: Option<&Name>, what: &Happening) {
             }
         }
         Happening::Restored => warn!("{}", super::RESTORED),
+        // The log has a line for each change and each mistake already.
+        Happening::Reloaded { .. } | Happening::ReloadFailed { .. } => {}
         Happening::StoreFailed { message } => warn!("the store can't be written: {message}"),
         Happening::StoreRecovered => info!("the store can be written again"),
     }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokend_core::{Cause, Ruling, Verdict};
 
 use crate::ports::{Event, Happening, Listener};
@@ -37,6 +38,8 @@ pub(super) struct Counts {
     pub(super) limited: u64,
     pub(super) submissions: u64,
     pub(super) is_store_failing: bool,
+    /// When the configuration was read again last, and whether the daemon goes by it.
+    pub(super) last_reload: Option<(Timestamp, bool)>,
 }
 
 /// How many there were in each range, and how much they were in all.
@@ -89,6 +92,8 @@ impl Listener for Counters {
             }
             Happening::StoreFailed { .. } => counts.is_store_failing = true,
             Happening::StoreRecovered => counts.is_store_failing = false,
+            Happening::Reloaded { .. } => counts.last_reload = Some((event.at, true)),
+            Happening::ReloadFailed { .. } => counts.last_reload = Some((event.at, false)),
             Happening::Started { .. }
             | Happening::LoginNeeded { .. }
             | Happening::Changed(..)
@@ -154,7 +159,7 @@ mod tests {
             expires_at: None,
         };
         let subject = Subject { name: "api".parse().unwrap(), provider: provider.into() };
-        Event { at: jiff::Timestamp::UNIX_EPOCH, subject: Some(subject), what: issued }
+        Event { at: Timestamp::UNIX_EPOCH, subject: Some(subject), what: issued }
     }
 
     #[test]
@@ -168,6 +173,21 @@ mod tests {
         assert_eq!(counts.issuances, BTreeMap::from([(key, 4)]));
         let spread = &counts.latencies["demo"];
         assert_eq!((spread.counts[0], spread.counts[1], spread.counts[BOUNDS.len()]), (2, 1, 1));
+    }
+
+    #[test]
+    fn the_last_reload_is_known_by_its_outcome_and_time() {
+        let counters = Counters::default();
+        assert_eq!(counters.counts().last_reload, None);
+        let message = String::new();
+        let failed = Happening::ReloadFailed { message: message.clone() };
+        for (second, what, is_used) in
+            [(1, failed, false), (2, Happening::Reloaded { message }, true)]
+        {
+            let at = Timestamp::from_second(second).unwrap();
+            counters.hear(&Event { at, subject: None, what });
+            assert_eq!(counters.counts().last_reload, Some((at, is_used)));
+        }
     }
 
     #[test]

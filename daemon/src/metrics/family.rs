@@ -327,6 +327,18 @@ pub(super) fn families(scene: &Scene) -> Vec<Family> {
             bare(Some(number(scene.problems as u64))),
         ),
         gauge(
+            "tokend_last_reload_used",
+            "Whether the last reload had no mistake; absent before the first",
+            None,
+            bare(counts.last_reload.map(|(_, is_used)| truth(is_used))),
+        ),
+        gauge(
+            "tokend_last_reload_time",
+            "When the last reload was, since 1970; absent before the first",
+            secs(),
+            bare(counts.last_reload.map(|(at, _)| number(at.as_second().unsigned_abs()))),
+        ),
+        gauge(
             "tokend_store_writable",
             "Whether the last write to the store succeeded",
             None,

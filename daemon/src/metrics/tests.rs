@@ -100,6 +100,7 @@ fn scene() -> Scene {
         rejections: [("refreshed", 2)].into(),
         revocations: [("revoked", 1)].into(),
         expiries: [("yes", 1)].into(),
+        last_reload: Some((Timestamp::from_second(9).unwrap(), false)),
         ..Counts::default()
     };
     Scene {
@@ -133,6 +134,8 @@ fn a_scrape_says_how_things_are_in_both_forms() {
         "tokend_callers{socket=\"tokend.sock\"} 2.0\n",
         "tokend_open_calls{socket=\"tokend.sock\"} 3.0\n",
         "tokend_ledger_rows 12.0\n",
+        "tokend_last_reload_used 0.0\n",
+        "tokend_last_reload_time_seconds 9.0\n",
     ] {
         assert!(open.contains(line), "{line}{open}");
         assert!(classic.contains(line), "{line}{classic}");

@@ -132,6 +132,16 @@ pub enum Happening {
     },
     /// The store was restored from a backup.
     Restored,
+    /// The configuration was read again, and the daemon goes by it.
+    Reloaded {
+        /// What is new, in a line.
+        message: String,
+    },
+    /// The configuration was read again and isn't used.
+    ReloadFailed {
+        /// What is wrong with it, in a line.
+        message: String,
+    },
     /// The store can't be written.
     StoreFailed {
         /// Why.

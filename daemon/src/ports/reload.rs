@@ -23,7 +23,7 @@ pub struct Reload {
 /// What a reload has brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reloaded {
-    /// What has changed, a text each; empty if nothing has.
+    /// What has changed and what isn't as a file declares it, a text each.
     pub changes: Vec<String>,
     /// What has changed on the disk and takes effect with the next start, a text each.
     pub needs_restart: Vec<String>,
@@ -79,6 +79,34 @@ pub struct Redefined {
     pub usable: Vec<Name>,
     /// Those for which no token can be asked for any more, and why.
     pub unusable: Vec<(Name, String)>,
+}
+
+impl Reloaded {
+    /// Says in a line what it has brought.
+    pub fn summary(&self) -> String {
+        let needs_restart = (!self.needs_restart.is_empty())
+            .then(|| format!("needs a restart: {}", first_of(&self.needs_restart)));
+        let changes = (!self.changes.is_empty()).then(|| first_of(&self.changes));
+        let all: Vec<String> = changes.into_iter().chain(needs_restart).collect();
+        if all.is_empty() { "nothing has changed".to_owned() } else { all.join("; ") }
+    }
+}
+
+impl FailedReload {
+    /// Says in a line what is wrong.
+    pub fn summary(&self) -> String {
+        first_of(&self.mistakes)
+    }
+}
+
+/// Returns the first line of the first, and how many more there are.
+fn first_of(all: &[impl Display]) -> String {
+    let first = all.first().map(ToString::to_string).unwrap_or_default();
+    let first = first.lines().next().unwrap_or_default();
+    match all.len() {
+        0 | 1 => first.to_owned(),
+        count => format!("{first} and {} more", count - 1),
+    }
 }
 
 impl Mistake {

@@ -171,6 +171,12 @@ fn told(event: &Event) -> v1::Event {
             ..of(Kind::RevocationFailed)
         },
         Happening::Restored => of(Kind::Restored),
+        Happening::Reloaded { message } => {
+            v1::Event { message: message.clone(), ..of(Kind::Reloaded) }
+        }
+        Happening::ReloadFailed { message } => {
+            v1::Event { message: message.clone(), ..of(Kind::ReloadFailed) }
+        }
         Happening::StoreFailed { message } => {
             v1::Event { message: message.clone(), ..of(Kind::StoreFailed) }
         }

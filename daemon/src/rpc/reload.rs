@@ -36,16 +36,12 @@ pub(super) async fn reload(
 
 /// Says in what the daemon doesn't go by what is on the disk.
 pub(super) fn problems(standing: &Standing) -> impl Iterator<Item = String> {
-    let failed = standing.failed.as_ref().map(|FailedReload { at, mistakes }| {
-        let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
-        let first = first.lines().next().unwrap_or_default();
-        let more = match mistakes.len() {
-            0 | 1 => String::new(),
-            count => format!(" and {} more", count - 1),
-        };
+    let failed = standing.failed.as_ref().map(|failed| {
         format!(
-            "what runs isn't what is on the disk: the last reload failed at {at:.0}, because of \
-             {first}{more}; mend it, then `tokend-cli reload`"
+            "what runs isn't what is on the disk: the last reload failed at {:.0}, because of {}; \
+             mend it, then `tokend-cli reload`",
+            failed.at,
+            failed.summary()
         )
     });
     let needs_restart = standing.needs_restart.iter().map(|it| format!("needs a restart: {it}"));

@@ -28,6 +28,7 @@ impl Residue {
     pub(super) fn note(&mut self, write: &Write) {
         match write {
             Write::Credential(_)
+            | Write::Doubted(_)
             | Write::Anew { .. }
             | Write::Remove(_)
             | Write::Discard(_)

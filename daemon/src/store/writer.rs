@@ -31,6 +31,10 @@ impl<R: Random> Writer<'_, R> {
     pub(super) fn apply(&mut self, write: &Write) -> Result<Reply, WriteError> {
         match write {
             Write::Credential(credential) => self.credential(credential)?,
+            Write::Doubted(credential) => {
+                self.credential(credential)?;
+                self.note_restored(credential, None)?;
+            }
             Write::Anew { before, credential } => {
                 self.remove(*before)?;
                 self.credential(credential)?;

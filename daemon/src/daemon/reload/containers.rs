@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
 };
 
@@ -37,6 +38,14 @@ pub(super) struct Plan {
     new: Vec<Opened>,
     /// Who may connect to a socket was changed already; it was this before.
     reached: Vec<(String, Reach)>,
+}
+
+/// Whatever keeps it from being carried out, the daemon's end, say: no file is left behind.
+impl Drop for Plan {
+    fn drop(&mut self) {
+        let new = mem::take(&mut self.new).into_iter();
+        new.filter_map(|opened| opened.container.made).for_each(Made::remove);
+    }
 }
 
 impl Containers {
@@ -93,9 +102,8 @@ impl Containers {
     }
 
     /// Makes it as if nothing had been planned.
-    pub(super) fn undo(&mut self, config: &Config, plan: Plan) {
-        plan.new.into_iter().filter_map(|opened| opened.container.made).for_each(Made::remove);
-        for (name, reach) in plan.reached {
+    pub(super) fn undo(&mut self, config: &Config, mut plan: Plan) {
+        for (name, reach) in mem::take(&mut plan.reached) {
             if let Err(problem) = self.set_reach(config, &name, reach) {
                 warn!(listener = name, "who may connect can't be put back as it was: {problem}");
             }
@@ -106,13 +114,13 @@ impl Containers {
     pub(super) fn carry_out(
         &mut self,
         config: &Config,
-        plan: Plan,
+        mut plan: Plan,
         context: &Context,
         doorkeeper: &Doorkeeper,
     ) -> Result<(Vec<String>, Vec<String>), StartError> {
         let (mut changes, mut needs_restart) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
-        for (name, _) in plan.reached {
+        for (name, _) in mem::take(&mut plan.reached) {
             changes.push(format!("listener {name}: another group may connect"));
         }
         let replaced: Vec<_> =
@@ -153,7 +161,7 @@ impl Containers {
             }
         }
         let most = most(config);
-        for Opened { container, socket } in plan.new {
+        for Opened { container, socket } in mem::take(&mut plan.new) {
             let grant = Arc::clone(&container.grant);
             changes.push(format!("listener {}: new, at {}", grant.name, grant.socket.display()));
             let door = Door::Listener(Arc::clone(&grant));

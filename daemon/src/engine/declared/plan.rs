@@ -80,22 +80,28 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let now = self.clock.now().wall;
         let settled = settled(&stored, declared);
         let (replacement, given) = replacement(&stored, declared)?;
-        let supplied = |overlap| {
-            let mut changed = settled.clone();
+        let keeps_login = self.doubts(declared) && stored.secrets.contains_key(REFRESH_TOKEN);
+        let supplied = |overlap, keeps_login| {
+            let (mut changed, mut replacement) = (settled.clone(), replacement.clone());
+            if keeps_login {
+                // The file's is known from now on, and another one counts.
+                replacement.secrets.remove(REFRESH_TOKEN);
+                replacement.sources.remove(REFRESH_TOKEN);
+            }
             if !replacement.secrets.is_empty() || !replacement.sources.is_empty() {
                 changed = changed.resupplied(&replacement, overlap, now);
             }
             follow(&mut changed.supply, declared, &given);
             changed
         };
-        let mut credential = supplied(true);
+        let mut credential = supplied(true, keeps_login);
         let mut dance = Dance::of(&self.definitions.now(), &credential)?;
         if dance.is_static() {
-            credential = supplied(false);
+            credential = supplied(false, keeps_login);
         }
         let is_anew = account.is_some_and(|account| account != dance.account());
         if is_anew {
-            credential = supplied(false);
+            credential = supplied(false, false);
             forget_login(&mut credential, declared);
             credential.id = CredentialId::draw(&mut self.random);
             credential.created_at = now;
@@ -169,12 +175,16 @@ fn settled(stored: &Credential, declared: &Declared) -> Credential {
     };
     let gone: Vec<String> = stored.supply.given.keys().filter(is_gone).cloned().collect();
     for input in gone {
-        settled.secrets.remove(&input);
         let supply = &mut settled.supply;
+        let given = supply.given.remove(&input);
+        supply.sources.remove(&input);
+        if settled.secrets.get(&input).map(Fingerprint::of) != given {
+            // A login or the provider has put another in its place since: that is no file's.
+            continue;
+        }
+        settled.secrets.remove(&input);
         supply.former.remove(&input);
         supply.expire_times.remove(&input);
-        supply.sources.remove(&input);
-        supply.given.remove(&input);
     }
     settled
 }

@@ -4,7 +4,7 @@ use tokend_core::Cause;
 
 use super::{tell::Ear, *};
 use crate::{
-    credential::{Declared, Place, Supplied},
+    credential::{Declared, Fingerprint, Place, REFRESH_TOKEN, Supplied},
     ports::{Happening, event},
 };
 
@@ -223,4 +223,50 @@ fn what_files_say_is_not_changed_by_hand_while_they_say_it() {
     bench.done();
     assert!(granted.try_recv().unwrap().is_ok());
     assert_eq!(bench.engine.declaration_problems(), [""; 0], "it is whoever's changed it");
+}
+
+/// Returns a credential of a person's login, with a refresh token in the place of the one that
+/// its file has given.
+fn logged_in(given: &str) -> StoredCredential {
+    let mut stored = stored_with_token("api", "walled");
+    let credential = &mut stored.credential;
+    credential.variables = [("client_id".to_owned(), "me".to_owned())].into();
+    credential.secrets = [(REFRESH_TOKEN.to_owned(), "rt-login".into())].into();
+    let given = Fingerprint::of(&given.into());
+    credential.supply.given = [(REFRESH_TOKEN.to_owned(), given)].into();
+    credential.declared_in = Some(place());
+    stored
+}
+
+#[test]
+fn what_a_login_has_brought_stays_when_the_file_refers_to_none_any_more() {
+    for (given, stays) in [("rt-file", true), ("rt-login", false)] {
+        let credentials = vec![logged_in(given)];
+        let mut bench = Bench::load(Loaded { credentials, ..Loaded::default() });
+        let variables = bench.as_shown().variables;
+        let provider = "walled".to_owned();
+        let silent =
+            Declared { provider, variables, secrets: BTreeMap::new(), ..declared("unused") };
+        let _ = bench.declare(&silent);
+        bench.done();
+        let shown = bench.as_shown();
+        assert_eq!(shown.secrets.contains_key(REFRESH_TOKEN), stays, "{given}");
+        assert!(shown.supply.given.is_empty());
+    }
+}
+
+#[test]
+fn one_made_anew_keeps_the_refresh_token_that_it_had() {
+    let credentials = vec![logged_in("rt-login")];
+    let mut bench = Bench::load(Loaded { credentials, ..Loaded::default() });
+    let variables = [("client_id".to_owned(), "other".to_owned())].into();
+    let supplied =
+        Supplied::Read { secret: "rt-login".into(), source: None, from: "env SECRET".to_owned() };
+    let secrets = [(REFRESH_TOKEN.to_owned(), supplied)].into();
+    let provider = "walled".to_owned();
+    let other = Declared { provider, variables, secrets, ..declared("unused") };
+    assert_eq!(bench.plan(&other).action, Action::Anew);
+    let mut changed = bench.declare(&other);
+    bench.done();
+    assert!(changed.try_recv().unwrap().is_ok());
 }

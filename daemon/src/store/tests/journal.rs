@@ -178,3 +178,18 @@ fn one_that_was_sent_in_the_future_was_sent_long_ago() {
     done(&mut store, &[send(2, FIRST, stamp(9, 1_000_000, 5))]);
     assert_eq!(doubt(&home, 100).unwrap().age, Duration::MAX);
 }
+
+#[test]
+fn one_that_a_file_brings_into_a_restored_store_is_in_doubt_until_another_is_there() {
+    let home = Home::new();
+    let mut store = home.open();
+    let with = |refresh_token: &str| {
+        let secrets = [(REFRESH_TOKEN.to_owned(), refresh_token.into())].into();
+        let credential = Credential::clone(&credential(1, "causely"));
+        Arc::new(Credential { secrets, ..credential })
+    };
+    done(&mut store, &[Write::Doubted(with(FIRST))]);
+    assert_eq!(reason(&home), Some(DoubtReason::Restored));
+    done(&mut store, &[Write::Credential(with("another"))]);
+    assert_eq!(reason(&home), None);
+}

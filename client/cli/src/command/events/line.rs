@@ -71,6 +71,8 @@ fn kind(event: &Event) -> (&'static str, Tone) {
         Kind::RevocationFailed if event.retry_time.is_none() => ("revocation failed", Tone::Bad),
         Kind::RevocationFailed => ("revocation failed", Tone::Waiting),
         Kind::Restored => ("restored", Tone::Bad),
+        Kind::Reloaded => ("reloaded", Tone::Plain),
+        Kind::ReloadFailed => ("reload failed", Tone::Bad),
         Kind::StoreFailed => ("store failed", Tone::Bad),
         Kind::StoreRecovered => ("store recovered", Tone::Good),
         Kind::Missed => ("missed", Tone::Waiting),
