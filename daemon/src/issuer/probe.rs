@@ -170,8 +170,8 @@ async fn connect(clients: Arc<Clients>, url: Url, transport: Transport) -> Resul
 }
 
 fn is_reached(error: &reqwest::Error) -> bool {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.into_iter().any(|cause| cause.is::<Reached>())
+    let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.any(|cause| cause.is::<Reached>())
 }
 
 /// What the client is told in the place of a connection.
