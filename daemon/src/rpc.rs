@@ -32,6 +32,7 @@ mod provider;
 mod quiet;
 mod rejection;
 mod reload;
+mod restore;
 mod revocation;
 mod rotation;
 mod serve;
@@ -78,7 +79,7 @@ use crate::{
     calls::{Calls, Open},
     engine::{Command, Error, Reply},
     events::Events,
-    ports::{Backups, Clock, FailedReload, Reload, Shelf, Sources},
+    ports::{Backups, Clock, FailedReload, Reload, Restores, Shelf, Sources},
     published::Slots,
 };
 
@@ -97,6 +98,8 @@ pub struct Context {
     pub sources: Arc<dyn Sources>,
     /// What copies the store.
     pub backups: Arc<dyn Backups>,
+    /// What puts copies in the place of the store.
+    pub restores: Arc<dyn Restores>,
     /// The clock.
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What the daemon tells of itself.

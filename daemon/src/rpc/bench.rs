@@ -15,7 +15,9 @@ use super::{About, Context, Door};
 use crate::{
     credential::{Grant, Reader, Source},
     events::Events,
-    ports::{Backups, Clock, Look, Reading, Sources, Unchecked},
+    ports::{
+        Backups, Clock, Contents, Look, Reading, RestoreFailure, Restores, Sources, Unchecked,
+    },
     published::{Presentation, Published, Slot, Slots},
 };
 
@@ -69,6 +71,17 @@ impl Backups for NoBackups {
     }
 }
 
+impl Restores for NoBackups {
+    fn restore(
+        &self,
+        _: &mut dyn std::io::Read,
+        _: &str,
+        _: Option<secrecy::SecretString>,
+    ) -> Result<Contents, RestoreFailure> {
+        Err(RestoreFailure::Stopping)
+    }
+}
+
 impl Bench {
     pub(super) fn new() -> Self {
         let clock = StillClock(Arc::default());
@@ -87,6 +100,7 @@ impl Bench {
             reloads: mpsc::channel(1).0,
             sources: Arc::new(NoSources),
             backups: Arc::new(NoBackups),
+            restores: Arc::new(NoBackups),
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
             audit: Arc::default(),
