@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Output, Stdio},
     thread,
 };
@@ -31,7 +31,7 @@ fn outdated(provider: &Provider) -> (Place, super::support::Daemon, PathBuf) {
     (place, daemon, path)
 }
 
-fn restore(place: &Place, backup: &PathBuf) -> Output {
+fn restore(place: &Place, backup: &Path) -> Output {
     place.cli().args(["restore", "--yes"]).arg(backup).output().unwrap()
 }
 

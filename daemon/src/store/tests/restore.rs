@@ -106,7 +106,10 @@ fn whenever_it_is_interrupted_there_is_one_store_and_it_can_be_done_again() {
                 .count()
         };
         // The one before is there once, however often it was begun with.
-        assert_eq!(kept(), usize::from(step != Step::Noted), "{step:?}");
+        // A copy of its directory has two files where there was one with two names.
+        let is_linked = matches!(step, Step::Kept | Step::Cleared);
+        let expected = if step == Step::Noted { 0..=0 } else { 1..=1 + usize::from(is_linked) };
+        assert!(expected.contains(&kept()), "{step:?}");
         restore(&left, &copy).unwrap();
         assert_eq!(state(&left), ("t0ken".to_owned(), true, true), "{step:?}");
         assert!(kept() >= 1, "{step:?}");
