@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".tokend.v1.UnlockRequest",
             ".tokend.v1.RotateDataKeyRequest",
             ".tokend.v1.ChangeKeySourceRequest",
+            ".tokend.v1.RestoreBegin",
         ])
         .compile_fds(descriptors)?;
     Ok(())

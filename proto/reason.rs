@@ -84,6 +84,8 @@ pub const PROVIDER_UNAVAILABLE: &str = "PROVIDER_UNAVAILABLE";
 pub const ISSUANCE_BUDGET_EXHAUSTED: &str = "ISSUANCE_BUDGET_EXHAUSTED";
 /// The store was never restored from a backup, so nobody needs to say what was used since.
 pub const STORE_NOT_RESTORED: &str = "STORE_NOT_RESTORED";
+/// What is to be restored is no backup of a store, isn't whole, or is of a newer tokend.
+pub const BACKUP_UNUSABLE: &str = "BACKUP_UNUSABLE";
 /// A key source is none, or its key can't be read or made, or doesn't open the store.
 pub const KEY_UNUSABLE: &str = "KEY_UNUSABLE";
 /// No credential uses such an account at a provider.

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Formatter, Result};
 
 use crate::v1::{
     ApplyCredentialsRequest, ChangeKeySourceRequest, CreateCredentialRequest,
-    LoginCredentialRequest, Placement, ReplaceSecretsRequest, RotateDataKeyRequest,
+    LoginCredentialRequest, Placement, ReplaceSecretsRequest, RestoreBegin, RotateDataKeyRequest,
     RunRemoteOperationResponse, SubmitRotationRequest, Token, TryDefinitionRequest, UnlockRequest,
     login_credential_request::{Listening, Start, Step},
     login_credential_response::{EnterCode, OpenUrl},
@@ -161,6 +161,12 @@ impl Debug for UnlockRequest {
     }
 }
 
+impl Debug for RestoreBegin {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("RestoreBegin").field("passphrase", &REDACTED).finish()
+    }
+}
+
 impl Debug for RotateDataKeyRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("RotateDataKeyRequest").field("passphrase", &REDACTED).finish()
@@ -241,6 +247,8 @@ mod tests {
             user_code: "s3cret".to_owned(),
             ..EnterCode::default()
         };
+        let restore = RestoreBegin { passphrase: "s3cret".to_owned() };
+        assert_eq!(format!("{restore:?}"), "RestoreBegin { passphrase: \"[redacted]\" }");
         let unlock = UnlockRequest { passphrase: "s3cret".to_owned() };
         let rotate = RotateDataKeyRequest { passphrase: "s3cret".to_owned() };
         let change = ChangeKeySourceRequest {

@@ -8,10 +8,14 @@ mod support;
 mod backups;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/full.rs"]
+mod full;
 #[path = "store/hosts.rs"]
 mod hosts;
 #[path = "store/keys.rs"]
 mod keys;
+#[path = "store/restoring.rs"]
+mod restoring;
 
 use std::{fs, path::Path, process::Output};
 

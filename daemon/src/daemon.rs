@@ -1,6 +1,7 @@
 //! The daemon: opens what it needs, serves until it is told to end, and ends in
 //! order.
 
+mod anew;
 mod declared;
 mod error;
 mod ground;
@@ -20,19 +21,20 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use self::{
+    anew::{Anew, Former, Restoring, Spare},
+    ground::Ground,
+    listeners::Container,
+    locked::LockedDaemon,
+    reload::{Containers, Left, Reloader},
+    serving::{Serving, Unlocked, join},
+    sockets::Sockets,
+    threads::Threads,
+};
 pub use self::{
     error::StartError,
     listeners::ListenerError,
     reload::{Reloading, chain, check},
-};
-use self::{
-    ground::Ground,
-    listeners::Container,
-    locked::LockedDaemon,
-    reload::{Containers, Reloader},
-    serving::{Serving, Unlocked, join},
-    sockets::Sockets,
-    threads::Threads,
 };
 use crate::{
     calls::Calls,
@@ -51,7 +53,7 @@ use crate::{
     rpc::{About, Context, Door, Doorkeeper, Listener, Phase, Services, serve},
     socket::{Made, Reach},
     sources::{Ending, LocalSources},
-    store::{Copier, KeySource, Store, Worker},
+    store::{Copier, Store, Worker},
     systemd::{self, Heartbeat, Inherited},
 };
 
@@ -69,6 +71,7 @@ pub struct Daemon {
     inbox: Inbox,
     sources: Arc<LocalSources>,
     backups: Arc<Copier>,
+    restoring: Arc<Restoring>,
     sources_end: Ending,
     commands: mpsc::Sender<Command>,
     slots: Arc<Slots>,
@@ -94,6 +97,7 @@ pub struct Daemon {
     reach: Reach,
     containers: Vec<Container>,
     by_systemd: bool,
+    spare: Spare,
 }
 
 impl Daemon {
@@ -101,6 +105,10 @@ impl Daemon {
     ///
     /// It has to be called within a tokio runtime that does I/O.
     pub fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
+        Self::open_on(config, inherited.into())
+    }
+
+    fn open_on(config: &Config, former: Former) -> Result<Self, StartError> {
         systemd::opening(&Heartbeat::from_env());
         let ground = Ground::find(config)?;
         // The store's lock keeps a second daemon away; nothing else is touched
@@ -113,7 +121,7 @@ impl Daemon {
             SystemEntropy::default(),
         )?;
         let loaded = store.load(&ground.clock.stamp())?;
-        Self::with(config, ground, (store, loaded), || Sockets::open(config, inherited))
+        Self::with(config, ground, (store, loaded), || Sockets::open(config, former))
     }
 
     /// Starts the daemon's threads around a store that is open.
@@ -159,7 +167,8 @@ impl Daemon {
         let sockets = sockets()?;
         let grants = sockets.grants();
         let Sockets { listeners, serving, units, waiting, made, callers, reach, .. } = sockets;
-        let (containers, by_systemd) = (sockets.containers, sockets.by_systemd);
+        let (containers, by_systemd, spare) =
+            (sockets.containers, sockets.by_systemd, sockets.spare);
         let about = Arc::new(ground.about(config, callers, grants));
         let view = View {
             engine: commands.clone(),
@@ -185,6 +194,7 @@ impl Daemon {
             inbox,
             sources,
             backups,
+            restoring: Arc::new(Restoring::new(config)),
             sources_end,
             commands,
             slots,
@@ -207,6 +217,7 @@ impl Daemon {
             reach,
             containers,
             by_systemd,
+            spare,
         })
     }
 
@@ -226,15 +237,15 @@ impl Daemon {
         &self.about.socket
     }
 
-    /// Serves until `shutdown` resolves, then ends as soon as can be: docs/ARCHITECTURE.md,
-    /// "The end".
+    /// Serves until it is to end. Returns what the next daemon starts with, if there is to be one.
     #[expect(clippy::too_many_lines, reason = "it wires all there is, once")]
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+    async fn serve(self, mut shutdown: impl Future<Output = ()> + Unpin) -> Option<Anew> {
         let Self {
             engine,
             inbox,
             sources,
             backups,
+            restoring,
             sources_end,
             commands,
             slots,
@@ -257,6 +268,7 @@ impl Daemon {
             reach,
             containers,
             by_systemd,
+            spare,
         } = self;
         let (reloads, wanted) = mpsc::channel(1);
         let context = Context {
@@ -267,6 +279,7 @@ impl Daemon {
             sources,
             backups,
             prober: Arc::new(HttpProber::default()),
+            restores: Arc::clone(&restoring) as Arc<dyn ports::Restores>,
             clock: Arc::new(clock),
             about,
             audit: Arc::clone(&doorkeeper.audit),
@@ -291,7 +304,7 @@ impl Daemon {
             ISSUANCE_GRACE,
             Heartbeat::from_env(),
         );
-        let (mut engine, mut shutdown) = (std::pin::pin!(engine), std::pin::pin!(shutdown));
+        let mut engine = std::pin::pin!(engine);
         // Whoever is served from the start on finds what is declared.
         let is_over = tokio::select! {
             taken_up = declared::take_up(&context.engine, &context.sources, declared) => {
@@ -330,7 +343,10 @@ impl Daemon {
             clock: Arc::clone(&context.clock),
             user,
             wait,
-            keep: systemd::keep,
+            keep: Arc::new({
+                let restoring = Arc::clone(&restoring);
+                move |connection| restoring.keep(connection)
+            }),
         };
         let handing = units.map(|units| handout.serve(units, waiting, stopping.clone(), GRACE));
         let handing = futures_util::future::OptionFuture::from(handing);
@@ -345,22 +361,32 @@ impl Daemon {
             made: sockets,
             reach,
             containers: Containers::new(containers, apart, by_systemd),
+            restoring: Arc::clone(&restoring),
         };
         let reloading = reloader.run(stopping.clone());
         let auditing = context.audit.run(&context.slots, &*context.clock, stopping.clone());
         systemd::notify(&[NotifyState::Ready]);
         let serving = join(&mut tasks);
-        let (engine, (), _, (), hook, ()) =
+        let (engine, (), _, (), left, spare) =
             tokio::join!(engine, serving, handing, auditing, reloading, async {
-                if !is_over {
-                    shutdown.await;
+                let is_anew = !is_over
+                    && tokio::select! {
+                        biased;
+                        () = &mut shutdown => false,
+                        () = restoring.decided() => true,
+                    };
+                if !is_anew {
+                    restoring.close();
                 }
-                info!("shutting down");
-                systemd::notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+                // Nobody waits in the queues for what doesn't come.
+                let spare = is_anew.then_some(spare);
+                anew::tell(is_anew);
                 stop.send_replace(true);
                 watchers.close();
                 events.close();
+                spare
             });
+        let Left { reloading, running, hook, made, reach } = left;
         spreading.abort();
         context.audit.finish();
         let (issuer, store) = engine.into_parts();
@@ -377,6 +403,9 @@ impl Daemon {
             }
             Err(problem) => error!("the store wasn't closed in order: {problem}"),
         }
+        let mut former = spare?.into_former(made, reach);
+        former.inherited.waiting = restoring.left();
+        Some(Anew { config: running, reloading, former })
     }
 }
 
@@ -404,14 +433,8 @@ pub async fn serve_until(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
     let mut shutdown = std::pin::pin!(shutdown);
-    let daemon = if config.key == KeySource::Passphrase {
-        let locked = LockedDaemon::open(config, inherited)?;
-        locked.wait(config, shutdown.as_mut()).await?
-    } else {
-        Some(Daemon::open(config, inherited)?)
-    };
-    if let Some(daemon) = daemon {
-        Box::pin(daemon.reloading(reloading).run(shutdown)).await;
+    match Daemon::begin(config, inherited.into(), reloading, shutdown.as_mut()).await? {
+        Some(daemon) => daemon.run(shutdown).await,
+        None => Ok(()),
     }
-    Ok(())
 }

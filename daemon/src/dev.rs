@@ -128,7 +128,8 @@ pub async fn run(
             Some((program, arguments)) => run_command(program, arguments, &socket, ended).await,
         }
     };
-    let (code, ()) = tokio::join!(inside, daemon);
+    let (code, ended) = tokio::join!(inside, daemon);
+    ended?;
     code
 }
 

@@ -38,6 +38,9 @@ const LONGEST_WRITE: Duration = Duration::from_secs(10);
 /// The engine is asked no more often than this.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Keeps a connection for the next daemon, or tells that there is no one to keep it.
+pub type Keep = Arc<dyn Fn(&UnixStream) -> bool + Send + Sync>;
+
 /// What it takes to hand out tokens.
 #[derive(Clone)]
 pub struct Handout {
@@ -51,8 +54,8 @@ pub struct Handout {
     pub user: Option<u32>,
     /// How long a unit's start waits for its token, as it is at any time.
     pub wait: watch::Receiver<Duration>,
-    /// Keeps a connection for the next daemon, or tells that there is no one to keep it.
-    pub keep: fn(&UnixStream) -> bool,
+    /// Where whoever still waits at the end goes.
+    pub keep: Keep,
 }
 
 impl Handout {

@@ -28,7 +28,7 @@ use tokend_core::{
     Quota, RevocationId, Stamp, StoreFailure, Token, TokenId, Usage, Verdict,
 };
 
-pub use self::backup::{Backups, Contents, StoreCopy, Unchecked};
+pub use self::backup::{Backups, Contents, RestoreFailure, Restores, StoreCopy, Unchecked};
 pub use self::event::{Event, Happening, Listener, Subject};
 pub use self::issuer::{
     Ended, Errand, ErrandEnded, ErrandId, Issuance, Issuer, Job, LONGEST_ISSUANCE, LoginNeeded,

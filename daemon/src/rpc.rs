@@ -33,6 +33,7 @@ mod quiet;
 mod reachability;
 mod rejection;
 mod reload;
+mod restore;
 mod revocation;
 mod rotation;
 mod serve;
@@ -79,7 +80,7 @@ use crate::{
     calls::Calls,
     engine::{Command, Error, Reply},
     events::Events,
-    ports::{Backups, Clock, FailedReload, Prober, Reload, Shelf, Sources},
+    ports::{Backups, Clock, FailedReload, Prober, Reload, Restores, Shelf, Sources},
     published::Slots,
 };
 
@@ -100,6 +101,8 @@ pub struct Context {
     pub backups: Arc<dyn Backups>,
     /// What connects to providers, to see whether they can be reached.
     pub prober: Arc<dyn Prober>,
+    /// What puts copies in the place of the store.
+    pub restores: Arc<dyn Restores>,
     /// The clock.
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// What the daemon tells of itself.

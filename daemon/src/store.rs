@@ -71,7 +71,7 @@ pub use self::{
     },
     keyring::Parse,
     privacy::Exposed,
-    restore::{Restored, Staged},
+    restore::{Candidate, Restored, Staged},
     sealed::{Lock, Sealed},
     worker::{Answer, Copier, Worker},
 };
@@ -140,6 +140,7 @@ impl<R: Random> Store<R> {
         key: &Key,
         random: R,
     ) -> Result<Self, OpenError> {
+        restore::complete(&directory)?;
         let marks = Marks::new(directory.path(), elsewhere);
         let path = directory.database();
         database::check(&path)?;

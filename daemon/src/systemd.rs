@@ -93,6 +93,26 @@ impl Inherited {
         Ok(inherited)
     }
 
+    /// Returns the same sockets once more, without connections to them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are no descriptors for them.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let again = |socket: &Option<UnixListener>| {
+            socket.as_ref().map(UnixListener::try_clone).transpose()
+        };
+        let listeners = self.listeners.iter();
+        let listeners = listeners.map(|(name, it)| Ok((name.clone(), it.try_clone()?)));
+        Ok(Self {
+            callers: again(&self.callers)?,
+            operators: again(&self.operators)?,
+            units: again(&self.units)?,
+            listeners: listeners.collect::<io::Result<_>>()?,
+            waiting: Vec::new(),
+        })
+    }
+
     /// Tells whether systemd listens for the daemon at all.
     pub fn is_empty(&self) -> bool {
         let Self { callers, operators, units, listeners, waiting: _ } = self;

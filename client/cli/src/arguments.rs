@@ -16,6 +16,7 @@ mod login;
 mod need;
 mod providers;
 mod remote;
+mod restore;
 mod revocations;
 mod sink;
 mod status;
@@ -48,6 +49,7 @@ pub(crate) use crate::arguments::{
     need::Need,
     providers::{Checked, Explain, Providers, ProvidersCommand, Shown, Try},
     remote::Remote,
+    restore::Restore,
     revocations::{Revocations, RevocationsCommand},
     sink::{Content, Sink},
     status::Status,
@@ -209,6 +211,9 @@ pub(crate) enum Command {
     /// Copy the store to a file, while tokend serves
     #[command(after_help = backup::HELP)]
     Backup(Backup),
+    /// Put a backup in the place of the store, while tokend serves
+    #[command(after_help = restore::HELP)]
+    Restore(Restore),
     /// Give the store other keys, while tokend serves
     #[command(subcommand)]
     Key(KeyCommand),

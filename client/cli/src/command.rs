@@ -25,6 +25,7 @@ mod reject;
 mod reload;
 mod remote;
 mod remove;
+pub(crate) mod restore;
 mod revocations;
 mod revoke;
 mod rotated;
@@ -123,6 +124,9 @@ pub(crate) async fn run(
         Command::Events(events) => return events::run(&Daemon::find()?, events, output).await,
         Command::Budget(budget) => budget::run(&Daemon::find()?, budget, output).await?,
         Command::Backup(backup) => return backup::run(&Daemon::find()?, &backup, output).await,
+        Command::Restore(restore) => {
+            return restore::run(&Daemon::find()?, &restore, output).await;
+        }
         Command::Key(key) => key::run(&Daemon::find()?, key, output).await?,
         Command::Providers(providers) => {
             return providers::run(&Daemon::find()?, providers, output).await;

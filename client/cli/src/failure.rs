@@ -14,7 +14,7 @@ use tonic::Status;
 
 use crate::{
     caller::Caller,
-    command::backup,
+    command::{backup, restore},
     exit::Exit,
     format, helper, import, input, login as here,
     output::{is_unsafe, printable},
@@ -122,6 +122,9 @@ pub(crate) enum Failure {
     /// There is no backup.
     #[error(transparent)]
     Backup(#[from] backup::Problem),
+    /// Nothing, or not all, was done to restore one.
+    #[error(transparent)]
+    Restore(#[from] restore::Problem),
     /// systemd can't be told how it is.
     #[error("can't tell systemd")]
     Notify(#[source] io::Error),
@@ -158,7 +161,11 @@ impl Failure {
                 here::Problem::NothingPasted | here::Problem::NotTaken(_) => Exit::PersonNeeded,
                 _ => Exit::Failed,
             },
-            Self::Backup(backup::Problem::Cancelled) => Exit::Cancelled,
+            Self::Backup(backup::Problem::Cancelled)
+            | Self::Restore(restore::Problem::Cancelled | restore::Problem::CancelledLate) => {
+                Exit::Cancelled
+            }
+            Self::Restore(restore::Problem::BothOnInput) => Exit::Usage,
             Self::Import { problem, .. } if problem.is_usage() => Exit::Usage,
             // As env(1) has it.
             Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -193,6 +200,7 @@ impl Failure {
             | Self::NoMemory
             | Self::File(_)
             | Self::Backup(_)
+            | Self::Restore(_)
             | Self::Notify(_)
             | Self::Terminal(_)
             | Self::Output(_)
@@ -297,6 +305,7 @@ impl Failure {
             | Self::Reaction { .. }
             | Self::File(_)
             | Self::Backup(_)
+            | Self::Restore(_)
             | Self::Notify(_)
             | Self::NoField { .. }
             | Self::Definition { .. }

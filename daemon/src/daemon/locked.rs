@@ -11,7 +11,7 @@ use tokio::{
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
-use super::{Daemon, GRACE, Ground, Sockets, StartError, Unlocked, chain};
+use super::{Daemon, GRACE, Ground, Sockets, StartError, Unlocked, anew::Former, chain};
 use crate::{
     config::Config,
     engine::Author,
@@ -19,7 +19,7 @@ use crate::{
     ports::Clock as _,
     rpc::{About, Attempt, Locked, Phase, Services, Unopened, serve},
     store::{Key, Lock, OpenError, Passphrase, Patience, Sealed},
-    systemd::{self, Heartbeat, Inherited},
+    systemd::{self, Heartbeat},
 };
 
 /// What `systemctl status` shows meanwhile.
@@ -35,10 +35,10 @@ pub(super) struct LockedDaemon {
 
 impl LockedDaemon {
     /// Takes the store and makes the sockets.
-    pub(super) fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
+    pub(super) fn open(config: &Config, former: Former) -> Result<Self, StartError> {
         let ground = Ground::find(config)?;
         let sealed = Sealed::claim(&config.state_dir)?;
-        let sockets = Sockets::open(config, inherited)?;
+        let sockets = Sockets::open(config, former)?;
         let (callers, grants) = (sockets.callers.clone(), sockets.grants());
         let about = Arc::new(ground.about(config, callers, grants));
         Ok(Self { ground, sealed, sockets, about })

@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 pub(super) use self::containers::Containers;
-use super::{StartError, listeners, sockets};
+use super::{StartError, anew::Restoring, listeners, sockets};
 use crate::{
     config::{CLIENTS_GROUP, Config},
     connections::told,
@@ -59,6 +59,18 @@ pub(super) struct Reloader {
     /// Who may connect to the callers'.
     pub(super) reach: Reach,
     pub(super) containers: Containers,
+    /// Whether the daemon ends to start anew.
+    pub(super) restoring: Arc<Restoring>,
+}
+
+/// What is left of it at the end.
+pub(super) struct Left {
+    pub(super) reloading: Reloading,
+    pub(super) running: Config,
+    pub(super) hook: Option<Hook>,
+    /// Socket files that weren't removed: the daemon starts anew.
+    pub(super) made: Vec<Made>,
+    pub(super) reach: Reach,
 }
 
 /// What a reload has read, without a mistake.
@@ -77,6 +89,11 @@ impl Reloading {
     /// Reads tokend.toml by `read`.
     pub fn new(read: impl Fn() -> Result<Config, Vec<Mistake>> + Send + Sync + 'static) -> Self {
         Self { read: Arc::new(read), set_log: None, hangups: None }
+    }
+
+    /// Reads tokend.toml.
+    pub(super) fn read(&self) -> Result<Config, Vec<Mistake>> {
+        (self.read)()
     }
 
     /// Keeps to a configuration, and reads again what it names.
@@ -109,8 +126,8 @@ impl Debug for Reloading {
 
 impl Reloader {
     /// Reloads whenever someone wants it, until `stopping` changes; then ends the listeners and
-    /// returns the hook.
-    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) -> Option<Hook> {
+    /// returns what is left.
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) -> Left {
         let mut ending = stopping.clone();
         loop {
             let hangup = async {
@@ -137,8 +154,11 @@ impl Reloader {
             }
         }
         self.containers.end().await;
-        self.made.into_iter().for_each(Made::remove);
-        self.hook
+        if !self.restoring.is_anew() {
+            self.made.drain(..).for_each(Made::remove);
+        }
+        let Self { reloading, running, hook, made, reach, .. } = self;
+        Left { reloading, running, hook, made, reach }
     }
 
     async fn reload(&mut self) -> Result<Reloaded, Vec<Mistake>> {

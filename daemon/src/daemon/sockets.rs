@@ -10,6 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::{
     StartError,
+    anew::{Former, Spare},
     listeners::{self, Container, Opened},
     serving::{Serving, join},
 };
@@ -18,7 +19,6 @@ use crate::{
     connections::descriptors,
     rpc::{Door, Grant, Listener},
     socket::{self, Made, Reach},
-    systemd::Inherited,
 };
 
 /// The sockets that the daemon serves.
@@ -36,6 +36,8 @@ pub(super) struct Sockets {
     pub(super) containers: Vec<Container>,
     /// Whether systemd listens for the daemon.
     pub(super) by_systemd: bool,
+    /// The same sockets, but for listeners' that the daemon has made, for whoever comes after it.
+    pub(super) spare: Spare,
 }
 
 impl Sockets {
@@ -52,8 +54,13 @@ impl Sockets {
         self.containers.iter().map(|container| Arc::clone(&container.grant)).collect()
     }
 
-    pub(super) fn open(config: &Config, inherited: Inherited) -> Result<Self, StartError> {
-        let reach = reach(config)?;
+    pub(super) fn open(config: &Config, former: impl Into<Former>) -> Result<Self, StartError> {
+        let (reach, mut former) = (reach(config)?, former.into());
+        former.fit(config, reach);
+        let inherited = std::mem::take(&mut former.inherited);
+        let system = |source| StartError::System { what: "a socket", source };
+        let again = inherited.try_clone().map_err(system)?;
+        let mut spare = Spare { inherited: again, own: Vec::new() };
         let mut made = Vec::new();
         // Whoever has systemd make the sockets and leaves this one out doesn't want it, and
         // the directory is not the daemon's to make it in.
@@ -64,8 +71,14 @@ impl Sockets {
                 listener
             } else {
                 let path = config.runtime_dir.join(name);
-                socket::make_directory(&config.runtime_dir, reach)?;
-                let (listener, file) = socket::bind(&path, reach)?;
+                let (file, listener) = if let Some(before) = former.take(&path) {
+                    before
+                } else {
+                    socket::make_directory(&config.runtime_dir, reach)?;
+                    let (listener, file) = socket::bind(&path, reach)?;
+                    (file, listener)
+                };
+                spare.own.push(listener.try_clone().map_err(system)?);
                 made.push(file);
                 listener
             };
@@ -117,6 +130,7 @@ impl Sockets {
             reach,
             containers,
             by_systemd,
+            spare,
         })
     }
 }
@@ -158,7 +172,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::config::Surroundings;
+    use crate::{config::Surroundings, systemd::Inherited};
 
     #[tokio::test]
     async fn the_units_socket_is_made_unless_systemd_makes_the_others() {

@@ -67,7 +67,7 @@ impl Bench {
             clock: Arc::new(StillClock),
             user: Some(rustix::process::geteuid().as_raw()),
             wait: watch::channel(LIMIT).1,
-            keep,
+            keep: Arc::new(keep),
         };
         let (stop, stopping) = watch::channel(false);
         let grace = Duration::from_secs(3);
@@ -299,7 +299,7 @@ fn root_is_believed_by_all_and_a_user_by_a_daemon_of_theirs() {
         clock: Arc::new(StillClock),
         user,
         wait: watch::channel(LIMIT).1,
-        keep: |_| false,
+        keep: Arc::new(|_: &UnixStream| false),
     };
     let systems = [0, 990, 1_000].map(|uid| handout(None).believes(uid));
     assert_eq!(systems, [true, false, false]);

@@ -12,10 +12,8 @@ use super::{
     exists, make_state_dir, owner, system,
 };
 use crate::{
-    clock::SystemClock,
     config::Config,
     entropy::SystemEntropy,
-    ports::Clock as _,
     store::{OpenError, Restored, Staged},
 };
 
@@ -60,10 +58,9 @@ pub fn restore(
         }
         handed => handed.new_key()?,
     };
-    let time = SystemClock::new()?.now().wall.strftime("%Y%m%dT%H%M%SZ").to_string();
     let id = staged.contents().key_id.clone();
     let mark = config.mark_file.as_deref();
-    staged.place(mark, &key, SystemEntropy::default(), &time).map_err(|error| match error {
+    staged.place(mark, &key, SystemEntropy::default()).map_err(|error| match error {
         OpenError::WrongKey { .. } => {
             let source_name = config.key.to_string();
             InitError::Misfit { file: file.to_owned(), source_name, id }

@@ -1,7 +1,8 @@
 //! Copies of the store.
 
-use std::fs::File;
+use std::{fs::File, io::Read};
 
+use secrecy::SecretString;
 use tokend_core::StoreFailure;
 use tokio::sync::oneshot;
 
@@ -14,6 +15,42 @@ pub trait Backups: Send + Sync {
 
 /// Checks a copy, which takes its time, and hands it over.
 pub type Unchecked = Box<dyn FnOnce() -> Result<StoreCopy, StoreFailure> + Send>;
+
+/// Puts backups in the place of the store that is in use.
+pub trait Restores: Send + Sync {
+    /// Reads a backup to its end and checks it; then the daemon starts anew on it. `source` says
+    /// where the key is that is to open it, as in tokend.toml. It takes its time.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has changed.
+    fn restore(
+        &self,
+        backup: &mut dyn Read,
+        source: &str,
+        passphrase: Option<SecretString>,
+    ) -> Result<Contents, RestoreFailure>;
+}
+
+/// Why the store is the one before.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreFailure {
+    /// It is no backup, isn't whole, or is of a newer tokend.
+    #[error("{0}")]
+    Unusable(String),
+    /// The key isn't the one that opens it, or can't be read.
+    #[error("{0}")]
+    Misfit(String),
+    /// Neither is the passphrase.
+    #[error("{0}")]
+    WrongPassphrase(String),
+    /// It can't be written beside the store.
+    #[error("{}", .0.message)]
+    Store(StoreFailure),
+    /// The daemon is about to end, or another backup was faster.
+    #[error("tokend is about to end or to start anew: try again")]
+    Stopping,
+}
 
 /// A copy of the store, sealed as the store is, whole and sound.
 #[derive(Debug)]

@@ -15,16 +15,16 @@ use tokend_proto::{
         DropRevocationRequest, ExplainAccessRequest, ExplainAccessResponse, GetStatusRequest,
         GetStatusResponse, ListBudgetsRequest, ListBudgetsResponse, ListRevocationsRequest,
         ListRevocationsResponse, Listener, ListenerAccess, ReloadRequest, ReloadResponse,
-        RotateDataKeyRequest, RotateDataKeyResponse, UnlockRequest, WatchEventsRequest,
-        admin_service_server::AdminService,
+        RestoreStoreRequest, RestoreStoreResponse, RotateDataKeyRequest, RotateDataKeyResponse,
+        UnlockRequest, WatchEventsRequest, admin_service_server::AdminService,
     },
 };
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 use zeroize::Zeroizing;
 
 use super::{
     About, Context, Door, Grant, Granted, Peer, access, backup, credential, event, key, ledger,
-    principal, reachability, reload, revocation, status,
+    principal, reachability, reload, restore, revocation, status,
     token::{parse_name, peer},
 };
 use crate::{
@@ -119,6 +119,14 @@ impl AdminService for Admin {
         let parts = backup::parts(&self.0).await;
         change.end(parts.is_ok());
         parts.map(Response::new)
+    }
+
+    async fn restore_store(
+        &self,
+        request: Request<Streaming<RestoreStoreRequest>>,
+    ) -> Result<Response<RestoreStoreResponse>, Status> {
+        let caller = peer(&request)?;
+        restore::restore(&self.0, &caller, request.into_inner()).await.map(Response::new)
     }
 
     async fn list_budgets(

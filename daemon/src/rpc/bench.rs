@@ -15,7 +15,10 @@ use super::{About, Context, Door};
 use crate::{
     credential::{Grant, Reader, Source},
     events::Events,
-    ports::{Backups, Clock, Destination, Look, Prober, Probing, Reading, Sources, Unchecked},
+    ports::{
+        Backups, Clock, Contents, Destination, Look, Prober, Probing, Reading, RestoreFailure,
+        Restores, Sources, Unchecked,
+    },
     published::{Presentation, Published, Slot, Slots},
 };
 
@@ -78,6 +81,17 @@ impl Prober for NoProber {
     }
 }
 
+impl Restores for NoBackups {
+    fn restore(
+        &self,
+        _: &mut dyn std::io::Read,
+        _: &str,
+        _: Option<secrecy::SecretString>,
+    ) -> Result<Contents, RestoreFailure> {
+        Err(RestoreFailure::Stopping)
+    }
+}
+
 impl Bench {
     pub(super) fn new() -> Self {
         let clock = StillClock(Arc::default());
@@ -97,6 +111,7 @@ impl Bench {
             sources: Arc::new(NoSources),
             backups: Arc::new(NoBackups),
             prober: Arc::new(NoProber),
+            restores: Arc::new(NoBackups),
             clock: Arc::new(clock.clone()),
             about: Arc::new(about),
             audit: Arc::default(),

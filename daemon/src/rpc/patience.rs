@@ -31,7 +31,7 @@ pub(super) const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 pub(super) const LONGEST_UNTAKEN: Duration = Duration::from_secs(60);
 
 /// Methods whose requests are one half of a dialogue, which has its own end.
-const DIALOGUES: [&str; 2] = ["/LoginCredential", "/ServerReflectionInfo"];
+const DIALOGUES: [&str; 3] = ["/LoginCredential", "/RestoreStore", "/ServerReflectionInfo"];
 
 /// A request that is waited for, for a while.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use super::{
     copy::{COPY, remove},
     mark::MARK,
     privacy,
+    restore::RESTORED,
 };
 
 /// The database's name in the state directory.
@@ -60,10 +61,10 @@ impl Directory {
         self.path.join("tokend.db.new")
     }
 
-    /// Returns what SQLite would take for the log of a new database, if it is
-    /// there: it would be written over the new one.
+    /// Returns what SQLite would take for the log of a new database, or what would take its place,
+    /// if it is there: it would be written over the new one.
     pub(super) fn leftover(&self) -> Option<PathBuf> {
-        let names = ["tokend.db-wal", "tokend.db-journal"];
+        let names = ["tokend.db-wal", "tokend.db-journal", RESTORED];
         names.map(|name| self.path.join(name)).into_iter().find(|path| path.exists())
     }
 

@@ -197,7 +197,22 @@ impl OpenError {
             Self::NoPassphrase { .. } => Self::NoPassphrase { path },
             Self::Damaged { reason, .. } => Self::Damaged { path, reason },
             Self::Unsound { reason, .. } => Self::Unsound { path, reason },
+            Self::Sqlite { source, .. }
+                if source.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) =>
+            {
+                Self::Unsound { path, reason: source.to_string() }
+            }
             other => other,
+        }
+    }
+
+    /// Tells whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::Sqlite { source, .. } => full(source),
+            Self::NoRoom { .. } => true,
+            _ => false,
         }
     }
 

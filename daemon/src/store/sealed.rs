@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tokend_core::Random;
 
-use super::{Derivation, Directory, Key, OpenError, Passphrase, Store, database, envelope};
+use super::{
+    Derivation, Directory, Key, OpenError, Passphrase, Store, database, envelope, restore,
+};
 
 /// A store that no other process can open, and whose passphrase isn't known yet. Nothing in it is
 /// changed, and none of its files is open but the lock.
@@ -30,6 +32,7 @@ impl Sealed {
     /// passphrase.
     pub fn claim(directory: &Path) -> Result<Self, OpenError> {
         let directory = Directory::claim(directory)?;
+        restore::complete(&directory)?;
         let path = directory.database();
         database::check(&path)?;
         directory.check_files()?;

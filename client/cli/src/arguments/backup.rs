@@ -8,8 +8,8 @@ use super::Form;
 
 pub(super) const HELP: &str = "\
 The copy is of one moment, sealed as the store is, and was read through before it is given a name. It
-opens with the store's key and nothing else: keep a copy of that, in another place. `tokend restore`
-puts a copy in the place of the store, while tokend doesn't run.
+opens with the store's key and nothing else: keep a copy of that, in another place. `restore` puts a
+copy in the place of the store, `tokend restore` does while tokend doesn't run.
 
   sudo tokend-cli backup /var/backups/tokend-$(date +%F).db
   sudo tokend-cli backup - | ssh host 'cat > tokend.db'";

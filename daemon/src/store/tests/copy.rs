@@ -33,7 +33,7 @@ fn bytes(mut copy: StoreCopy) -> Vec<u8> {
 fn restored(bytes: &[u8]) -> Home {
     let home = Home::new();
     let staged = Staged::take(home.path(), &mut &*bytes).unwrap();
-    staged.place(None, &key(1), SplitMix::new(9), "now").unwrap();
+    staged.place(None, &key(1), SplitMix::new(9)).unwrap();
     home
 }
 

@@ -1,5 +1,7 @@
 //! The copy from before a schema is upgraded.
 
+use std::{env, process::Command};
+
 use super::{
     super::{
         database,
@@ -143,4 +145,40 @@ fn a_week_later_the_copy_is_gone_at_the_next_start() {
     assert_eq!(copies(&home).len(), 1);
     start(7);
     assert_eq!(copies(&home), []);
+}
+
+/// Names the directory in which another process of this test does its part.
+const PART: &str = "TOKEND_TEST_UPGRADE";
+
+/// Prepares this test's part in another process.
+fn part(test: &str, directory: &Path) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", &format!("store::tests::upgrade::{test}")]);
+    command.env(PART, directory).stdout(std::process::Stdio::null());
+    command
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_upgrades_leaves_a_store_and_its_copy() {
+    if let Some(directory) = env::var_os(PART) {
+        let opened = Store::open(Path::new(&directory), None, &key(1), SplitMix::new(2));
+        drop(opened.unwrap());
+        return;
+    }
+    let test = "a_process_that_is_killed_while_it_upgrades_leaves_a_store_and_its_copy";
+    // What is there at the moment of the kill: nothing, a part of the copy, the copy.
+    for sign in ["tokend.lock", "tokend.db.copy-before", &newest()] {
+        let home = old(1);
+        let mut other = part(test, home.path()).spawn().unwrap();
+        while !home.path().join(sign).exists() && other.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        let _ = other.kill();
+        other.wait().unwrap();
+        let mut store = home.open();
+        assert_eq!(loaded(&mut store).len(), 1, "{sign}");
+        assert_eq!(schema::version(&store.connection).unwrap(), NEWEST);
+        drop(store);
+        assert_eq!(copies(&home), [(newest(), 1)], "{sign}");
+    }
 }
