@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     thread,
 };
@@ -26,7 +26,7 @@ fn backup(place: &Place, name: &str) -> PathBuf {
     path
 }
 
-fn restore(place: &Place, backup: &PathBuf) -> std::process::Output {
+fn restore(place: &Place, backup: &Path) -> std::process::Output {
     place.tokend(["restore".as_ref(), backup.as_os_str()])
 }
 
