@@ -434,7 +434,7 @@ pub async fn serve_until(
 ) -> Result<(), StartError> {
     let mut shutdown = std::pin::pin!(shutdown);
     match Daemon::begin(config, inherited.into(), reloading, shutdown.as_mut()).await? {
-        Some(daemon) => daemon.run(shutdown).await,
+        Some(daemon) => Box::pin(daemon.run(shutdown)).await,
         None => Ok(()),
     }
 }

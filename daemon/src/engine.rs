@@ -57,6 +57,7 @@ use self::{
     redefinition::Redefining,
     rejection::Reporter,
     rekey::Rekeying,
+    restoration::Restored,
     revocation::{Revocations, Sent},
     rotation::Submitter,
     secret::{Attempt, Held, Notes},
@@ -111,12 +112,7 @@ pub struct Engine<C, R, I, S> {
     keeper: Keeper<Grant>,
     entries: BTreeMap<Name, Entry>,
     damaged: Vec<Damage>,
-    is_restored: bool,
-    /// Whether refresh tokens that references hold may be older than what the providers have
-    /// seen: the store was restored, and nobody has had the files read since.
-    doubts_references: bool,
-    /// Whether its ledger may lack issuances.
-    lacks: bool,
+    restored: Restored,
     accounts: AccountBook,
     waiting: BTreeMap<WaiterId, Reply<Arc<Published>>>,
     reporting: BTreeMap<WaiterId, Reporter>,
@@ -205,10 +201,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             slots,
             keeper: Keeper::default(),
             entries: BTreeMap::new(),
+            restored: Restored::of(&loaded),
             damaged: loaded.damaged,
-            is_restored: loaded.is_restored,
-            doubts_references: loaded.is_restored,
-            lacks: loaded.lacks,
             accounts: AccountBook::default(),
             waiting: BTreeMap::new(),
             reporting: BTreeMap::new(),
@@ -370,7 +364,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         });
         let secrets = self.entries.values().flat_map(|entry| self.secret_problems(entry));
         let secrets = secrets.flat_map(|(_, problems)| problems);
-        let restored = self.is_restored.then(|| RESTORED.to_owned());
+        let restored = self.restored.is_noticed.then(|| RESTORED.to_owned());
         restored
             .into_iter()
             .chain(self.key_problem())

@@ -100,9 +100,11 @@ enum Form {
 /// How things were a moment ago.
 struct Looks {
     view: View,
-    /// And until when that is told.
-    last: Arc<Mutex<Option<(BootTime, Arc<Scene>)>>>,
+    last: Arc<Mutex<Option<Last>>>,
 }
+
+/// How things were, and until when that is told.
+type Last = (BootTime, Arc<Scene>);
 
 impl Exporter {
     /// Starts the thread.

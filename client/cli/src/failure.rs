@@ -165,7 +165,6 @@ impl Failure {
             | Self::Restore(restore::Problem::Cancelled | restore::Problem::CancelledLate) => {
                 Exit::Cancelled
             }
-            Self::Restore(restore::Problem::BothOnInput) => Exit::Usage,
             Self::Import { problem, .. } if problem.is_usage() => Exit::Usage,
             // As env(1) has it.
             Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => {
@@ -173,7 +172,8 @@ impl Failure {
             }
             Self::NotRun { .. } => Exit::Other(126),
             Self::Format { problem, .. } if problem.is_usage() => Exit::Usage,
-            Self::Input(_)
+            Self::Restore(restore::Problem::BothOnInput)
+            | Self::Input(_)
             | Self::NotAReader(_)
             | Self::Unconfirmed { .. }
             | Self::NobodyToAsk

@@ -114,7 +114,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Tells whether a refresh token that a file refers to may be older than what the provider
     /// has seen.
     fn doubts(&self, declared: &Declared) -> bool {
-        self.doubts_references && declared.place.is_some()
+        self.restored.doubts_references && declared.place.is_some()
     }
 
     /// Returns where a credential is declared, if what is done by hand would be undone.

@@ -37,7 +37,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         self.note_key_source(key_source);
         // Whoever has files read again stands for what is in them.
-        self.doubts_references = false;
+        self.restored.doubts_references = false;
         // Whoever asked before hears of it when these hold everywhere.
         self.finish_redefining();
         let waiting = self.entries.keys().cloned().collect();

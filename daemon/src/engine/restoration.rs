@@ -6,7 +6,26 @@ use tokend_core::{Name, Random, Refusal, StoreFailure, after};
 use tracing::info;
 
 use super::{AccountBudget, Author, Engine, Error, Reply, change::Pending, ledger::Look};
-use crate::ports::{Clock, Issuer, Query, Store, Write};
+use crate::ports::{Clock, Issuer, Loaded, Query, Store, Write};
+
+/// Whether the store was restored from a backup, and what that leaves in doubt.
+#[derive(Debug)]
+pub(super) struct Restored {
+    /// Whether it was found to be when it was opened.
+    pub(super) is_noticed: bool,
+    /// Whether refresh tokens that references hold may be older than what the providers have
+    /// seen: nobody has had the files read since.
+    pub(super) doubts_references: bool,
+    /// Whether its ledger may lack issuances.
+    lacks: bool,
+}
+
+impl Restored {
+    pub(super) fn of(loaded: &Loaded) -> Self {
+        let &Loaded { is_restored, lacks, .. } = loaded;
+        Self { is_noticed: is_restored, doubts_references: is_restored, lacks }
+    }
+}
 
 /// Of which accounts an operator knows what the ledger lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +67,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn lacking(&self, accounts: Accounts) -> Result<Vec<String>, Error> {
-        if !self.lacks {
+        if !self.restored.lacks {
             return Err(Error::NotRestored);
         }
         match accounts {
@@ -104,7 +123,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Answers what is wrong with the daemon, with the budgets that nobody knows.
     pub(super) fn report_problems(&mut self, reply: Reply<Vec<String>>) {
         let problems = self.problems();
-        if !self.lacks {
+        if !self.restored.lacks {
             return drop(reply.send(Ok(problems)));
         }
         let (named, accounts) = self.all_accounts(|_| true);

@@ -123,7 +123,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub fn heard_by(&mut self, listeners: Vec<Arc<dyn Listener>>) {
         self.telling.listeners = listeners;
         self.tell(None, Happening::Started { credentials: self.entries.len() });
-        if self.is_restored {
+        if self.restored.is_noticed {
             self.tell(None, Happening::Restored);
         }
         for (name, command, message) in self.needed_logins() {

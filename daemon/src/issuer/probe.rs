@@ -171,7 +171,7 @@ async fn connect(clients: Arc<Clients>, url: Url, transport: Transport) -> Resul
 
 fn is_reached(error: &reqwest::Error) -> bool {
     let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.any(|cause| cause.is::<Reached>())
+    causes.any(<dyn Error>::is::<Reached>)
 }
 
 /// What the client is told in the place of a connection.

@@ -55,9 +55,9 @@ pub(super) async fn restore(
             }
         }
     };
-    let restores = context.restores.clone();
+    let store = context.restores.clone();
     let work = apart(move || {
-        let restored = restores.restore(&mut Backup::new(receiver), &source, passphrase);
+        let restored = store.restore(&mut Backup::new(receiver), &source, passphrase);
         change.end(restored.is_ok());
         restored.map_err(failed)
     });
@@ -137,7 +137,9 @@ mod tests {
 
     fn read(parts: Vec<Part>) -> io::Result<Vec<u8>> {
         let (sender, receiver) = mpsc::channel(parts.len().max(1));
-        parts.into_iter().for_each(|part| sender.try_send(part).unwrap());
+        for part in parts {
+            sender.try_send(part).unwrap();
+        }
         drop(sender);
         let mut bytes = Vec::new();
         Backup::new(receiver).read_to_end(&mut bytes).map(|_| bytes)

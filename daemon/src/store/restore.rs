@@ -255,9 +255,10 @@ fn complete_by_steps(
     directory.sync()?;
     after(Step::Placed);
     let kept = before.is_some().then_some(aside);
-    match &kept {
-        Some(kept) => info!(before = %kept.display(), "the store is a restored one"),
-        None => info!("the store is a restored one, and there was none before"),
+    if let Some(kept) = &kept {
+        info!(before = %kept.display(), "the store is a restored one");
+    } else {
+        info!("the store is a restored one, and there was none before");
     }
     Ok(kept)
 }

@@ -100,7 +100,8 @@ pub(super) async fn run(
     }
     let mut begin = RestoreBegin::default();
     if before.key_source == "passphrase" && !before.locked {
-        begin.passphrase = restore.input.prompt().present()?.expose_secret().to_owned();
+        let passphrase = restore.input.prompt().present()?;
+        passphrase.expose_secret().clone_into(&mut begin.passphrase);
     }
     let wanted = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
     let mut signals = Signals::receive(&wanted).map_err(Failure::Start)?;
@@ -186,9 +187,9 @@ impl Sent {
     ) -> io::Result<impl Stream<Item = RestoreStoreRequest> + Send + 'static> {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let sent = self.clone();
-        let send = move |part| sender.blocking_send(part).is_ok();
+        let hand_on = move |part| sender.blocking_send(part).is_ok();
         thread::Builder::new().name("backup".to_owned()).spawn(move || {
-            if let Err(error) = sent.read(begin, backup, send) {
+            if let Err(error) = sent.read(begin, backup, hand_on) {
                 *sent.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         })?;

@@ -247,7 +247,7 @@ fn what_a_login_has_brought_stays_when_the_file_refers_to_none_any_more() {
         let provider = "walled".to_owned();
         let silent =
             Declared { provider, variables, secrets: BTreeMap::new(), ..declared("unused") };
-        let _ = bench.declare(&silent);
+        drop(bench.declare(&silent));
         bench.done();
         let shown = bench.as_shown();
         assert_eq!(shown.secrets.contains_key(REFRESH_TOKEN), stays, "{given}");
