@@ -51,10 +51,10 @@ type Value<'a> = Spanned<DeValue<'a>>;
 pub fn parse(
     file: &Path,
     text: &str,
-    library: &Library,
+    definitions: &Library,
     manner: Manner,
 ) -> Result<Vec<Declaration>, Vec<Mistake>> {
-    let mut walk = Walk { file, text, library, manner, mistakes: Vec::new() };
+    let mut walk = Walk { file, text, definitions, manner, mistakes: Vec::new() };
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         walk.note(&error.span().unwrap_or_default(), in_words(error.message()));
@@ -86,7 +86,7 @@ pub enum Manner {
 struct Walk<'a> {
     file: &'a Path,
     text: &'a str,
-    library: &'a Library,
+    definitions: &'a Library,
     manner: Manner,
     mistakes: Vec<Mistake>,
 }
@@ -295,8 +295,8 @@ impl Walk<'_> {
     /// Checks what the definition takes, but for the values of secrets.
     fn check(&mut self, provider: &Spanned<String>, said: &Said) {
         let name = provider.get_ref();
-        let Some(definition) = self.library.get(name) else {
-            let meant = self.library.suggest(name);
+        let Some(definition) = self.definitions.get(name) else {
+            let meant = self.definitions.suggest(name);
             let meant = meant.map_or_else(String::new, |it| format!(", did you mean {it:?}?"));
             let message = format!("there is no provider definition {name:?}{meant}");
             return self.note(&provider.span(), message);
