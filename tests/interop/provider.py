@@ -116,9 +116,10 @@ class Provider:
         """Lets the request that is held go on; or drops its connection there."""
         self.control("release", drop=str(drop).lower())
 
-    def fail(self, path, status=""):
-        """Fails the next request for a path: with a status, or by hanging up."""
-        self.control("fail", path=path, status=status)
+    def fail(self, path, status="", client=""):
+        """Fails the next request for a path, with a status or by hanging up; of this client,
+        if it says in its head which it is."""
+        self.control("fail", path=path, status=status, client=client)
 
     def idle(self):
         """Waits until no token request is under way."""

@@ -25,7 +25,7 @@ def run(report, near, far):
         what = f"{status} of {path}" if status else f"{path} without an answer"
         with report.check(f"{far.name}: {what} leaves what a login left behind"):
             before = len(far.log(NAME))
-            far.fail(path, status)
+            far.fail(path, status, client=NAME)
             near.cli("refresh", NAME, expect=UNAVAILABLE)
             near.cli("refresh", NAME)
             equal(len(unbroken(far, NAME)), before + 1, "requests that the provider took")
@@ -33,7 +33,7 @@ def run(report, near, far):
     for status, what in ((502, "a gateway's 502"), (HANGING_UP, "no answer")):
         with report.check(f"{far.name}: after {what} of /token a person has to log in"):
             before = len(far.log(NAME))
-            far.fail("/token", status)
+            far.fail("/token", status, client=NAME)
             for _ in range(2):
                 said = near.cli("refresh", NAME, expect=PERSON_MUST_ACT).stderr
                 require(f"tokend-cli login {NAME}" in said, said)
