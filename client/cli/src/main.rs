@@ -34,6 +34,8 @@ mod passphrase;
 mod process;
 mod replace;
 mod ruling;
+#[cfg(test)]
+mod scene;
 mod screen;
 mod secret;
 mod signals;

@@ -3,13 +3,9 @@
 use tokend_proto::v1::{IssuanceFailure, TokenInfo};
 
 use super::*;
+use crate::scene::at;
 
 const NOW: Timestamp = Timestamp { seconds: 900, nanos: 0 };
-
-#[expect(clippy::unnecessary_wraps, reason = "the contract can leave each time out")]
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds, nanos: 0 })
-}
 
 /// A token of an hour, issued a quarter of an hour ago.
 #[expect(clippy::unnecessary_wraps, reason = "the contract can leave a token out")]

@@ -1,30 +1,15 @@
 //! What fits at a glance, and what is given up where it doesn't.
 
-use tokend_proto::v1::{IssuanceFailure, TokenInfo, credential::State};
+use tokend_proto::v1::{IssuanceFailure, credential::State};
 
 use super::*;
-use crate::screen::Glyphs;
-
-const NOW: Timestamp = Timestamp { seconds: 3_600, nanos: 0 };
-
-#[expect(clippy::unnecessary_wraps, reason = "the contract can leave each time out")]
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds, nanos: 0 })
-}
+use crate::{
+    scene::{NOW, at, budget, fresh},
+    screen::Glyphs,
+};
 
 fn credentials() -> [Credential; 2] {
-    let good = Credential {
-        name: "causely".to_owned(),
-        state: State::Fresh.into(),
-        token: Some(TokenInfo {
-            issue_time: at(2_520),
-            refresh_time: at(4_680),
-            expire_time: at(6_120),
-            ..TokenInfo::default()
-        }),
-        last_use_time: at(3_597),
-        ..Credential::default()
-    };
+    let good = Credential { last_use_time: at(3_597), ..fresh("causely") };
     let bad = Credential {
         name: "acme-with-a-longer-name".to_owned(),
         state: State::Refused.into(),
@@ -39,21 +24,11 @@ fn credentials() -> [Credential; 2] {
     [bad, good]
 }
 
-fn budget() -> Budget {
-    Budget {
-        credentials: vec!["causely".to_owned()],
-        limit: "50/12h".to_owned(),
-        count: 50,
-        remaining: 38,
-        reserved: 12,
-        ..Budget::default()
-    }
-}
-
 /// Returns the lines of the table, without the gaps that only align.
 fn lines(width: usize, glyphs: Glyphs) -> Vec<String> {
     let all = credentials();
-    let grid = fit(&all.iter().collect::<Vec<_>>(), &[budget()], &NOW, Screen { width, glyphs });
+    let grid =
+        fit(&all.iter().collect::<Vec<_>>(), &[budget("causely")], &NOW, Screen { width, glyphs });
     assert!(grid.width() <= width.max(26), "{width}: {grid:?}");
     let headings = grid.headings.join("  ");
     let row = |row: &Vec<Cell>| row.iter().map(Cell::text).collect::<Vec<_>>().join("  ");

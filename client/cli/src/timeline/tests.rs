@@ -3,13 +3,9 @@
 use tokend_proto::v1::{IssuanceFailure, TokenInfo};
 
 use super::*;
+use crate::scene::at;
 
 const NOW: Timestamp = Timestamp { seconds: 7_200, nanos: 0 };
-
-#[expect(clippy::unnecessary_wraps, reason = "the contract can leave each time out")]
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds, nanos: 0 })
-}
 
 fn issuance(seconds: i64, outcome: Outcome) -> Issuance {
     Issuance { time: at(seconds), outcome: outcome.into(), ..Issuance::default() }

@@ -1,19 +1,13 @@
 //! What is told of one credential.
 
 use tokend_proto::v1::{
-    IssuanceFailure, TokenInfo,
+    IssuanceFailure,
     credential::State,
     issuance::{Cause, Outcome},
 };
 
 use super::*;
-
-const NOW: Timestamp = Timestamp { seconds: 3_600, nanos: 0 };
-
-#[expect(clippy::unnecessary_wraps, reason = "the contract can leave each time out")]
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds, nanos: 0 })
-}
+use crate::scene::{NOW, at, budget, fresh};
 
 fn shown(story: &Story<'_>, terminal: bool) -> String {
     let mut output = Output::of_a_test(Vec::new(), terminal);
@@ -24,39 +18,26 @@ fn shown(story: &Story<'_>, terminal: bool) -> String {
         .fold(shown, |shown, code| shown.replace(&format!("\x1b[{code}m"), ""))
 }
 
-fn fresh() -> Credential {
+fn causely() -> Credential {
     Credential {
-        name: "causely".to_owned(),
         provider: "causely".to_owned(),
-        state: State::Fresh.into(),
-        token: Some(TokenInfo {
-            issue_time: at(2_520),
-            refresh_time: at(4_680),
-            expire_time: at(6_120),
-            ..TokenInfo::default()
-        }),
         readers: vec!["group:ci".to_owned()],
         last_use_time: at(3_597),
-        ..Credential::default()
+        ..fresh("causely")
     }
 }
 
-fn budget() -> Budget {
+fn limit() -> Budget {
     Budget {
         account: "api.causely.app/reports".to_owned(),
-        credentials: vec!["causely".to_owned()],
-        limit: "50/12h".to_owned(),
-        count: 50,
-        remaining: 38,
-        reserved: 12,
         reset_time: at(7_200),
-        ..Budget::default()
+        ..budget("causely")
     }
 }
 
 #[test]
 fn a_credential_is_told_with_its_token_what_comes_next_and_what_came_of_late() {
-    let credential = fresh();
+    let credential = causely();
     let issuance = Issuance {
         credential: "causely".to_owned(),
         time: at(2_520),
@@ -73,7 +54,7 @@ fn a_credential_is_told_with_its_token_what_comes_next_and_what_came_of_late() {
     };
     let story = Story {
         credential: &credential,
-        budgets: vec![budget()],
+        budgets: vec![limit()],
         issuances: vec![issuance],
         pending: vec![&pending],
     };
@@ -142,10 +123,10 @@ fn one_that_needs_someone_says_what_to_do() {
 
 #[test]
 fn json_has_all_that_is_told() {
-    let (credential, pending) = (fresh(), PendingRevocation::default());
+    let (credential, pending) = (causely(), PendingRevocation::default());
     let story = Story {
         credential: &credential,
-        budgets: vec![budget()],
+        budgets: vec![limit()],
         issuances: vec![Issuance::default()],
         pending: vec![&pending],
     };

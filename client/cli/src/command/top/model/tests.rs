@@ -3,11 +3,7 @@
 use tokend_proto::v1::{TokenInfo, credential::State};
 
 use super::*;
-
-#[expect(clippy::unnecessary_wraps, reason = "the contract can leave each time out")]
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds, nanos: 0 })
-}
+use crate::scene::at;
 
 fn credential(name: &str, state: State, expires: i64, used: i64) -> Credential {
     Credential {

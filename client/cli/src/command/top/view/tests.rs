@@ -5,33 +5,14 @@ use jiff::tz::TimeZone;
 use ratatui::{Terminal, backend::TestBackend};
 use tokend_client::Error;
 use tokend_proto::v1::{
-    Budget, GetStatusResponse, Issuance, IssuanceFailure, TokenInfo, credential::State,
-    issuance::Outcome,
+    GetStatusResponse, Issuance, IssuanceFailure, credential::State, issuance::Outcome,
 };
 
 use super::*;
-use crate::command::top::model::{Look, Picture};
-
-const NOW: Timestamp = Timestamp { seconds: 3_600, nanos: 0 };
-
-#[expect(clippy::unnecessary_wraps, reason = "the contract can leave each time out")]
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds, nanos: 0 })
-}
-
-fn fresh(name: &str) -> Credential {
-    Credential {
-        name: name.to_owned(),
-        state: State::Fresh.into(),
-        token: Some(TokenInfo {
-            issue_time: at(2_520),
-            refresh_time: at(4_680),
-            expire_time: at(6_120),
-            ..TokenInfo::default()
-        }),
-        ..Credential::default()
-    }
-}
+use crate::{
+    command::top::model::{Look, Picture},
+    scene::{NOW, at, budget, fresh},
+};
 
 fn picture() -> Picture {
     let refused = Credential {
@@ -48,14 +29,6 @@ fn picture() -> Picture {
     };
     let issuance =
         Issuance { time: at(2_520), outcome: Outcome::Issued.into(), ..Issuance::default() };
-    let budget = Budget {
-        credentials: vec!["causely".to_owned()],
-        limit: "50/12h".to_owned(),
-        count: 50,
-        remaining: 38,
-        reserved: 12,
-        ..Budget::default()
-    };
     Picture {
         status: GetStatusResponse {
             version: "0.1.0".to_owned(),
@@ -63,7 +36,7 @@ fn picture() -> Picture {
             credentials: vec![refused, fresh("causely")],
             ..GetStatusResponse::default()
         },
-        budgets: vec![budget],
+        budgets: vec![budget("causely")],
         issuances: Some(("causely".to_owned(), vec![issuance])),
         taken_at: NOW,
     }
