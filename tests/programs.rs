@@ -50,10 +50,11 @@ fn add(place: &Place, provider: &Provider, names: &[&str]) {
     }
 }
 
-/// A command that SIGINT ends, even if it is ignored here, as in a job in a script's background.
+/// A command that SIGHUP and SIGINT reach, even if they are ignored here, as under nohup(1) and in a
+/// script's background.
 fn interruptible(command: &Command) -> Command {
     let mut wrapped = Command::new("env");
-    wrapped.arg("--default-signal=INT").arg(command.get_program()).args(command.get_args());
+    wrapped.arg("--default-signal=HUP,INT").arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => wrapped.env(name, value),

@@ -12,7 +12,7 @@ use nix::sys::{
     statfs::{TMPFS_MAGIC, statfs},
 };
 
-use super::{Changes, Running, add, content, names, token};
+use super::{Changes, Running, add, content, interruptible, names, token};
 use crate::support::{self, Place, assert_output, provider::Provider, text};
 
 #[test]
@@ -92,8 +92,8 @@ const SERVER: &str = "\
 fn serve(place: &Place, flags: &[&str]) -> (Running, PathBuf, ChildStdin) {
     let mut command = place.cli();
     command.args(["exec", "--files"]).args(flags);
-    command.args(["one", "--", "bash", "-c", SERVER]).stdin(Stdio::piped());
-    let mut running = Running::start(&mut command);
+    command.args(["one", "--", "bash", "-c", SERVER]);
+    let mut running = Running::start(interruptible(&command).stdin(Stdio::piped()));
     let file = PathBuf::from(running.line());
     let stdin = running.child.stdin.take().unwrap();
     (running, file, stdin)
@@ -182,9 +182,9 @@ fn what_was_ignored_before_stays_so_in_the_program() {
         let cli = support::binary("tokend-cli");
         let show = "grep SigIgn /proc/self/status";
         let line = format!("trap '' HUP; exec {} exec {files} one -- {show}", cli.display());
-        let mut command = Command::new("sh");
-        let ended =
-            command.args(["-c", &line]).env("TOKEND_SOCKET", place.socket()).output().unwrap();
+        let mut command = Command::new("env");
+        command.args(["--default-signal", "sh", "-c", &line]);
+        let ended = command.env("TOKEND_SOCKET", place.socket()).output().unwrap();
         let shown = text(&ended.stdout);
         assert!(shown.trim_end().ends_with('1'), "{files}: {shown} {}", text(&ended.stderr));
     }
