@@ -8,8 +8,20 @@ use tokend_core::{Random, SplitMix};
 pub(crate) struct Dice(SplitMix);
 
 impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(SplitMix::new(seed))
+    /// Returns dice of something's own: what else is drawn, and how often, makes no
+    /// difference to them.
+    pub(crate) fn of(seed: u64, what: &str, number: u64) -> Self {
+        // FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+        let bytes = seed.to_be_bytes().into_iter().chain(what.bytes()).chain(number.to_be_bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(SplitMix::new(hash))
+    }
+
+    /// Draws any number, from which more can follow.
+    pub(crate) fn seed(&mut self) -> u64 {
+        self.below(u64::MAX)
     }
 
     /// Draws a number below `end`.

@@ -24,7 +24,11 @@ use crate::{
 pub(crate) type Shared = Rc<RefCell<Provider>>;
 
 pub(crate) struct Provider {
+    seed: u64,
+    /// What is drawn for one answer.
     dice: Dice,
+    /// How often each has asked.
+    asked: BTreeMap<String, u64>,
     accounts: Vec<Account>,
     members: Vec<Member>,
     /// One for each account.
@@ -84,20 +88,28 @@ const MOODS: [Mood; 14] = [
 ];
 
 impl Provider {
-    pub(crate) fn new(plan: &Plan, dice: Dice) -> Shared {
+    pub(crate) fn new(plan: &Plan, seed: u64) -> Shared {
         let (accounts, members) = (plan.accounts.clone(), plan.members.clone());
         let moods = vec![Mood::Well; accounts.len()];
-        let (given, current, replaced) = Default::default();
-        let away_until = Timestamp::MIN;
-        let provider =
-            Self { dice, accounts, members, moods, given, current, replaced, away_until };
+        let provider = Self {
+            seed,
+            dice: Dice::of(seed, "provider", 0),
+            asked: BTreeMap::new(),
+            accounts,
+            members,
+            moods,
+            given: BTreeMap::new(),
+            current: BTreeMap::new(),
+            replaced: BTreeSet::new(),
+            away_until: Timestamp::MIN,
+        };
         Rc::new(RefCell::new(provider))
     }
 
     /// Changes the mood of one account, and returns which and to what.
-    pub(crate) fn change(&mut self) -> (usize, Mood) {
-        let account = self.dice.index(self.moods.len());
-        self.moods[account] = self.dice.pick(&MOODS);
+    pub(crate) fn change(&mut self, dice: &mut Dice) -> (usize, Mood) {
+        let account = dice.index(self.moods.len());
+        self.moods[account] = dice.pick(&MOODS);
         (account, self.moods[account])
     }
 
@@ -120,6 +132,9 @@ impl Provider {
     pub(crate) fn answer(&mut self, attempt: &Attempt) -> Arrival {
         let member = self.members.iter().find(|member| member.name == attempt.name.as_str());
         let member = member.expect("no one else asks").clone();
+        let asked = self.asked.entry(member.name.clone()).or_default();
+        *asked += 1;
+        self.dice = Dice::of(self.seed, &member.name, *asked);
         let account = self.accounts[member.account].clone();
         let mood = self.moods[member.account];
         let at = attempt.sent_at;

@@ -1,66 +1,58 @@
-//! What happened in a simulation: a digest of all of it, and its end to be told.
+//! What happened in a simulation, line by line.
 
 use std::{
-    collections::VecDeque,
+    cell::RefCell,
     fmt::{self, Write},
-    thread,
+    path::Path,
+    rc::Rc,
 };
 
 use jiff::Timestamp;
 
-/// A story. One that ends in a panic tells its last lines.
-pub(crate) struct Story {
-    seed: u64,
-    digest: u64,
-    length: u64,
-    last: VecDeque<String>,
-    /// Whether each line is told as it comes.
-    aloud: bool,
-    begun_at: Timestamp,
-}
+/// A story. Clones are the same one, so that it can be read when its teller is gone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Story(Rc<RefCell<Told>>);
 
-/// How many lines a story that failed ends with.
-const TOLD: usize = 40;
+#[derive(Debug, Default)]
+struct Told {
+    text: String,
+    /// Where the world's files are, which differs each time it is told.
+    directory: String,
+    begun_at: Option<Timestamp>,
+    happening: Option<u64>,
+}
 
 impl Story {
-    pub(crate) fn new(seed: u64, begun_at: Timestamp, aloud: bool) -> Self {
-        // FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>).
-        let digest = 0xcbf2_9ce4_8422_2325;
-        Self { seed, digest, length: 0, last: VecDeque::new(), aloud, begun_at }
-    }
-
     /// Adds a line.
     pub(crate) fn note(&mut self, at: Timestamp, line: fmt::Arguments<'_>) {
-        if self.last.len() == TOLD {
-            self.last.pop_front();
-        }
-        let after = at.duration_since(self.begun_at).as_secs_f64();
-        let mut text = String::with_capacity(80);
-        write!(text, "{after:12.3}  {line}").expect("a string takes what it is given");
-        for byte in text.bytes() {
-            self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        self.length += 1;
-        if self.aloud {
-            println!("{text}");
-        }
-        self.last.push_back(text);
+        let mut told = self.0.borrow_mut();
+        let begun_at = *told.begun_at.get_or_insert(at);
+        let after = at.duration_since(begun_at).as_secs_f64();
+        let line = line.to_string();
+        let line =
+            if told.directory.is_empty() { line } else { line.replace(&told.directory, "..") };
+        writeln!(told.text, "{after:12.3}  {line}").expect("a string takes what it is given");
     }
 
-    /// Returns what differs if anything in the story does.
-    pub(crate) fn digest(&self) -> (u64, u64) {
-        (self.digest, self.length)
+    /// Has a directory be called `..` from now on.
+    pub(crate) fn hide(&mut self, directory: &Path) {
+        self.0.borrow_mut().directory = directory.display().to_string();
     }
-}
 
-impl Drop for Story {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            return;
-        }
-        let seed = self.seed;
-        eprintln!("\nseed {seed} failed. What happened last, in seconds:");
-        self.last.iter().for_each(|line| eprintln!("{line}"));
-        eprintln!("All of it: SEED={seed} cargo test -p tokend --test simulation -- --nocapture\n");
+    /// Begins with what comes of a happening.
+    pub(crate) fn begin(&mut self, happening: u64) {
+        let mut told = self.0.borrow_mut();
+        told.happening = Some(happening);
+        writeln!(told.text, "{happening:>12}:").expect("a string takes what it is given");
+    }
+
+    /// Returns the number of the last happening that has begun.
+    pub(crate) fn happening(&self) -> Option<u64> {
+        self.0.borrow().happening
+    }
+
+    /// Returns all of it.
+    pub(crate) fn text(&self) -> String {
+        self.0.borrow().text.clone()
     }
 }

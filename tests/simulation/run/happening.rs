@@ -14,10 +14,10 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(100) {
+        match self.dice.below(104) {
             0..35 => self.ask(),
             35..52 => {
-                let (account, mood) = self.provider.borrow_mut().change();
+                let (account, mood) = self.provider.borrow_mut().change(&mut self.dice);
                 self.note(format_args!("the provider of account {account} is {mood:?}"));
             }
             52..60 => self.report(),
@@ -42,10 +42,11 @@ impl Run {
                 self.world.disk.writes_after = self.dice.span(millis(1), millis(2_000));
                 self.world.disk.answers_after = self.dice.span(millis(1), millis(2_000));
             }
-            _ => {
+            98..100 => {
                 self.note(format_args!("those who wait give up"));
                 self.waiting.clear();
             }
+            _ => self.trouble(),
         }
         self.look();
     }
@@ -55,7 +56,7 @@ impl Run {
         self.dice.index(self.plan.members.len())
     }
 
-    fn ask(&mut self) {
+    pub(super) fn ask(&mut self) {
         let position = self.member();
         let life = self.plan.accounts[self.plan.members[position].account].life;
         let life = life.unwrap_or(secs(60)).as_secs();
@@ -92,7 +93,7 @@ impl Run {
     }
 
     /// An operator has a token revoked, of a provider that may be down then.
-    fn revoke(&mut self) {
+    pub(super) fn revoke(&mut self) {
         let position = self.member();
         let name = self.plan.members[position].name.clone();
         self.world.revokes = self.dice.percent(60);
@@ -102,7 +103,7 @@ impl Run {
     }
 
     /// An operator wants a new token.
-    fn force(&mut self) {
+    pub(super) fn force(&mut self) {
         let position = self.member();
         self.force_one(position);
     }
@@ -123,55 +124,6 @@ impl Run {
         self.note(format_args!("user {user} wants another token of {}", member.name));
         self.witness.wishes(&member, Cause::Wanted, &self.world);
         drop(self.world.renew(&member.name, user));
-        self.look();
-    }
-
-    /// Something is begun, and the daemon crashes in the midst of it.
-    fn crash_soon(&mut self) {
-        match self.dice.below(4) {
-            0 => self.ask(),
-            1 => self.force(),
-            2 => self.revoke(),
-            _ => {}
-        }
-        self.crash_in = Some(self.dice.below(9));
-    }
-
-    pub(super) fn crash(&mut self) {
-        self.note(format_args!("the daemon crashes"));
-        self.end();
-        if self.dice.percent(30) {
-            let down = self.dice.span(secs(1), self.scale.max(secs(10)));
-            self.world.run_for(down);
-        }
-        self.world.start();
-        self.begin_again();
-    }
-
-    fn reboot(&mut self) {
-        let wrong_by = if self.plan.honest {
-            SignedDuration::ZERO
-        } else {
-            let behind = self.dice.span(secs(1), secs(4 * 3_600));
-            let behind = SignedDuration::try_from(behind).expect("hours");
-            let drawn = self.dice.pick(&[SignedDuration::ZERO, SignedDuration::ZERO, -behind]);
-            drawn.min(self.witness.latitude(&self.plan, &self.world, true))
-        };
-        self.note(format_args!("the machine is booted, its clock is wrong by {wrong_by:?}"));
-        self.end();
-        self.world.reboot(wrong_by);
-        self.begin_again();
-    }
-
-    fn end(&mut self) {
-        self.waiting.clear();
-        self.crash_in = None;
-        self.world.crash();
-    }
-
-    fn begin_again(&mut self) {
-        self.note(format_args!("the daemon is up again"));
-        self.witness.restarted(&self.plan, &self.world);
         self.look();
     }
 

@@ -2,6 +2,7 @@
 //! from the seed.
 
 mod happening;
+mod power;
 mod recovery;
 
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
@@ -14,10 +15,11 @@ use crate::{
     dice::Dice,
     plan::{Member, Plan},
     provider::{Provider, Shared},
+    script::{Script, When},
     story::Story,
     witness::Witness,
     world::{
-        World,
+        Ending, World,
         caller::{Acquired, Waiting, value},
     },
 };
@@ -29,10 +31,15 @@ pub(crate) struct Run {
     provider: Shared,
     witness: Witness,
     story: Story,
+    /// Those of what happens now.
     dice: Dice,
     waiting: Vec<Waiter>,
-    /// The daemon crashes after so many more steps.
-    crash_in: Option<u64>,
+    /// The daemon ends after so many more steps.
+    crash_in: Option<(u64, Ending)>,
+    /// How many steps there were, and what the script says of one of them.
+    steps: u64,
+    script_end: Option<(When, Ending)>,
+    check: Option<fn(&World)>,
     /// Tokens that someone has had, to be reported late, and of whom.
     had: Vec<(usize, TokenId)>,
     /// Those of whom someone has had a token since the trouble ended.
@@ -47,41 +54,60 @@ struct Waiter {
     answer: Waiting<Arc<Published>>,
 }
 
-/// How much happens in one simulation.
-const HAPPENINGS: u64 = 45;
-
 /// Nothing goes on for more steps than this until something else happens.
 const MOST_STEPS: usize = 1_500;
 
-/// Runs the simulation of a seed and returns what differs if anything in it does.
-pub(crate) fn run(seed: u64, aloud: bool) -> (u64, u64) {
-    let mut run = Run::new(seed, aloud);
+/// Runs a simulation, tells its story, and returns how many steps it had, and how many
+/// writes and syncs of the store.
+pub(crate) fn run(script: &Script, story: &Story) -> (u64, u64) {
+    let mut run = Run::new(script, story.clone());
     run.begin();
-    for _ in 0..HAPPENINGS {
+    for number in &script.happenings {
+        run.story.begin(*number);
+        run.dice = Dice::of(script.seed, "happening", *number);
         run.happen();
         let gap = run.gap();
         run.pass(gap);
     }
+    run.dice = Dice::of(script.seed, "recovery", 0);
     run.recover();
-    run.story.digest()
+    let counts = (run.steps, run.world.operations());
+    run.end_well();
+    counts
 }
 
 impl Run {
-    fn new(seed: u64, aloud: bool) -> Self {
-        let mut dice = Dice::new(seed);
-        let plan = Plan::draw(&mut dice);
+    fn new(script: &Script, mut story: Story) -> Self {
+        let seed = script.seed;
+        let mut dice = Dice::of(seed, "plan", 0);
+        let mut plan = Plan::draw(&mut dice);
         let scale = plan.scale(&mut dice);
-        let provider = Provider::new(&plan, Dice::new(!seed));
+        plan.members.truncate(script.members);
+        let provider = Provider::new(&plan, seed);
         let definitions = plan.definitions();
         let definitions: Vec<(&str, &str)> =
             definitions.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let asked = Rc::clone(&provider);
         let world =
             World::with(seed, &definitions, move |attempt| asked.borrow_mut().answer(attempt));
+        story.hide(world.directory());
         let witness = Witness::new(&plan, Rc::clone(&provider), &world);
-        let story = Story::new(seed, world.truth(), aloud);
-        let (waiting, crash_in, had, well) = Default::default();
-        Self { plan, world, provider, witness, story, dice, waiting, crash_in, had, well, scale }
+        Self {
+            plan,
+            world,
+            provider,
+            witness,
+            story,
+            dice,
+            waiting: Vec::new(),
+            crash_in: None,
+            steps: 0,
+            script_end: script.end,
+            check: script.check,
+            had: Vec::new(),
+            well: BTreeSet::new(),
+            scale,
+        }
     }
 
     fn begin(&mut self) {
@@ -100,6 +126,7 @@ impl Run {
             self.plan.members[position].id = self.world.add(new).credential.id;
             self.look();
         }
+        self.expect_end();
     }
 
     /// Draws how long nothing else happens: often so short that what was begun is still
@@ -118,13 +145,11 @@ impl Run {
         let end = after(self.world.truth(), gap);
         for _ in 0..MOST_STEPS {
             let goes_on = self.world.step(end);
-            self.look();
-            self.hear();
-            match &mut self.crash_in {
-                Some(0) => self.crash(),
-                Some(steps) => *steps -= 1,
-                None => {}
+            if self.world.fallen().is_none() {
+                self.look();
+                self.hear();
             }
+            self.end_if_due();
             if !goes_on {
                 break;
             }
@@ -133,6 +158,9 @@ impl Run {
 
     fn look(&mut self) {
         self.witness.look(&self.plan, &self.world, &mut self.story);
+        if let Some(check) = self.check {
+            check(&self.world);
+        }
     }
 
     /// Those who wait hear what there is to hear.

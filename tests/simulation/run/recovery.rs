@@ -23,7 +23,7 @@ impl Run {
     pub(super) fn recover(&mut self) {
         self.note(format_args!("all trouble ends"));
         self.provider.borrow_mut().recover();
-        self.world.disk.full = false;
+        self.world.heal();
         self.world.revokes = true;
         self.crash_in = None;
         if !self.plan.honest {

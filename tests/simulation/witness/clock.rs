@@ -67,10 +67,13 @@ impl Witness {
                 if this_boot && !rebooted {
                     continue;
                 }
+                let told = account.dated && matches!(attempt.what, Some(What::Answer { .. }));
+                let least = if told { SignedDuration::ZERO } else { SignedDuration::MIN };
+                let settled = self.clocks.at(attempt.ended_at).max(least);
                 let known = if world.disk.is_settled(attempt.issuance) {
-                    let told = account.dated && matches!(attempt.what, Some(What::Answer { .. }));
-                    let least = if told { SignedDuration::ZERO } else { SignedDuration::MIN };
-                    self.clocks.at(attempt.ended_at).max(least)
+                    settled
+                } else if world.disk.may_be_settled(attempt.issuance) {
+                    settled.min(attempt.wrong_by)
                 } else {
                     attempt.wrong_by
                 };

@@ -6,20 +6,19 @@ use std::{
     fs::Permissions,
     os::unix::fs::PermissionsExt,
     path::Path,
-    sync::Arc,
+    sync::{Arc, MutexGuard},
     time::Duration,
 };
 
-use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokend::{
     credential::{CredentialId, Grant},
     ports::{Found, Loaded, Ticket, Write, Written},
-    store::{Key, Store},
+    store::{Key, OpenError, Store},
 };
 use tokend_core::{IssuanceId, SplitMix, StoreFailure, Token, TokenId};
 
-use super::{Coming, desk::Task};
+use super::{Coming, contents::Contents, desk::Task, platter::Platter, vfs::Watched};
 
 /// How the disk is doing.
 #[derive(Debug)]
@@ -28,10 +27,15 @@ pub struct Disk {
     pub writes_after: Duration,
     /// .. and from there until the engine hears of it.
     pub answers_after: Duration,
-    /// Whether nothing can be written.
+    /// Whether there is no room for more.
     pub full: bool,
-    settled: BTreeSet<IssuanceId>,
-    held: BTreeMap<CredentialId, Arc<Token<Grant>>>,
+    /// What lies on it for sure ..
+    contents: Contents,
+    /// .. and what may lie on it instead: what was written may be there even if the store
+    /// has said that it couldn't write it, or has said nothing.
+    besides: Vec<Contents>,
+    /// Issuances whose end may be on it.
+    unsure: BTreeSet<IssuanceId>,
     acknowledged: BTreeMap<CredentialId, Arc<Token<Grant>>>,
     /// Those of which the store has said that they are to be revoked.
     revoked: BTreeSet<TokenId>,
@@ -47,6 +51,7 @@ pub(super) enum Kept {
 
 /// A state directory with a store in it.
 pub(super) struct Home {
+    watched: Watched,
     dir: TempDir,
     seed: u64,
 }
@@ -57,8 +62,9 @@ impl Default for Disk {
             writes_after: Duration::from_millis(1),
             answers_after: Duration::from_millis(1),
             full: false,
-            settled: BTreeSet::new(),
-            held: BTreeMap::new(),
+            contents: Contents::default(),
+            besides: Vec::new(),
+            unsure: BTreeSet::new(),
             acknowledged: BTreeMap::new(),
             revoked: BTreeSet::new(),
         }
@@ -78,7 +84,13 @@ impl Disk {
 
     /// Tells whether the end of an issuance is on the disk.
     pub fn is_settled(&self, issuance: IssuanceId) -> bool {
-        self.settled.contains(&issuance)
+        self.contents.is_settled(issuance)
+    }
+
+    /// Tells whether the end of an issuance may be on the disk though nobody was told so.
+    pub fn may_be_settled(&self, issuance: IssuanceId) -> bool {
+        self.unsure.contains(&issuance)
+            || self.besides.iter().any(|contents| contents.is_settled(issuance))
     }
 
     /// Does what was submitted and returns the answers.
@@ -86,10 +98,13 @@ impl Disk {
         &mut self,
         store: &mut Store<SplitMix>,
         tasks: Vec<(Ticket, Task)>,
+        home: &Home,
     ) -> Vec<Coming> {
         let mut answers = Vec::new();
         let mut tasks = tasks.into_iter().peekable();
-        while let Some((ticket, task)) = tasks.next() {
+        while home.platter().ended().is_none()
+            && let Some((ticket, task)) = tasks.next()
+        {
             let write = match task {
                 Task::Write(write) => write,
                 Task::Look(query) => {
@@ -117,55 +132,26 @@ impl Disk {
         tickets: Vec<Ticket>,
         writes: Vec<Write>,
     ) -> Vec<Coming> {
-        let full = || Err(StoreFailure { full: true, message: "disk full".to_owned() });
-        let results =
-            if self.full { writes.iter().map(|_| full()).collect() } else { store.write(&writes) };
+        let results = store.write(&writes);
+        if results.iter().all(Result::is_err) {
+            // Nobody is promised that it isn't there.
+            let mut besides = self.contents.clone();
+            writes.iter().for_each(|write| besides.apply(write));
+            self.besides.push(besides);
+        } else {
+            self.besides.clear();
+        }
         let answers = tickets.into_iter().zip(writes).zip(results);
         let answer = |((ticket, write), result): ((Ticket, Write), Result<_, StoreFailure>)| {
-            let kept = match write {
-                _ if result.is_err() => None,
-                Write::Token { credential, token, issuance, .. } => {
-                    self.settled.insert(issuance);
-                    self.held.insert(credential, Arc::clone(&token));
-                    Some(Kept::Held(credential, token))
-                }
-                Write::Rotation { credential, token } => {
-                    self.held.insert(credential, Arc::clone(&token));
-                    Some(Kept::Held(credential, token))
-                }
-                Write::Revoke { revocation, .. } => {
-                    let (credential, token) = (revocation.credential, revocation.token.as_ref());
-                    token.map(|token| {
-                        self.release(credential, token.id);
-                        Kept::Revoked(credential, token.id)
-                    })
-                }
-                Write::EndRevocation { token, .. } => {
-                    if let Some((credential, token)) = token {
-                        self.release(credential, token);
-                    }
-                    None
-                }
-                Write::Discard(credential) => {
-                    self.held.remove(&credential);
-                    None
-                }
-                Write::Failure { issuance, .. } => {
-                    self.settled.insert(issuance);
-                    None
-                }
-                _ => None,
+            let kept = if result.is_ok() {
+                self.contents.apply(&write);
+                kept(write)
+            } else {
+                None
             };
             Coming::Written(Written { ticket, result }, kept)
         };
         answers.map(answer).collect()
-    }
-
-    /// A token is gone from the disk, unless another has taken its place.
-    fn release(&mut self, credential: CredentialId, token: TokenId) {
-        if self.held.get(&credential).is_some_and(|held| held.id == token) {
-            self.held.remove(&credential);
-        }
     }
 
     pub(super) fn acknowledge(&mut self, kept: Option<Kept>) {
@@ -187,12 +173,13 @@ impl Disk {
 
     /// Returns the tokens that lie on it.
     pub(super) fn held(&self) -> BTreeMap<CredentialId, Arc<Token<Grant>>> {
-        self.held.clone()
+        self.contents.tokens().clone()
     }
 
     /// Those of a backup lie on it.
     pub(super) fn put_back(&mut self, held: BTreeMap<CredentialId, Arc<Token<Grant>>>) {
-        self.held = held;
+        self.contents.put_back(held);
+        self.besides.clear();
     }
 
     /// The daemon is gone, and with it what it was told.
@@ -200,16 +187,37 @@ impl Disk {
         self.acknowledged.clear();
     }
 
-    /// Holds what was read at a start against what was written before.
+    /// Holds what was read at a start against what was written before: all that the store
+    /// has said is there, and of what it hasn't, all or nothing.
     pub(super) fn check(&mut self, loaded: &Loaded) {
-        let value = |token: &Token<Grant>| token.payload.value.expose_secret().to_owned();
-        for stored in &loaded.credentials {
-            let id = stored.credential.id;
-            let (read, held) = (stored.token.as_ref(), self.held.get(&id));
-            let written = held.map(|token| (token.id, value(token)));
-            assert_eq!(read.map(|token| (token.id, value(token))), written);
-            self.acknowledge(held.map(|token| Kept::Held(id, Arc::clone(token))));
+        let mut all = std::mem::take(&mut self.besides);
+        all.push(std::mem::take(&mut self.contents));
+        let mut fitting = all.iter().filter(|contents| contents.is(loaded));
+        let Some(first) = fitting.next() else {
+            panic!("the store holds {:?}, which is none of {all:?}", loaded.credentials);
+        };
+        self.contents = first.clone();
+        for other in fitting {
+            self.unsure.extend(self.contents.differ(other));
         }
+        self.contents.learn(loaded);
+        for (credential, token) in self.held() {
+            self.acknowledge(Some(Kept::Held(credential, token)));
+        }
+    }
+}
+
+/// Returns what a write that was done says of a token.
+fn kept(write: Write) -> Option<Kept> {
+    match write {
+        Write::Token { credential, token, .. } | Write::Rotation { credential, token } => {
+            Some(Kept::Held(credential, token))
+        }
+        Write::Revoke { revocation, .. } => {
+            let token = revocation.token.as_ref()?;
+            Some(Kept::Revoked(revocation.credential, token.id))
+        }
+        _ => None,
     }
 }
 
@@ -221,13 +229,20 @@ impl Home {
         let builder = builder.permissions(Permissions::from_mode(0o700));
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
-        let home = Self { dir: dir.unwrap(), seed };
-        Store::create(home.dir.path(), &home.key(), SplitMix::new(seed)).unwrap();
+        let dir = dir.unwrap();
+        let home = Self { watched: Watched::new(dir.path()), dir, seed };
+        Store::create(home.path(), &home.key(), SplitMix::new(seed)).unwrap();
+        home.platter().forget();
         home
     }
 
-    pub(super) fn open(&self, seed: u64) -> Store<SplitMix> {
-        Store::open(self.dir.path(), None, &self.key(), SplitMix::new(seed)).unwrap()
+    pub(super) fn open(&self, seed: u64) -> Result<Store<SplitMix>, OpenError> {
+        Store::open(self.path(), None, &self.key(), SplitMix::new(seed))
+    }
+
+    /// Returns what the disk keeps of the files.
+    pub(super) fn platter(&self) -> MutexGuard<'_, Platter> {
+        self.watched.platter()
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -9,13 +9,16 @@
 
 mod backup;
 pub mod caller;
+mod contents;
 mod desk;
 mod disk;
 mod machine;
+pub mod platter;
 mod power;
 pub mod provider;
+pub mod vfs;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokend::{
@@ -28,6 +31,7 @@ use tokend::{
 use tokend_core::{Cause, IssuanceId, Moment, SplitMix, after};
 use tokend_provider::{Definition, Library, Source};
 
+pub use self::platter::{Ending, Trouble};
 use self::{
     desk::Desk,
     disk::{Disk, Home},
@@ -57,6 +61,8 @@ pub struct World {
     coming: BTreeMap<(Timestamp, u64), Coming>,
     causes: BTreeMap<IssuanceId, Cause>,
     last_number: u64,
+    /// How the daemon has ended, if it is down by what befell the disk.
+    fallen: Option<Ending>,
     seed: u64,
 }
 
@@ -133,10 +139,16 @@ impl World {
             coming: BTreeMap::new(),
             causes: BTreeMap::new(),
             last_number: 0,
+            fallen: None,
             seed,
         };
         world.start();
         world
+    }
+
+    /// Returns where the store is.
+    pub fn directory(&self) -> &Path {
+        self.home.path()
     }
 
     /// Returns the true time.
@@ -205,9 +217,16 @@ impl World {
         let daemon = self.daemon.as_mut().expect("nothing is on its way while it is down");
         let answered = after(now, disk.answers_after).max(daemon.answered);
         daemon.answered = answered;
-        for coming in disk.serve(&mut daemon.store, daemon.desk.take_tasks()) {
+        self.home.platter().set_full(disk.full);
+        for coming in disk.serve(&mut daemon.store, daemon.desk.take_tasks(), &self.home) {
             self.last_number += 1;
             self.coming.insert((answered, self.last_number), coming);
+        }
+        self.met();
+        let ended = self.home.platter().ended();
+        if let Some(ending) = ended {
+            self.fall(ending);
+            self.fallen = Some(ending);
         }
     }
 

@@ -1,23 +1,37 @@
 //! What befalls the daemon and its machine: starts, crashes, reboots, sleep, and
 //! clocks that are set.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use tokend::{engine::Engine, ports::Clock, published::Slots};
+use tokend::{
+    engine::Engine,
+    ports::{Clock, Loaded},
+    published::Slots,
+    store::Store,
+};
 use tokend_core::{SplitMix, after};
 
-use super::{Coming, Daemon, World, desk::Desk, provider::What};
+use super::{Coming, Daemon, Ending, Trouble, World, desk::Desk, provider::What};
+
+/// How long it takes to boot.
+const BOOT: Duration = Duration::from_secs(60);
 
 /// A connection doesn't outlive a longer sleep.
 const LONGEST_NAP: Duration = Duration::from_secs(120);
 
 impl World {
-    /// Starts the daemon on what is stored.
+    /// Starts the daemon on what is stored. If what befalls the disk meanwhile keeps it from
+    /// that, it is started again; if it ends it, [`World::fallen`] says so.
     pub fn start(&mut self) {
-        self.seed = self.seed.wrapping_add(1);
-        let mut store = self.home.open(self.seed);
-        let loaded = store.load(&self.machine.stamp()).unwrap();
+        self.fallen = None;
+        let (store, loaded) = loop {
+            match self.open() {
+                Some(opened) => break opened,
+                None if self.fallen.is_some() => return,
+                None => {}
+            }
+        };
         assert_eq!(loaded.damaged, []);
         self.disk.check(&loaded);
         let (desk, slots) = (Desk::default(), Arc::<Slots>::default());
@@ -35,12 +49,71 @@ impl World {
         self.attend();
     }
 
-    /// Kills the daemon: what is on the disk stays, what is on its way is lost. A
-    /// request that was sent has reached the provider all the same.
+    fn open(&mut self) -> Option<(Store<SplitMix>, Loaded)> {
+        self.seed = self.seed.wrapping_add(1);
+        self.home.platter().set_full(self.disk.full);
+        let opened = self.home.open(self.seed).and_then(|mut store| {
+            let loaded = store.load(&self.machine.stamp())?;
+            Ok((store, loaded))
+        });
+        let met = self.met();
+        let ended = self.home.platter().ended();
+        if let Some(ending) = ended {
+            drop(opened);
+            self.fall(ending);
+            self.fallen = Some(ending);
+            return None;
+        }
+        match opened {
+            Ok(opened) => Some(opened),
+            Err(_) if matches!(met, Some(Trouble::WriteFails | Trouble::SyncFails(_))) => None,
+            Err(error) => panic!("the store can't be opened: {error}: {:?}", error.source()),
+        }
+    }
+
+    /// Has something happen to the disk at a write or a sync of the store, after so many
+    /// others. If it ends the daemon, [`World::fallen`] says so.
+    pub fn expect_trouble(&mut self, after: u64, trouble: Trouble) {
+        self.home.platter().expect(after, trouble);
+    }
+
+    /// No more happens to the disk.
+    pub fn heal(&mut self) {
+        self.disk.full = false;
+        self.home.platter().heal();
+    }
+
+    /// Returns how many writes and syncs there were.
+    pub fn operations(&self) -> u64 {
+        self.home.platter().operations()
+    }
+
+    /// Returns how the daemon has ended by what befell the disk, if it is down by that.
+    pub fn fallen(&self) -> Option<Ending> {
+        self.fallen
+    }
+
+    /// Takes note of what has befallen the disk.
+    pub(super) fn met(&mut self) -> Option<Trouble> {
+        let mut platter = self.home.platter();
+        self.disk.full = platter.is_full();
+        platter.take_met()
+    }
+
+    /// Kills the daemon: what it wrote stays, what is on its way is lost. A request that
+    /// was sent has reached the provider all the same.
     pub fn crash(&mut self) {
+        self.fall(Ending::Kill);
+    }
+
+    /// Ends the daemon. What is left on the disk after a power cut is seen at the next start;
+    /// the machine has to be booted before that.
+    pub fn fall(&mut self, ending: Ending) {
+        self.home.platter().end(ending);
         self.coming.clear();
         self.daemon = None;
         self.disk.forget();
+        self.home.platter().settle().unwrap();
     }
 
     /// Kills the daemon and starts it again.
@@ -49,11 +122,11 @@ impl World {
         self.start();
     }
 
-    /// Boots the machine anew, which takes a minute; its wall clock is wrong by this
+    /// Boots the machine anew in good order, which takes a minute; its wall clock is wrong by this
     /// then.
     pub fn reboot(&mut self, wrong_by: SignedDuration) {
         self.crash();
-        self.machine.reboot(Duration::from_secs(60), wrong_by);
+        self.machine.reboot(BOOT, wrong_by);
         self.start();
     }
 

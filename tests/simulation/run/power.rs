@@ -1,0 +1,151 @@
+//! How the daemon ends, what befalls its disk, and how it begins again.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::Run;
+use crate::{
+    script::When,
+    world::{Ending, Trouble, caller::secs},
+};
+
+/// To write something down and to wipe what was there takes a dozen writes and syncs or two.
+const OPERATIONS: u64 = 30;
+
+/// A store is opened with fewer.
+const OPENING: u64 = 8;
+
+impl Run {
+    /// Something is begun, and the daemon ends in the midst of it.
+    pub(super) fn crash_soon(&mut self) {
+        match self.dice.below(4) {
+            0 => self.ask(),
+            1 => self.force(),
+            2 => self.revoke(),
+            _ => {}
+        }
+        let ending = self.ending();
+        if self.dice.percent(50) {
+            self.crash_in = Some((self.dice.below(9), ending));
+        } else {
+            let after = self.dice.below(OPERATIONS);
+            self.note(format_args!("after {after} writes and syncs: {ending:?}"));
+            self.world.expect_trouble(after, Trouble::End(ending));
+        }
+    }
+
+    /// Something is about to befall the disk that the daemon outlives.
+    pub(super) fn trouble(&mut self) {
+        let seed = self.dice.seed();
+        let troubles = [Trouble::Full, Trouble::WriteFails, Trouble::SyncFails(seed)];
+        let (trouble, after) = (self.dice.pick(&troubles), self.dice.below(OPERATIONS));
+        self.note(format_args!("after {after} writes and syncs: {trouble:?}"));
+        self.world.expect_trouble(after, trouble);
+    }
+
+    fn ending(&mut self) -> Ending {
+        let seed = self.dice.seed();
+        if self.dice.percent(50) { Ending::PowerCut(seed) } else { Ending::Kill }
+    }
+
+    pub(super) fn crash(&mut self, ending: Ending) {
+        self.world.fall(ending);
+        self.rise(ending);
+    }
+
+    pub(super) fn reboot(&mut self) {
+        let ending = self.ending();
+        let wrong_by = self.wrong_after_boot();
+        self.note(format_args!("the machine is booted: {ending:?}, wrong by {wrong_by:?}"));
+        self.world.fall(ending);
+        self.world.reboot(wrong_by);
+        self.begin_again();
+    }
+
+    /// Draws what the clock is wrong by after a boot.
+    fn wrong_after_boot(&mut self) -> SignedDuration {
+        if self.plan.honest {
+            return SignedDuration::ZERO;
+        }
+        let behind = self.dice.span(secs(1), secs(4 * 3_600));
+        let behind = SignedDuration::try_from(behind).expect("hours");
+        let drawn = self.dice.pick(&[SignedDuration::ZERO, SignedDuration::ZERO, -behind]);
+        drawn.min(self.witness.latitude(&self.plan, &self.world, true))
+    }
+
+    /// Starts the daemon that has ended, until it is up: it may end while it starts.
+    pub(super) fn rise(&mut self, mut ending: Ending) {
+        let mut opening = self.dice.percent(20);
+        loop {
+            self.note(format_args!("the daemon ends: {ending:?}"));
+            if std::mem::take(&mut opening) {
+                let (after, next) = (self.dice.below(OPENING), self.ending());
+                self.note(format_args!("after {after} writes and syncs once more: {next:?}"));
+                self.world.expect_trouble(after, Trouble::End(next));
+            }
+            match ending {
+                Ending::Kill => {
+                    if self.dice.percent(30) {
+                        let down = self.dice.span(secs(1), self.scale.max(secs(10)));
+                        self.world.run_for(down);
+                    }
+                    self.world.start();
+                }
+                Ending::PowerCut(_) => {
+                    let wrong_by = self.wrong_after_boot();
+                    self.note(format_args!("the machine is booted, wrong by {wrong_by:?}"));
+                    self.world.reboot(wrong_by);
+                }
+            }
+            match self.world.fallen() {
+                Some(next) => ending = next,
+                None => break,
+            }
+        }
+        self.begin_again();
+    }
+
+    /// Notes that the daemon is up again, and who waited has nobody to wait for.
+    fn begin_again(&mut self) {
+        self.waiting.clear();
+        self.crash_in = None;
+        self.note(format_args!("the daemon is up again"));
+        self.witness.restarted(&self.plan, &self.world);
+        self.look();
+    }
+
+    /// Has the daemon end as the script says, if it does.
+    pub(super) fn expect_end(&mut self) {
+        if let Some((When::Operation(after), ending)) = self.script_end {
+            self.world.expect_trouble(after, Trouble::End(ending));
+        }
+    }
+
+    /// Ends the daemon if it is time, or begins again if it has ended.
+    pub(super) fn end_if_due(&mut self) {
+        self.steps += 1;
+        if let Some(ending) = self.world.fallen() {
+            return self.rise(ending);
+        }
+        if let Some((When::Step(step), ending)) = self.script_end
+            && step == self.steps
+        {
+            return self.crash(ending);
+        }
+        match &mut self.crash_in {
+            Some((0, ending)) => {
+                let ending = *ending;
+                self.crash(ending);
+            }
+            Some((steps, _)) => *steps -= 1,
+            None => {}
+        }
+    }
+
+    /// The power goes when all is well again: nothing is lost by that.
+    pub(super) fn end_well(&mut self) {
+        self.world.run_for(Duration::from_secs(5));
+        self.crash(Ending::PowerCut(self.steps));
+    }
+}
