@@ -205,6 +205,8 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::SplitMix;
 
@@ -258,5 +260,71 @@ mod tests {
                 assert!((least..=most).contains(&wait.as_secs()), "{wait:?}");
             }
         }
+    }
+    /// Draws the same each time.
+    struct Always(u8);
+
+    impl Random for Always {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        prop::sample::select(&[Verdict::Limited, Verdict::Denied, Verdict::Transient][..])
+    }
+
+    proptest! {
+        #[test]
+        fn waits_are_within_their_bounds_whatever_failed_and_however_often(
+            verdict in verdict(),
+            demanded in proptest::option::of(prop_oneof![0..200_000_u64, any::<u64>()]),
+            consecutive in prop_oneof![0..20_u32, any::<u32>()],
+            longest in prop_oneof![0..600_u64, 0..u64::from(u32::MAX)],
+            seed: u64,
+        ) {
+            let failure = failure(verdict, demanded);
+            let longest = Duration::from_secs(longest);
+            let wait = failure.wait(consecutive, longest, &mut SplitMix::new(seed));
+            // Added up instead of multiplied.
+            let mut bound = if verdict == Verdict::Limited { LIMITED_BASE } else { TRANSIENT_BASE };
+            for _ in 1..consecutive.min(17) {
+                bound += bound;
+            }
+            let own = LEAST_WAIT + bound.min(longest);
+            let said = match (demanded, verdict) {
+                (Some(secs @ 1..), _) => Duration::from_secs(secs.min(24 * 3_600)),
+                (_, Verdict::Limited) => Duration::from_secs(60),
+                _ => Duration::ZERO,
+            };
+            prop_assert!(wait >= LEAST_WAIT.max(said), "{wait:?}");
+            prop_assert!(wait <= own.max(said + (said / 10).min(LONGEST_DEMAND_JITTER)), "{wait:?}");
+        }
+
+        #[test]
+        fn one_more_failure_makes_no_wait_shorter(
+            verdict in verdict(),
+            consecutive in prop_oneof![0..20_u32, 0..u32::MAX],
+            longest in 0..600_u64,
+            drawn: u8,
+        ) {
+            let wait = |consecutive| {
+                let longest = Duration::from_secs(longest);
+                failure(verdict, None).wait(consecutive, longest, &mut Always(drawn))
+            };
+            prop_assert!(wait(consecutive) <= wait(consecutive + 1));
+        }
+    }
+
+    #[test]
+    fn a_million_failures_in_a_row_are_waited_for_like_the_tenth() {
+        let (mut random, mut waited) = (SplitMix::new(7), Duration::ZERO);
+        for consecutive in 1..=1_000_000 {
+            waited +=
+                failure(Verdict::Transient, None).wait(consecutive, LONGEST_WAIT, &mut random);
+        }
+        // Full jitter: half of the longest, on average, and a second.
+        let average = waited.as_secs_f64() / 1e6;
+        assert!((150.0..152.0).contains(&average), "{average}");
     }
 }

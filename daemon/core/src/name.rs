@@ -64,7 +64,26 @@ impl Debug for Name {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_name_is_what_it_was_read_from(name in "[a-z0-9][a-z0-9_-]{0,62}") {
+            let read: Name = name.parse().unwrap();
+            prop_assert_eq!((read.as_str(), &*read.to_string()), (&*name, &*name));
+        }
+
+        #[test]
+        fn no_other_text_is_a_name(text in "[a-zA-Z0-9_./ -]{0,4}|\\PC{0,70}|[a-z0-9]{0,80}") {
+            let is_of_it = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+            let is_name = (1..=63).contains(&text.chars().count())
+                && text.chars().all(is_of_it)
+                && !text.starts_with(['-', '_']);
+            prop_assert_eq!(text.parse::<Name>().is_ok(), is_name);
+        }
+    }
 
     #[test]
     fn takes_names_of_the_documented_form_and_no_other() {

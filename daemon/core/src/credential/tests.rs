@@ -1,10 +1,13 @@
 mod doubt;
 mod login;
+mod mended;
 mod policy;
 mod report;
 mod resupply;
 mod revocation;
 mod rotation;
+mod start;
+mod unused;
 mod wait;
 mod want;
 

@@ -1,4 +1,5 @@
 mod invariants;
+mod model;
 
 use super::*;
 use crate::{
