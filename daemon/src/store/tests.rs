@@ -12,6 +12,7 @@ mod passphrase;
 mod reading;
 mod refusal;
 mod rekey;
+mod released;
 mod report;
 mod residue;
 mod restoration;
