@@ -1,11 +1,14 @@
 //! What a seed decides beforehand: accounts, credentials, limits, and how long tokens
 //! live.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
-use tokend::{credential::CredentialId, engine::NewCredential};
+use tokend::{
+    credential::CredentialId,
+    engine::{NewCredential, Snapshot},
+};
 use tokend_core::Policy;
-use tokend_provider::{Limit, Window};
+use tokend_provider::Limit;
 
 use crate::{
     dice::Dice,
@@ -29,7 +32,12 @@ pub(crate) struct Plan {
 pub(crate) struct Account {
     /// How long its tokens live; `None` if they don't end.
     pub(crate) life: Option<Duration>,
+    /// The limits that its credentials have at first.
     pub(crate) limits: Vec<Limit>,
+    /// The longest window that a limit may ever have; none if there is never one.
+    longest: Duration,
+    /// Whether limits may go by the calendar.
+    honest: bool,
     /// Whether its provider says what time it is.
     pub(crate) dated: bool,
 }
@@ -44,8 +52,15 @@ pub(crate) struct Member {
     pub(crate) id: CredentialId,
     pub(crate) account: usize,
     pub(crate) policy: Policy,
+    pub(crate) limits: Vec<Limit>,
     pub(crate) kind: Kind,
+    /// Whether it is stored, as far as operators have heard.
+    pub(crate) is_there: bool,
 }
+
+/// How early tokens are replaced.
+pub(crate) const POLICIES: [Policy; 4] =
+    [Policy::Always, Policy::Always, Policy::Used, Policy::OnDemand];
 
 /// How a provider's tokens are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +118,9 @@ expires_in = 'body.expires_in'
 
 const SLIDING: [u64; 8] = [10, 60, 300, 900, 3_600, 21_600, 43_200, 86_400];
 
+/// A day, where it is longest.
+const DAY: Duration = Duration::from_secs(25 * 3_600);
+
 const CALENDAR: [&str; 4] = ["hour", "day@Europe/Berlin", "day", "day@America/New_York"];
 
 impl Plan {
@@ -121,12 +139,9 @@ impl Plan {
                 name: format!("c{number}"),
                 id: CredentialId([0; 16]),
                 account,
-                policy: dice.pick(&[
-                    Policy::Always,
-                    Policy::Always,
-                    Policy::Used,
-                    Policy::OnDemand,
-                ]),
+                policy: dice.pick(&POLICIES),
+                limits: accounts[account].limits.clone(),
+                is_there: false,
                 kind: if long { dice.pick(&KINDS) } else { Kind::Plain },
             }
         };
@@ -138,6 +153,18 @@ impl Plan {
     pub(crate) fn owner(&self, attempt: &Attempt) -> &Member {
         let place = attempt.name.as_str()[1..].parse::<usize>().expect("a number is its name");
         &self.members[place]
+    }
+
+    /// Returns the limits of an account: all that one of its credentials knows of.
+    pub(crate) fn limits(&self, account: usize) -> Vec<Limit> {
+        let mut all: Vec<Limit> = Vec::new();
+        let sharers = self.members.iter().filter(|it| it.is_there && it.account == account);
+        for limit in sharers.flat_map(|member| &member.limits) {
+            if !all.contains(limit) {
+                all.push(limit.clone());
+            }
+        }
+        all
     }
 
     /// Returns the longest time that is worth to let pass between two happenings.
@@ -177,8 +204,31 @@ impl Plan {
         NewCredential {
             provider: member.name.clone(),
             policy: member.policy,
-            limits: self.accounts[account].limits.clone(),
+            limits: member.limits.clone(),
             ..new
+        }
+    }
+}
+
+impl Member {
+    /// Returns its limits with twice or half the count.
+    pub(crate) fn scaled(&self, wider: bool) -> Vec<Limit> {
+        let scaled = |limit: &Limit| {
+            let count = limit.count.get();
+            let count = if wider { count * 2 } else { count.div_ceil(2) };
+            let count = NonZeroU32::new(count).expect("it is no less than one");
+            Limit { count, ..limit.clone() }
+        };
+        self.limits.iter().map(scaled).collect()
+    }
+
+    /// Tells whether the daemon has found it as it is thought to be.
+    pub(crate) fn is_as_found(&self, found: Option<&Snapshot>) -> bool {
+        match found.map(|found| &found.credential) {
+            Some(found) => {
+                self.is_there && found.policy == self.policy && found.limits == self.limits
+            }
+            None => !self.is_there,
         }
     }
 }
@@ -187,28 +237,33 @@ impl Account {
     fn draw(honest: bool, dice: &mut Dice) -> Self {
         let endless = dice.percent(5);
         let life = secs(dice.pick(&LIVES));
+        let longest = if honest { DAY } else { secs(dice.pick(&SLIDING)) };
+        let dated = dice.percent(60);
+        let life = (!endless).then_some(life);
+        let unlimited = Self { life, limits: Vec::new(), longest, honest, dated };
+        Self { limits: unlimited.draw_limits(dice), ..unlimited }
+    }
+
+    /// Draws limits, none of which looks further back than any may.
+    pub(crate) fn draw_limits(&self, dice: &mut Dice) -> Vec<Limit> {
         let count = dice.pick(&[0, 1, 1, 2, 3]);
-        let texts: Vec<String> = (0..count).map(|_| limit(honest, dice)).collect();
+        let texts: Vec<String> = (0..count).map(|_| self.draw_limit(dice)).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Self { life: (!endless).then_some(life), limits: limits(&texts), dated: dice.percent(60) }
+        limits(&texts)
     }
 
-    /// Returns the longest time for which an issuance counts; none if there is no
-    /// limit.
+    fn draw_limit(&self, dice: &mut Dice) -> String {
+        let count = dice.pick(&[1, 2, 3, 4, 5, 8, 13, 20]);
+        if self.honest && dice.percent(50) {
+            return format!("{count}/{}", dice.pick(&CALENDAR));
+        }
+        let short = SLIDING.iter().filter(|length| secs(**length) <= self.longest);
+        let short: Vec<u64> = short.copied().collect();
+        format!("{count}/{}s", dice.pick(&short))
+    }
+
+    /// Returns the longest time for which an issuance may ever count.
     pub(crate) fn longest_window(&self) -> Duration {
-        let length = |limit: &Limit| match &limit.window {
-            Window::Sliding(length) => *length,
-            Window::Calendar { .. } => secs(25 * 3_600),
-        };
-        self.limits.iter().map(length).max().unwrap_or_default()
-    }
-}
-
-fn limit(honest: bool, dice: &mut Dice) -> String {
-    let count = dice.pick(&[1, 2, 3, 4, 5, 8, 13, 20]);
-    if honest && dice.percent(50) {
-        format!("{count}/{}", dice.pick(&CALENDAR))
-    } else {
-        format!("{count}/{}s", dice.pick(&SLIDING))
+        self.longest
     }
 }

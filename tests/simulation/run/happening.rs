@@ -1,10 +1,14 @@
 //! What can befall the daemon and its world.
 
+mod keys;
+mod terms;
+
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokend_core::{Caller, Cause};
 
+pub(super) use self::terms::Changes;
 use super::Run;
 use crate::world::caller::secs;
 
@@ -14,7 +18,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(100) {
+        match self.dice.below(112) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change();
@@ -42,10 +46,12 @@ impl Run {
                 self.world.disk.writes_after = self.dice.span(millis(1), millis(2_000));
                 self.world.disk.answers_after = self.dice.span(millis(1), millis(2_000));
             }
-            _ => {
+            98..100 => {
                 self.note(format_args!("those who wait give up"));
                 self.waiting.clear();
             }
+            100..104 => self.rekey(),
+            _ => self.change(),
         }
         self.look();
     }
@@ -165,12 +171,14 @@ impl Run {
 
     fn end(&mut self) {
         self.waiting.clear();
+        self.leave_changes();
         self.crash_in = None;
         self.world.crash();
     }
 
     fn begin_again(&mut self) {
         self.note(format_args!("the daemon is up again"));
+        self.find_changes();
         self.witness.restarted(&self.plan, &self.world);
         self.look();
     }

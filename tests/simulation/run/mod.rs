@@ -10,6 +10,7 @@ use tokend::published::Published;
 use tokend_core::{TokenId, after};
 use tokio::sync::oneshot::error::TryRecvError;
 
+use self::happening::Changes;
 use crate::{
     dice::Dice,
     plan::{Member, Plan},
@@ -38,6 +39,7 @@ pub(crate) struct Run {
     /// Those of whom someone has had a token since the trouble ended.
     well: BTreeSet<usize>,
     scale: Duration,
+    changes: Changes,
 }
 
 /// Someone who waits for a token.
@@ -81,7 +83,21 @@ impl Run {
         let witness = Witness::new(&plan, Rc::clone(&provider), &world);
         let story = Story::new(seed, world.truth(), aloud);
         let (waiting, crash_in, had, well) = Default::default();
-        Self { plan, world, provider, witness, story, dice, waiting, crash_in, had, well, scale }
+        let changes = Changes::default();
+        Self {
+            plan,
+            world,
+            provider,
+            witness,
+            story,
+            dice,
+            waiting,
+            crash_in,
+            had,
+            well,
+            scale,
+            changes,
+        }
     }
 
     fn begin(&mut self) {
@@ -97,7 +113,10 @@ impl Run {
             let line = format!("{name} is added to account {account}: {policy:?}, {kind:?}");
             let new = self.plan.new_credential(member);
             self.note(format_args!("{line}"));
-            self.plan.members[position].id = self.world.add(new).credential.id;
+            let id = self.world.add(new).credential.id;
+            let member = &mut self.plan.members[position];
+            (member.id, member.is_there) = (id, true);
+            self.witness.terms_changed(&self.plan, &self.world);
             self.look();
         }
     }
@@ -132,6 +151,7 @@ impl Run {
     }
 
     fn look(&mut self) {
+        self.hear_changes();
         self.witness.look(&self.plan, &self.world, &mut self.story);
     }
 

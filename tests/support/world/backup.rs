@@ -15,6 +15,8 @@ use super::World;
 pub struct Backup {
     files: TempDir,
     pub(super) held: BTreeMap<CredentialId, Arc<Token<Grant>>>,
+    /// The key that opens it.
+    key: usize,
 }
 
 impl World {
@@ -27,7 +29,7 @@ impl World {
                 fs::copy(from, files.path().join(&name)).unwrap();
             }
         }
-        Backup { files, held: self.disk.held() }
+        Backup { files, held: self.disk.held(), key: self.key() }
     }
 
     /// Kills the daemon, puts a backup in the place of its database, and starts it.
@@ -41,6 +43,7 @@ impl World {
             }
         }
         self.disk.put_back(backup.held.clone());
+        self.home.keys.put_back(backup.key);
         self.start();
     }
 }

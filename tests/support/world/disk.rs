@@ -14,12 +14,12 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokend::{
     credential::{CredentialId, Grant},
-    ports::{Found, Loaded, Ticket, Write, Written},
-    store::{Key, Store},
+    ports::{Found, Loaded, RekeyEnded, RekeyFailure, Ticket, Write, Written},
+    store::Store,
 };
 use tokend_core::{IssuanceId, SplitMix, StoreFailure, Token, TokenId};
 
-use super::{Coming, desk::Task};
+use super::{Coming, desk::Task, keys::Keys};
 
 /// How the disk is doing.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(super) enum Kept {
 /// A state directory with a store in it.
 pub(super) struct Home {
     dir: TempDir,
-    seed: u64,
+    pub(super) keys: Keys,
 }
 
 impl Default for Disk {
@@ -97,6 +97,14 @@ impl Disk {
                     answers.push(Coming::Found(Found { ticket, result }));
                     continue;
                 }
+                Task::Rekey(rekey, now) => {
+                    let result = match self.full {
+                        true => Err(RekeyFailure::Store(full())),
+                        false => store.rekey(&rekey, now),
+                    };
+                    answers.push(Coming::Rekeyed(RekeyEnded { ticket, result }));
+                    continue;
+                }
             };
             // What has piled up goes to the disk together.
             let (mut tickets, mut writes) = (vec![ticket], vec![write]);
@@ -117,9 +125,11 @@ impl Disk {
         tickets: Vec<Ticket>,
         writes: Vec<Write>,
     ) -> Vec<Coming> {
-        let full = || Err(StoreFailure { full: true, message: "disk full".to_owned() });
-        let results =
-            if self.full { writes.iter().map(|_| full()).collect() } else { store.write(&writes) };
+        let results = if self.full {
+            writes.iter().map(|_| Err(full())).collect()
+        } else {
+            store.write(&writes)
+        };
         let answers = tickets.into_iter().zip(writes).zip(results);
         let answer = |((ticket, write), result): ((Ticket, Write), Result<_, StoreFailure>)| {
             let kept = match write {
@@ -213,6 +223,10 @@ impl Disk {
     }
 }
 
+fn full() -> StoreFailure {
+    StoreFailure { full: true, message: "disk full".to_owned() }
+}
+
 impl Home {
     /// Makes a store, in memory if the machine has a file system there: to wait for a
     /// disk shows nothing here.
@@ -221,20 +235,16 @@ impl Home {
         let builder = builder.permissions(Permissions::from_mode(0o700));
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
-        let home = Self { dir: dir.unwrap(), seed };
-        Store::create(home.dir.path(), &home.key(), SplitMix::new(seed)).unwrap();
+        let home = Self { dir: dir.unwrap(), keys: Keys::new(seed) };
+        Store::create(home.dir.path(), &home.keys.present(), SplitMix::new(seed)).unwrap();
         home
     }
 
     pub(super) fn open(&self, seed: u64) -> Store<SplitMix> {
-        Store::open(self.dir.path(), None, &self.key(), SplitMix::new(seed)).unwrap()
+        self.keys.open(self.dir.path(), seed)
     }
 
     pub(super) fn path(&self) -> &Path {
         self.dir.path()
-    }
-
-    fn key(&self) -> Key {
-        Key::generate(&mut SplitMix::new(self.seed))
     }
 }

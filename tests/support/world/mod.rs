@@ -11,6 +11,7 @@ mod backup;
 pub mod caller;
 mod desk;
 mod disk;
+mod keys;
 mod machine;
 mod power;
 pub mod provider;
@@ -21,7 +22,7 @@ use jiff::Timestamp;
 use tokend::{
     credential::CredentialId,
     engine::Engine,
-    ports::{Clock, ErrandEnded, Found, Issuance, Reservation, Written},
+    ports::{Clock, ErrandEnded, Found, Issuance, RekeyEnded, Reservation, Written},
     published::Slots,
     store::Store,
 };
@@ -89,6 +90,7 @@ enum Coming {
     /// The store answers.
     Written(Written, Option<disk::Kept>),
     Found(Found),
+    Rekeyed(RekeyEnded),
     /// A request of a dance ends.
     Ended(Box<Dance>),
     /// A dance has ended without a request.
@@ -196,6 +198,7 @@ impl World {
                 self.daemon().engine.written(written);
             }
             Coming::Found(found) => self.daemon().engine.found(found),
+            Coming::Rekeyed(ended) => self.daemon().engine.rekeyed(ended),
         }
     }
 
@@ -206,6 +209,9 @@ impl World {
         let answered = after(now, disk.answers_after).max(daemon.answered);
         daemon.answered = answered;
         for coming in disk.serve(&mut daemon.store, daemon.desk.take_tasks()) {
+            if let Coming::Rekeyed(ended) = &coming {
+                self.home.keys.note(&ended.result);
+            }
             self.last_number += 1;
             self.coming.insert((answered, self.last_number), coming);
         }
