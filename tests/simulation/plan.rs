@@ -12,6 +12,7 @@ use tokend_provider::Limit;
 
 use crate::{
     dice::Dice,
+    provider::{Quota, Reuse},
     world::{
         caller::{credential, limits, secs},
         provider::Attempt,
@@ -38,6 +39,8 @@ pub(crate) struct Account {
     longest: Duration,
     /// Whether limits may go by the calendar.
     honest: bool,
+    /// What its provider allows, tells of, and enforces.
+    pub(crate) quota: Option<Quota>,
     /// Whether its provider says what time it is.
     pub(crate) dated: bool,
 }
@@ -68,6 +71,10 @@ pub(crate) enum Kind {
     Plain,
     /// A refresh token comes with each.
     Rotating,
+    /// The same, and one that was replaced is taken for a while.
+    Graceful,
+    /// A refresh token comes with the first, and is never replaced.
+    Reusing,
     /// A new one ends the one before.
     EndsOld,
     /// It is given once more until a tenth of its life is left.
@@ -76,7 +83,19 @@ pub(crate) enum Kind {
     Session,
 }
 
-const KINDS: [Kind; 5] = [Kind::Plain, Kind::Rotating, Kind::EndsOld, Kind::Repeats, Kind::Session];
+const KINDS: [Kind; 8] = [
+    Kind::Plain,
+    Kind::Rotating,
+    Kind::Rotating,
+    Kind::Graceful,
+    Kind::Reusing,
+    Kind::EndsOld,
+    Kind::Repeats,
+    Kind::Session,
+];
+
+/// How long a refresh token that was replaced is still taken, where it is.
+const GRACE: Duration = Duration::from_secs(600);
 
 /// Lives in seconds.
 const LIVES: [u64; 11] = [5, 8, 20, 60, 100, 300, 600, 3_600, 14_400, 86_400, 259_200];
@@ -187,6 +206,13 @@ impl Plan {
             Kind::Plain if life.is_none() => (OAUTH2, "[lifetime]\ndefault = 'never'".to_owned()),
             Kind::Plain => (OAUTH2, String::new()),
             Kind::Rotating => (OAUTH2, "refresh = true".to_owned()),
+            Kind::Graceful => {
+                let grace = GRACE.as_secs();
+                (OAUTH2, format!("refresh = true\n[lifetime]\nrefresh_grace = '{grace}s'"))
+            }
+            Kind::Reusing => {
+                (OAUTH2, "refresh = true\n[lifetime]\nrefresh_grace = 'always'".to_owned())
+            }
             Kind::EndsOld => (OAUTH2, "[lifetime]\nends_old_after = '0s'".to_owned()),
             Kind::Repeats => (OAUTH2, format!("[lifetime]\nsame_token_until = '{}s'", part(10))),
             Kind::Session => (SESSION, format!("[lifetime]\nidle = '{}s'", part(3))),
@@ -206,6 +232,22 @@ impl Plan {
             policy: member.policy,
             limits: member.limits.clone(),
             ..new
+        }
+    }
+}
+
+impl Kind {
+    /// Tells whether refresh tokens come with tokens.
+    pub(crate) fn refreshes(self) -> bool {
+        matches!(self, Self::Rotating | Self::Graceful | Self::Reusing)
+    }
+
+    /// Returns how a refresh token is taken that has been exchanged.
+    pub(crate) fn reuse(self) -> Reuse {
+        match self {
+            Self::Graceful => Reuse::Within(GRACE),
+            Self::Reusing => Reuse::Always,
+            _ => Reuse::Never,
         }
     }
 }
@@ -240,7 +282,11 @@ impl Account {
         let longest = if honest { DAY } else { secs(dice.pick(&SLIDING)) };
         let dated = dice.percent(60);
         let life = (!endless).then_some(life);
-        let unlimited = Self { life, limits: Vec::new(), longest, honest, dated };
+        let quota = dice.percent(25).then(|| Quota {
+            count: dice.pick(&[2, 3, 5, 10, 20]),
+            window: secs(dice.pick(&[30, 60, 600, 3_600])),
+        });
+        let unlimited = Self { life, limits: Vec::new(), longest, honest, quota, dated };
         Self { limits: unlimited.draw_limits(dice), ..unlimited }
     }
 

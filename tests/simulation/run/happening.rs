@@ -180,6 +180,7 @@ impl Run {
         self.note(format_args!("the daemon is up again"));
         self.find_changes();
         self.witness.restarted(&self.plan, &self.world);
+        self.provider.borrow_mut().forgive(self.witness.disorder());
         self.look();
     }
 
@@ -193,6 +194,11 @@ impl Run {
         let wrong_by = drawn.min(self.witness.latitude(&self.plan, &self.world, false));
         self.note(format_args!("the clock is set and wrong by {wrong_by:?}"));
         self.world.set_clock(wrong_by);
+        self.clock_was_set();
+    }
+
+    pub(super) fn clock_was_set(&mut self) {
         self.witness.clock_was_set(&self.world);
+        self.provider.borrow_mut().forgive(self.witness.disorder());
     }
 }

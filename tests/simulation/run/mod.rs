@@ -106,6 +106,9 @@ impl Run {
             let life = account.life;
             let what = format_args!("an account: lives of {life:?}, limits {limits:?}");
             self.story.note(self.world.truth(), what);
+            if let Some(quota) = account.quota {
+                self.story.note(self.world.truth(), format_args!("which states {quota:?}"));
+            }
         }
         for position in 0..self.plan.members.len() {
             let member = &self.plan.members[position];

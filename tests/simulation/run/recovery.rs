@@ -29,7 +29,7 @@ impl Run {
         if !self.plan.honest {
             let latitude = self.witness.latitude(&self.plan, &self.world, false);
             self.world.set_clock(latitude.min(SignedDuration::ZERO));
-            self.witness.clock_was_set(&self.world);
+            self.clock_was_set();
         }
         self.make_whole();
         self.well.clear();
@@ -96,10 +96,12 @@ impl Run {
         let account = &self.plan.accounts[place];
         let away = self.provider.borrow().away_until().duration_since(self.world.truth());
         let away = Duration::try_from(away).unwrap_or_default().mul_f64(1.1) + secs(30);
-        let scarce = !self.plan.limits(place).is_empty() || away > secs(30);
+        let quota = account.quota.map_or(Duration::ZERO, |quota| quota.window);
+        let scarce =
+            account.quota.is_some() || !self.plan.limits(place).is_empty() || away > secs(30);
         let rationed = account.life.unwrap_or_default() * 2;
         let rationed = if scarce { rationed.max(ASSUMED_LIFE) } else { Duration::ZERO };
-        PATIENCE + away + rationed + account.longest_window() + self.witness.disorder()
+        PATIENCE + away + rationed + quota + account.longest_window() + self.witness.disorder()
     }
 
     /// Tells whether a credential has no token because others of its account have had,
@@ -111,6 +113,9 @@ impl Run {
             return false;
         }
         let account = &self.plan.accounts[member.account];
+        if self.provider.borrow().is_exhausted(member.account, self.world.truth()) {
+            return true;
+        }
         self.plan.limits(member.account).iter().any(|limit| {
             let length = match &limit.window {
                 Window::Sliding(length) => *length,

@@ -5,6 +5,7 @@
 
 mod clock;
 mod ledger;
+mod quota;
 mod terms;
 mod token;
 mod want;
@@ -104,6 +105,7 @@ impl Witness {
             let (name, operation) = (&attempt.name, attempt.operation);
             story.note(attempt.sent_at, format_args!("{name} asks: {operation:?}, {what}"));
             self.check_attempt(place, plan, world);
+            self.check_quota(place, plan, world);
             let owner = plan.owner(attempt);
             // One that was removed has nothing to do with one of its name.
             if wanted_by(attempt.issuance, world).credential == owner.id {
