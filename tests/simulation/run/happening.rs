@@ -1,5 +1,6 @@
 //! What can befall the daemon and its world.
 
+mod backups;
 mod keys;
 mod terms;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokend_core::{Caller, Cause};
 
-pub(super) use self::terms::Changes;
+pub(super) use self::{backups::Backups, terms::Changes};
 use super::Run;
 use crate::world::caller::secs;
 
@@ -18,7 +19,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(112) {
+        match self.dice.below(115) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change();
@@ -51,7 +52,8 @@ impl Run {
                 self.waiting.clear();
             }
             100..104 => self.rekey(),
-            _ => self.change(),
+            104..112 => self.change(),
+            _ => self.back_up_or_restore(),
         }
         self.look();
     }
@@ -177,8 +179,12 @@ impl Run {
     }
 
     fn begin_again(&mut self) {
-        self.note(format_args!("the daemon is up again"));
         self.find_changes();
+        self.go_on();
+    }
+
+    fn go_on(&mut self) {
+        self.note(format_args!("the daemon is up again"));
         self.witness.restarted(&self.plan, &self.world);
         self.provider.borrow_mut().forgive(self.witness.disorder());
         self.look();

@@ -10,7 +10,7 @@ use tokend::published::Published;
 use tokend_core::{TokenId, after};
 use tokio::sync::oneshot::error::TryRecvError;
 
-use self::happening::Changes;
+use self::happening::{Backups, Changes};
 use crate::{
     dice::Dice,
     plan::{Member, Plan},
@@ -40,6 +40,7 @@ pub(crate) struct Run {
     well: BTreeSet<usize>,
     scale: Duration,
     changes: Changes,
+    backups: Backups,
 }
 
 /// Someone who waits for a token.
@@ -83,7 +84,7 @@ impl Run {
         let witness = Witness::new(&plan, Rc::clone(&provider), &world);
         let story = Story::new(seed, world.truth(), aloud);
         let (waiting, crash_in, had, well) = Default::default();
-        let changes = Changes::default();
+        let (changes, backups) = (Changes::default(), Backups::default());
         Self {
             plan,
             world,
@@ -97,6 +98,7 @@ impl Run {
             well,
             scale,
             changes,
+            backups,
         }
     }
 

@@ -6,6 +6,7 @@
 mod clock;
 mod ledger;
 mod quota;
+mod restoration;
 mod terms;
 mod token;
 mod want;
@@ -17,6 +18,7 @@ pub(crate) use self::token::check_wait;
 use self::{
     clock::Clocks,
     ledger::Sent,
+    restoration::Restoration,
     terms::{Terms, wanted_by},
     want::Wishes,
 };
@@ -37,6 +39,7 @@ pub(crate) struct Witness {
     began_at: Timestamp,
     began_wrong_by: SignedDuration,
     terms: Terms,
+    restorations: Vec<Restoration>,
 }
 
 /// What is known of a credential.
@@ -67,6 +70,7 @@ impl Witness {
             began_at: world.truth(),
             began_wrong_by: world.machine.wrong_by(),
             terms: Terms::default(),
+            restorations: Vec::new(),
         }
     }
 

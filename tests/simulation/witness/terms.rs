@@ -19,6 +19,14 @@ pub(super) struct Terms {
     gone: Vec<(CredentialId, usize, Timestamp)>,
 }
 
+impl Terms {
+    /// Those who are there haven't gone.
+    pub(super) fn bring_back(&mut self, members: &[Member]) {
+        let is_there = |id: &CredentialId| members.iter().any(|it| it.is_there && it.id == *id);
+        self.gone.retain(|(id, ..)| !is_there(id));
+    }
+}
+
 impl Witness {
     /// Notes which limits are in force from now on.
     pub(crate) fn terms_changed(&mut self, plan: &Plan, world: &World) {

@@ -45,6 +45,14 @@ pub(super) enum Kept {
     Revoked(CredentialId, TokenId),
 }
 
+/// What lies on the disk at some time.
+#[derive(Clone)]
+pub(super) struct Content {
+    held: BTreeMap<CredentialId, Arc<Token<Grant>>>,
+    settled: BTreeSet<IssuanceId>,
+    revoked: BTreeSet<TokenId>,
+}
+
 /// A state directory with a store in it.
 pub(super) struct Home {
     dir: TempDir,
@@ -195,14 +203,15 @@ impl Disk {
         }
     }
 
-    /// Returns the tokens that lie on it.
-    pub(super) fn held(&self) -> BTreeMap<CredentialId, Arc<Token<Grant>>> {
-        self.held.clone()
+    /// Returns what lies on it.
+    pub(super) fn content(&self) -> Content {
+        let Self { held, settled, revoked, .. } = self;
+        Content { held: held.clone(), settled: settled.clone(), revoked: revoked.clone() }
     }
 
-    /// Those of a backup lie on it.
-    pub(super) fn put_back(&mut self, held: BTreeMap<CredentialId, Arc<Token<Grant>>>) {
-        self.held = held;
+    /// What a backup had lies on it, and nothing else.
+    pub(super) fn put_back(&mut self, content: Content) {
+        Content { held: self.held, settled: self.settled, revoked: self.revoked } = content;
     }
 
     /// The daemon is gone, and with it what it was told.

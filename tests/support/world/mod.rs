@@ -7,7 +7,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
 
-mod backup;
+pub mod backup;
 pub mod caller;
 mod desk;
 mod disk;

@@ -124,10 +124,28 @@ impl Run {
         self.changes.unheard.append(&mut self.changes.waiting);
     }
 
+    /// Returns how credentials may be by now, though nobody has heard of it: as the first
+    /// change that is under way leaves them.
+    pub(super) fn about_to_be(&self) -> Vec<Option<Member>> {
+        let Changes { waiting, unheard } = &self.changes;
+        let first = |member: &Member| {
+            let mut all = unheard.iter().chain(waiting);
+            let first = all.find(|change| change.member == member.place)?;
+            Some(first.what.applied_to(member))
+        };
+        self.plan.members.iter().map(first).collect()
+    }
+
     /// Holds what the daemon has found in its store against what it had acknowledged before: of
     /// each credential, the first change that wasn't heard of may have been made.
     pub(super) fn find_changes(&mut self) {
-        let unheard = std::mem::take(&mut self.changes.unheard);
+        let about_to_be = self.about_to_be();
+        self.changes.unheard.clear();
+        self.find_members(&about_to_be);
+    }
+
+    /// Holds what the daemon has found against how credentials are, or else are about to be.
+    pub(super) fn find_members(&mut self, about_to_be: &[Option<Member>]) {
         for position in 0..self.plan.members.len() {
             let member = self.plan.members[position].clone();
             let found = self.world.find(&member.name);
@@ -135,16 +153,14 @@ impl Run {
             if fits(&member) {
                 continue;
             }
-            let first = unheard.iter().find(|change| change.member == position);
-            let changed = first.map(|change| change.what.applied_to(&member));
-            let changed = changed.filter(fits);
+            let changed = about_to_be[position].clone().filter(fits);
             let name = &member.name;
             let changed = changed.unwrap_or_else(|| panic!("{name} isn't as it was stored"));
             self.note(format_args!("{name} is as it was wanted, though nobody heard of it"));
             if changed.is_there != member.is_there {
                 self.witness.replaced(&member, &self.world);
             }
-            let id = found.map_or(member.id, |found| found.credential.id);
+            let id = found.as_ref().map_or(member.id, |found| found.credential.id);
             self.plan.members[position] = Member { id, ..changed };
         }
         self.witness.terms_changed(&self.plan, &self.world);
