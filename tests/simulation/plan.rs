@@ -1,14 +1,18 @@
 //! What a seed decides beforehand: accounts, credentials, limits, and how long tokens
 //! live.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
-use tokend::{credential::CredentialId, engine::NewCredential};
+use tokend::{
+    credential::CredentialId,
+    engine::{NewCredential, Snapshot},
+};
 use tokend_core::Policy;
-use tokend_provider::{Limit, Window};
+use tokend_provider::Limit;
 
 use crate::{
     dice::Dice,
+    provider::{Quota, Reuse},
     world::{
         caller::{credential, limits, secs},
         provider::Attempt,
@@ -29,7 +33,14 @@ pub(crate) struct Plan {
 pub(crate) struct Account {
     /// How long its tokens live; `None` if they don't end.
     pub(crate) life: Option<Duration>,
+    /// The limits that its credentials have at first.
     pub(crate) limits: Vec<Limit>,
+    /// The longest window that a limit may ever have; none if there is never one.
+    longest: Duration,
+    /// Whether limits may go by the calendar.
+    honest: bool,
+    /// What its provider allows, tells of, and enforces.
+    pub(crate) quota: Option<Quota>,
     /// Whether its provider says what time it is.
     pub(crate) dated: bool,
 }
@@ -44,8 +55,15 @@ pub(crate) struct Member {
     pub(crate) id: CredentialId,
     pub(crate) account: usize,
     pub(crate) policy: Policy,
+    pub(crate) limits: Vec<Limit>,
     pub(crate) kind: Kind,
+    /// Whether it is stored, as far as operators have heard.
+    pub(crate) is_there: bool,
 }
+
+/// How early tokens are replaced.
+pub(crate) const POLICIES: [Policy; 4] =
+    [Policy::Always, Policy::Always, Policy::Used, Policy::OnDemand];
 
 /// How a provider's tokens are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +71,10 @@ pub(crate) enum Kind {
     Plain,
     /// A refresh token comes with each.
     Rotating,
+    /// The same, and one that was replaced is taken for a while.
+    Graceful,
+    /// A refresh token comes with the first, and is never replaced.
+    Reusing,
     /// A new one ends the one before.
     EndsOld,
     /// It is given once more until a tenth of its life is left.
@@ -61,7 +83,19 @@ pub(crate) enum Kind {
     Session,
 }
 
-const KINDS: [Kind; 5] = [Kind::Plain, Kind::Rotating, Kind::EndsOld, Kind::Repeats, Kind::Session];
+const KINDS: [Kind; 8] = [
+    Kind::Plain,
+    Kind::Rotating,
+    Kind::Rotating,
+    Kind::Graceful,
+    Kind::Reusing,
+    Kind::EndsOld,
+    Kind::Repeats,
+    Kind::Session,
+];
+
+/// How long a refresh token that was replaced is still taken, where it is.
+const GRACE: Duration = Duration::from_secs(600);
 
 /// Lives in seconds.
 const LIVES: [u64; 11] = [5, 8, 20, 60, 100, 300, 600, 3_600, 14_400, 86_400, 259_200];
@@ -103,6 +137,9 @@ expires_in = 'body.expires_in'
 
 const SLIDING: [u64; 8] = [10, 60, 300, 900, 3_600, 21_600, 43_200, 86_400];
 
+/// A day, where it is longest.
+const DAY: Duration = Duration::from_secs(25 * 3_600);
+
 const CALENDAR: [&str; 4] = ["hour", "day@Europe/Berlin", "day", "day@America/New_York"];
 
 impl Plan {
@@ -121,12 +158,9 @@ impl Plan {
                 name: format!("c{number}"),
                 id: CredentialId([0; 16]),
                 account,
-                policy: dice.pick(&[
-                    Policy::Always,
-                    Policy::Always,
-                    Policy::Used,
-                    Policy::OnDemand,
-                ]),
+                policy: dice.pick(&POLICIES),
+                limits: accounts[account].limits.clone(),
+                is_there: false,
                 kind: if long { dice.pick(&KINDS) } else { Kind::Plain },
             }
         };
@@ -138,6 +172,18 @@ impl Plan {
     pub(crate) fn owner(&self, attempt: &Attempt) -> &Member {
         let place = attempt.name.as_str()[1..].parse::<usize>().expect("a number is its name");
         &self.members[place]
+    }
+
+    /// Returns the limits of an account: all that one of its credentials knows of.
+    pub(crate) fn limits(&self, account: usize) -> Vec<Limit> {
+        let mut all: Vec<Limit> = Vec::new();
+        let sharers = self.members.iter().filter(|it| it.is_there && it.account == account);
+        for limit in sharers.flat_map(|member| &member.limits) {
+            if !all.contains(limit) {
+                all.push(limit.clone());
+            }
+        }
+        all
     }
 
     /// Returns the longest time that is worth to let pass between two happenings.
@@ -160,6 +206,13 @@ impl Plan {
             Kind::Plain if life.is_none() => (OAUTH2, "[lifetime]\ndefault = 'never'".to_owned()),
             Kind::Plain => (OAUTH2, String::new()),
             Kind::Rotating => (OAUTH2, "refresh = true".to_owned()),
+            Kind::Graceful => {
+                let grace = GRACE.as_secs();
+                (OAUTH2, format!("refresh = true\n[lifetime]\nrefresh_grace = '{grace}s'"))
+            }
+            Kind::Reusing => {
+                (OAUTH2, "refresh = true\n[lifetime]\nrefresh_grace = 'always'".to_owned())
+            }
             Kind::EndsOld => (OAUTH2, "[lifetime]\nends_old_after = '0s'".to_owned()),
             Kind::Repeats => (OAUTH2, format!("[lifetime]\nsame_token_until = '{}s'", part(10))),
             Kind::Session => (SESSION, format!("[lifetime]\nidle = '{}s'", part(3))),
@@ -177,8 +230,47 @@ impl Plan {
         NewCredential {
             provider: member.name.clone(),
             policy: member.policy,
-            limits: self.accounts[account].limits.clone(),
+            limits: member.limits.clone(),
             ..new
+        }
+    }
+}
+
+impl Kind {
+    /// Tells whether refresh tokens come with tokens.
+    pub(crate) fn refreshes(self) -> bool {
+        matches!(self, Self::Rotating | Self::Graceful | Self::Reusing)
+    }
+
+    /// Returns how a refresh token is taken that has been exchanged.
+    pub(crate) fn reuse(self) -> Reuse {
+        match self {
+            Self::Graceful => Reuse::Within(GRACE),
+            Self::Reusing => Reuse::Always,
+            _ => Reuse::Never,
+        }
+    }
+}
+
+impl Member {
+    /// Returns its limits with twice or half the count.
+    pub(crate) fn scaled(&self, wider: bool) -> Vec<Limit> {
+        let scaled = |limit: &Limit| {
+            let count = limit.count.get();
+            let count = if wider { count * 2 } else { count.div_ceil(2) };
+            let count = NonZeroU32::new(count).expect("it is no less than one");
+            Limit { count, ..limit.clone() }
+        };
+        self.limits.iter().map(scaled).collect()
+    }
+
+    /// Tells whether the daemon has found it as it is thought to be.
+    pub(crate) fn is_as_found(&self, found: Option<&Snapshot>) -> bool {
+        match found.map(|found| &found.credential) {
+            Some(found) => {
+                self.is_there && found.policy == self.policy && found.limits == self.limits
+            }
+            None => !self.is_there,
         }
     }
 }
@@ -187,28 +279,37 @@ impl Account {
     fn draw(honest: bool, dice: &mut Dice) -> Self {
         let endless = dice.percent(5);
         let life = secs(dice.pick(&LIVES));
+        let longest = if honest { DAY } else { secs(dice.pick(&SLIDING)) };
+        let dated = dice.percent(60);
+        let life = (!endless).then_some(life);
+        let quota = dice.percent(25).then(|| Quota {
+            count: dice.pick(&[2, 3, 5, 10, 20]),
+            window: secs(dice.pick(&[30, 60, 600, 3_600])),
+        });
+        let unlimited = Self { life, limits: Vec::new(), longest, honest, quota, dated };
+        Self { limits: unlimited.draw_limits(dice), ..unlimited }
+    }
+
+    /// Draws limits, none of which looks further back than any may.
+    pub(crate) fn draw_limits(&self, dice: &mut Dice) -> Vec<Limit> {
         let count = dice.pick(&[0, 1, 1, 2, 3]);
-        let texts: Vec<String> = (0..count).map(|_| limit(honest, dice)).collect();
+        let texts: Vec<String> = (0..count).map(|_| self.draw_limit(dice)).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Self { life: (!endless).then_some(life), limits: limits(&texts), dated: dice.percent(60) }
+        limits(&texts)
     }
 
-    /// Returns the longest time for which an issuance counts; none if there is no
-    /// limit.
+    fn draw_limit(&self, dice: &mut Dice) -> String {
+        let count = dice.pick(&[1, 2, 3, 4, 5, 8, 13, 20]);
+        if self.honest && dice.percent(50) {
+            return format!("{count}/{}", dice.pick(&CALENDAR));
+        }
+        let short = SLIDING.iter().filter(|length| secs(**length) <= self.longest);
+        let short: Vec<u64> = short.copied().collect();
+        format!("{count}/{}s", dice.pick(&short))
+    }
+
+    /// Returns the longest time for which an issuance may ever count.
     pub(crate) fn longest_window(&self) -> Duration {
-        let length = |limit: &Limit| match &limit.window {
-            Window::Sliding(length) => *length,
-            Window::Calendar { .. } => secs(25 * 3_600),
-        };
-        self.limits.iter().map(length).max().unwrap_or_default()
-    }
-}
-
-fn limit(honest: bool, dice: &mut Dice) -> String {
-    let count = dice.pick(&[1, 2, 3, 4, 5, 8, 13, 20]);
-    if honest && dice.percent(50) {
-        format!("{count}/{}", dice.pick(&CALENDAR))
-    } else {
-        format!("{count}/{}s", dice.pick(&SLIDING))
+        self.longest
     }
 }

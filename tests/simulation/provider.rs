@@ -1,16 +1,18 @@
 //! A provider of moods, and what it has given.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-    time::Duration,
-};
+#[path = "provider/family.rs"]
+mod family;
+#[path = "provider/meter.rs"]
+mod meter;
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use tokend_core::after;
 use tokend_provider::Operation;
 
+use self::{family::Families, meter::Meter};
+pub(crate) use self::{family::Reuse, meter::Quota};
 use crate::{
     dice::Dice,
     plan::{Account, Kind, Member, Plan},
@@ -37,8 +39,11 @@ pub(crate) struct Provider {
     given: BTreeMap<String, Given>,
     /// What is given once more to those whose provider repeats itself.
     current: BTreeMap<String, (String, Timestamp)>,
-    /// Refresh tokens that may have been replaced: to be sent one is to be robbed.
-    replaced: BTreeSet<String>,
+    families: Families,
+    /// One for each account; none if it has no quota.
+    meters: Vec<Option<Meter>>,
+    /// What a clock that was set may have hidden of the time.
+    hidden: Duration,
     /// Until when anyone was told to stay away.
     away_until: Timestamp,
 }
@@ -91,6 +96,7 @@ impl Provider {
     pub(crate) fn new(plan: &Plan, seed: u64) -> Shared {
         let (accounts, members) = (plan.accounts.clone(), plan.members.clone());
         let moods = vec![Mood::Well; accounts.len()];
+        let meters = accounts.iter().map(|account| account.quota.map(Meter::new)).collect();
         let provider = Self {
             seed,
             dice: Dice::of(seed, "provider", 0),
@@ -100,10 +106,22 @@ impl Provider {
             moods,
             given: BTreeMap::new(),
             current: BTreeMap::new(),
-            replaced: BTreeSet::new(),
+            families: Families::default(),
+            meters,
+            hidden: Duration::ZERO,
             away_until: Timestamp::MIN,
         };
         Rc::new(RefCell::new(provider))
+    }
+
+    /// Notes how much time a clock that was set may have hidden.
+    pub(crate) fn forgive(&mut self, hidden: Duration) {
+        self.hidden = hidden;
+    }
+
+    /// Tells whether an account's quota leaves nothing but to operators.
+    pub(crate) fn is_exhausted(&self, account: usize, at: Timestamp) -> bool {
+        self.meters[account].as_ref().is_some_and(|meter| meter.is_exhausted(at))
     }
 
     /// Changes the mood of one account, and returns which and to what.
@@ -140,9 +158,11 @@ impl Provider {
         let at = attempt.sent_at;
         let refresh_token = form(&attempt.body, "refresh_token");
         if let Some(token) = &refresh_token {
-            assert!(!self.replaced.contains(token), "{token} is sent once more");
+            self.families.check(token, member.kind.reuse(), at, self.hidden);
         }
         let arrival = match mood {
+            _ if self.is_beyond(attempt, &member, mood) => Arrival::status(429),
+            Mood::Counting if account.quota.is_some() => self.give(attempt, &member, account.life),
             Mood::Well | Mood::Slow => self.give(attempt, &member, account.life),
             Mood::OutOfOrder => self.broken(),
             Mood::Throttling => self.throttle(at),
@@ -164,15 +184,24 @@ impl Provider {
                     .with("ratelimit-reset", reset.to_string())
             }
         };
+        let arrival = match &self.meters[member.account] {
+            Some(meter) if mood.is_metered() => meter.tell(arrival, at),
+            _ => arrival,
+        };
+        let exchange = |families: &mut Families| {
+            if let Some(token) = &refresh_token {
+                families.exchange(token, at);
+            }
+        };
         let took = match (mood, self.dice.percent(3)) {
             // Even a good provider loses an answer now and then.
             (Mood::Well, true) => {
-                self.replaced.extend(refresh_token);
+                exchange(&mut self.families);
                 return self.on_its_way(Arrival::lost());
             }
             (Mood::Slow, _) => self.dice.span(secs(1), secs(44)),
             (Mood::Silent, _) => {
-                self.replaced.extend(refresh_token);
+                exchange(&mut self.families);
                 return self.on_its_way(arrival);
             }
             _ => self.dice.span(Duration::from_millis(5), secs(2)),
@@ -181,10 +210,23 @@ impl Provider {
         if let What::Answer { status: 200, body, .. } = &arrival.what
             && !body.contains("errors")
         {
-            self.replaced.extend(refresh_token);
+            exchange(&mut self.families);
         }
         let arrival = self.on_its_way(arrival.after(took));
         if account.dated { arrival.with("date", http_date(after(at, took))) } else { arrival }
+    }
+
+    /// Counts a request against the account's quota, and tells whether it is one too many.
+    fn is_beyond(&mut self, attempt: &Attempt, member: &Member, mood: Mood) -> bool {
+        let counts = attempt.operation != Operation::KeepAlive && mood.reaches();
+        let Some(meter) = self.meters[member.account].as_mut().filter(|_| counts) else {
+            return false;
+        };
+        let is_beyond = meter.count(attempt.sent_at) && mood.is_metered();
+        if is_beyond {
+            self.away_until = self.away_until.max(meter.ends_at());
+        }
+        is_beyond
     }
 
     /// The request takes any part of the time.
@@ -233,10 +275,19 @@ impl Provider {
         let end = Some(end).max(before.and_then(|given| given.end));
         let given = Given { end, first, attempt: place, last: told };
         self.given.insert(value.clone(), given);
-        let refresh = match member.kind {
-            Kind::Rotating => format!(r#","refresh_token":"r{}""#, attempt.number),
-            _ => String::new(),
+        let refresh = match member.kind.reuse() {
+            Reuse::Never | Reuse::Within(_) if member.kind.refreshes() => {
+                Some(format!("r{}", attempt.number))
+            }
+            Reuse::Always if attempt.operation == Operation::Issue => {
+                Some(format!("r{}", attempt.number))
+            }
+            _ => None,
         };
+        let refresh = refresh.map_or(String::new(), |token| {
+            self.families.give(&token);
+            format!(r#","refresh_token":"{token}""#)
+        });
         let life = life.as_secs();
         Arrival::json(200, format!(r#"{{"access_token":"{value}","expires_in":{life}{refresh}}}"#))
     }
@@ -262,6 +313,18 @@ impl Provider {
 
     fn stay_away(&mut self, at: Timestamp, wait: Duration) {
         self.away_until = self.away_until.max(after(at, wait));
+    }
+}
+
+impl Mood {
+    /// Tells whether a request gets to where it is counted.
+    fn reaches(self) -> bool {
+        self.is_metered() || self == Self::Silent
+    }
+
+    /// Tells whether quotas are told of and enforced.
+    fn is_metered(self) -> bool {
+        matches!(self, Self::Well | Self::Slow | Self::Lying | Self::Counting)
     }
 }
 

@@ -46,7 +46,11 @@ impl<R: Random> Store<R> {
 
     /// Gives the store another data key, or another key from outside. Whenever this is
     /// interrupted, it is done wholly or not at all, but that a key file may have been made.
-    pub(super) fn rekey(&mut self, rekey: &Rekey, now: BootTime) -> Result<Rekeyed, RekeyFailure> {
+    ///
+    /// # Errors
+    ///
+    /// Nothing has changed, but that a key file may have been made.
+    pub fn rekey(&mut self, rekey: &Rekey, now: BootTime) -> Result<Rekeyed, RekeyFailure> {
         // A copy: if this panics, the store keeps what it had.
         let Some(mut keyring) = self.keyring.clone() else {
             return Err(RekeyFailure::Unusable("nothing says where the store's key is".into()));

@@ -1,10 +1,15 @@
 //! What can befall the daemon and its world.
 
+mod backups;
+mod keys;
+mod terms;
+
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokend_core::{Caller, Cause};
 
+pub(super) use self::{backups::Backups, terms::Changes};
 use super::Run;
 use crate::world::caller::secs;
 
@@ -14,7 +19,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(104) {
+        match self.dice.below(119) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change(&mut self.dice);
@@ -46,6 +51,9 @@ impl Run {
                 self.note(format_args!("those who wait give up"));
                 self.waiting.clear();
             }
+            100..104 => self.rekey(),
+            104..112 => self.change(),
+            112..115 => self.back_up_or_restore(),
             _ => self.trouble(),
         }
         self.look();
@@ -137,6 +145,11 @@ impl Run {
         let wrong_by = drawn.min(self.witness.latitude(&self.plan, &self.world, false));
         self.note(format_args!("the clock is set and wrong by {wrong_by:?}"));
         self.world.set_clock(wrong_by);
+        self.clock_was_set();
+    }
+
+    pub(super) fn clock_was_set(&mut self) {
         self.witness.clock_was_set(&self.world);
+        self.provider.borrow_mut().forgive(self.witness.disorder());
     }
 }

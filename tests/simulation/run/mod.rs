@@ -11,6 +11,7 @@ use tokend::published::Published;
 use tokend_core::{TokenId, after};
 use tokio::sync::oneshot::error::TryRecvError;
 
+use self::happening::{Backups, Changes};
 use crate::{
     dice::Dice,
     plan::{Member, Plan},
@@ -45,6 +46,8 @@ pub(crate) struct Run {
     /// Those of whom someone has had a token since the trouble ended.
     well: BTreeSet<usize>,
     scale: Duration,
+    changes: Changes,
+    backups: Backups,
 }
 
 /// Someone who waits for a token.
@@ -107,6 +110,8 @@ impl Run {
             had: Vec::new(),
             well: BTreeSet::new(),
             scale,
+            changes: Changes::default(),
+            backups: Backups::default(),
         }
     }
 
@@ -116,6 +121,9 @@ impl Run {
             let life = account.life;
             let what = format_args!("an account: lives of {life:?}, limits {limits:?}");
             self.story.note(self.world.truth(), what);
+            if let Some(quota) = account.quota {
+                self.story.note(self.world.truth(), format_args!("which states {quota:?}"));
+            }
         }
         for position in 0..self.plan.members.len() {
             let member = &self.plan.members[position];
@@ -123,7 +131,10 @@ impl Run {
             let line = format!("{name} is added to account {account}: {policy:?}, {kind:?}");
             let new = self.plan.new_credential(member);
             self.note(format_args!("{line}"));
-            self.plan.members[position].id = self.world.add(new).credential.id;
+            let id = self.world.add(new).credential.id;
+            let member = &mut self.plan.members[position];
+            (member.id, member.is_there) = (id, true);
+            self.witness.terms_changed(&self.plan, &self.world);
             self.look();
         }
         self.expect_end();
@@ -157,6 +168,7 @@ impl Run {
     }
 
     fn look(&mut self) {
+        self.hear_changes();
         self.witness.look(&self.plan, &self.world, &mut self.story);
         if let Some(check) = self.check {
             check(&self.world);

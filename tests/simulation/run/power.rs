@@ -1,7 +1,5 @@
 //! How the daemon ends, what befalls its disk, and how it begins again.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 
 use super::Run;
@@ -25,9 +23,14 @@ impl Run {
             2 => self.revoke(),
             _ => {}
         }
+        self.end_within(9);
+    }
+
+    /// The daemon ends within so many steps, or at one of the next writes or syncs.
+    pub(super) fn end_within(&mut self, steps: u64) {
         let ending = self.ending();
         if self.dice.percent(50) {
-            self.crash_in = Some((self.dice.below(9), ending));
+            self.crash_in = Some((self.dice.below(steps), ending));
         } else {
             let after = self.dice.below(OPERATIONS);
             self.note(format_args!("after {after} writes and syncs: {ending:?}"));
@@ -106,12 +109,24 @@ impl Run {
         self.begin_again();
     }
 
-    /// Notes that the daemon is up again, and who waited has nobody to wait for.
-    fn begin_again(&mut self) {
+    /// The daemon has ended: who waited has nobody to wait for.
+    pub(super) fn leave(&mut self) {
         self.waiting.clear();
+        self.leave_changes();
         self.crash_in = None;
+    }
+
+    fn begin_again(&mut self) {
+        self.leave();
+        self.find_changes();
+        self.go_on();
+    }
+
+    /// Notes that the daemon is up again.
+    pub(super) fn go_on(&mut self) {
         self.note(format_args!("the daemon is up again"));
         self.witness.restarted(&self.plan, &self.world);
+        self.provider.borrow_mut().forgive(self.witness.disorder());
         self.look();
     }
 
@@ -145,7 +160,7 @@ impl Run {
 
     /// The power goes when all is well again: nothing is lost by that.
     pub(super) fn end_well(&mut self) {
-        self.world.run_for(Duration::from_secs(5));
+        self.pass(secs(5));
         self.crash(Ending::PowerCut(self.steps));
     }
 }

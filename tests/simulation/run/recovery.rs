@@ -29,8 +29,9 @@ impl Run {
         if !self.plan.honest {
             let latitude = self.witness.latitude(&self.plan, &self.world, false);
             self.world.set_clock(latitude.min(SignedDuration::ZERO));
-            self.witness.clock_was_set(&self.world);
+            self.clock_was_set();
         }
+        self.make_whole();
         self.well.clear();
         let begun_at = self.world.truth();
         let mut without: Vec<usize> = (0..self.plan.members.len()).collect();
@@ -67,25 +68,40 @@ impl Run {
         assert!(self.waiting.is_empty(), "someone waits for ever");
     }
 
+    /// An operator sees to it that all credentials are there.
+    fn make_whole(&mut self) {
+        let end = after(self.world.truth(), PATIENCE);
+        loop {
+            self.pass(secs(10));
+            let gone = self.plan.members.iter().position(|member| !member.is_there);
+            let Some(position) = gone.filter(|_| self.world.truth() < end) else { break };
+            self.add(position);
+        }
+        assert!(self.plan.members.iter().all(|it| it.is_there), "what is added isn't there");
+    }
+
     /// Whoever is well and has no limits would only keep the provider busy while others
     /// wait for theirs.
     fn rest(&mut self, position: usize) {
         let member = &self.plan.members[position];
-        if self.plan.accounts[member.account].limits.is_empty() {
+        if self.plan.limits(member.account).is_empty() {
             self.waiting.retain(|waiter| waiter.member != position);
-            drop(self.world.remove(&member.name));
+            self.let_go(position);
         }
     }
 
     /// Returns how long a credential may be without a token from now on.
     fn patience(&self, position: usize) -> Duration {
-        let account = &self.plan.accounts[self.plan.members[position].account];
+        let place = self.plan.members[position].account;
+        let account = &self.plan.accounts[place];
         let away = self.provider.borrow().away_until().duration_since(self.world.truth());
         let away = Duration::try_from(away).unwrap_or_default().mul_f64(1.1) + secs(30);
-        let scarce = !account.limits.is_empty() || away > secs(30);
+        let quota = account.quota.map_or(Duration::ZERO, |quota| quota.window);
+        let scarce =
+            account.quota.is_some() || !self.plan.limits(place).is_empty() || away > secs(30);
         let rationed = account.life.unwrap_or_default() * 2;
         let rationed = if scarce { rationed.max(ASSUMED_LIFE) } else { Duration::ZERO };
-        PATIENCE + away + rationed + account.longest_window() + self.witness.disorder()
+        PATIENCE + away + rationed + quota + account.longest_window() + self.witness.disorder()
     }
 
     /// Tells whether a credential has no token because others of its account have had,
@@ -97,7 +113,10 @@ impl Run {
             return false;
         }
         let account = &self.plan.accounts[member.account];
-        account.limits.iter().any(|limit| {
+        if self.provider.borrow().is_exhausted(member.account, self.world.truth()) {
+            return true;
+        }
+        self.plan.limits(member.account).iter().any(|limit| {
             let length = match &limit.window {
                 Window::Sliding(length) => *length,
                 Window::Calendar { .. } => account.longest_window(),

@@ -61,10 +61,15 @@ impl Witness {
     /// set ahead of what it was when it was written down what still counts.
     pub(crate) fn latitude(&self, plan: &Plan, world: &World, rebooted: bool) -> SignedDuration {
         let mut latitude = SignedDuration::MAX;
+        for (at, wrong_by) in self.presumptions(plan, world) {
+            if rebooted || at < world.machine.booted_at() {
+                latitude = latitude.min(wrong_by);
+            }
+        }
         for (place, account) in plan.accounts.iter().enumerate() {
             for attempt in self.lately(place, plan, world) {
                 let this_boot = attempt.sent_at >= world.machine.booted_at();
-                if this_boot && !rebooted {
+                if this_boot && !rebooted || self.is_presumed(attempt) {
                     continue;
                 }
                 let told = account.dated && matches!(attempt.what, Some(What::Answer { .. }));

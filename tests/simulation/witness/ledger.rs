@@ -68,8 +68,14 @@ impl Witness {
             forced,
         };
         if let Some(counted_at) = sent.counted_at {
-            for limit in &account.limits {
-                check_limit(limit, attempt, counted_at, &counted(others, &sent, account));
+            let counted = counted(others, &sent, account);
+            let sets = self.limits_of(member.account, attempt.issuance, world);
+            let faults = sets.into_iter().map(|limits| {
+                limits.iter().find_map(|limit| exceeds(limit, attempt, counted_at, &counted))
+            });
+            // Either set will do.
+            if let Some(Some(fault)) = faults.min() {
+                panic!("{fault}");
             }
         }
         self.sent[member.account].push(sent);
@@ -102,7 +108,13 @@ fn counted(others: &[Sent], sent: &Sent, account: &Account) -> Vec<Timestamp> {
     near.filter_map(|other| other.counted_at).collect()
 }
 
-fn check_limit(limit: &Limit, attempt: &Attempt, reached_at: Timestamp, others: &[Timestamp]) {
+/// Returns how a request exceeds a limit, if it does.
+fn exceeds(
+    limit: &Limit,
+    attempt: &Attempt,
+    reached_at: Timestamp,
+    others: &[Timestamp],
+) -> Option<String> {
     let count = usize::try_from(limit.count.get()).expect("it is small");
     // When it was reserved, there had to be more than one left, or it was an operator's.
     let (most, used) = match &limit.window {
@@ -116,9 +128,11 @@ fn check_limit(limit: &Limit, attempt: &Attempt, reached_at: Timestamp, others: 
         }
     };
     let (name, cause) = (&attempt.name, attempt.cause);
-    assert!(most <= count, "{name} exceeds {limit} for {cause:?}: {most}");
+    if most > count {
+        return Some(format!("{name} exceeds {limit} for {cause:?}: {most}"));
+    }
     let left = cause == Cause::Forced || count == 1 || used + 2 <= count;
-    assert!(left, "{name} takes the last of {limit} for {cause:?}");
+    (!left).then(|| format!("{name} takes the last of {limit} for {cause:?}"))
 }
 
 /// Returns the most requests in any stretch of this length that holds the one at `at`.

@@ -5,6 +5,9 @@
 
 mod clock;
 mod ledger;
+mod quota;
+mod restoration;
+mod terms;
 mod token;
 mod want;
 
@@ -12,7 +15,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokend_core::TokenId;
 
 pub(crate) use self::token::check_wait;
-use self::{clock::Clocks, ledger::Sent, want::Wishes};
+use self::{
+    clock::Clocks,
+    ledger::Sent,
+    restoration::Restoration,
+    terms::{Terms, wanted_by},
+    want::Wishes,
+};
 use crate::{plan::Plan, provider::Shared, story::Story, world::World};
 
 /// What is known of a simulation.
@@ -29,6 +38,8 @@ pub(crate) struct Witness {
     /// When this run of the daemon began, and what the wall clock was wrong by then.
     began_at: Timestamp,
     began_wrong_by: SignedDuration,
+    terms: Terms,
+    restorations: Vec<Restoration>,
 }
 
 /// What is known of a credential.
@@ -58,6 +69,8 @@ impl Witness {
             wanted: 0,
             began_at: world.truth(),
             began_wrong_by: world.machine.wrong_by(),
+            terms: Terms::default(),
+            restorations: Vec::new(),
         }
     }
 
@@ -81,6 +94,9 @@ impl Witness {
         assert!(world.spins < MOST_SPINS, "the engine was due at once {} times", world.spins);
         self.look_at_ends(world);
         for wanted in &world.wanted[self.wanted..] {
+            if self.has_gone(wanted) {
+                continue;
+            }
             let member = plan.members.iter().find(|member| member.id == wanted.credential);
             let member = member.expect("no others were added");
             story.note(wanted.at, format_args!("{} wants one: {:?}", member.name, wanted.cause));
@@ -93,7 +109,12 @@ impl Witness {
             let (name, operation) = (&attempt.name, attempt.operation);
             story.note(attempt.sent_at, format_args!("{name} asks: {operation:?}, {what}"));
             self.check_attempt(place, plan, world);
-            self.known[plan.owner(attempt).place].latest = Some(place);
+            self.check_quota(place, plan, world);
+            let owner = plan.owner(attempt);
+            // One that was removed has nothing to do with one of its name.
+            if wanted_by(attempt.issuance, world).credential == owner.id {
+                self.known[owner.place].latest = Some(place);
+            }
         }
         self.attempts = world.attempts.len();
         for member in &plan.members {

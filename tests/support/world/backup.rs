@@ -1,20 +1,25 @@
 //! Backups of the store, and what becomes of the world when one is restored.
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::fs;
 
 use tempfile::TempDir;
 use tokend::{
-    credential::{CredentialId, Grant},
+    engine::{AccountBudget, Accounts, Command},
     store::DATABASE,
 };
-use tokend_core::Token;
 
-use super::World;
+use super::{
+    World,
+    caller::{AUTHOR, Waiting},
+    disk::Content,
+};
 
-/// A copy of the store, and the tokens that lie in it.
+/// A copy of the store, and what lies in it.
 pub struct Backup {
     files: TempDir,
-    pub(super) held: BTreeMap<CredentialId, Arc<Token<Grant>>>,
+    content: Content,
+    /// The key that opens it.
+    key: usize,
 }
 
 impl World {
@@ -27,7 +32,7 @@ impl World {
                 fs::copy(from, files.path().join(&name)).unwrap();
             }
         }
-        Backup { files, held: self.disk.held() }
+        Backup { files, content: self.disk.content(), key: self.key() }
     }
 
     /// Kills the daemon, puts a backup in the place of its database, and starts it.
@@ -40,8 +45,15 @@ impl World {
                 fs::copy(from, to).unwrap();
             }
         }
-        self.disk.put_back(backup.held.clone());
+        self.home.platter().forget();
+        self.disk.put_back(backup.content.clone());
+        self.home.keys.put_back(backup.key);
         self.start();
+    }
+
+    /// Has an operator say how many issuances of each account a restored ledger lacks.
+    pub fn accept(&mut self, accounts: Accounts, used: u32) -> Waiting<Vec<AccountBudget>> {
+        self.ask(|reply| Command::AcceptBudget { accounts, used, author: AUTHOR, reply })
     }
 }
 

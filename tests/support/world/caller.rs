@@ -58,15 +58,32 @@ impl World {
 
     /// Adds a credential and waits until it is stored.
     pub fn add(&mut self, new: NewCredential) -> Snapshot {
-        let answer = self.ask(|reply| Command::Change(Change::Create { new, reply }, AUTHOR));
+        let answer = self.create(new);
         self.wait(answer).unwrap()
     }
 
-    /// Removes a credential.
+    /// Adds a credential.
+    pub fn create(&mut self, new: NewCredential) -> Waiting<Snapshot> {
+        self.ask(|reply| Command::Change(Change::Create { new, reply }, AUTHOR))
+    }
+
+    /// Removes a credential, and ends its token.
     pub fn remove(&mut self, name: &str) -> Waiting<bool> {
+        self.remove_with(name, true)
+    }
+
+    /// Removes a credential, and ends its token if it is to be ended.
+    pub fn remove_with(&mut self, name: &str, revoke: bool) -> Waiting<bool> {
         let name = name.parse().unwrap();
-        let remove = |reply| Change::Remove { name, etag: None, revoke: true, reply };
+        let remove = |reply| Change::Remove { name, etag: None, revoke, reply };
         self.ask(|reply| Command::Change(remove(reply), AUTHOR))
+    }
+
+    /// Gives a credential another policy and other limits.
+    pub fn keep(&mut self, name: &str, policy: Policy, limits: Vec<Limit>) -> Waiting<Snapshot> {
+        let (name, policy, limits) = (name.parse().unwrap(), Some(policy), Some(limits));
+        let keep = |reply| Change::Keep { name, etag: None, policy, limits, reply };
+        self.ask(|reply| Command::Change(keep(reply), AUTHOR))
     }
 
     /// Has an operator revoke the token that is held.
@@ -149,9 +166,17 @@ impl World {
 
     /// Looks at a credential as operators do.
     pub fn look(&mut self, name: &str) -> Snapshot {
+        self.find(name).unwrap()
+    }
+
+    /// Looks at a credential that may not be there.
+    pub fn find(&mut self, name: &str) -> Option<Snapshot> {
         let name = name.parse().unwrap();
         let answer = self.ask(|reply| Command::Get { name, reply });
-        self.wait(answer).unwrap()
+        match self.wait(answer) {
+            Err(Error::NotFound(_)) => None,
+            found => Some(found.unwrap()),
+        }
     }
 
     /// Returns the slot of a credential, if there is one and the daemon runs.
@@ -160,7 +185,7 @@ impl World {
     }
 }
 
-const AUTHOR: Author = Author { uid: 0, pid: None };
+pub(super) const AUTHOR: Author = Author { uid: 0, pid: None };
 
 /// Returns a credential of a server that gives tokens by client credentials.
 pub fn credential(name: &str) -> NewCredential {

@@ -101,11 +101,6 @@ impl Contents {
         unsure
     }
 
-    /// The tokens of a backup lie there.
-    pub(super) fn put_back(&mut self, tokens: BTreeMap<CredentialId, Arc<Token<Grant>>>) {
-        self.tokens = tokens;
-    }
-
     fn hold(&mut self, credential: CredentialId, token: &Arc<Token<Grant>>) {
         // Nobody's tokens are stored for no one.
         if self.credentials.contains_key(&credential) {

@@ -23,6 +23,7 @@ struct Papers {
 pub(super) enum Task {
     Write(Write),
     Look(Query),
+    Rekey(Rekey, BootTime),
 }
 
 impl Desk {
@@ -68,8 +69,8 @@ impl Store for Desk {
         self.0.borrow_mut().tasks.push((ticket, Task::Look(query)));
     }
 
-    fn rekey(&mut self, _: Ticket, rekey: Rekey, _: BootTime) {
-        panic!("nobody here wants other keys: {rekey:?}");
+    fn rekey(&mut self, ticket: Ticket, rekey: Rekey, now: BootTime) {
+        self.0.borrow_mut().tasks.push((ticket, Task::Rekey(rekey, now)));
     }
 }
 

@@ -13,12 +13,12 @@ use std::{
 use tempfile::TempDir;
 use tokend::{
     credential::{CredentialId, Grant},
-    ports::{Found, Loaded, Ticket, Write, Written},
-    store::{Key, OpenError, Store},
+    ports::{Found, Loaded, RekeyEnded, Ticket, Write, Written},
+    store::{OpenError, Store},
 };
 use tokend_core::{IssuanceId, SplitMix, StoreFailure, Token, TokenId};
 
-use super::{Coming, contents::Contents, desk::Task, platter::Platter, vfs::Watched};
+use super::{Coming, contents::Contents, desk::Task, keys::Keys, platter::Platter, vfs::Watched};
 
 /// How the disk is doing.
 #[derive(Debug)]
@@ -49,11 +49,19 @@ pub(super) enum Kept {
     Revoked(CredentialId, TokenId),
 }
 
+/// What lies on the disk at some time.
+#[derive(Clone)]
+pub(super) struct Content {
+    contents: Contents,
+    besides: Vec<Contents>,
+    revoked: BTreeSet<TokenId>,
+}
+
 /// A state directory with a store in it.
 pub(super) struct Home {
     watched: Watched,
     dir: TempDir,
-    seed: u64,
+    pub(super) keys: Keys,
 }
 
 impl Default for Disk {
@@ -110,6 +118,11 @@ impl Disk {
                 Task::Look(query) => {
                     let result = store.look(&query);
                     answers.push(Coming::Found(Found { ticket, result }));
+                    continue;
+                }
+                Task::Rekey(rekey, now) => {
+                    let result = store.rekey(&rekey, now);
+                    answers.push(Coming::Rekeyed(RekeyEnded { ticket, result }));
                     continue;
                 }
             };
@@ -171,15 +184,15 @@ impl Disk {
         }
     }
 
-    /// Returns the tokens that lie on it.
-    pub(super) fn held(&self) -> BTreeMap<CredentialId, Arc<Token<Grant>>> {
-        self.contents.tokens().clone()
+    /// Returns what lies on it, and what may.
+    pub(super) fn content(&self) -> Content {
+        let Self { contents, besides, revoked, .. } = self;
+        Content { contents: contents.clone(), besides: besides.clone(), revoked: revoked.clone() }
     }
 
-    /// Those of a backup lie on it.
-    pub(super) fn put_back(&mut self, held: BTreeMap<CredentialId, Arc<Token<Grant>>>) {
-        self.contents.put_back(held);
-        self.besides.clear();
+    /// What a backup had lies on it, and nothing else.
+    pub(super) fn put_back(&mut self, content: Content) {
+        Content { contents: self.contents, besides: self.besides, revoked: self.revoked } = content;
     }
 
     /// The daemon is gone, and with it what it was told.
@@ -201,7 +214,7 @@ impl Disk {
             self.unsure.extend(self.contents.differ(other));
         }
         self.contents.learn(loaded);
-        for (credential, token) in self.held() {
+        for (credential, token) in self.contents.tokens().clone() {
             self.acknowledge(Some(Kept::Held(credential, token)));
         }
     }
@@ -230,14 +243,14 @@ impl Home {
         let memory = Path::new("/dev/shm");
         let dir = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
         let dir = dir.unwrap();
-        let home = Self { watched: Watched::new(dir.path()), dir, seed };
-        Store::create(home.path(), &home.key(), SplitMix::new(seed)).unwrap();
+        let home = Self { watched: Watched::new(dir.path()), dir, keys: Keys::new(seed) };
+        Store::create(home.path(), &home.keys.present(), SplitMix::new(seed)).unwrap();
         home.platter().forget();
         home
     }
 
-    pub(super) fn open(&self, seed: u64) -> Result<Store<SplitMix>, OpenError> {
-        Store::open(self.path(), None, &self.key(), SplitMix::new(seed))
+    pub(super) fn open(&mut self, seed: u64) -> Result<Store<SplitMix>, OpenError> {
+        self.keys.open(self.dir.path(), seed)
     }
 
     /// Returns what the disk keeps of the files.
@@ -247,9 +260,5 @@ impl Home {
 
     pub(super) fn path(&self) -> &Path {
         self.dir.path()
-    }
-
-    fn key(&self) -> Key {
-        Key::generate(&mut SplitMix::new(self.seed))
     }
 }

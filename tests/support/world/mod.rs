@@ -7,11 +7,12 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
 
-mod backup;
+pub mod backup;
 pub mod caller;
 mod contents;
 mod desk;
 mod disk;
+mod keys;
 mod machine;
 pub mod platter;
 mod power;
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 use tokend::{
     credential::CredentialId,
     engine::Engine,
-    ports::{Clock, ErrandEnded, Found, Issuance, Reservation, Written},
+    ports::{Clock, ErrandEnded, Found, Issuance, RekeyEnded, Reservation, Written},
     published::Slots,
     store::Store,
 };
@@ -95,6 +96,7 @@ enum Coming {
     /// The store answers.
     Written(Written, Option<disk::Kept>),
     Found(Found),
+    Rekeyed(RekeyEnded),
     /// A request of a dance ends.
     Ended(Box<Dance>),
     /// A dance has ended without a request.
@@ -208,6 +210,7 @@ impl World {
                 self.daemon().engine.written(written);
             }
             Coming::Found(found) => self.daemon().engine.found(found),
+            Coming::Rekeyed(ended) => self.daemon().engine.rekeyed(ended),
         }
     }
 
@@ -219,6 +222,9 @@ impl World {
         daemon.answered = answered;
         self.home.platter().set_full(disk.full);
         for coming in disk.serve(&mut daemon.store, daemon.desk.take_tasks(), &self.home) {
+            if let Coming::Rekeyed(ended) = &coming {
+                self.home.keys.note(&ended.result);
+            }
             self.last_number += 1;
             self.coming.insert((answered, self.last_number), coming);
         }

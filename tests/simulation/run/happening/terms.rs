@@ -1,0 +1,204 @@
+//! Operators who change what a credential's terms are, remove it, and add it again.
+
+use tokend::engine::{Error, Snapshot};
+use tokend_core::Policy;
+use tokend_provider::Limit;
+use tokio::sync::oneshot::error::TryRecvError;
+
+use super::Run;
+use crate::{
+    plan::{Member, POLICIES},
+    world::caller::Waiting,
+};
+
+/// Changes that are under way, in the order in which they were asked for.
+#[derive(Default)]
+pub(in super::super) struct Changes {
+    waiting: Vec<Change>,
+    /// Those of which nothing was heard before the daemon ended.
+    unheard: Vec<Change>,
+    /// Those that the store couldn't write, and that may be on the disk all the same.
+    failed: Vec<Change>,
+}
+
+/// A change to what is stored of a credential.
+struct Change {
+    member: usize,
+    what: What,
+}
+
+enum What {
+    Kept(Policy, Vec<Limit>, Waiting<Snapshot>),
+    Removed(Waiting<bool>),
+    Added(Waiting<Snapshot>),
+}
+
+impl Run {
+    /// An operator changes something about a credential, or about all that share its account.
+    pub(super) fn change(&mut self) {
+        let position = self.member();
+        match self.dice.below(10) {
+            0..6 => self.keep(position),
+            6..8 => self.remove(position),
+            _ => self.add(position),
+        }
+        if self.dice.percent(20) {
+            self.end_within(5);
+        }
+    }
+
+    fn keep(&mut self, position: usize) {
+        let account = self.plan.members[position].account;
+        let policy = self.dice.pick(&POLICIES);
+        let limits = match self.dice.below(3) {
+            // As they are, but wider or tighter.
+            0 => self.plan.members[position].scaled(self.dice.percent(50)),
+            1 => Vec::new(),
+            _ => self.plan.accounts[account].draw_limits(&mut self.dice),
+        };
+        let all = self.dice.percent(50);
+        for member in 0..self.plan.members.len() {
+            let Member { account: of, name, .. } = self.plan.members[member].clone();
+            if member != position && (!all || of != account) {
+                continue;
+            }
+            let texts: Vec<String> = limits.iter().map(ToString::to_string).collect();
+            self.note(format_args!("an operator changes {name}: {policy:?}, limits {texts:?}"));
+            let answer = self.world.keep(&name, policy, limits.clone());
+            self.submit(member, What::Kept(policy, limits.clone(), answer));
+        }
+    }
+
+    fn remove(&mut self, position: usize) {
+        let name = self.plan.members[position].name.clone();
+        let revoke = self.dice.percent(50);
+        self.note(format_args!("an operator removes {name}, its token is to end: {revoke}"));
+        let answer = self.world.remove_with(&name, revoke);
+        self.submit(position, What::Removed(answer));
+    }
+
+    /// An operator has no use for a credential any more.
+    pub(in super::super) fn let_go(&mut self, position: usize) {
+        let answer = self.world.remove(&self.plan.members[position].name);
+        self.submit(position, What::Removed(answer));
+    }
+
+    /// An operator adds a credential that isn't there any more, or finds that it still is.
+    pub(in super::super) fn add(&mut self, position: usize) {
+        let member = self.plan.members[position].clone();
+        self.note(format_args!("an operator adds {}", member.name));
+        let answer = self.world.create(self.plan.new_credential(&member));
+        self.submit(position, What::Added(answer));
+    }
+
+    fn submit(&mut self, member: usize, what: What) {
+        self.changes.waiting.push(Change { member, what });
+        self.look();
+    }
+
+    /// Those who have changed something hear what there is to hear.
+    pub(in super::super) fn hear_changes(&mut self) {
+        let mut position = 0;
+        while position < self.changes.waiting.len() {
+            let Change { member, what } = &mut self.changes.waiting[position];
+            let (member, heard) = (*member, what.hear());
+            match heard {
+                Err(TryRecvError::Empty) => position += 1,
+                Err(TryRecvError::Closed) => panic!("someone who changes something was forgotten"),
+                Ok(Err(error)) => {
+                    let change = self.changes.waiting.remove(position);
+                    let name = self.plan.members[member].name.clone();
+                    self.note(format_args!("{name} stays as it is: {error}"));
+                    if matches!(error, Error::Store(_)) {
+                        self.changes.failed.push(change);
+                    }
+                }
+                Ok(Ok(snapshot)) => {
+                    let change = self.changes.waiting.remove(position);
+                    self.changes.failed.retain(|failed| failed.member != member);
+                    let name = self.plan.members[member].name.clone();
+                    self.note(format_args!("{name} is as it was wanted"));
+                    let id = snapshot.map(|snapshot| snapshot.credential.id);
+                    if !matches!(change.what, What::Kept(..)) {
+                        self.witness.replaced(&self.plan.members[member], &self.world);
+                    }
+                    let after = change.what.applied_to(&self.plan.members[member]);
+                    let id = id.unwrap_or(after.id);
+                    self.plan.members[member] = Member { id, ..after };
+                    self.witness.terms_changed(&self.plan, &self.world);
+                }
+            }
+        }
+    }
+
+    /// The daemon has ended: nobody hears any more what became of it.
+    pub(in super::super) fn leave_changes(&mut self) {
+        self.changes.unheard.append(&mut self.changes.waiting);
+    }
+
+    /// Returns how credentials may be by now, though nobody has heard of it: as the first
+    /// change that is under way leaves them, or one that couldn't be written.
+    pub(super) fn about_to_be(&self) -> Vec<Vec<Member>> {
+        let Changes { waiting, unheard, failed } = &self.changes;
+        let possible = |member: &Member| {
+            let of = |change: &&Change| change.member == member.place;
+            let first = unheard.iter().chain(waiting).find(of);
+            let all = failed.iter().filter(of).chain(first);
+            all.map(|change| change.what.applied_to(member)).collect()
+        };
+        self.plan.members.iter().map(possible).collect()
+    }
+
+    /// Holds what the daemon has found in its store against what it had acknowledged before: of
+    /// each credential, the first change that wasn't heard of may have been made.
+    pub(in super::super) fn find_changes(&mut self) {
+        let about_to_be = self.about_to_be();
+        self.changes.unheard.clear();
+        self.changes.failed.clear();
+        self.find_members(&about_to_be);
+    }
+
+    /// Holds what the daemon has found against how credentials are, or else are about to be.
+    pub(super) fn find_members(&mut self, about_to_be: &[Vec<Member>]) {
+        for position in 0..self.plan.members.len() {
+            let member = self.plan.members[position].clone();
+            let found = self.world.find(&member.name);
+            let fits = |member: &Member| member.is_as_found(found.as_ref());
+            if fits(&member) {
+                continue;
+            }
+            let changed = about_to_be[position].iter().find(|member| fits(member)).cloned();
+            let name = &member.name;
+            let changed = changed.unwrap_or_else(|| panic!("{name} isn't as it was stored"));
+            self.note(format_args!("{name} is as it was wanted, though nobody heard of it"));
+            if changed.is_there != member.is_there {
+                self.witness.replaced(&member, &self.world);
+            }
+            let id = found.as_ref().map_or(member.id, |found| found.credential.id);
+            self.plan.members[position] = Member { id, ..changed };
+        }
+        self.witness.terms_changed(&self.plan, &self.world);
+    }
+}
+
+impl What {
+    fn hear(&mut self) -> Result<Result<Option<Snapshot>, Error>, TryRecvError> {
+        match self {
+            Self::Kept(.., answer) | Self::Added(answer) => {
+                answer.try_recv().map(|answer| answer.map(Some))
+            }
+            Self::Removed(answer) => answer.try_recv().map(|answer| answer.map(|_| None)),
+        }
+    }
+
+    fn applied_to(&self, member: &Member) -> Member {
+        let member = member.clone();
+        match self {
+            Self::Kept(policy, limits, _) => {
+                Member { policy: *policy, limits: limits.clone(), ..member }
+            }
+            Self::Removed(_) => Member { is_there: false, ..member },
+            Self::Added(_) => Member { is_there: true, ..member },
+        }
+    }
+}
