@@ -17,6 +17,8 @@ mod world;
 mod dice;
 #[path = "simulation/disk.rs"]
 mod disk;
+#[path = "simulation/opening.rs"]
+mod opening;
 #[path = "simulation/plan.rs"]
 mod plan;
 #[path = "simulation/provider.rs"]

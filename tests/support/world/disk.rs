@@ -36,6 +36,8 @@ pub struct Disk {
     besides: Vec<Contents>,
     /// Issuances whose end may be on it.
     unsure: BTreeSet<IssuanceId>,
+    /// Whether a backup is in the place of what was there.
+    restored: bool,
     acknowledged: BTreeMap<CredentialId, Arc<Token<Grant>>>,
     /// Those of which the store has said that they are to be revoked.
     revoked: BTreeSet<TokenId>,
@@ -65,6 +67,7 @@ impl Default for Disk {
             contents: Contents::default(),
             besides: Vec::new(),
             unsure: BTreeSet::new(),
+            restored: false,
             acknowledged: BTreeMap::new(),
             revoked: BTreeSet::new(),
         }
@@ -180,6 +183,7 @@ impl Disk {
     pub(super) fn put_back(&mut self, held: BTreeMap<CredentialId, Arc<Token<Grant>>>) {
         self.contents.put_back(held);
         self.besides.clear();
+        self.restored = true;
     }
 
     /// The daemon is gone, and with it what it was told.
@@ -190,6 +194,8 @@ impl Disk {
     /// Holds what was read at a start against what was written before: all that the store
     /// has said is there, and of what it hasn't, all or nothing.
     pub(super) fn check(&mut self, loaded: &Loaded) {
+        let restored = std::mem::take(&mut self.restored);
+        assert!(restored || !loaded.is_restored, "it is taken for a backup, and is none");
         let mut all = std::mem::take(&mut self.besides);
         all.push(std::mem::take(&mut self.contents));
         let mut fitting = all.iter().filter(|contents| contents.is(loaded));
