@@ -177,9 +177,10 @@ impl<R: Random> Store<R> {
             before,
             directory,
         };
+        // Before anything outside is told how far it has come, and anyone what is in it.
+        let settled = store.residue.settle(&store.connection);
+        settled.map_err(|source| OpenError::sqlite(&store.path, source))?;
         store.compare()?;
-        // Whoever crashed may have been about to.
-        store.residue.wipe(&store.connection);
         Ok(store)
     }
 

@@ -7,6 +7,7 @@
 
 use rusqlite::{Connection, ErrorCode, ffi};
 
+use super::error::full;
 use crate::ports::Write;
 
 /// So many writes may leave something behind in a store that is never quiet.
@@ -61,24 +62,46 @@ impl Residue {
         self.is_there() && (self.promised || self.left >= LEFT)
     }
 
+    /// Moves what whoever had the store before has left in the log into the database, and
+    /// returns when all that can be read is on the disk: whoever was killed may not have
+    /// synced it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if that can't be done. On a full disk it stays in the log, which was synced
+    /// before.
+    pub(super) fn settle(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        match cut_off(connection) {
+            Ok(()) => Ok(()),
+            Err(error) if full(&error) => {
+                self.keep(&error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Moves the log into the database and cuts it off.
     ///
     /// If that fails, all that was written is safe, and it is due again after the next write.
     pub(super) fn wipe(&mut self, connection: &Connection) {
         match cut_off(connection) {
             Ok(()) => *self = Self::default(),
-            Err(error) => {
-                if !self.stuck {
-                    tracing::warn!(%error,
-                        "what was removed is still in tokend.db-wal, sealed; tokend tries again by \
-                         itself to wipe it out");
-                }
-                self.stuck = true;
-                self.promised = true;
-                // Something is there, even if no write has left it: a new data key has.
-                self.left = self.left.max(1);
-            }
+            Err(error) => self.keep(&error),
         }
+    }
+
+    /// Has it be due again.
+    fn keep(&mut self, error: &rusqlite::Error) {
+        if !self.stuck {
+            tracing::warn!(%error,
+                "what was removed is still in tokend.db-wal, sealed; tokend tries again by \
+                 itself to wipe it out");
+        }
+        self.stuck = true;
+        self.promised = true;
+        // Something is there, even if no write has left it: a new data key has.
+        self.left = self.left.max(1);
     }
 }
 

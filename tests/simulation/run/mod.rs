@@ -60,8 +60,8 @@ struct Waiter {
 /// Nothing goes on for more steps than this until something else happens.
 const MOST_STEPS: usize = 1_500;
 
-/// Runs a simulation, tells its story, and returns how many steps it had, and how many
-/// writes and syncs of the store.
+/// Runs a simulation, tells its story, and returns how many steps it had until all trouble
+/// ended, and how many writes and syncs of the store.
 pub(crate) fn run(script: &Script, story: &Story) -> (u64, u64) {
     let mut run = Run::new(script, story.clone());
     run.begin();
@@ -72,9 +72,9 @@ pub(crate) fn run(script: &Script, story: &Story) -> (u64, u64) {
         let gap = run.gap();
         run.pass(gap);
     }
+    let counts = (run.steps, run.world.operations());
     run.dice = Dice::of(script.seed, "recovery", 0);
     run.recover();
-    let counts = (run.steps, run.world.operations());
     run.end_well();
     counts
 }

@@ -83,9 +83,12 @@ impl Run {
         loop {
             self.note(format_args!("the daemon ends: {ending:?}"));
             if std::mem::take(&mut opening) {
-                let (after, next) = (self.dice.below(OPENING), self.ending());
-                self.note(format_args!("after {after} writes and syncs once more: {next:?}"));
-                self.world.expect_trouble(after, Trouble::End(next));
+                let seed = self.dice.seed();
+                let troubles =
+                    [Trouble::End(self.ending()), Trouble::WriteFails, Trouble::SyncFails(seed)];
+                let (trouble, after) = (self.dice.pick(&troubles), self.dice.below(OPENING));
+                self.note(format_args!("after {after} writes and syncs: {trouble:?}"));
+                self.world.expect_trouble(after, trouble);
             }
             match ending {
                 Ending::Kill => {

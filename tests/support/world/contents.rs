@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokend::{
     credential::{CredentialId, Grant},
@@ -121,8 +122,10 @@ impl Contents {
     }
 }
 
-fn identity(token: &Token<Grant>) -> (TokenId, &str) {
-    (token.id, token.payload.value.expose_secret())
+/// Returns what tells a token from others, and from itself before it was kept alive.
+fn identity(token: &Token<Grant>) -> (TokenId, &str, Option<i64>) {
+    let end = token.expires_at.map(Timestamp::as_millisecond);
+    (token.id, token.payload.value.expose_secret(), end)
 }
 
 fn revisions(loaded: &Loaded) -> BTreeMap<CredentialId, u64> {

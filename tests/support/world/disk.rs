@@ -36,6 +36,8 @@ pub struct Disk {
     besides: Vec<Contents>,
     /// Issuances whose end may be on it.
     unsure: BTreeSet<IssuanceId>,
+    /// Whether a backup is in the place of what was there.
+    restored: bool,
     acknowledged: BTreeMap<CredentialId, Arc<Token<Grant>>>,
     /// Those of which the store has said that they are to be revoked.
     revoked: BTreeSet<TokenId>,
@@ -73,6 +75,7 @@ impl Default for Disk {
             contents: Contents::default(),
             besides: Vec::new(),
             unsure: BTreeSet::new(),
+            restored: false,
             acknowledged: BTreeMap::new(),
             revoked: BTreeSet::new(),
         }
@@ -193,6 +196,7 @@ impl Disk {
     /// What a backup had lies on it, and nothing else.
     pub(super) fn put_back(&mut self, content: Content) {
         Content { contents: self.contents, besides: self.besides, revoked: self.revoked } = content;
+        self.restored = true;
     }
 
     /// The daemon is gone, and with it what it was told.
@@ -203,6 +207,8 @@ impl Disk {
     /// Holds what was read at a start against what was written before: all that the store
     /// has said is there, and of what it hasn't, all or nothing.
     pub(super) fn check(&mut self, loaded: &Loaded) {
+        let restored = std::mem::take(&mut self.restored);
+        assert!(restored || !loaded.is_restored, "it is taken for a backup, and is none");
         let mut all = std::mem::take(&mut self.besides);
         all.push(std::mem::take(&mut self.contents));
         let mut fitting = all.iter().filter(|contents| contents.is(loaded));
