@@ -42,6 +42,8 @@ impl Run {
     fn restore(&mut self, kept: Kept) {
         self.note(format_args!("a backup is restored"));
         self.leave();
+        // Whoever does that makes room for it.
+        self.world.disk.full = false;
         self.changes = super::Changes::default();
         self.world.restore(&kept.backup);
         let gone = std::mem::replace(&mut self.plan.members, kept.members.clone());
