@@ -4,6 +4,8 @@
 mod family;
 #[path = "provider/meter.rs"]
 mod meter;
+#[path = "provider/secrets.rs"]
+mod secrets;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -11,7 +13,7 @@ use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use tokend_core::after;
 use tokend_provider::Operation;
 
-use self::{family::Families, meter::Meter};
+use self::{family::Families, meter::Meter, secrets::Secrets};
 pub(crate) use self::{family::Reuse, meter::Quota};
 use crate::{
     dice::Dice,
@@ -36,6 +38,8 @@ pub(crate) struct Provider {
     /// What is given once more to those whose provider repeats itself.
     current: BTreeMap<String, (String, Timestamp)>,
     families: Families,
+    /// One for each member.
+    secrets: Vec<Secrets>,
     /// One for each account; none if it has no quota.
     meters: Vec<Option<Meter>>,
     /// What a clock that was set may have hidden of the time.
@@ -94,6 +98,7 @@ impl Provider {
         let moods = vec![Mood::Well; accounts.len()];
         let meters = accounts.iter().map(|account| account.quota.map(Meter::new)).collect();
         let (given, current, families, hidden) = Default::default();
+        let secrets = vec![Secrets::default(); members.len()];
         let away_until = Timestamp::MIN;
         let provider = Self {
             dice,
@@ -103,11 +108,33 @@ impl Provider {
             given,
             current,
             families,
+            secrets,
             meters,
             hidden,
             away_until,
         };
         Rc::new(RefCell::new(provider))
+    }
+
+    /// Gives a credential another secret; the one before is taken for so long still. Returns
+    /// its number.
+    pub(crate) fn renew_secret(
+        &mut self,
+        member: usize,
+        overlap: Duration,
+        at: Timestamp,
+    ) -> usize {
+        self.secrets[member].renew(overlap, at)
+    }
+
+    /// Returns the number of what somebody mistakes for a credential's next secret.
+    pub(crate) fn mistake_secret(&mut self, member: usize) -> usize {
+        self.secrets[member].mistake()
+    }
+
+    /// Returns the number of the secret by which a credential is known.
+    pub(crate) fn secret(&self, member: usize) -> usize {
+        self.secrets[member].current()
     }
 
     /// Notes how much time a clock that was set may have hidden.
@@ -154,6 +181,9 @@ impl Provider {
             self.families.check(token, member.kind.reuse(), at, self.hidden);
         }
         let arrival = match mood {
+            mood if mood.is_metered() && !self.secrets[member.place].admit(&attempt.body, at) => {
+                Arrival::json(401, r#"{"error":"invalid_client"}"#)
+            }
             _ if self.is_beyond(attempt, &member, mood) => Arrival::status(429),
             Mood::Counting if account.quota.is_some() => self.give(attempt, &member, account.life),
             Mood::Well | Mood::Slow => self.give(attempt, &member, account.life),
