@@ -3,6 +3,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use secrecy::ExposeSecret;
 use tokend::{
     credential::CredentialId,
     engine::{NewCredential, Snapshot},
@@ -57,6 +58,8 @@ pub(crate) struct Member {
     pub(crate) policy: Policy,
     pub(crate) limits: Vec<Limit>,
     pub(crate) kind: Kind,
+    /// Which of its secrets is stored: they are numbered.
+    pub(crate) secret: usize,
     /// Whether it is stored, as far as operators have heard.
     pub(crate) is_there: bool,
 }
@@ -160,6 +163,7 @@ impl Plan {
                 account,
                 policy: dice.pick(&POLICIES),
                 limits: accounts[account].limits.clone(),
+                secret: 0,
                 is_there: false,
                 kind: if long { dice.pick(&KINDS) } else { Kind::Plain },
             }
@@ -227,13 +231,20 @@ impl Plan {
         new.variables.clear();
         new.variables.insert("token_url".to_owned(), format!("https://p{account}.example/token"));
         new.variables.insert("client_id".to_owned(), format!("account{account}"));
+        let secrets = [("client_secret".to_owned(), secret(member.secret).into())];
         NewCredential {
+            secrets: secrets.into(),
             provider: member.name.clone(),
             policy: member.policy,
             limits: member.limits.clone(),
             ..new
         }
     }
+}
+
+/// Returns a secret by its number.
+pub(crate) fn secret(number: usize) -> String {
+    format!("hunter2-{number}-")
 }
 
 impl Kind {
@@ -268,7 +279,10 @@ impl Member {
     pub(crate) fn is_as_found(&self, found: Option<&Snapshot>) -> bool {
         match found.map(|found| &found.credential) {
             Some(found) => {
-                self.is_there && found.policy == self.policy && found.limits == self.limits
+                let is_known =
+                    found.secrets["client_secret"].expose_secret() == secret(self.secret);
+                let terms = (&found.policy, &found.limits);
+                self.is_there && is_known && terms == (&self.policy, &self.limits)
             }
             None => !self.is_there,
         }

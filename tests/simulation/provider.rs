@@ -4,6 +4,8 @@
 mod family;
 #[path = "provider/meter.rs"]
 mod meter;
+#[path = "provider/secrets.rs"]
+mod secrets;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -11,7 +13,7 @@ use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use tokend_core::after;
 use tokend_provider::Operation;
 
-use self::{family::Families, meter::Meter};
+use self::{family::Families, meter::Meter, secrets::Secrets};
 pub(crate) use self::{family::Reuse, meter::Quota};
 use crate::{
     dice::Dice,
@@ -40,6 +42,8 @@ pub(crate) struct Provider {
     /// What is given once more to those whose provider repeats itself.
     current: BTreeMap<String, (String, Timestamp)>,
     families: Families,
+    /// One for each member.
+    secrets: Vec<Secrets>,
     /// One for each account; none if it has no quota.
     meters: Vec<Option<Meter>>,
     /// What a clock that was set may have hidden of the time.
@@ -97,6 +101,7 @@ impl Provider {
         let (accounts, members) = (plan.accounts.clone(), plan.members.clone());
         let moods = vec![Mood::Well; accounts.len()];
         let meters = accounts.iter().map(|account| account.quota.map(Meter::new)).collect();
+        let secrets = vec![Secrets::default(); members.len()];
         let provider = Self {
             seed,
             dice: Dice::of(seed, "provider", 0),
@@ -107,11 +112,33 @@ impl Provider {
             given: BTreeMap::new(),
             current: BTreeMap::new(),
             families: Families::default(),
+            secrets,
             meters,
             hidden: Duration::ZERO,
             away_until: Timestamp::MIN,
         };
         Rc::new(RefCell::new(provider))
+    }
+
+    /// Gives a credential another secret; the one before is taken for so long still. Returns
+    /// its number.
+    pub(crate) fn renew_secret(
+        &mut self,
+        member: usize,
+        overlap: Duration,
+        at: Timestamp,
+    ) -> usize {
+        self.secrets[member].renew(overlap, at)
+    }
+
+    /// Returns the number of what somebody mistakes for a credential's next secret.
+    pub(crate) fn mistake_secret(&mut self, member: usize) -> usize {
+        self.secrets[member].mistake()
+    }
+
+    /// Returns the number of the secret by which a credential is known.
+    pub(crate) fn secret(&self, member: usize) -> usize {
+        self.secrets[member].current()
     }
 
     /// Notes how much time a clock that was set may have hidden.
@@ -161,6 +188,9 @@ impl Provider {
             self.families.check(token, member.kind.reuse(), at, self.hidden);
         }
         let arrival = match mood {
+            mood if mood.is_metered() && !self.secrets[member.place].admit(&attempt.body, at) => {
+                Arrival::json(401, r#"{"error":"invalid_client"}"#)
+            }
             _ if self.is_beyond(attempt, &member, mood) => Arrival::status(429),
             Mood::Counting if account.quota.is_some() => self.give(attempt, &member, account.life),
             Mood::Well | Mood::Slow => self.give(attempt, &member, account.life),

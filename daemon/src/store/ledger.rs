@@ -86,15 +86,18 @@ impl<R: Random> Writer<'_, R> {
         outcome: Outcome,
         settled: &Settled,
     ) -> Result<CredentialId, WriteError> {
-        let (credential, account) = self
+        let (credential, account, counts): (_, _, bool) = self
             .connection
-            .prepare_cached("SELECT credential, account FROM issuances WHERE id = ?")?
-            .query_row([issuance.0], |row| Ok((CredentialId(row.get(0)?), row.get(1)?)))
+            .prepare_cached("SELECT credential, account, counts FROM issuances WHERE id = ?")?
+            .query_row([issuance.0], |row| {
+                Ok((CredentialId(row.get(0)?), row.get(1)?, row.get(2)?))
+            })
             .optional()?
             .ok_or(WriteError::NoIssuance(issuance))?;
         let row = row(issuance, credential);
         let cell = Cell { column: OUTCOME, row: &row };
-        let issued = matches!(outcome, Outcome::Issued);
+        // One that was kept alive says nothing of how many more there are.
+        let issued = matches!(outcome, Outcome::Issued) && counts;
         let record = OutcomeRecord { took: settled.took, outcome };
         let outcome = self.vault.seal(cell, &record, self.random);
         self.connection

@@ -2,6 +2,7 @@
 
 mod backups;
 mod keys;
+mod secrets;
 mod terms;
 
 use std::time::Duration;
@@ -19,7 +20,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(119) {
+        match self.dice.below(125) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change(&mut self.dice);
@@ -54,6 +55,7 @@ impl Run {
             100..104 => self.rekey(),
             104..112 => self.change(),
             112..115 => self.back_up_or_restore(),
+            115..121 => self.renew_secret(),
             _ => self.trouble(),
         }
         self.look();

@@ -78,6 +78,8 @@ impl Run {
             self.add(position);
         }
         assert!(self.plan.members.iter().all(|it| it.is_there), "what is added isn't there");
+        self.set_known_secrets();
+        self.pass(secs(10));
     }
 
     /// Whoever is well and has no limits would only keep the provider busy while others

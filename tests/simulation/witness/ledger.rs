@@ -39,6 +39,16 @@ impl Witness {
         let attempt = &world.attempts[place];
         let member = plan.owner(attempt);
         let account = &plan.accounts[member.account];
+        // One issuance may send its request once more, with the secret before: no token can
+        // have come of the first, which was refused.
+        for earlier in self.sent[member.account].iter_mut().rev() {
+            if after(earlier.at, LONGEST) <= attempt.sent_at {
+                break;
+            }
+            if world.attempts[earlier.place].issuance == attempt.issuance {
+                earlier.counted_at = None;
+            }
+        }
         let others = &self.sent[member.account];
         let own = self.known[member.place].latest.map(|latest| &world.attempts[latest]);
         let busy = own.is_some_and(|own| own.ended_at > attempt.sent_at);
@@ -79,6 +89,14 @@ impl Witness {
             }
         }
         self.sent[member.account].push(sent);
+    }
+
+    /// Has requests that the store presumes and that are still on their way count from when it
+    /// does, since nothing of them is known.
+    pub(super) fn recall(&mut self, since: usize, world: &World) {
+        for sent in self.sent.iter_mut().flatten().filter(|sent| sent.place >= since) {
+            sent.counted_at = sent.counted_at.min(Some(world.truth()));
+        }
     }
 
     /// Returns the attempts of an account, the latest first, and as far back as they

@@ -7,6 +7,7 @@ mod clock;
 mod ledger;
 mod quota;
 mod restoration;
+mod secret;
 mod terms;
 mod token;
 mod want;
@@ -110,6 +111,7 @@ impl Witness {
             story.note(attempt.sent_at, format_args!("{name} asks: {operation:?}, {what}"));
             self.check_attempt(place, plan, world);
             self.check_quota(place, plan, world);
+            self.check_secret(place, plan, world);
             let owner = plan.owner(attempt);
             // One that was removed has nothing to do with one of its name.
             if wanted_by(attempt.issuance, world).credential == owner.id {

@@ -36,6 +36,7 @@ impl Witness {
                 self.replaced(member, world);
             }
         }
+        self.recall(since, world);
         let (at, wrong_by) = (world.truth(), world.machine.wrong_by());
         self.restorations.push(Restoration { at, wrong_by, since, until: world.attempts.len() });
     }

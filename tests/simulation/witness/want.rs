@@ -117,7 +117,11 @@ impl Witness {
     fn check_due(&self, wanted: &Wanted, member: &Member, world: &World) {
         let Some(token) = world.disk.acknowledged(member.id) else { return };
         let known = &self.known[member.place];
-        let wished = known.wishes.when(Cause::MinTtl) == Some(wanted.at);
+        let tried = known.wishes.when(Cause::Aging);
+        // Another secret is tried after a refusal, or after what was under way.
+        let latest = known.latest.map(|latest| world.attempts[latest].sent_at);
+        let tried = tried.is_some_and(|at| latest.is_none_or(|latest| latest <= at));
+        let wished = tried || known.wishes.when(Cause::MinTtl) == Some(wanted.at);
         let loaded = known.loaded == Some(token.id);
         let shown = self.began_at.checked_add(self.began_wrong_by).expect("no overflow");
         let strange = loaded && token.issued_at > after(shown, FUTURE);

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokend::{
-    credential::Supply,
+    credential::{Replacement, Supply},
     engine::{
         Author, Change, Command, Error, Named, NewCredential, Rejection, Reply, Rotated, Rotation,
-        Snapshot,
+        Snapshot, Supplier,
     },
     published::{Published, Slot},
 };
@@ -90,6 +90,15 @@ impl World {
     pub fn revoke(&mut self, name: &str) -> Waiting<Snapshot> {
         let (name, local) = (name.parse().unwrap(), false);
         self.ask(|reply| Command::Revoke { name, local, author: AUTHOR, reply })
+    }
+
+    /// Gives a credential another secret.
+    pub fn set_secret(&mut self, name: &str, input: &str, secret: &str) -> Waiting<Snapshot> {
+        let secrets = [(input.to_owned(), SecretString::from(secret))].into();
+        let replacement = Replacement { secrets, ..Replacement::default() };
+        let (name, from) = (name.parse().unwrap(), Supplier::Operator);
+        let replace = |reply| Change::Replace { name, etag: None, replacement, from, reply };
+        self.ask(|reply| Command::Change(replace(reply), AUTHOR))
     }
 
     /// Asks for a token as callers do: of the slot, then of the engine.

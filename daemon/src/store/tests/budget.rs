@@ -208,6 +208,19 @@ fn a_token_that_came_disproves_that_nothing_was_left() {
 }
 
 #[test]
+fn a_session_that_was_kept_alive_does_not() {
+    let home = Home::new();
+    let mut store = home.open();
+    let none = Quota { limit: None, remaining: 0, reset_after: Duration::from_secs(80_000) };
+    done(&mut store, &[Write::Credential(credential(1, "causely"))]);
+    done(&mut store, &[absent(1, at(0)), told(1, none, at(10))]);
+    let Write::Reserve(reservation) = reserve(2, at(20), &[]) else { unreachable!() };
+    let kept_alive = Write::Reserve(Reservation { cause: Cause::KeepAlive, ..reservation });
+    done(&mut store, &[kept_alive, issued(2, token(1, "t0ken"), at(21))]);
+    assert_eq!(write(&mut store, absent(3, at(30))), Ok(refused(79_980)));
+}
+
+#[test]
 fn only_the_last_answers_of_an_account_are_kept() {
     let home = Home::new();
     let mut store = home.open();

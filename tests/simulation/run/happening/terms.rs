@@ -1,7 +1,7 @@
 //! Operators who change what a credential's terms are, remove it, and add it again.
 
 use tokend::engine::{Error, Snapshot};
-use tokend_core::Policy;
+use tokend_core::{Cause, Policy};
 use tokend_provider::Limit;
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -27,9 +27,10 @@ struct Change {
     what: What,
 }
 
-enum What {
+pub(super) enum What {
     Kept(Policy, Vec<Limit>, Waiting<Snapshot>),
     Removed(Waiting<bool>),
+    Secret(usize, Waiting<Snapshot>),
     Added(Waiting<Snapshot>),
 }
 
@@ -91,7 +92,7 @@ impl Run {
         self.submit(position, What::Added(answer));
     }
 
-    fn submit(&mut self, member: usize, what: What) {
+    pub(super) fn submit(&mut self, member: usize, what: What) {
         self.changes.waiting.push(Change { member, what });
         self.look();
     }
@@ -119,8 +120,12 @@ impl Run {
                     let name = self.plan.members[member].name.clone();
                     self.note(format_args!("{name} is as it was wanted"));
                     let id = snapshot.map(|snapshot| snapshot.credential.id);
-                    if !matches!(change.what, What::Kept(..)) {
+                    if matches!(change.what, What::Removed(_) | What::Added(_)) {
                         self.witness.replaced(&self.plan.members[member], &self.world);
+                    }
+                    if matches!(change.what, What::Secret(..)) {
+                        let member = &self.plan.members[member];
+                        self.witness.wishes(member, Cause::Aging, &self.world);
                     }
                     let after = change.what.applied_to(&self.plan.members[member]);
                     let id = id.unwrap_or(after.id);
@@ -184,7 +189,7 @@ impl Run {
 impl What {
     fn hear(&mut self) -> Result<Result<Option<Snapshot>, Error>, TryRecvError> {
         match self {
-            Self::Kept(.., answer) | Self::Added(answer) => {
+            Self::Kept(.., answer) | Self::Secret(_, answer) | Self::Added(answer) => {
                 answer.try_recv().map(|answer| answer.map(Some))
             }
             Self::Removed(answer) => answer.try_recv().map(|answer| answer.map(|_| None)),
@@ -197,6 +202,7 @@ impl What {
             Self::Kept(policy, limits, _) => {
                 Member { policy: *policy, limits: limits.clone(), ..member }
             }
+            Self::Secret(number, _) => Member { secret: *number, ..member },
             Self::Removed(_) => Member { is_there: false, ..member },
             Self::Added(_) => Member { is_there: true, ..member },
         }
