@@ -100,6 +100,7 @@ fn sql_is_in_the_store_and_http_clients_are_in_the_issuer() {
 #[test]
 fn rooms_do_not_import_each_other_sideways() {
     let shared = [
+        "apart",
         "audit",
         "calls",
         "connections",

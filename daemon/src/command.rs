@@ -152,6 +152,7 @@ fn serve(file: Option<&Path>, metrics: Option<Metrics>) -> Result {
     process::lock_memory();
     let inherited = Inherited::from_env()?;
     runtime()?.block_on(async {
+        process::outlive_file_size_limit()?;
         let mut reloading = Reloading::new(move || read().map_err(Vec::from)).with_log(set_log);
         // A shell's terminal that is gone takes with it what was started there.
         let ends_at_hangup = process::has_terminal();

@@ -367,6 +367,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let restored = self.restored.is_noticed.then(|| RESTORED.to_owned());
         restored
             .into_iter()
+            .chain(self.telling.store_problem())
             .chain(self.key_problem())
             .chain(damaged)
             .chain(unreadable)

@@ -14,7 +14,6 @@ use std::{
 use arc_swap::ArcSwap;
 use tokend_provider::{Ended, Program};
 use tokio::{
-    runtime,
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
@@ -22,6 +21,7 @@ use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
 use crate::{
+    apart,
     ports::{LoginNeeded, Notices},
     program::{self, ProgramError, Surroundings},
 };
@@ -81,15 +81,12 @@ impl Hook {
         let current = Arc::clone(&command);
         let (notices, queue) = mpsc::channel(MOST_WAITING);
         let (end, ended) = oneshot::channel();
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = thread::Builder::new().name("hook".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve(&current, queue) => {}
-                    // It is dropped, and all that runs with the other branch.
-                    _ = ended => {}
-                }
-            });
+        let thread = apart::spawn("hook", move || async move {
+            tokio::select! {
+                () = serve(&current, queue) => {}
+                // It is dropped, and all that runs with the other branch.
+                _ = ended => {}
+            }
         })?;
         Ok(Self { command, notices, end, thread })
     }

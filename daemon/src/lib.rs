@@ -4,6 +4,7 @@
 //! issuer and a clock, whoever they are; [`daemon`] wires the real ones to it and
 //! to [`rpc`], which serves callers, and to [`handout`], which serves systemd.
 
+mod apart;
 pub mod audit;
 pub mod calls;
 pub mod clock;

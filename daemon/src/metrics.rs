@@ -26,10 +26,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use tokend_core::{BootTime, Name};
-use tokio::{
-    runtime,
-    sync::{Mutex, mpsc, oneshot},
-};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tracing::{error, info};
 
 pub use self::counters::Counters;
@@ -39,6 +36,7 @@ use self::{
     scene::{Credential, Limit, Scene},
 };
 use crate::{
+    apart,
     calls::Calls,
     config::Metrics,
     crowds::Crowds,
@@ -127,18 +125,15 @@ impl Exporter {
                 None
             }
         };
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = thread::Builder::new().name("metrics".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                match (target, listener) {
-                    (Metrics::File(path), _) => file::write(&path, &looks, ended).await,
-                    (Metrics::Address(_), Some(listener)) => tokio::select! {
-                        () = page::serve(listener, looks) => {}
-                        _ = ended => {}
-                    },
-                    (Metrics::Address(_), None) => {}
-                }
-            });
+        let thread = apart::spawn("metrics", move || async move {
+            match (target, listener) {
+                (Metrics::File(path), _) => file::write(&path, &looks, ended).await,
+                (Metrics::Address(_), Some(listener)) => tokio::select! {
+                    () = page::serve(listener, looks) => {}
+                    _ = ended => {}
+                },
+                (Metrics::Address(_), None) => {}
+            }
         })?;
         Ok(Self { end, thread })
     }

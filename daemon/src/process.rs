@@ -10,11 +10,13 @@ use std::{
     thread,
 };
 
+use nix::sys::signal::Signal;
 use rustix::{
     mm::{MlockAllFlags, mlockall},
     process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit},
     thread::{CapabilitySet, capabilities},
 };
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{Level, error, info};
 
 /// Closes the process to others. It is to be called before anything is read.
@@ -30,6 +32,17 @@ pub fn close() {
         let _ = setrlimit(Resource::Core, none);
     }
     panic::set_hook(Box::new(tell));
+}
+
+/// Has a write beyond the limit of a file's size fail like one to a full disk, in place of ending
+/// the process (`SIGXFSZ`, setrlimit(2)). It is to be called within a runtime.
+///
+/// # Errors
+///
+/// Fails if the runtime has no signals.
+pub fn outlive_file_size_limit() -> io::Result<()> {
+    // The handler stays for good; nobody listens. Programs that are run begin without it.
+    signal(SignalKind::from_raw(Signal::SIGXFSZ as i32)).map(drop)
 }
 
 /// Tells whether the process has a terminal that can hang up: its parent is a shell at one.

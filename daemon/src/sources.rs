@@ -10,14 +10,12 @@ mod watch;
 use std::{collections::BTreeMap, io, sync::Arc, thread};
 
 use tokend_core::Name;
-use tokio::{
-    runtime,
-    sync::{mpsc, oneshot},
-};
+use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use self::minder::Minder;
 use crate::{
+    apart,
     credential::Source,
     ports::{Clock, Look, Reading, Sources, Supplied},
 };
@@ -52,12 +50,7 @@ impl LocalSources {
         F: Fn(Supplied) + Send + 'static,
     {
         let (tasks, queue) = mpsc::unbounded_channel();
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = thread::Builder::new().name("sources".to_owned()).spawn(move || {
-            runtime.block_on(async { Minder::new(clock, deliver).run(queue).await });
-            // A file system that doesn't answer must not hold the daemon's end.
-            runtime.shutdown_background();
-        })?;
+        let thread = apart::spawn("sources", move || Minder::new(clock, deliver).run(queue))?;
         let sources = Arc::new(Self { tasks });
         Ok((Arc::clone(&sources), Ending { sources, thread }))
     }

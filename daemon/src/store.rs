@@ -238,6 +238,7 @@ impl<R: Random> Store<R> {
                 }
             }
             Err(error) => {
+                self.residue.doubt();
                 let failure = WriteError::from(error).into_failure(&self.path);
                 vec![Err(failure); writes.len()]
             }

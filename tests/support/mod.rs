@@ -215,6 +215,14 @@ impl Place {
 
     /// Starts the daemon in changed surroundings and waits until it logs a line with `part` in it.
     pub fn start_until(&self, part: &str, change: impl FnOnce(&mut Command)) -> Daemon {
+        let mut daemon = self.launch(change);
+        daemon.wait_for_log(part);
+        daemon.search_surroundings();
+        daemon
+    }
+
+    /// Starts the daemon in changed surroundings, which it may not survive.
+    pub fn launch(&self, change: impl FnOnce(&mut Command)) -> Daemon {
         let mut command = self.tokend_command();
         change(&mut command);
         self.learn_key();
@@ -231,10 +239,7 @@ impl Place {
                 let _ = sender.send(line);
             }
         });
-        let mut daemon = Daemon { child, log, printed };
-        daemon.wait_for_log(part);
-        daemon.search_surroundings();
-        daemon
+        Daemon { child, log, printed }
     }
 
     /// Has the store's key searched for.
@@ -337,14 +342,18 @@ impl Daemon {
 
     /// Waits until the daemon has logged a line with `part` in it.
     pub fn wait_for_log(&mut self, part: &str) -> String {
+        self.logs(part).unwrap_or_else(|seen| panic!("the daemon never logged {part:?}:\n{seen}"))
+    }
+
+    /// Waits until the daemon has logged a line with `part` in it. If it ends or says nothing
+    /// for long, returns what it logged instead.
+    pub fn logs(&mut self, part: &str) -> Result<String, String> {
         let mut seen = Vec::new();
         loop {
             match self.log.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(part) => return line,
+                Ok(line) if line.contains(part) => return Ok(line),
                 Ok(line) => seen.push(line),
-                Err(error) => {
-                    panic!("the daemon never logged {part:?} ({error}):\n{}", seen.join("\n"))
-                }
+                Err(error) => return Err(format!("{}\n({error})", seen.join("\n"))),
             }
         }
     }

@@ -240,7 +240,7 @@ impl Daemon {
         let mut shutdown = pin!(shutdown);
         let mut next = Some(self);
         while let Some(daemon) = next {
-            next = match daemon.serve(shutdown.as_mut()).await {
+            next = match Box::pin(daemon.serve(shutdown.as_mut())).await {
                 Some(anew) => anew.open(shutdown.as_mut()).await?,
                 None => None,
             };

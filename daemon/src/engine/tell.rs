@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::Arc,
     time::Duration,
 };
@@ -37,7 +38,8 @@ pub(super) struct Telling {
     ends: BTreeMap<Name, Timestamp>,
     /// The same, in their order.
     next_ends: BTreeSet<(Timestamp, Name)>,
-    is_store_failing: bool,
+    /// Why the store couldn't be written the last time.
+    store_failure: Option<String>,
 }
 
 /// How a token came.
@@ -55,6 +57,12 @@ impl From<Author> for Doer {
 }
 
 impl Telling {
+    /// Says what is wrong with the store, if it couldn't be written the last time.
+    pub(super) fn store_problem(&self) -> Option<String> {
+        let message = self.store_failure.as_ref()?;
+        Some(format!("nothing can be stored: {message}"))
+    }
+
     /// An issuance is wanted.
     pub(super) fn wanted(&mut self, name: &Name, issuance: IssuanceId, cause: Cause) {
         self.begun.insert(name.clone(), (issuance, cause));
@@ -202,10 +210,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Tells if the store can be written no more, or again.
     pub(super) fn tell_of_store(&mut self, failure: Option<&StoreFailure>) {
-        if self.telling.is_store_failing == failure.is_some() {
+        let message = failure.map(|failure| failure.message.clone());
+        let was_failing = mem::replace(&mut self.telling.store_failure, message).is_some();
+        if was_failing == failure.is_some() {
             return;
         }
-        self.telling.is_store_failing = failure.is_some();
         self.tell(
             None,
             match failure {

@@ -11,8 +11,10 @@ use std::{
     thread,
 };
 
-use tokio::{runtime, sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet};
 use tracing::error;
+
+use crate::apart;
 
 /// How many providers have a thread of their own at a time. Those beyond share them.
 const MOST: usize = 16;
@@ -109,12 +111,7 @@ impl<T: Send + 'static> Lanes<T> {
 impl<T: Send + 'static> Lane<T> {
     fn start(dances: Dances<T>) -> io::Result<Self> {
         let (tasks, queue) = mpsc::unbounded_channel();
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = thread::Builder::new().name("issuer".to_owned()).spawn(move || {
-            runtime.block_on(serve(queue, dances));
-            // A name server that doesn't answer must not hold the daemon's end.
-            runtime.shutdown_background();
-        })?;
+        let thread = apart::spawn("issuer", move || serve(queue, dances))?;
         Ok(Self { tasks, thread, providers: BTreeMap::new() })
     }
 

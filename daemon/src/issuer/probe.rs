@@ -7,7 +7,6 @@ use std::{
     path::PathBuf,
     sync::Arc,
     task::{Context, Poll},
-    thread,
     time::Duration,
 };
 
@@ -18,7 +17,6 @@ use futures_util::{
 };
 use tokend_provider::Transport;
 use tokio::{
-    runtime,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::spawn_blocking,
     time::timeout,
@@ -28,7 +26,10 @@ use tracing::error;
 use url::Url;
 
 use super::{client::Clients, dance::permit, transfer::chain};
-use crate::ports::{Destination, Probed, Prober, Probing};
+use crate::{
+    apart,
+    ports::{Destination, Probed, Prober, Probing},
+};
 
 /// How long one host may take, from its name to the end of the handshake.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -72,16 +73,11 @@ fn begin(
     mut reply: oneshot::Sender<Vec<Probed>>,
     turn: OwnedSemaphorePermit,
 ) -> io::Result<()> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    thread::Builder::new().name("prober".to_owned()).spawn(move || {
-        let probed = runtime.block_on(async {
-            tokio::select! {
-                probed = all(destinations) => Some(probed),
-                () = reply.closed() => None,
-            }
-        });
-        // A name server that doesn't answer must hold nobody up.
-        runtime.shutdown_background();
+    apart::spawn("prober", move || async move {
+        let probed = tokio::select! {
+            probed = all(destinations) => Some(probed),
+            () = reply.closed() => None,
+        };
         drop(turn);
         if let Some(probed) = probed {
             // Whoever asked may have gone.

@@ -262,6 +262,15 @@ impl WriteError {
                     "no space left for {path}: free some, tokend tries again by itself"
                 ),
             },
+            Self::Sqlite(error)
+                if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) =>
+            {
+                let message = format!(
+                    "can't write {path}: {error}: see what the kernel's log says of its disk, and \
+                     whether the size of files is limited; tokend tries again by itself"
+                );
+                StoreFailure { full: false, message }
+            }
             error => StoreFailure { full: false, message: format!("can't write {path}: {error}") },
         }
     }

@@ -47,6 +47,12 @@ impl Residue {
         }
     }
 
+    /// Takes note of a transaction that failed. It may be in the log as a whole, if all that failed
+    /// was to wait for the disk, and would be done after a crash although it was refused.
+    pub(super) fn doubt(&mut self) {
+        self.left = self.left.max(1);
+    }
+
     /// Tells whether there is anything.
     pub(super) fn is_there(&self) -> bool {
         self.left > 0

@@ -20,6 +20,7 @@ use super::{
     OpenError, Store,
     copy::{self, COPY, Draft, remove},
     directory::Directory,
+    error::full,
     residue::cut_off,
     schema,
 };
@@ -56,7 +57,14 @@ pub(super) fn keep(
     }
     // After an upgrade that was interrupted, the store before it is there already.
     if there.is_none_or(|there| there >= from) {
-        cut_off(connection).map_err(|error| OpenError::sqlite(&database, error))?;
+        // What is in the log may take room in the database, too.
+        cut_off(connection).map_err(|error| {
+            if full(&error) {
+                OpenError::NoRoom { path: kept.clone() }
+            } else {
+                OpenError::sqlite(&database, error)
+            }
+        })?;
         let draft = database.with_file_name(format!("{COPY}before"));
         let mut draft = Draft::new(draft).map_err(io)?;
         copy::copy_file(file, &mut draft.file).map_err(io)?;

@@ -157,9 +157,13 @@ fn that_the_store_fails_is_told_once_until_it_is_well() {
     for _ in 0..2 {
         bench.create("api");
         bench.answer_write(full());
+        let problems = bench.ask(|reply| Command::Problems { reply }).try_recv().unwrap();
+        assert_eq!(problems.unwrap(), ["nothing can be stored: disk full"]);
     }
     bench.create("api");
     bench.done();
+    let problems = bench.ask(|reply| Command::Problems { reply }).try_recv().unwrap();
+    assert_eq!(problems.unwrap(), [""; 0]);
     let message = "disk full".to_owned();
     let told = ear.take();
     assert_eq!(told[1..3], [Happening::StoreFailed { message }, Happening::StoreRecovered]);

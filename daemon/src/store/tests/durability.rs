@@ -104,6 +104,11 @@ fn a_full_disk_fails_the_whole_batch_and_heals_when_there_is_space() {
         assert!(failure.message.contains("free some"), "{failure:?}");
     }
     assert_eq!(loaded(&mut store).len(), 1, "nothing was done");
+    // What was refused may be in the log, whole.
+    assert!(store.has_residue());
+    store.wipe();
+    assert!(!store.has_residue());
+    assert_eq!(fs::metadata(home.path().join("tokend.db-wal")).unwrap().len(), 0);
 
     limit(&store, 1_000_000);
     done(&mut store, &batch);
