@@ -362,6 +362,11 @@ impl Daemon {
         self.child.id()
     }
 
+    /// Returns how many bytes the daemon has logged.
+    pub fn logged(&self) -> usize {
+        self.printed.lock().unwrap().len()
+    }
+
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap());
         kill(pid, signal).unwrap();
