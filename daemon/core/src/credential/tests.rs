@@ -1,3 +1,4 @@
+mod arrival;
 mod doubt;
 mod login;
 mod mended;
