@@ -96,3 +96,40 @@ fn what_replaces_a_token_at_its_end_is_planned_and_all_else_is_not() {
     assert!([Absent, Aging, KeepAlive].into_iter().all(Cause::is_planned));
     assert!(![MinTtl, Rejected, Wanted, Forced, Login].into_iter().any(Cause::is_planned));
 }
+
+#[test]
+fn a_token_given_once_more_is_as_old_as_it_was() {
+    let mut bench = Bench::fresh();
+    let first = bench.credential.token.clone().unwrap();
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    bench.issue_again(issuance, 400, "first", true, false);
+    bench.input(Input::Persisted(issuance));
+    let token = bench.credential.token.as_ref().unwrap();
+    assert_eq!((token.id, token.issued_at), (first.id, first.issued_at));
+}
+
+#[test]
+fn a_token_without_end_that_is_given_once_more_is_the_same() {
+    let mut bench = Bench::empty();
+    bench.ask(1, None);
+    for payload in ["first", "again"] {
+        let issuance = bench.reserve();
+        bench.input(Input::Issued {
+            issuance,
+            sent_at: bench.now.wall,
+            lifetime: Lifetime::Unlimited,
+            same: payload == "again",
+            refreshable: false,
+            replaced: false,
+            session: None,
+            payload,
+            receipt: Receipt::default(),
+        });
+        let before = bench.credential.token.as_ref().map(|token| token.id);
+        bench.input(Input::Persisted(issuance));
+        let token = bench.credential.token.as_ref().unwrap();
+        assert!(before.is_none_or(|before| before == token.id));
+        bench.input(Input::Forced(WaiterId(2)));
+    }
+}

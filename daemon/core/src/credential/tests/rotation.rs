@@ -13,7 +13,13 @@ impl Bench {
         self.rotate_as(7, id, token_id, payload);
     }
 
-    pub(super) fn rotate_as(&mut self, user: u32, id: u64, token_id: TokenId, payload: &'static str) {
+    pub(super) fn rotate_as(
+        &mut self,
+        user: u32,
+        id: u64,
+        token_id: TokenId,
+        payload: &'static str,
+    ) {
         let (waiter, caller) = (WaiterId(id), Caller(user));
         let lifetime = Some(Lifetime::For(Duration::from_secs(LIFE)));
         let (refreshable, session) = (false, None);
@@ -36,7 +42,7 @@ impl Bench {
         self.input(Input::Kept(self.coming()));
     }
 
-    fn lose(&mut self) {
+    pub(super) fn lose(&mut self) {
         let failure = StoreFailure { full: true, message: "disk full".to_owned() };
         self.input(Input::Unkept { token_id: self.coming(), failure });
     }
