@@ -133,3 +133,33 @@ fn a_token_without_end_that_is_given_once_more_is_the_same() {
         bench.input(Input::Forced(WaiterId(2)));
     }
 }
+
+#[test]
+fn a_provider_that_wants_fewer_refreshes_is_asked_for_one_later_all_the_same() {
+    let mut bench = Bench::empty();
+    let issuance = bench.wake_and_reserve();
+    bench.issue_again(issuance, LIFE, "first", false, true);
+    bench.input(Input::Persisted(issuance));
+    for _ in 0..3 {
+        bench.pass_to_deadline();
+        let issuance = bench.wake_and_reserve();
+        assert!(bench.said().contains(&"send refresh".to_owned()));
+        bench.fail(issuance, Verdict::Limited);
+    }
+}
+
+#[test]
+fn what_keeps_a_token_alive_is_tried_again_whether_or_not_someone_is_logged_in() {
+    let mut bench = Bench::empty();
+    let session = Some(Session { idle: Duration::from_secs(LIFE), end: None });
+    let issuance = come(&mut bench, 0, LIFE, session);
+    bench.input(Input::Persisted(issuance));
+    let token = Token::clone(bench.credential.token.as_ref().unwrap());
+    let terms = Terms { origin: Origin::Login, is_logged_in: false, ..Terms::default() };
+    let mut bench = Bench::load_with(Some(token), History::default(), terms);
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    assert_eq!(bench.said().pop().as_deref(), Some("keep alive"));
+    bench.fail(issuance, Verdict::Transient);
+    assert_eq!(bench.state(), State::BackingOff);
+}

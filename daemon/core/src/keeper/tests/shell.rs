@@ -157,3 +157,29 @@ fn one_that_somebody_begins_to_wait_for_goes_before_those_that_came_first() {
     let effects = keeper.remove(now, &mut random, &(), &first[0].0);
     assert!(matches!(&effects[..], [(name, Effect::Reserve { .. })] if *name == asks));
 }
+
+#[test]
+fn a_place_in_the_queue_is_given_up_with_a_revoked_token_unless_somebody_waits() {
+    for somebody_waits in [false, true] {
+        let (mut keeper, mut random, now) = (Keeper::default(), SplitMix::new(1), start());
+        let issuance = reserving(&mut keeper, &mut random, now);
+        keeper.handle(now, &mut random, &(), &name(0), reserved(issuance));
+        keeper.handle(now, &mut random, &(), &name(0), issued(issuance, now.wall, 1_000, 1));
+        keeper.handle(now, &mut random, &(), &name(0), Input::Persisted(issuance));
+        for number in 1..9 {
+            keeper.handle(now, &mut random, &(), &name(number), loaded());
+        }
+        keeper.wake(now, &mut random, &(), usize::MAX);
+        let now = later(now, keeper.idle(now).unwrap());
+        if somebody_waits {
+            keeper.handle(now, &mut random, &(), &name(0), Input::Forced(WaiterId(1)));
+        }
+        keeper.wake(now, &mut random, &(), usize::MAX);
+        let view = keeper.view(&name(0), now).unwrap();
+        assert_eq!(view.state, crate::State::Refreshing);
+        let held = view.token.unwrap().id;
+        keeper.handle(now, &mut random, &(), &name(0), Input::Revoked(held));
+        let effects = keeper.remove(now, &mut random, &(), &name(1));
+        assert_eq!(effects.iter().any(|(whose, _)| *whose == name(0)), somebody_waits);
+    }
+}
