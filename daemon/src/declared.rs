@@ -1,5 +1,7 @@
 //! Reads credentials that files declare, for `credentials.d` and for `tokend-cli apply`.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod mistake;
 mod parse;
 mod reference;

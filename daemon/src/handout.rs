@@ -19,6 +19,8 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+#[cfg(feature = "fuzzing")]
+pub use self::asker::read;
 use self::{asker::Asker, denial::Denial, form::Wanted};
 use crate::{
     audit::{self, Way, Who},

@@ -12,6 +12,8 @@ mod directory;
 mod envelope;
 mod error;
 mod examine;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod history;
 mod journal;
 mod key;

@@ -100,6 +100,14 @@ mod tests {
         let error = format!("\u{1b}[2J{}", "x".repeat(10_000)).parse::<Name>().unwrap_err();
         let shown = error.to_string();
         assert!(shown.starts_with(r#""\u{1b}[2Jxxx"#), "{shown}");
+        assert_eq!(shown.matches('x').count(), 60, "64 with the controls");
         assert!(shown.len() < 250, "{}", shown.len());
+    }
+
+    #[test]
+    fn a_name_is_found_by_its_text_and_shown_as_it() {
+        let names = std::collections::BTreeSet::from(["b".parse::<Name>().unwrap()]);
+        assert!(names.contains("b") && !names.contains("a"));
+        assert_eq!(format!("{names:?}"), r#"{"b"}"#);
     }
 }

@@ -48,6 +48,22 @@ impl Random for SplitMix {
 mod tests {
     use super::*;
 
+    /// As published with the generator (<https://prng.di.unimi.it/splitmix64.c>).
+    #[test]
+    fn a_seed_has_its_sequence() {
+        let mut bytes = [0; 36];
+        SplitMix::new(1_234_567).fill(&mut bytes);
+        let words = bytes.chunks_exact(8).map(|word| u64::from_be_bytes(word.try_into().unwrap()));
+        let known = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+        ];
+        assert!(words.eq(known));
+        assert_eq!(bytes[32..], 16_408_922_859_458_223_821_u64.to_be_bytes()[..4]);
+    }
+
     #[test]
     fn fractions_cover_the_unit_interval_evenly() {
         let mut random = SplitMix::new(7);

@@ -187,6 +187,7 @@ mod tests {
         {
             assert_eq!(due_after(paced(pace), 3_600, 0xff), due, "{pace}");
         }
+        assert_eq!(due_after(paced(4_800), 2, 0xff), 1, "half of a life that is that short");
         let slow = Circumstances { latency: Duration::from_secs(4), ..paced(4_800) };
         assert_eq!(due_after(slow, 3_600, 0xff), 3_592);
     }
@@ -216,7 +217,8 @@ mod tests {
             ..Circumstances::default()
         };
         assert_eq!(due_after(ends(0), 7_200, 0), 7_140);
-        assert_eq!(due_after(ends(300), 7_200, 0), 4_176);
+        assert_eq!(due_after(ends(59), 7_200, 0), 7_140);
+        assert_eq!(due_after(ends(60), 7_200, 0), 4_176);
     }
 
     #[test]

@@ -142,6 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_later_is_later_by_all_clocks() {
+        let mut then = stamp("2026-01-01T12:00:00Z", 100, 1);
+        then.date = Some("2026-01-01T11:00:00Z".parse().unwrap());
+        let mut expected = stamp("2026-01-01T12:01:00Z", 160, 1);
+        expected.date = Some("2026-01-01T11:01:00Z".parse().unwrap());
+        assert_eq!(then.after(Duration::from_secs(60)), expected);
+    }
+
+    #[test]
     fn the_end_of_time_is_not_passed() {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         assert_eq!(after(now, Duration::MAX), Timestamp::MAX);

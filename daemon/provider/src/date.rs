@@ -104,6 +104,14 @@ mod tests {
     }
 
     #[test]
+    fn a_leap_second_is_taken_for_the_one_before() {
+        let before: Timestamp = "2016-12-31T23:59:59Z".parse().unwrap();
+        assert_eq!(parse_http("Sat, 31 Dec 2016 23:59:60 GMT"), Some(before));
+        assert_eq!(parse("2016-12-31T23:59:60Z"), Some(before));
+        assert_eq!(parse("2017-01-01T00:59:60+01:00"), Some(before));
+    }
+
+    #[test]
     fn reads_rfc_3339_dates_that_name_an_offset() {
         let expected: Timestamp = "2025-05-31T22:54:23Z".parse().unwrap();
         assert_eq!(parse("2025-05-31T22:54:23.000Z"), Some(expected));

@@ -99,7 +99,7 @@ impl File {
         by_path.or_else(|| KeySource::parse(self.key_source.as_deref()?, credentials))
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Vec<Mistake>> {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, Vec<Mistake>> {
         let mut reader = Reader { path, text, mistakes: Vec::new() };
         let (table, faults) = DeTable::parse_recoverable(text);
         for fault in faults {

@@ -70,6 +70,20 @@ fn is_id(id: &str) -> bool {
     !matches!(id, "" | "." | "..") && id.bytes().all(plain)
 }
 
+/// Reads any address.
+///
+/// # Panics
+///
+/// It does if what is read can't be logged as it is.
+#[cfg(feature = "fuzzing")]
+pub fn read(address: &[u8]) {
+    if let Ok(Asker { unit, id }) = Asker::parse(Some(address)) {
+        let shown = format!("/unit/{unit}/{id}");
+        assert!(address.ends_with(shown.as_bytes()));
+        assert!(shown.bytes().all(|c| (b' '..=b'~').contains(&c)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

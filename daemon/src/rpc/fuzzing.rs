@@ -12,6 +12,7 @@ use tokio::{
 use super::{
     Connection, Door, Peer, Services,
     bench::{ANN, Bench, token},
+    membership,
     serve::{Fair, serve_one},
 };
 
@@ -49,6 +50,12 @@ const PATHS: [&str; 7] = [
 pub fn serve(bytes: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime without I/O needs nothing").block_on(client(bytes));
+}
+
+/// Reads what the kernel tells of a caller: its status, and the control groups that it is in.
+pub fn process(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    membership::read(&text, ANN);
 }
 
 /// Returns what the client was told.

@@ -106,6 +106,19 @@ fn unit(cgroups: &str, own_uid: u32) -> Option<&str> {
     is_service(name).then_some(name)
 }
 
+/// Reads a text as each of the two.
+///
+/// # Panics
+///
+/// It does if what is taken for a service is no name of one.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read(text: &str, uid: u32) {
+    let _ = groups(text, uid);
+    if let Some(unit) = unit(text, uid) {
+        assert!(is_service(unit) && text.contains(unit));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{os::unix::net::UnixStream as Blocking, process::Command};
@@ -114,6 +127,14 @@ mod tests {
 
     const STATUS: &str = "Name:\tcat\nUid:\t1000\t1000\t1000\t1000\n\
                           Gid:\t1000\t1000\t1000\t1000\nGroups:\t4 27 1000 \nVmPeak:\t1 kB\n";
+
+    #[test]
+    fn any_text_is_read_or_not() {
+        for end in 0..STATUS.len() {
+            read(&STATUS[..end], 1000);
+            read(&format!("0::/{}", &STATUS[end..]), 1000);
+        }
+    }
 
     #[test]
     fn groups_are_read_from_the_process_status() {

@@ -207,6 +207,46 @@ mod tests {
                 prop_assert_eq!(flaw(&cipher, elsewhere, &sealed), Flaw::Altered);
             }
         }
+
+        #[test]
+        fn what_was_altered_cut_lengthened_or_joined_does_not_open(
+            key: [u8; 32],
+            contents in prop::collection::vec(any::<u8>(), 0..200),
+            place: prop::sample::Index,
+            bit in 0..8_u8,
+            more in prop::collection::vec(any::<u8>(), 1..40),
+            seed: u64,
+        ) {
+            let (cipher, mut random) = (Cipher::new(&key, 1), SplitMix::new(seed));
+            let mut seal = || cipher.seal(cell(b"row"), Form::Json, &contents, &mut random);
+            let (sealed, other) = (seal(), seal());
+            prop_assert!(cipher.open(cell(b"row"), &other).is_ok());
+            let place = place.index(sealed.len());
+            let mut altered = sealed.clone();
+            altered[place] ^= 1 << bit;
+            for wrong in [
+                altered,
+                sealed[..place].to_vec(),
+                [&sealed[..place], &more, &sealed[place..]].concat(),
+                [&sealed[..], &more].concat(),
+            ] {
+                prop_assert!(cipher.open(cell(b"row"), &wrong).is_err());
+            }
+            // The same content, and nonces of their own.
+            let joined = [&sealed[..place], &other[place..]].concat();
+            prop_assert!(joined == other || cipher.open(cell(b"row"), &joined).is_err());
+        }
+    }
+
+    #[test]
+    fn no_nonce_is_used_twice() {
+        let (cipher, mut random) = (Cipher::new(&[3; 32], 1), SplitMix::new(9));
+        let mut nonce = || {
+            let sealed = cipher.seal(cell(b"row"), Form::Key, b"same", &mut random);
+            sealed[HEADER_LENGTH..HEADER_LENGTH + NONCE_LEN].to_vec()
+        };
+        let nonces: std::collections::BTreeSet<_> = (0..20_000).map(|_| nonce()).collect();
+        assert_eq!(nonces.len(), 20_000);
     }
 
     #[test]

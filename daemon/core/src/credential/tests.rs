@@ -1,11 +1,14 @@
+mod arrival;
 mod doubt;
 mod login;
 mod mended;
+mod patience;
 mod policy;
 mod report;
 mod resupply;
 mod revocation;
 mod rotation;
+mod share;
 mod start;
 mod unused;
 mod wait;

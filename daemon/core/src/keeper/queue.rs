@@ -118,6 +118,8 @@ mod tests {
         queue.wait(&name(2), idle(7));
         queue.wait(&name(3), Urgency { awaited: true, uses: 0 });
         queue.wait(&name(0), Urgency { awaited: true, uses: 5 });
+        // No one is put back.
+        queue.wait(&name(0), idle(0));
         queue.leave(&name(2));
         let order: Vec<Name> = std::iter::from_fn(|| queue.next()).collect();
         assert_eq!(order, [name(0), name(3), name(1)]);
@@ -127,6 +129,8 @@ mod tests {
     fn the_slowest_of_the_last_answers_tells() {
         let mut queue = Queue::default();
         queue.took(Duration::from_secs(9));
+        (1..REMEMBERED).for_each(|_| queue.took(Duration::from_secs(1)));
+        assert_eq!(queue.latency(), Duration::from_secs(9));
         (0..REMEMBERED).for_each(|_| queue.took(Duration::from_secs(1)));
         assert_eq!(queue.latency(), Duration::from_secs(1));
     }

@@ -1,5 +1,6 @@
 mod invariants;
 mod model;
+mod shell;
 
 use super::*;
 use crate::{
@@ -179,4 +180,16 @@ fn a_removed_credential_answers_those_who_wait_and_ignores_late_news() {
     assert!(keeper.handle(now, &mut random, &(), &name, reserved(issuance)).is_empty());
     assert!(removed(&keeper.handle(now, &mut random, &(), &name, Input::Requested(waiter))));
     assert_eq!(keeper.idle(now), None);
+}
+
+#[test]
+fn what_a_wall_clock_says_is_due_when_it_is_set_forward() {
+    let (mut keeper, mut random, mut now) = (Keeper::default(), SplitMix::new(1), start());
+    keeper.handle(now, &mut random, &(), &name(0), loaded());
+    let due = keeper.wake(now, &mut random, &(), usize::MAX);
+    answer_all(&mut keeper, &mut random, &(), now, due);
+    now.wall = after(now.wall, Duration::from_secs(3_600));
+    assert_eq!(keeper.idle(now), Some(Duration::ZERO));
+    let due = keeper.wake(now, &mut random, &(), usize::MAX);
+    assert!(matches!(&due[..], [(_, Effect::Reserve { .. })]), "{due:?}");
 }

@@ -197,9 +197,26 @@ impl Derivation {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use tokend_core::SplitMix;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_say_how_a_key_is_derived_within_bounds_or_nothing(
+            form in prop_oneof![3 => Just(1_u8), 1 => any::<u8>()],
+            numbers in prop::array::uniform3(prop_oneof![1..70_u32, 0..70_000_u32, any::<u32>()]),
+            rest in prop_oneof![prop::collection::vec(any::<u8>(), 16), any::<Vec<u8>>()],
+        ) {
+            let numbers = numbers.iter().flat_map(|number| number.to_be_bytes());
+            let bytes: Vec<u8> = [form].into_iter().chain(numbers).chain(rest).collect();
+            if let Ok(derivation) = Derivation::decode(&bytes) {
+                prop_assert_eq!(derivation.encode(), bytes);
+                prop_assert!(derivation.cost.params().is_ok());
+            }
+        }
+    }
 
     const CHEAP: Cost = Cost::new(8, 1, 1);
 

@@ -118,3 +118,47 @@ fn a_token_that_is_kept_alive_meanwhile_does_not_come_back() {
         assert!(bench.said().is_empty());
     }
 }
+
+#[test]
+fn a_successor_that_could_not_be_written_yet_outlives_the_token_before() {
+    let mut bench = Bench::fresh();
+    let first = bench.credential.token.as_ref().unwrap().id;
+    bench.input(Input::Forced(WaiterId(1)));
+    let issuance = bench.reserve();
+    bench.issue(issuance, LIFE, "second");
+    bench.unwritten(issuance);
+    bench.said();
+    bench.input(Input::Revoked(first));
+    assert_eq!(bench.said(), ["withdraw", "discard"]);
+    bench.pass_to_deadline();
+    bench.wake();
+    assert_eq!(bench.said(), ["persist second"]);
+}
+
+#[test]
+fn the_same_token_that_could_not_be_written_once_more_ends_with_itself() {
+    let mut bench = Bench::fresh();
+    let first = bench.credential.token.as_ref().unwrap().id;
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    bench.issue_again(issuance, 500, "first", true, false);
+    bench.unwritten(issuance);
+    bench.said();
+    bench.input(Input::Revoked(first));
+    assert_eq!(bench.said(), ["settle sent=true", "withdraw", "discard"]);
+    assert_eq!(bench.credential.deadline(), None);
+}
+
+#[test]
+fn who_waits_for_another_token_still_waits_when_the_one_before_is_revoked() {
+    let mut bench = Bench::fresh();
+    let first = bench.credential.token.as_ref().unwrap().id;
+    bench.input(Input::Forced(WaiterId(1)));
+    let issuance = bench.reserve();
+    bench.input(Input::Revoked(first));
+    bench.fail(issuance, Verdict::Transient);
+    bench.said();
+    bench.pass_to_deadline();
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Absent"], "somebody wanted one");
+}

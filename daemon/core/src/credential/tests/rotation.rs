@@ -13,7 +13,13 @@ impl Bench {
         self.rotate_as(7, id, token_id, payload);
     }
 
-    fn rotate_as(&mut self, user: u32, id: u64, token_id: TokenId, payload: &'static str) {
+    pub(super) fn rotate_as(
+        &mut self,
+        user: u32,
+        id: u64,
+        token_id: TokenId,
+        payload: &'static str,
+    ) {
         let (waiter, caller) = (WaiterId(id), Caller(user));
         let lifetime = Some(Lifetime::For(Duration::from_secs(LIFE)));
         let (refreshable, session) = (false, None);
@@ -32,11 +38,11 @@ impl Bench {
         self.credential.rotations.coming().expect("one is on its way to the disk").id
     }
 
-    fn keep(&mut self) {
+    pub(super) fn keep(&mut self) {
         self.input(Input::Kept(self.coming()));
     }
 
-    fn lose(&mut self) {
+    pub(super) fn lose(&mut self) {
         let failure = StoreFailure { full: true, message: "disk full".to_owned() };
         self.input(Input::Unkept { token_id: self.coming(), failure });
     }

@@ -64,3 +64,35 @@ fn a_token_with_no_more_left_than_its_successor_takes_is_as_good_as_none() {
         assert_eq!(bench.said(), [reserved], "{left}");
     }
 }
+
+#[test]
+fn a_stored_token_that_comes_from_the_future_is_replaced_at_once() {
+    for (ahead, said) in [(300, &["publish first"][..]), (301, &["publish first", "reserve Aging"])]
+    {
+        let later = |time| crate::after(time, Duration::from_secs(ahead));
+        let token = stored();
+        let mut bench = Bench::load(
+            Some(Token {
+                issued_at: later(token.issued_at),
+                expires_at: token.expires_at.map(later),
+                refresh_at: token.refresh_at.map(later),
+                ..token
+            }),
+            History::default(),
+        );
+        bench.wake();
+        assert_eq!(bench.said(), said, "{ahead} s ahead");
+    }
+}
+
+#[test]
+fn a_token_is_due_by_either_clock() {
+    let mut bench = Bench::fresh();
+    assert!(!bench.credential.view(bench.now).overdue);
+    let start = bench.now;
+    bench.pass(600);
+    for now in [Moment { wall: start.wall, ..bench.now }, Moment { boot: start.boot, ..bench.now }]
+    {
+        assert!(bench.credential.view(now).overdue);
+    }
+}

@@ -31,3 +31,14 @@ fn a_token_that_an_api_refused_is_replaced_whoever_uses_it() {
     fails(&mut bench);
     assert_eq!(bench.said(), ["reserve Rejected"]);
 }
+
+#[test]
+fn what_was_used_a_day_ago_is_not_used_any_more() {
+    for (secs, reserved) in [(86_399, &["reserve Absent"][..]), (86_400, &[])] {
+        let mut bench = Bench::fresh_with(Terms { policy: Policy::Used, ..Terms::default() });
+        bench.demand.last_use = Some(bench.now.boot);
+        bench.pass(secs);
+        bench.wake();
+        assert_eq!(bench.said(), reserved);
+    }
+}

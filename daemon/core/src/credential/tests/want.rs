@@ -3,13 +3,13 @@
 use super::*;
 
 impl Bench {
-    fn want(&mut self, id: u64, caller: u32) {
+    pub(super) fn want(&mut self, id: u64, caller: u32) {
         let want = Want { waiter: WaiterId(id), caller: Caller(caller) };
         self.input(Input::Wanted(want));
     }
 
     /// The provider gives a new token.
-    fn renew(&mut self) {
+    pub(super) fn renew(&mut self) {
         let issuance = self.reserve();
         self.issue(issuance, LIFE, "next");
         self.input(Input::Persisted(issuance));

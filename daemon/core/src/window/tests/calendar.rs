@@ -16,7 +16,7 @@ const ZONES: [&str; 14] = [
     "America/St_Johns",    // set them back a minute after midnight
     "America/Santiago",    // sets them forward at midnight
     "America/Sao_Paulo",   // set them back at midnight
-    "America/Havana",      // sets them back to midnight
+    "America/Havana",      // set them back to midnight
     "Asia/Kathmandu",
     "Pacific/Chatham",
     "Africa/Casablanca",
@@ -36,7 +36,7 @@ const MOMENTS: [&str; 16] = [
     "2010-11-07T02:31:00Z",
     "2026-09-06T04:00:00Z",
     "2018-02-18T02:00:00Z",
-    "2026-11-01T05:00:00Z",
+    "2018-11-04T05:00:00Z",
     "2028-02-29T00:00:00Z",
     "2100-03-01T00:00:00Z",
     "2038-01-19T03:14:08Z",
@@ -183,6 +183,14 @@ fn a_day_that_clocks_are_set_back_into_ends_at_its_second_midnight() {
     // At one minute after midnight it was one minute after eleven again.
     assert_eq!(counts(&day, "2010-11-06T23:30:00-02:30"), 90 * 60);
     assert_eq!(counts(&day, "2010-11-06T23:30:00-03:30"), 30 * 60);
+}
+
+#[test]
+fn a_day_that_clocks_are_set_back_to_the_end_of_ends_the_first_time() {
+    let day = calendar(Period::Day, "America/Havana");
+    // At one o'clock it was midnight again.
+    assert_eq!(counts(&day, "2018-11-03T23:00:00-04:00"), 60 * 60);
+    assert_eq!(counts(&day, "2018-11-04T00:30:00-04:00"), (24 * 60 + 30) * 60);
 }
 
 #[test]
