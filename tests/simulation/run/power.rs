@@ -1,7 +1,5 @@
 //! How the daemon ends, what befalls its disk, and how it begins again.
 
-use std::time::Duration;
-
 use jiff::SignedDuration;
 
 use super::Run;
@@ -148,7 +146,7 @@ impl Run {
 
     /// The power goes when all is well again: nothing is lost by that.
     pub(super) fn end_well(&mut self) {
-        self.world.run_for(Duration::from_secs(5));
+        self.pass(secs(5));
         self.crash(Ending::PowerCut(self.steps));
     }
 }
