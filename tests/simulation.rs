@@ -51,10 +51,10 @@ use tracing::{Level, subscriber};
 use world::Ending;
 
 /// Up to which seed all are tried if `SEEDS` doesn't say.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 30;
 
-/// Of so many seeds each step is tried if `SWEEPS` doesn't say.
-const SWEEPS: u64 = 2;
+/// Each step is tried of so many seeds if `SWEEPS` doesn't say.
+const SWEEPS: u64 = 1;
 
 /// After so many seeds it is told how far it has come.
 const STRIDE: u64 = 1_000;
