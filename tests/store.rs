@@ -14,6 +14,8 @@ mod full;
 mod hosts;
 #[path = "store/keys.rs"]
 mod keys;
+#[path = "store/released.rs"]
+mod released;
 #[path = "store/restoring.rs"]
 mod restoring;
 
