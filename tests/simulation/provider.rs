@@ -38,6 +38,8 @@ pub(crate) struct Provider {
     /// What is given once more to those whose provider repeats itself.
     current: BTreeMap<String, (String, Timestamp)>,
     families: Families,
+    /// How often somebody has logged in.
+    logins: usize,
     /// One for each member.
     secrets: Vec<Secrets>,
     /// One for each account; none if it has no quota.
@@ -97,7 +99,7 @@ impl Provider {
         let (accounts, members) = (plan.accounts.clone(), plan.members.clone());
         let moods = vec![Mood::Well; accounts.len()];
         let meters = accounts.iter().map(|account| account.quota.map(Meter::new)).collect();
-        let (given, current, families, hidden) = Default::default();
+        let (given, current, families, logins, hidden) = Default::default();
         let secrets = vec![Secrets::default(); members.len()];
         let away_until = Timestamp::MIN;
         let provider = Self {
@@ -108,6 +110,7 @@ impl Provider {
             given,
             current,
             families,
+            logins,
             secrets,
             meters,
             hidden,
@@ -125,6 +128,14 @@ impl Provider {
         at: Timestamp,
     ) -> usize {
         self.secrets[member].renew(overlap, at)
+    }
+
+    /// Somebody logs in; returns the refresh token that this leaves.
+    pub(crate) fn log_in(&mut self) -> String {
+        self.logins += 1;
+        let token = format!("login{}", self.logins);
+        self.families.give(&token);
+        token
     }
 
     /// Returns the number of what somebody mistakes for a credential's next secret.

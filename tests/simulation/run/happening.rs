@@ -2,6 +2,7 @@
 
 mod backups;
 mod keys;
+mod logins;
 mod secrets;
 mod terms;
 
@@ -20,7 +21,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(121) {
+        match self.dice.below(123) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change();
@@ -55,7 +56,8 @@ impl Run {
             100..104 => self.rekey(),
             104..112 => self.change(),
             112..115 => self.back_up_or_restore(),
-            _ => self.renew_secret(),
+            115..121 => self.renew_secret(),
+            _ => self.log_in_sometime(),
         }
         self.look();
     }
@@ -188,6 +190,7 @@ impl Run {
     fn go_on(&mut self) {
         self.note(format_args!("the daemon is up again"));
         self.witness.restarted(&self.plan, &self.world);
+        self.try_secrets();
         self.provider.borrow_mut().forgive(self.witness.disorder());
         self.look();
     }

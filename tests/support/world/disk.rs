@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use tokend::{
     credential::{CredentialId, Grant},
@@ -221,7 +221,11 @@ impl Disk {
 
     /// Holds what was read at a start against what was written before.
     pub(super) fn check(&mut self, loaded: &Loaded) {
-        let value = |token: &Token<Grant>| token.payload.value.expose_secret().to_owned();
+        let text = |secret: &SecretString| secret.expose_secret().to_owned();
+        let value = |token: &Token<Grant>| {
+            let Grant { value, refresh_token, .. } = &token.payload;
+            (text(value), refresh_token.as_ref().map(text))
+        };
         for stored in &loaded.credentials {
             let id = stored.credential.id;
             let (read, held) = (stored.token.as_ref(), self.held.get(&id));
