@@ -3,6 +3,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokend::{
     credential::CredentialId,
@@ -60,6 +61,10 @@ pub(crate) struct Member {
     pub(crate) kind: Kind,
     /// Which of its secrets is stored: they are numbered.
     pub(crate) secret: usize,
+    /// The refresh token that the last login left.
+    pub(crate) login: String,
+    /// When one of them was last replaced, as far as that is known.
+    pub(crate) resupplied_at: Option<Timestamp>,
     /// Whether it is stored, as far as operators have heard.
     pub(crate) is_there: bool,
 }
@@ -78,6 +83,8 @@ pub(crate) enum Kind {
     Graceful,
     /// A refresh token comes with the first, and is never replaced.
     Reusing,
+    /// Only a person's login brings the first refresh token, and each token another.
+    Login,
     /// A new one ends the one before.
     EndsOld,
     /// It is given once more until a tenth of its life is left.
@@ -86,12 +93,13 @@ pub(crate) enum Kind {
     Session,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Plain,
     Kind::Rotating,
     Kind::Rotating,
     Kind::Graceful,
     Kind::Reusing,
+    Kind::Login,
     Kind::EndsOld,
     Kind::Repeats,
     Kind::Session,
@@ -121,6 +129,15 @@ token_url = '{{ var.token_url }}'
 grant = 'client_credentials'
 client_auth = 'post'
 revocation_url = '{{ var.token_url }}/revoke'
+";
+
+const LOGIN: &str = "
+[secrets.refresh_token]
+description = 'What the login left'
+[oauth2]
+token_url = '{{ var.token_url }}'
+grant = 'refresh_token'
+client_auth = 'post'
 ";
 
 const SESSION: &str = "
@@ -164,6 +181,8 @@ impl Plan {
                 policy: dice.pick(&POLICIES),
                 limits: accounts[account].limits.clone(),
                 secret: 0,
+                login: String::new(),
+                resupplied_at: None,
                 is_there: false,
                 kind: if long { dice.pick(&KINDS) } else { Kind::Plain },
             }
@@ -210,6 +229,7 @@ impl Plan {
             Kind::Plain if life.is_none() => (OAUTH2, "[lifetime]\ndefault = 'never'".to_owned()),
             Kind::Plain => (OAUTH2, String::new()),
             Kind::Rotating => (OAUTH2, "refresh = true".to_owned()),
+            Kind::Login => (LOGIN, String::new()),
             Kind::Graceful => {
                 let grace = GRACE.as_secs();
                 (OAUTH2, format!("refresh = true\n[lifetime]\nrefresh_grace = '{grace}s'"))
@@ -231,9 +251,12 @@ impl Plan {
         new.variables.clear();
         new.variables.insert("token_url".to_owned(), format!("https://p{account}.example/token"));
         new.variables.insert("client_id".to_owned(), format!("account{account}"));
-        let secrets = [("client_secret".to_owned(), secret(member.secret).into())];
+        let mut secrets = vec![("client_secret".to_owned(), secret(member.secret).into())];
+        if member.kind == Kind::Login {
+            secrets.push(("refresh_token".to_owned(), member.login.clone().into()));
+        }
         NewCredential {
-            secrets: secrets.into(),
+            secrets: secrets.into_iter().collect(),
             provider: member.name.clone(),
             policy: member.policy,
             limits: member.limits.clone(),
@@ -250,7 +273,7 @@ pub(crate) fn secret(number: usize) -> String {
 impl Kind {
     /// Tells whether refresh tokens come with tokens.
     pub(crate) fn refreshes(self) -> bool {
-        matches!(self, Self::Rotating | Self::Graceful | Self::Reusing)
+        matches!(self, Self::Rotating | Self::Graceful | Self::Reusing | Self::Login)
     }
 
     /// Returns how a refresh token is taken that has been exchanged.

@@ -42,6 +42,8 @@ pub(crate) struct Provider {
     /// What is given once more to those whose provider repeats itself.
     current: BTreeMap<String, (String, Timestamp)>,
     families: Families,
+    /// How often somebody has logged in.
+    logins: usize,
     /// One for each member.
     secrets: Vec<Secrets>,
     /// One for each account; none if it has no quota.
@@ -112,6 +114,7 @@ impl Provider {
             given: BTreeMap::new(),
             current: BTreeMap::new(),
             families: Families::default(),
+            logins: 0,
             secrets,
             meters,
             hidden: Duration::ZERO,
@@ -129,6 +132,14 @@ impl Provider {
         at: Timestamp,
     ) -> usize {
         self.secrets[member].renew(overlap, at)
+    }
+
+    /// Somebody logs in; returns the refresh token that this leaves.
+    pub(crate) fn log_in(&mut self) -> String {
+        self.logins += 1;
+        let token = format!("login{}", self.logins);
+        self.families.give(&token);
+        token
     }
 
     /// Returns the number of what somebody mistakes for a credential's next secret.

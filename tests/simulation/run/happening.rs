@@ -2,6 +2,7 @@
 
 mod backups;
 mod keys;
+mod logins;
 mod secrets;
 mod terms;
 
@@ -20,7 +21,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(125) {
+        match self.dice.below(127) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change(&mut self.dice);
@@ -56,6 +57,7 @@ impl Run {
             104..112 => self.change(),
             112..115 => self.back_up_or_restore(),
             115..121 => self.renew_secret(),
+            121..123 => self.log_in_sometime(),
             _ => self.trouble(),
         }
         self.look();

@@ -126,6 +126,7 @@ impl Run {
             }
         }
         for position in 0..self.plan.members.len() {
+            self.login(position);
             let member = &self.plan.members[position];
             let Member { name, account, policy, kind, .. } = member;
             let line = format!("{name} is added to account {account}: {policy:?}, {kind:?}");

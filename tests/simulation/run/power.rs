@@ -129,6 +129,7 @@ impl Run {
     pub(super) fn go_on(&mut self) {
         self.note(format_args!("the daemon is up again"));
         self.witness.restarted(&self.plan, &self.world);
+        self.try_secrets();
         self.provider.borrow_mut().forgive(self.witness.disorder());
         self.look();
     }

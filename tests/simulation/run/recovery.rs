@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokend_core::{Setback, State, after};
+use tokend_core::{Setback, after};
 use tokend_provider::Window;
 
 use super::Run;
@@ -40,10 +40,7 @@ impl Run {
         let mut pause = secs(5);
         while !without.is_empty() && self.world.truth() < end {
             for position in &without {
-                let name = &self.plan.members[*position].name;
-                if self.world.look(name).state == State::Refused {
-                    self.force_one(*position);
-                }
+                self.help(*position);
                 self.acquire(*position, Some(Duration::ZERO));
             }
             self.pass(pause);

@@ -14,6 +14,9 @@ use crate::{
     world::{World, caller::secs, provider::What},
 };
 
+/// A token with less left on its arrival isn't worth serving.
+const AS_GOOD_AS_ENDED: Duration = Duration::from_secs(1);
+
 /// Times of tokens are told in seconds, or stored in milliseconds.
 const ROUNDING: Duration = Duration::from_secs(1);
 
@@ -28,7 +31,8 @@ impl Witness {
         assert!(!is_revoked, "{} serves a token that is to be revoked", member.name);
         let Some(token) = acknowledged.filter(|_| published == stored) else {
             // One that ended before it was stored replaces none.
-            let late = acknowledged.is_some_and(|token| token.is_expired(world.now()));
+            let left = acknowledged.and_then(|token| token.remaining(world.now()));
+            let late = left.is_some_and(|left| left < AS_GOOD_AS_ENDED);
             assert!(published == stored || late, "{}: it isn't what is stored", member.name);
             return;
         };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokend_core::{Caller, Cause, Ruling, TokenId, after};
 use tokend_provider::Operation;
 
-use super::Witness;
+use super::{Witness, terms::wanted_by};
 use crate::{
     plan::{Member, Plan},
     world::{Wanted, World, caller::secs},
@@ -119,7 +119,8 @@ impl Witness {
         let known = &self.known[member.place];
         let tried = known.wishes.when(Cause::Aging);
         // Another secret is tried after a refusal, or after what was under way.
-        let latest = known.latest.map(|latest| world.attempts[latest].sent_at);
+        let latest = known.latest.map(|latest| world.attempts[latest].issuance);
+        let latest = latest.map(|issuance| wanted_by(issuance, world).at);
         let tried = tried.is_some_and(|at| latest.is_none_or(|latest| latest <= at));
         let wished = tried || known.wishes.when(Cause::MinTtl) == Some(wanted.at);
         let loaded = known.loaded == Some(token.id);

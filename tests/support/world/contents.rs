@@ -123,9 +123,11 @@ impl Contents {
 }
 
 /// Returns what tells a token from others, and from itself before it was kept alive.
-fn identity(token: &Token<Grant>) -> (TokenId, &str, Option<i64>) {
+fn identity(token: &Token<Grant>) -> (TokenId, &str, Option<&str>, Option<i64>) {
+    let Grant { value, refresh_token, .. } = &token.payload;
+    let refresh_token = refresh_token.as_ref().map(ExposeSecret::expose_secret);
     let end = token.expires_at.map(Timestamp::as_millisecond);
-    (token.id, token.payload.value.expose_secret(), end)
+    (token.id, value.expose_secret(), refresh_token, end)
 }
 
 fn revisions(loaded: &Loaded) -> BTreeMap<CredentialId, u64> {

@@ -8,7 +8,10 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::Run;
 use crate::{
     plan::{Member, POLICIES},
-    world::caller::Waiting,
+    world::{
+        caller::Waiting,
+        provider::{self, Attempt},
+    },
 };
 
 /// Changes that are under way, in the order in which they were asked for.
@@ -31,6 +34,7 @@ pub(super) enum What {
     Kept(Policy, Vec<Limit>, Waiting<Snapshot>),
     Removed(Waiting<bool>),
     Secret(usize, Waiting<Snapshot>),
+    Login(Waiting<Snapshot>),
     Added(Waiting<Snapshot>),
 }
 
@@ -86,6 +90,7 @@ impl Run {
 
     /// An operator adds a credential that isn't there any more, or finds that it still is.
     pub(in super::super) fn add(&mut self, position: usize) {
+        self.login(position);
         let member = self.plan.members[position].clone();
         self.note(format_args!("an operator adds {}", member.name));
         let answer = self.world.create(self.plan.new_credential(&member));
@@ -123,13 +128,13 @@ impl Run {
                     if matches!(change.what, What::Removed(_) | What::Added(_)) {
                         self.witness.replaced(&self.plan.members[member], &self.world);
                     }
-                    if matches!(change.what, What::Secret(..)) {
-                        let member = &self.plan.members[member];
-                        self.witness.wishes(member, Cause::Aging, &self.world);
-                    }
                     let after = change.what.applied_to(&self.plan.members[member]);
                     let id = id.unwrap_or(after.id);
                     self.plan.members[member] = Member { id, ..after };
+                    if matches!(change.what, What::Secret(..) | What::Login(_)) {
+                        self.plan.members[member].resupplied_at = Some(self.world.truth());
+                        self.try_secrets();
+                    }
                     self.witness.terms_changed(&self.plan, &self.world);
                 }
             }
@@ -163,6 +168,20 @@ impl Run {
         self.find_members(&about_to_be);
     }
 
+    /// Whoever has other secrets than those that brought the last token may try them.
+    pub(in super::super) fn try_secrets(&mut self) {
+        for member in &self.plan.members {
+            let brought = |it: &&Attempt| {
+                let issued = matches!(it.what, Some(provider::What::Answer { status: 200, .. }));
+                issued && it.heard && it.name.as_str() == member.name
+            };
+            let last = self.world.attempts.iter().rev().find(brought).map(|it| it.sent_at);
+            if member.resupplied_at.is_some_and(|at| last.is_none_or(|last| last < at)) {
+                self.witness.wishes(member, Cause::Aging, &self.world);
+            }
+        }
+    }
+
     /// Holds what the daemon has found against how credentials are, or else are about to be.
     pub(super) fn find_members(&mut self, about_to_be: &[Vec<Member>]) {
         for position in 0..self.plan.members.len() {
@@ -180,7 +199,11 @@ impl Run {
                 self.witness.replaced(&member, &self.world);
             }
             let id = found.as_ref().map_or(member.id, |found| found.credential.id);
+            let resupplied = changed.secret != member.secret || changed.login != member.login;
             self.plan.members[position] = Member { id, ..changed };
+            if resupplied {
+                self.plan.members[position].resupplied_at = Some(self.world.truth());
+            }
         }
         self.witness.terms_changed(&self.plan, &self.world);
     }
@@ -189,9 +212,10 @@ impl Run {
 impl What {
     fn hear(&mut self) -> Result<Result<Option<Snapshot>, Error>, TryRecvError> {
         match self {
-            Self::Kept(.., answer) | Self::Secret(_, answer) | Self::Added(answer) => {
-                answer.try_recv().map(|answer| answer.map(Some))
-            }
+            Self::Kept(.., answer)
+            | Self::Secret(_, answer)
+            | Self::Login(answer)
+            | Self::Added(answer) => answer.try_recv().map(|answer| answer.map(Some)),
             Self::Removed(answer) => answer.try_recv().map(|answer| answer.map(|_| None)),
         }
     }
@@ -203,6 +227,7 @@ impl What {
                 Member { policy: *policy, limits: limits.clone(), ..member }
             }
             Self::Secret(number, _) => Member { secret: *number, ..member },
+            Self::Login(_) => member,
             Self::Removed(_) => Member { is_there: false, ..member },
             Self::Added(_) => Member { is_there: true, ..member },
         }
