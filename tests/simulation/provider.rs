@@ -205,7 +205,7 @@ impl Provider {
             _ if self.is_beyond(attempt, &member, mood) => Arrival::status(429),
             Mood::Counting if account.quota.is_some() => self.give(attempt, &member, account.life),
             Mood::Well | Mood::Slow => self.give(attempt, &member, account.life),
-            Mood::OutOfOrder => self.broken(),
+            Mood::OutOfOrder => self.broken(at),
             Mood::Throttling => self.throttle(at),
             Mood::Unreachable => Arrival::refused(),
             Mood::Silent => Arrival::lost(),
@@ -333,11 +333,15 @@ impl Provider {
         Arrival::json(200, format!(r#"{{"access_token":"{value}","expires_in":{life}{refresh}}}"#))
     }
 
-    fn broken(&mut self) -> Arrival {
+    fn broken(&mut self, at: Timestamp) -> Arrival {
         match self.dice.below(5) {
             0 => Arrival::json(200, "<!doctype html><title>Sign in</title>"),
             1 => Arrival::json(200, r#"{"errors":[{"message":"no"}]}"#),
-            2 => Arrival::status(503),
+            2 => {
+                let wait = self.dice.span(secs(1), secs(1_200));
+                self.stay_away(at, wait);
+                Arrival::status(503).with("retry-after", wait.as_secs().to_string())
+            }
             _ => Arrival::status(500),
         }
     }

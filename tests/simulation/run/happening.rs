@@ -36,6 +36,7 @@ impl Run {
                 let sleep = self.dice.span(secs(1), self.scale.max(secs(60)) * 4);
                 self.note(format_args!("the machine sleeps for {sleep:?}"));
                 self.world.suspend(sleep);
+                self.witness.slept(&self.world);
             }
             85..91 => self.set_clock(),
             91..95 => {

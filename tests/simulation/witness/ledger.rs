@@ -66,6 +66,8 @@ impl Witness {
         let forced = attempt.cause == Cause::Forced;
         assert!(forced || unasked < MOST_A_MINUTE, "{name} asks {unasked} times a minute");
 
+        self.check_told(attempt, member, world);
+        self.check_operation(attempt, member, world);
         let away_until = self.known[member.place].away_until.filter(|_| !forced);
         let away = away_until.is_some_and(|until| until > attempt.sent_at);
         assert!(!away, "{name} was told to stay away until {away_until:?}");
@@ -134,7 +136,6 @@ fn exceeds(
     others: &[Timestamp],
 ) -> Option<String> {
     let count = usize::try_from(limit.count.get()).expect("it is small");
-    // When it was reserved, there had to be more than one left, or it was an operator's.
     let (most, used) = match &limit.window {
         Window::Sliding(length) => {
             let counts = |other: &&Timestamp| after(**other, *length) > attempt.sent_at;
@@ -149,8 +150,19 @@ fn exceeds(
     if most > count {
         return Some(format!("{name} exceeds {limit} for {cause:?}: {most}"));
     }
-    let left = cause == Cause::Forced || count == 1 || used + 2 <= count;
-    (!left).then(|| format!("{name} takes the last of {limit} for {cause:?}"))
+    let most = share(count, cause);
+    let kept = format!("{name} takes what is kept of {limit} for {cause:?}: {used} of {most}");
+    (used >= most).then_some(kept)
+}
+
+/// Returns how many may be taken for this cause of so many that a limit allows: refreshes
+/// leave a quarter alone, and all but operators the last one.
+pub(super) fn share(all: usize, cause: Cause) -> usize {
+    match cause {
+        Cause::Aging | Cause::MinTtl => all - (all / 4).max(1).min(all - 1),
+        Cause::Absent | Cause::Rejected | Cause::Wanted => (all - 1).max(1),
+        Cause::Forced | Cause::Login | Cause::KeepAlive => all,
+    }
 }
 
 /// Returns the most requests in any stretch of this length that holds the one at `at`.

@@ -4,26 +4,42 @@
 //! acknowledged, not by what the daemon thinks.
 
 mod clock;
+mod failure;
 mod ledger;
 mod quota;
+mod refresh;
+mod refusal;
 mod restoration;
 mod secret;
 mod terms;
 mod token;
+mod told;
 mod want;
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
-use tokend_core::TokenId;
+use tokend::{credential::Grant, published::Edition};
+use tokend_core::{Cause, IssuanceId, Token, TokenId, after};
 
 pub(crate) use self::token::check_wait;
 use self::{
     clock::Clocks,
+    failure::Failures,
     ledger::Sent,
+    refresh::Ages,
+    refusal::Asked,
     restoration::Restoration,
     terms::{Terms, wanted_by},
+    told::{Told, demanded},
     want::Wishes,
 };
-use crate::{plan::Plan, provider::Shared, story::Story, world::World};
+use crate::{
+    plan::{Member, Plan},
+    provider::Shared,
+    story::Story,
+    world::World,
+};
 
 /// What is known of a simulation.
 pub(crate) struct Witness {
@@ -31,8 +47,19 @@ pub(crate) struct Witness {
     clocks: Clocks,
     /// What has been sent, for each account.
     sent: Vec<Vec<Sent>>,
-    /// What is known of each credential.
+    /// What is known of each credential in this run of the daemon ..
     known: Vec<Known>,
+    /// .. and what a restart changes nothing about.
+    lasting: Vec<Lasting>,
+    /// What each account was told.
+    told: Vec<Told>,
+    /// The attempts of whose end the daemon hasn't heard, by their places.
+    under_way: Vec<usize>,
+    /// The reservations that may be refused.
+    asked: Vec<Asked>,
+    ages: Ages,
+    /// When a clock was set or the machine woke last.
+    disturbed_at: Timestamp,
     /// The attempts and reservations that have been looked at.
     attempts: usize,
     wanted: usize,
@@ -56,7 +83,51 @@ struct Known {
     loaded: Option<TokenId>,
     /// The one that was published last.
     published: Option<TokenId>,
+    /// What callers who watch were told last.
+    seen: Option<(Edition, Vec<u8>)>,
     wishes: Wishes,
+}
+
+/// What is known of a credential, and of its provider, from its beginning on.
+struct Lasting {
+    failures: Failures,
+    /// The last reservations, the latest last.
+    wanted: [Option<IssuanceId>; 2],
+    /// When a token came last.
+    published_at: Timestamp,
+    /// The token that came in the place of one that an API had refused, and when.
+    replacement: Option<(TokenId, Timestamp)>,
+    /// When anything happened.
+    active_at: Timestamp,
+}
+
+/// Where there are no more, nobody waits for a turn.
+const FEW: usize = 8;
+
+/// For so long it isn't a token's fault if it is refused that came in a refused one's place.
+const NEW: Duration = Duration::from_secs(60);
+
+impl Lasting {
+    fn new(now: Timestamp) -> Self {
+        let (failures, wanted, replacement) = Default::default();
+        Self { failures, wanted, published_at: now, replacement, active_at: now }
+    }
+
+    /// Tells whether nothing was wanted after this issuance.
+    fn is_latest(&self, issuance: IssuanceId) -> bool {
+        self.wanted[1] == Some(issuance)
+    }
+
+    /// Tells whether nothing was wanted between these two issuances.
+    fn follows(&self, former: IssuanceId, latter: IssuanceId) -> bool {
+        self.wanted == [Some(former), Some(latter)]
+    }
+
+    /// Tells whether a token has lately taken the place of one that was refused.
+    fn is_replacement(&self, token: TokenId, now: Timestamp) -> bool {
+        let recent = |at| after(at, NEW) > now;
+        self.replacement.is_some_and(|(other, at)| other == token && recent(at))
+    }
 }
 
 impl Witness {
@@ -66,6 +137,12 @@ impl Witness {
             clocks: Clocks::new(world),
             sent: plan.accounts.iter().map(|_| Vec::new()).collect(),
             known: plan.members.iter().map(|_| Known::default()).collect(),
+            lasting: plan.members.iter().map(|_| Lasting::new(world.truth())).collect(),
+            told: plan.accounts.iter().map(|_| Told::default()).collect(),
+            under_way: Vec::new(),
+            asked: Vec::new(),
+            ages: Ages::default(),
+            disturbed_at: world.truth(),
             attempts: 0,
             wanted: 0,
             began_at: world.truth(),
@@ -80,20 +157,41 @@ impl Witness {
         (self.began_at, self.began_wrong_by) = (world.truth(), world.machine.wrong_by());
         for (known, member) in self.known.iter_mut().zip(&plan.members) {
             let loaded = world.disk.acknowledged(member.id).map(|token| token.id);
-            *known = Known { loaded, published: known.published, ..Known::default() };
+            let latest = known.latest.map(|latest| &world.attempts[latest]);
+            let lasting = &mut self.lasting[member.place];
+            lasting.failures.restarted(latest, world);
+            lasting.replacement = None;
+            // In another boot there is only the wall clock to go by.
+            let is_kept = latest.is_some_and(|latest| {
+                let this_boot = latest.sent_at >= world.machine.booted_at();
+                this_boot && world.disk.is_settled(latest.issuance)
+            });
+            let away_until = known.away_until.filter(|_| is_kept);
+            let published = known.published;
+            *known = Known { loaded, published, away_until, ..Known::default() };
         }
+        self.told.iter_mut().for_each(|told| told.restarted(world));
+        self.under_way.clear();
+        self.asked.clear();
         self.clocks.set(world);
+    }
+
+    /// Notes that the machine has slept.
+    pub(crate) fn slept(&mut self, world: &World) {
+        self.disturbed_at = world.truth();
     }
 
     /// Notes that the wall clock has been set.
     pub(crate) fn clock_was_set(&mut self, world: &World) {
         self.clocks.set(world);
+        self.disturbed_at = world.truth();
     }
 
     /// Looks at everything after a step.
     pub(crate) fn look(&mut self, plan: &Plan, world: &World, story: &mut Story) {
         assert!(world.spins < MOST_SPINS, "the engine was due at once {} times", world.spins);
         self.look_at_ends(world);
+        self.look_at_ended(plan, world);
         for wanted in &world.wanted[self.wanted..] {
             if self.has_gone(wanted) {
                 continue;
@@ -102,6 +200,10 @@ impl Witness {
             let member = member.expect("no others were added");
             story.note(wanted.at, format_args!("{} wants one: {:?}", member.name, wanted.cause));
             self.check_want(wanted, member, plan, world);
+            self.asked(wanted, member);
+            let lasting = &mut self.lasting[member.place];
+            lasting.wanted = [lasting.wanted[1], Some(wanted.issuance)];
+            lasting.active_at = wanted.at;
         }
         self.wanted = world.wanted.len();
         for place in self.attempts..world.attempts.len() {
@@ -117,11 +219,44 @@ impl Witness {
             if wanted_by(attempt.issuance, world).credential == owner.id {
                 self.known[owner.place].latest = Some(place);
             }
+            self.under_way.push(place);
         }
         self.attempts = world.attempts.len();
         for member in &plan.members {
-            self.check_published(member, world, story);
+            self.check_published(member, plan, world, story);
+            self.check_rest(member, plan, world);
         }
+        self.look_at_refusals(plan, world);
+    }
+
+    /// Notes what the daemon has heard by now.
+    fn look_at_ended(&mut self, plan: &Plan, world: &World) {
+        let is_heard = |place: &mut usize| world.attempts[*place].heard;
+        for place in self.under_way.extract_if(.., is_heard) {
+            let attempt = &world.attempts[place];
+            let member = plan.owner(attempt);
+            let lasting = &mut self.lasting[member.place];
+            lasting.failures.ended(place, attempt);
+            let wait = demanded(attempt);
+            self.known[member.place].away_until = wait.map(|wait| after(attempt.ended_at, wait));
+            lasting.active_at = world.truth();
+            self.told[member.account].ended(place, attempt);
+        }
+        self.told.iter_mut().for_each(|told| told.look(world));
+        if world.disk.full {
+            self.lasting.iter_mut().for_each(|lasting| lasting.active_at = world.truth());
+        }
+    }
+
+    /// Notes that callers see another token.
+    fn came(&mut self, member: &Member, token: &Token<Grant>, plan: &Plan, world: &World) {
+        let latest = self.known[member.place].latest.map(|latest| &world.attempts[latest]);
+        let lasting = &mut self.lasting[member.place];
+        lasting.active_at = world.truth();
+        if latest.is_some_and(|latest| latest.cause == Cause::Rejected) {
+            lasting.replacement = Some((token.id, world.truth()));
+        }
+        self.check_plan(member, plan, world);
     }
 }
 

@@ -9,36 +9,44 @@ use tokend_core::{DEFAULT_MIN_TTL, Token, after};
 
 use super::Witness;
 use crate::{
-    plan::{Kind, Member},
+    plan::{Kind, Member, Plan},
     story::Story,
-    world::{World, caller::secs, provider::What},
+    world::{World, provider::What},
 };
-
-/// A token with less left on its arrival isn't worth serving.
-const AS_GOOD_AS_ENDED: Duration = Duration::from_secs(1);
 
 /// Times of tokens are told in seconds, or stored in milliseconds.
 const ROUNDING: Duration = Duration::from_secs(1);
 
+/// A token with less left is as good as none.
+const LEAST_REMAINING: Duration = Duration::from_secs(1);
+
 impl Witness {
     /// Checks what callers would see.
-    pub(super) fn check_published(&mut self, member: &Member, world: &World, story: &mut Story) {
+    pub(super) fn check_published(
+        &mut self,
+        member: &Member,
+        plan: &Plan,
+        world: &World,
+        story: &mut Story,
+    ) {
         let Some(slot) = world.slot(&member.name) else { return };
+        self.check_news(member, slot.published().as_deref());
         let acknowledged = world.disk.acknowledged(member.id);
         let published = slot.token_id();
         let stored = acknowledged.map(|token| token.id);
         let is_revoked = published.is_some_and(|token| world.disk.is_revoked(token));
         assert!(!is_revoked, "{} serves a token that is to be revoked", member.name);
         let Some(token) = acknowledged.filter(|_| published == stored) else {
-            // One that ended before it was stored replaces none.
+            // One that as good as ended before it was stored replaces none.
             let left = acknowledged.and_then(|token| token.remaining(world.now()));
-            let late = left.is_some_and(|left| left < AS_GOOD_AS_ENDED);
+            let late = left.is_some_and(|left| left < LEAST_REMAINING);
             assert!(published == stored || late, "{}: it isn't what is stored", member.name);
             return;
         };
         if self.known[member.place].published.replace(token.id) != Some(token.id) {
             let value = value(token);
             story.note(world.truth(), format_args!("{} has {value}", member.name));
+            self.came(member, token, plan, world);
         }
         if self.may_be_dead(member).is_some() {
             return;
@@ -52,6 +60,19 @@ impl Witness {
         let end = end.checked_sub(most).expect("it is within the calendar");
         let least = until(world.truth(), end).saturating_sub(hidden + ROUNDING);
         assert!(left >= least, "{}: {left:?} are left of {least:?}", member.name);
+    }
+
+    /// Checks that what callers who watch are told as news is news.
+    fn check_news(&mut self, member: &Member, published: Option<&Published>) {
+        let seen = &mut self.known[member.place].seen;
+        let Some(published) = published else { return };
+        let now = (published.edition(), published.encoded().to_vec());
+        if let Some((edition, encoded)) = seen
+            && *encoded == now.1
+        {
+            assert_eq!(*edition, now.0, "{} tells again what hasn't changed", member.name);
+        }
+        *seen = Some(now);
     }
 
     /// Checks a token that a caller got who asked for this life.
@@ -102,14 +123,8 @@ impl Witness {
         for known in &mut self.known {
             let Some(latest) = known.latest else { continue };
             let attempt = &world.attempts[latest];
-            match &attempt.what {
-                Some(What::Lost) if attempt.heard => known.lost = Some(latest),
-                Some(What::Answer { headers, .. }) if attempt.heard => {
-                    let told = headers.iter().find(|(name, _)| *name == "retry-after");
-                    let wait = told.and_then(|(_, value)| value.parse().ok()).map(secs);
-                    known.away_until = wait.map(|wait| after(attempt.ended_at, wait));
-                }
-                _ => {}
+            if attempt.heard && matches!(attempt.what, Some(What::Lost)) {
+                known.lost = Some(latest);
             }
         }
     }

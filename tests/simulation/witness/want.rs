@@ -24,7 +24,7 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    fn when(&self, cause: Cause) -> Option<Timestamp> {
+    pub(super) fn when(&self, cause: Cause) -> Option<Timestamp> {
         self.asked.iter().find(|(other, _)| *other == cause).map(|(_, at)| *at)
     }
 }
@@ -74,6 +74,8 @@ impl Witness {
         let Some(token) = self.known[member.place].wishes.reported.filter(|_| cost > 0) else {
             return;
         };
+        let is_new = self.lasting[member.place].is_replacement(token, world.truth());
+        assert!(!is_new, "a token that has just replaced a refused one is replaced as well");
         let heard = self.known[member.place].wishes.heard.entry(caller).or_default();
         // One that has been heard goes on being so until another token comes.
         if heard.last().is_none_or(|(_, last)| *last != token) {
@@ -84,7 +86,13 @@ impl Witness {
     }
 
     /// Checks that there is a reason for a reservation.
-    pub(super) fn check_want(&self, wanted: &Wanted, member: &Member, plan: &Plan, world: &World) {
+    pub(super) fn check_want(
+        &mut self,
+        wanted: &Wanted,
+        member: &Member,
+        plan: &Plan,
+        world: &World,
+    ) {
         let Wanted { cause, at, .. } = wanted;
         let last = self.known[member.place].latest.map(|latest| &world.attempts[latest]);
         let busy = last.is_some_and(|last| last.ended_at > *at);
@@ -93,8 +101,12 @@ impl Witness {
         if last.is_some_and(|last| last.ended_at == *at && last.operation != Operation::Issue) {
             return;
         }
+        self.check_patience(wanted, member, plan, world);
         match cause {
-            Cause::Aging | Cause::KeepAlive => self.check_due(wanted, member, world),
+            Cause::Aging | Cause::KeepAlive => {
+                self.check_timing(wanted, member, plan, world);
+                self.check_due(wanted, member, world);
+            }
             Cause::Absent => self.check_absent(wanted, member, world),
             // A token that was refused is replaced when that can be done.
             Cause::Rejected if self.is_reported(member, world) => {}

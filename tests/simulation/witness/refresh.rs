@@ -1,0 +1,231 @@
+//! Holds when tokens are refreshed, and how, against how long they live.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use tokend::credential::Grant;
+use tokend_core::{Cause, Policy, Token, after};
+use tokend_provider::Operation;
+
+use super::{
+    FEW, Witness,
+    failure::{End, end},
+    token::value,
+};
+use crate::{
+    plan::{Kind, Member, Plan},
+    world::{
+        Wanted, World,
+        caller::secs,
+        provider::{Attempt, What},
+    },
+};
+
+/// How old tokens were to become that were planned alike: by their lives.
+pub(super) type Ages = BTreeMap<Duration, BTreeMap<Duration, usize>>;
+
+/// Where nothing is scarce, so much of a token's life is left when it is refreshed, or half
+/// of it if that is less.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// A token that has come isn't replaced sooner, unless it lives too short for that.
+const LEAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A refresh that is later has been missed, and is planned anew.
+const MISSED: Duration = Duration::from_secs(61);
+
+/// Who has asked within a day, or within a token's life, uses a credential.
+const USED: Duration = Duration::from_secs(24 * 3_600 + 1);
+
+/// Something is done within this: the longest wait of tokend's own choice is five minutes,
+/// what was missed is made up for within one, and clocks are looked at twice in that.
+const LONGEST_REST: Duration = Duration::from_secs(300 + 60 + 30 + 10);
+
+/// So many ages aren't alike to the nanosecond if each is drawn.
+const ALIKE: usize = 3;
+
+/// The store answers this much later, and some times are in whole milliseconds.
+const ROUNDING: Duration = Duration::from_millis(10);
+
+/// A token, and what is true of it while the clocks go as they do.
+struct Held<'a> {
+    token: &'a Token<Grant>,
+    /// When its answer came, and which that was.
+    came_at: Timestamp,
+    attempt: usize,
+    /// When it is to be refreshed, and when it ends, as its provider told.
+    due_at: Timestamp,
+    end: Timestamp,
+}
+
+impl Held<'_> {
+    fn life(&self) -> Duration {
+        self.token.life().unwrap_or_default()
+    }
+
+    /// Returns when it is late to refresh it.
+    fn late_at(&self) -> Timestamp {
+        let slack = SLACK.min(self.life() / 2);
+        self.end.checked_sub(slack).expect("it is within the calendar")
+    }
+}
+
+impl Witness {
+    /// Tells whether no clock was set, and the daemon up and awake, since before then.
+    pub(super) fn is_steady_since(&self, then: Timestamp) -> bool {
+        self.disturbed_at.max(self.began_at) < then
+    }
+
+    /// Tells whether someone asked for a token at that moment.
+    pub(super) fn is_asked(&self, member: &Member, at: Timestamp) -> bool {
+        self.known[member.place].wishes.when(Cause::MinTtl) == Some(at)
+    }
+
+    /// Tells whether nothing limits how often a credential is refreshed, or who comes first.
+    fn is_plentiful(&self, member: &Member, plan: &Plan, now: Timestamp) -> bool {
+        let is_limited = !plan.accounts[member.account].limits.is_empty();
+        !is_limited && !self.told[member.account].matters(now) && plan.members.len() <= FEW
+    }
+
+    /// Returns the token that is held, if the clock has gone as it goes since it was asked for.
+    fn held<'a>(&self, member: &Member, world: &'a World) -> Option<Held<'a>> {
+        let token = world.disk.acknowledged(member.id)?;
+        let given = self.provider.borrow().given(value(token)).clone();
+        let (least, most) = self.errors(token, world);
+        let wrong_by = (least == most).then_some(most)?;
+        let truly = |at: Timestamp| at.checked_sub(wrong_by).expect("it is within the calendar");
+        // What the provider has done and the daemon never heard of is no part of it.
+        let came = &world.attempts[given.attempt];
+        let came_at = (came.heard && end(came) == End::Given).then_some(came.ended_at)?;
+        let (due_at, end) = (truly(token.refresh_at?), truly(token.expires_at?));
+        Some(Held { token, came_at, attempt: given.attempt, due_at, end })
+    }
+
+    /// Checks when a refresh is wanted.
+    pub(super) fn check_timing(
+        &self,
+        wanted: &Wanted,
+        member: &Member,
+        plan: &Plan,
+        world: &World,
+    ) {
+        let (name, at) = (&member.name, wanted.at);
+        let known = &self.known[member.place];
+        let Some(held) = self.held(member, world) else { return };
+        let is_its = wanted.cause == Cause::Aging;
+        assert!(!is_its || member.policy != Policy::OnDemand, "{name} is refreshed ahead of use");
+        if is_its && member.policy == Policy::Used {
+            let used_at = known
+                .wishes
+                .when(Cause::MinTtl)
+                .map_or(self.began_at, |asked| asked.max(self.began_at));
+            let is_used = after(used_at, USED.max(held.life())) > at;
+            assert!(is_used, "{name} is refreshed, and no one has used it since {used_at}");
+        }
+        let lasting = &self.lasting[member.place];
+        let came = world.attempts[held.attempt].issuance;
+        if known.latest.is_none() && lasting.is_latest(came) && at == self.began_at {
+            let planned = member.policy == Policy::Always && is_its && held.end > at;
+            let missed = planned && after(held.due_at, MISSED) < at;
+            assert!(!missed, "{name} makes up for what it has missed the moment it is up");
+        }
+        // The rest is about a token that came and has been held since, and nothing else.
+        if known.latest != Some(held.attempt) || !lasting.is_latest(came) {
+            return;
+        }
+        let sent_at = world.attempts[held.attempt].sent_at;
+        let left = Duration::try_from(held.end.duration_since(held.came_at)).unwrap_or_default();
+        if self.is_steady_since(sent_at) && !self.is_asked(member, at) {
+            let least = after(held.came_at, LEAST_PAUSE.min(left / 2));
+            assert!(after(at, ROUNDING) >= least, "{name} is refreshed as soon as it has come");
+        }
+        let repeats = member.kind == Kind::Repeats && is_its;
+        if repeats && self.provider.borrow().given(value(held.token)).first == held.attempt {
+            let life = plan.accounts[member.account].life.unwrap_or_default();
+            let same = secs(life.as_secs().div_ceil(10) + 1);
+            assert!(after(at, same) >= held.end, "{name} is refreshed while it repeats itself");
+        }
+        let is_free = matches!(member.kind, Kind::Plain | Kind::Rotating | Kind::EndsOld);
+        let is_planned = is_free && is_its && member.policy == Policy::Always;
+        if is_planned && self.is_plentiful(member, plan, at) && self.is_steady_since(held.due_at) {
+            let seen_at = lasting.published_at.max(held.came_at);
+            let is_late = after(held.late_at(), ROUNDING) < at;
+            let was_late = after(seen_at, LEAST_PAUSE * 2) > held.late_at();
+            assert!(!is_late || was_late, "{name} is refreshed late, at {at}: {}", held.end);
+        }
+    }
+
+    /// Checks that what an attempt does is the least that has to be done.
+    pub(super) fn check_operation(&self, attempt: &Attempt, member: &Member, world: &World) {
+        let Some(token) = world.disk.acknowledged(member.id) else { return };
+        let given = self.provider.borrow().given(value(token)).clone();
+        let came = &world.attempts[given.attempt];
+        if !self.lasting[member.place].follows(came.issuance, attempt.issuance) {
+            return;
+        }
+        let name = &attempt.name;
+        if let (Kind::Rotating, Some(What::Answer { body, .. })) = (member.kind, &came.what)
+            && body.contains("refresh_token")
+        {
+            let is_refreshed = attempt.operation == Operation::Refresh;
+            assert!(is_refreshed, "{name} has a refresh token that it doesn't use");
+        }
+        let known = &self.known[member.place];
+        let lives_on = token
+            .session
+            .zip(token.expires_at)
+            .is_some_and(|(session, end)| session.end.is_some_and(|last| last > end));
+        let is_planned = matches!(attempt.cause, Cause::Aging | Cause::MinTtl);
+        if lives_on && is_planned && known.latest == Some(given.attempt) {
+            let is_kept = attempt.operation == Operation::KeepAlive;
+            assert!(is_kept, "{name} is asked for anew, though it can be kept alive");
+        }
+    }
+
+    /// Notes for when a token that has just come is to be refreshed.
+    pub(super) fn check_plan(&mut self, member: &Member, plan: &Plan, world: &World) {
+        self.lasting[member.place].published_at = world.truth();
+        let is_free = matches!(member.kind, Kind::Plain | Kind::Rotating);
+        if !is_free || !self.is_plentiful(member, plan, world.truth()) {
+            return;
+        }
+        let Some(held) = self.held(member, world) else { return };
+        // One that came late in its life isn't refreshed at once, whatever was drawn.
+        let is_put_off = held.due_at <= after(held.came_at, LEAST_PAUSE + ROUNDING);
+        let is_new = self.known[member.place].latest == Some(held.attempt);
+        if is_put_off || !is_new {
+            return;
+        }
+        let due = held.token.refresh_at.expect("it is held to be refreshed");
+        let age = Duration::try_from(due.duration_since(held.token.issued_at)).unwrap_or_default();
+        let alike = self.ages.entry(held.life()).or_default().entry(age).or_default();
+        *alike += 1;
+        assert!(*alike < ALIKE, "{} is refreshed after {age:?} time and again", member.name);
+    }
+
+    /// Checks that a credential isn't forgotten.
+    pub(super) fn check_rest(&self, member: &Member, plan: &Plan, world: &World) {
+        let now = world.truth();
+        let (known, lasting) = (&self.known[member.place], &self.lasting[member.place]);
+        let is_under_way = known.latest.is_some_and(|latest| !world.attempts[latest].heard);
+        if member.policy != Policy::Always
+            || !self.is_plentiful(member, plan, now)
+            || is_under_way
+            || world.disk.full
+            || lasting.failures.is_denied()
+            || world.slot(&member.name).is_none()
+        {
+            return;
+        }
+        let was_revoked = known.published.is_some_and(|token| world.disk.is_revoked(token));
+        let due_at = match (world.disk.acknowledged(member.id), self.held(member, world)) {
+            (Some(_), Some(held)) => held.due_at,
+            (None, _) if !was_revoked => Timestamp::MIN,
+            _ => return,
+        };
+        let since = due_at.max(self.began_at).max(self.disturbed_at).max(lasting.active_at);
+        let name = &member.name;
+        let longest = LONGEST_REST + lasting.failures.demanded();
+        assert!(after(since, longest) > now, "{name} is forgotten since {since}");
+    }
+}

@@ -1,0 +1,109 @@
+//! Holds what limits are said to forbid against what was spent of them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokend_core::{Cause, IssuanceId, after};
+use tokend_provider::{Operation, Window};
+
+use super::{Witness, ledger::share};
+use crate::{
+    plan::{Member, Plan},
+    world::{
+        Wanted, World,
+        provider::{Attempt, What},
+    },
+};
+
+/// A reservation that may be refused.
+pub(super) struct Asked {
+    issuance: IssuanceId,
+    account: usize,
+    cause: Cause,
+    at: Timestamp,
+    name: String,
+}
+
+/// Until then the store has answered, and what it granted has been sent.
+const ANSWERED: Duration = Duration::from_secs(10);
+
+/// What was sent goes on counting for so long beyond its window: until its end was written,
+/// or until it might have been sent if that is unknown.
+const OVERTIME: Duration = Duration::from_secs(60);
+
+impl Witness {
+    /// Notes a reservation.
+    pub(super) fn asked(&mut self, wanted: &Wanted, member: &Member) {
+        let (issuance, cause, at) = (wanted.issuance, wanted.cause, wanted.at);
+        let (account, name) = (member.account, member.name.clone());
+        self.asked.push(Asked { issuance, account, cause, at, name });
+    }
+
+    /// Checks that there was a reason for each reservation of which nothing has come.
+    pub(super) fn look_at_refusals(&mut self, plan: &Plan, world: &World) {
+        let now = world.truth();
+        if world.disk.full {
+            self.asked.clear();
+            return;
+        }
+        let later = self.asked.iter().position(|asked| after(asked.at, ANSWERED) > now);
+        let answered = self.asked.drain(..later.unwrap_or(self.asked.len()));
+        for asked in answered.collect::<Vec<_>>() {
+            let is_sent = |attempt: &Attempt| attempt.issuance == asked.issuance;
+            let attempts = world.attempts.iter().rev();
+            let mut lately = attempts.take_while(|attempt| attempt.sent_at >= asked.at);
+            if !lately.any(is_sent) {
+                self.check_refusal(&asked, plan, world);
+            }
+        }
+    }
+
+    fn check_refusal(&self, asked: &Asked, plan: &Plan, world: &World) {
+        let account = &plan.accounts[asked.account];
+        // What went before may have left something that counts and never was sent, and counts
+        // for longer by a clock that is behind.
+        let longest = account.longest_window() + OVERTIME + self.disorder();
+        let is_known = after(self.began_at, longest) < asked.at && self.is_steady_since(asked.at);
+        let matters = self.told[asked.account].matters(asked.at);
+        if account.limits.is_empty() || matters || !is_known {
+            return;
+        }
+        let is_ahead = |other: &&Wanted| {
+            let member = plan.members.iter().find(|member| member.id == other.credential);
+            let is_its = member.is_some_and(|member| member.account == asked.account);
+            is_its && other.at <= asked.at && other.issuance != asked.issuance
+        };
+        let wanted = world.wanted.iter().rev();
+        let lately = wanted.take_while(|other| after(other.at, ANSWERED) > asked.at);
+        let under_way = lately.filter(is_ahead).count();
+        let is_full = |limit: &tokend_provider::Limit| {
+            let most = usize::try_from(limit.count.get()).expect("it is small");
+            let length = match &limit.window {
+                Window::Sliding(length) => *length,
+                Window::Calendar { .. } => account.longest_window(),
+            };
+            let used = self.spent(asked, length + OVERTIME, world) + under_way;
+            used >= share(most, asked.cause)
+        };
+        let is_full = account.limits.iter().any(is_full);
+        assert!(
+            is_full,
+            "{} is refused one for {:?}, and no limit is spent",
+            asked.name, asked.cause
+        );
+    }
+
+    /// Returns how many may have counted by then.
+    fn spent(&self, asked: &Asked, length: Duration, world: &World) -> usize {
+        let all = self.sent[asked.account].iter().map(|sent| &world.attempts[sent.place]);
+        // It counts from its end, which a sleep may put off.
+        let near = all.filter(|attempt| after(attempt.ended_at, length) > asked.at);
+        let counts = |attempt: &&Attempt| {
+            let is_unsent = matches!(attempt.what, Some(What::Refused)) && attempt.heard;
+            let is_over = after(attempt.ended_at, ANSWERED) < asked.at;
+            let is_free = attempt.operation == Operation::KeepAlive || is_unsent && is_over;
+            attempt.sent_at <= asked.at && !is_free
+        };
+        near.filter(counts).count()
+    }
+}
