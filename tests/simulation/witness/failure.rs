@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokend_core::{Cause, Policy, after};
 use tokend_provider::Operation;
 
-use super::{Witness, told::demanded};
+use super::{Witness, terms::wanted_by, told::demanded};
 use crate::{
     plan::{Member, Plan},
     world::{
@@ -43,6 +43,8 @@ pub(super) struct Failures {
     demanded: Duration,
     /// The attempt whose answer was that the credential is refused.
     denied: Option<usize>,
+    /// When someone last gave it other secrets.
+    supplied_at: Option<Timestamp>,
 }
 
 /// No pause is shorter, by clocks that are written down in milliseconds.
@@ -116,6 +118,12 @@ impl Failures {
         self.denied.is_some()
     }
 
+    /// Notes that there are other secrets, with which what fails may go well.
+    pub(super) fn supplied(&mut self, at: Timestamp) {
+        self.mended();
+        self.supplied_at = Some(at);
+    }
+
     /// Forgets what was: someone has mended the cause.
     fn mended(&mut self) {
         self.in_a_row.clear();
@@ -140,7 +148,13 @@ impl Witness {
             let shown = at.checked_add(world.machine.wrong_by()).expect("no overflow");
             token.refresh_at.is_some_and(|due| after(due, secs(1)) < shown)
         });
+        let former = self.lasting[member.place].wanted[1];
+        let former = former.map(|issuance| wanted_by(issuance, world).at);
         let failures = &mut self.lasting[member.place].failures;
+        // What was under way when others came went on with the secrets before.
+        if former.is_some_and(|former| failures.supplied_at >= Some(former)) {
+            failures.mended();
+        }
         if matches!(cause, Cause::Forced | Cause::Login) {
             failures.mended();
             // Whoever asks all the same ends the wait.

@@ -176,6 +176,16 @@ impl Witness {
         self.clocks.set(world);
     }
 
+    /// Notes that something about a credential was changed.
+    pub(crate) fn changed(&mut self, member: &Member, world: &World) {
+        self.lasting[member.place].active_at = world.truth();
+    }
+
+    /// Notes that a credential has other secrets.
+    pub(crate) fn supplied(&mut self, member: &Member, world: &World) {
+        self.lasting[member.place].failures.supplied(world.truth());
+    }
+
     /// Notes that the machine has slept.
     pub(crate) fn slept(&mut self, world: &World) {
         self.disturbed_at = world.truth();
@@ -243,7 +253,7 @@ impl Witness {
             self.told[member.account].ended(place, attempt);
         }
         self.told.iter_mut().for_each(|told| told.look(world));
-        if world.disk.full {
+        if is_disk_troubled(world) {
             self.lasting.iter_mut().for_each(|lasting| lasting.active_at = world.truth());
         }
     }
@@ -259,6 +269,15 @@ impl Witness {
         self.check_plan(member, plan, world);
     }
 }
+
+/// Tells whether the store can't write what it is to, or couldn't a moment ago.
+fn is_disk_troubled(world: &World) -> bool {
+    let is_late = |at| after(at, TROUBLED) > world.truth();
+    world.disk.full || world.disk.troubled_at.is_some_and(is_late)
+}
+
+/// By then what couldn't be written has been tried again.
+const TROUBLED: Duration = Duration::from_secs(60);
 
 /// The engine may be due at once when there is more to do than it does at a time, but
 /// nothing here is that much.

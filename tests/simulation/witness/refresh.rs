@@ -10,6 +10,7 @@ use tokend_provider::Operation;
 use super::{
     FEW, Witness,
     failure::{End, end},
+    is_disk_troubled,
     token::value,
 };
 use crate::{
@@ -83,8 +84,9 @@ impl Witness {
 
     /// Tells whether nothing limits how often a credential is refreshed, or who comes first.
     fn is_plentiful(&self, member: &Member, plan: &Plan, now: Timestamp) -> bool {
-        let is_limited = !plan.accounts[member.account].limits.is_empty();
-        !is_limited && !self.told[member.account].matters(now) && plan.members.len() <= FEW
+        self.is_unlimited(member.account)
+            && !self.told[member.account].matters(now)
+            && plan.members.len() <= FEW
     }
 
     /// Returns the token that is held, if the clock has gone as it goes since it was asked for.
@@ -211,7 +213,7 @@ impl Witness {
         if member.policy != Policy::Always
             || !self.is_plentiful(member, plan, now)
             || is_under_way
-            || world.disk.full
+            || is_disk_troubled(world)
             || lasting.failures.is_denied()
             || world.slot(&member.name).is_none()
         {

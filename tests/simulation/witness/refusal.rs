@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokend_core::{Cause, IssuanceId, after};
 use tokend_provider::{Operation, Window};
 
-use super::{Witness, ledger::share};
+use super::{Witness, is_disk_troubled, ledger::share};
 use crate::{
     plan::{Member, Plan},
     world::{
@@ -42,7 +42,7 @@ impl Witness {
     /// Checks that there was a reason for each reservation of which nothing has come.
     pub(super) fn look_at_refusals(&mut self, plan: &Plan, world: &World) {
         let now = world.truth();
-        if world.disk.full {
+        if is_disk_troubled(world) {
             self.asked.clear();
             return;
         }
@@ -65,7 +65,10 @@ impl Witness {
         let longest = account.longest_window() + OVERTIME + self.disorder();
         let is_known = after(self.began_at, longest) < asked.at && self.is_steady_since(asked.at);
         let matters = self.told[asked.account].matters(asked.at);
-        if account.limits.is_empty() || matters || !is_known {
+        let was_restored = self.restored_at().is_some_and(|at| after(at, longest) > asked.at);
+        let sets = self.limits_of(asked.account, asked.issuance, world);
+        let is_unlimited = sets.iter().any(|limits| limits.is_empty());
+        if is_unlimited || matters || !is_known || was_restored {
             return;
         }
         let is_ahead = |other: &&Wanted| {
@@ -85,7 +88,7 @@ impl Witness {
             let used = self.spent(asked, length + OVERTIME, world) + under_way;
             used >= share(most, asked.cause)
         };
-        let is_full = account.limits.iter().any(is_full);
+        let is_full = sets.into_iter().flatten().any(is_full);
         assert!(
             is_full,
             "{} is refused one for {:?}, and no limit is spent",

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tokend_core::after;
 
-use super::Witness;
+use super::{Lasting, Witness, told::Told};
 use crate::{
     plan::{Member, Plan},
     world::{World, provider::Attempt},
@@ -37,8 +37,15 @@ impl Witness {
             }
         }
         self.recall(since, world);
+        self.told.iter_mut().for_each(Told::restored);
+        self.lasting.iter_mut().for_each(|lasting| *lasting = Lasting::new(world.truth()));
         let (at, wrong_by) = (world.truth(), world.machine.wrong_by());
         self.restorations.push(Restoration { at, wrong_by, since, until: world.attempts.len() });
+    }
+
+    /// Returns when a backup was last restored.
+    pub(super) fn restored_at(&self) -> Option<Timestamp> {
+        self.restorations.last().map(|last| last.at)
     }
 
     /// Returns how many requests of an account the store lacks since the last restoration.

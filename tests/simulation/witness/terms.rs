@@ -5,7 +5,7 @@ use tokend::credential::CredentialId;
 use tokend_core::IssuanceId;
 use tokend_provider::Limit;
 
-use super::{Known, Witness};
+use super::{Known, Lasting, Witness};
 use crate::{
     plan::{Member, Plan},
     world::{Wanted, World},
@@ -46,6 +46,12 @@ impl Witness {
             self.terms.gone.push((member.id, member.place, world.truth()));
         }
         self.known[member.place] = Known::default();
+        self.lasting[member.place] = Lasting::new(world.truth());
+    }
+
+    /// Tells whether an account has never had a limit.
+    pub(super) fn is_unlimited(&self, account: usize) -> bool {
+        self.terms.limits[account].iter().all(|(_, limits)| limits.is_empty())
     }
 
     /// Returns the limits that were in force when an issuance was reserved; several sets if

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
-use tokend_core::{Cause, after};
+use tokend_core::after;
 use tokend_provider::Operation;
 
 use super::{
     Witness,
     failure::{End, end},
+    ledger::share,
 };
 use crate::{
     plan::Member,
@@ -34,7 +35,9 @@ pub(super) struct Told {
 
 /// What was told, and is on the disk.
 struct Word {
-    left: u64,
+    left: usize,
+    /// Of how many.
+    all: usize,
     noted_at: Timestamp,
     until: Timestamp,
 }
@@ -44,9 +47,6 @@ const MEANT: Duration = Duration::from_secs(60);
 
 /// What was told has no bearing on anything after a day.
 const LONGEST: Duration = Duration::from_secs(25 * 3_600);
-
-/// Of ten, two are kept back from refreshes: who has so many left refreshes none.
-const KEPT_BACK: u64 = 2;
 
 /// Returns the value of a header.
 fn header<'a>(attempt: &'a Attempt, name: &str) -> Option<&'a str> {
@@ -99,17 +99,22 @@ impl Told {
         let settled: Vec<usize> = self.heard.extract_if(.., is_settled).collect();
         for place in settled {
             let (attempt, noted_at) = (&world.attempts[place], world.truth());
-            let word = |left, wait| Word { left, noted_at, until: after(attempt.ended_at, wait) };
+            let word = |left, all, wait| {
+                let count = |number| usize::try_from(number).expect("it is small");
+                let until = after(attempt.ended_at, wait);
+                Word { left: count(left), all: count(all).max(1), noted_at, until }
+            };
             if is_throttled(attempt) {
                 let is_plain = header(attempt, "retry-after").is_none();
                 let wait = if is_plain { Some(MEANT) } else { demanded(attempt) };
-                self.away = wait.map(|wait| word(0, wait));
-                continue;
+                self.away = wait.map(|wait| word(0, 1, wait));
+            } else {
+                self.disprove(attempt);
             }
-            self.disprove(attempt);
             let told = number(attempt, "ratelimit-remaining").filter(|_| is_issuance(attempt));
             if let Some((left, reset)) = told.zip(number(attempt, "ratelimit-reset")) {
-                self.left = Some(word(left, secs(reset)));
+                let all = number(attempt, "ratelimit-limit").unwrap_or(left);
+                self.left = Some(word(left, all, secs(reset)));
             }
         }
     }
@@ -129,6 +134,12 @@ impl Told {
         let this_boot = |word: &Word| word.noted_at >= world.machine.booted_at();
         self.away = self.away.take().filter(this_boot);
         self.left = self.left.take().filter(this_boot);
+    }
+
+    /// Notes that a backup has taken the place of the store, which may know of none of it.
+    pub(super) fn restored(&mut self) {
+        self.heard.clear();
+        (self.away, self.left) = (None, None);
     }
 
     /// Tells whether what was told may still matter to how much is asked for.
@@ -154,11 +165,8 @@ impl Witness {
         let name = &attempt.name;
         let is_away = told.away.iter().any(|word| holds(&word));
         assert!(!is_away, "{name} asks, though its account was told to stay away");
-        let most = match cause {
-            Cause::Aging | Cause::MinTtl => KEPT_BACK,
-            _ => 1,
-        };
-        let is_spent = told.left.iter().any(|word| holds(&word) && word.left <= most);
+        let spent = |word: &Word| word.left == 0 || word.all - word.left >= share(word.all, cause);
+        let is_spent = told.left.iter().any(|word| holds(&word) && spent(word));
         assert!(
             !is_spent,
             "{name} asks for {cause:?}, though its account was told that none is left"

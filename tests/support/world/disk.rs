@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tempfile::TempDir;
 use tokend::{
     credential::{CredentialId, Grant},
@@ -29,6 +30,8 @@ pub struct Disk {
     pub answers_after: Duration,
     /// Whether there is no room for more.
     pub full: bool,
+    /// When a write or a sync last failed.
+    pub troubled_at: Option<Timestamp>,
     /// What lies on it for sure ..
     contents: Contents,
     /// .. and what may lie on it instead: what was written may be there even if the store
@@ -72,6 +75,7 @@ impl Default for Disk {
             writes_after: Duration::from_millis(1),
             answers_after: Duration::from_millis(1),
             full: false,
+            troubled_at: None,
             contents: Contents::default(),
             besides: Vec::new(),
             unsure: BTreeSet::new(),

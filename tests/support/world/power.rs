@@ -97,7 +97,12 @@ impl World {
     pub(super) fn met(&mut self) -> Option<Trouble> {
         let mut platter = self.home.platter();
         self.disk.full = platter.is_full();
-        platter.take_met()
+        let met = platter.take_met();
+        drop(platter);
+        if met.is_some() {
+            self.disk.troubled_at = Some(self.truth());
+        }
+        met
     }
 
     /// Kills the daemon: what it wrote stays, what is on its way is lost. A request that

@@ -131,8 +131,10 @@ impl Run {
                     let after = change.what.applied_to(&self.plan.members[member]);
                     let id = id.unwrap_or(after.id);
                     self.plan.members[member] = Member { id, ..after };
+                    self.witness.changed(&self.plan.members[member], &self.world);
                     if matches!(change.what, What::Secret(..) | What::Login(_)) {
                         self.plan.members[member].resupplied_at = Some(self.world.truth());
+                        self.witness.supplied(&self.plan.members[member], &self.world);
                         self.try_secrets();
                     }
                     self.witness.terms_changed(&self.plan, &self.world);
@@ -203,6 +205,7 @@ impl Run {
             self.plan.members[position] = Member { id, ..changed };
             if resupplied {
                 self.plan.members[position].resupplied_at = Some(self.world.truth());
+                self.witness.supplied(&self.plan.members[position], &self.world);
             }
         }
         self.witness.terms_changed(&self.plan, &self.world);
