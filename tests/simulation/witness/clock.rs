@@ -43,7 +43,7 @@ impl Clocks {
     }
 
     /// Returns the least that the clock was wrong by then.
-    fn at(&self, then: Timestamp) -> SignedDuration {
+    pub(super) fn at(&self, then: Timestamp) -> SignedDuration {
         let past = self.0.iter().rev().skip_while(|(at, _)| *at > then);
         let moment = past.clone().take_while(|(at, _)| *at == then).count() + 1;
         past.take(moment).map(|(_, wrong_by)| *wrong_by).min().unwrap_or_default()

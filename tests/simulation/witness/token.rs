@@ -41,11 +41,7 @@ impl Witness {
         let is_revoked = published.is_some_and(|token| world.disk.is_revoked(token));
         assert!(!is_revoked, "{} serves a token that is to be revoked", member.name);
         let Some(token) = acknowledged.filter(|_| published == stored) else {
-            // One that as good as ended before it was stored replaces none.
-            let left = acknowledged.and_then(|token| token.remaining(world.now()));
-            let life = acknowledged.and_then(|token| token.life());
-            let brief = life.is_some_and(|life| life < LEAST_LIFE) && member.kind == Kind::Login;
-            let late = brief || left.is_some_and(|left| left < LEAST_REMAINING);
+            let late = replaces_none(member, world);
             assert!(published == stored || late, "{}: it isn't what is stored", member.name);
             return;
         };
@@ -92,7 +88,9 @@ impl Witness {
         let token = published.token();
         let (name, value, now) = (&member.name, value(token), world.truth());
         let stored = world.disk.acknowledged(member.id).map(|token| token.id);
-        assert_eq!(Some(token.id), stored, "{name} got what isn't stored");
+        let was_stored = self.known[member.place].published == Some(token.id);
+        let is_last = was_stored && replaces_none(member, world);
+        assert!(Some(token.id) == stored || is_last, "{name} got what isn't stored");
         let given = self.provider.borrow().given(value).clone();
         if let Some(lost) = self.may_be_dead(member) {
             assert!(given.attempt > lost, "{name} got {value}, which another has ended");
@@ -140,6 +138,15 @@ impl Witness {
     pub(super) fn may_be_dead(&self, member: &Member) -> Option<usize> {
         self.known[member.place].lost.filter(|_| member.kind == Kind::EndsOld)
     }
+}
+
+/// Tells whether the token that is stored had as good as ended when it came, and replaces none.
+fn replaces_none(member: &Member, world: &World) -> bool {
+    let stored = world.disk.acknowledged(member.id);
+    let left = stored.and_then(|token| token.remaining(world.now()));
+    let life = stored.and_then(|token| token.life());
+    let is_brief = life.is_some_and(|life| life < LEAST_LIFE) && member.kind == Kind::Login;
+    is_brief || left.is_some_and(|left| left < LEAST_REMAINING)
 }
 
 pub(super) fn value(token: &Token<Grant>) -> &str {
