@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use tokend::credential::Grant;
-use tokend_core::{Cause, Policy, Token, after};
+use tokend_core::{Cause, Policy, Token, after, before};
 use tokend_provider::Operation;
 
 use super::{
@@ -41,6 +41,9 @@ const USED: Duration = Duration::from_secs(24 * 3_600 + 1);
 /// Something is done within this: the longest wait of tokend's own choice is five minutes,
 /// what was missed is made up for within one, and clocks are looked at twice in that.
 const LONGEST_REST: Duration = Duration::from_secs(300 + 60 + 30 + 10);
+
+/// The engine looks at the clocks again after this at the latest.
+const LONGEST_TIMER: Duration = Duration::from_secs(30);
 
 /// So many ages aren't alike to the nanosecond if each is drawn.
 const ALIKE: usize = 3;
@@ -149,7 +152,9 @@ impl Witness {
         }
         let is_free = matches!(member.kind, Kind::Plain | Kind::Rotating | Kind::EndsOld);
         let is_planned = is_free && is_its && member.policy == Policy::Always;
-        if is_planned && self.is_plentiful(member, plan, at) && self.is_steady_since(held.due_at) {
+        // A timer stands still while the machine sleeps, and is for half a minute at most.
+        let is_steady = self.is_steady_since(before(held.due_at, LONGEST_TIMER));
+        if is_planned && self.is_plentiful(member, plan, at) && is_steady {
             let seen_at = lasting.published_at.max(held.came_at);
             let is_late = after(held.late_at(), ROUNDING) < at;
             let was_late = after(seen_at, LEAST_PAUSE * 2) > held.late_at();
