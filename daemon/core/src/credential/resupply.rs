@@ -38,7 +38,7 @@ impl<P: Clone> Credential<P> {
         let can_mend = match (&self.activity, &self.setback) {
             (Activity::Refused, _) => true,
             (Activity::Waiting { .. }, Some((Setback::Issuance(failure), _))) => {
-                failure.verdict != Verdict::Limited
+                failure.verdict != Verdict::Limited && failure.retry_after.is_none()
             }
             _ => false,
         };

@@ -47,6 +47,18 @@ fn a_wait_after_a_failure_is_over_but_not_one_that_the_provider_or_a_limit_wants
     assert!(bench.said().is_empty());
 
     let mut bench = Bench::empty();
+    let issuance = bench.wake_and_reserve();
+    let failure = Failure {
+        verdict: Verdict::Transient,
+        retry_after: Some(Duration::from_secs(90)),
+        message: "maintenance".to_owned(),
+    };
+    bench.fail_with(issuance, Fate::Answered, failure);
+    bench.said();
+    bench.input(Input::Resupplied { refresh_token: false });
+    assert!(bench.said().is_empty());
+
+    let mut bench = Bench::empty();
     bench.wake();
     let issuance = bench.issuance();
     bench.input(Input::Refused { issuance, retry_after: Duration::from_secs(90) });
