@@ -45,6 +45,8 @@ pub(super) struct Failures {
     denied: Option<usize>,
     /// When someone last gave it other secrets.
     supplied_at: Option<Timestamp>,
+    /// Whether a backup has taken the place of what was known, and nothing was heard since.
+    is_unknown: bool,
 }
 
 /// No pause is shorter, by clocks that are written down in milliseconds.
@@ -76,6 +78,7 @@ impl Failures {
     /// Notes how an attempt ended of which the daemon has heard.
     pub(super) fn ended(&mut self, place: usize, attempt: &Attempt) {
         self.demanded = demanded(attempt).unwrap_or_default();
+        self.is_unknown = false;
         match end(attempt) {
             End::Given => {
                 self.in_a_row.clear();
@@ -113,9 +116,14 @@ impl Failures {
         self.demanded
     }
 
-    /// Tells whether the provider has refused the credential.
+    /// Returns what is known of a credential that comes of a backup.
+    pub(super) fn restored() -> Self {
+        Self { is_unknown: true, ..Self::default() }
+    }
+
+    /// Tells whether the provider has refused the credential, or may have.
     pub(super) fn is_denied(&self) -> bool {
-        self.denied.is_some()
+        self.denied.is_some() || self.is_unknown
     }
 
     /// Notes that there are other secrets, with which what fails may go well.

@@ -117,7 +117,7 @@ impl Witness {
         let (name, at) = (&member.name, wanted.at);
         let known = &self.known[member.place];
         let Some(held) = self.held(member, world) else { return };
-        let is_its = wanted.cause == Cause::Aging;
+        let is_its = wanted.cause == Cause::Aging && !self.tries_secrets(member, world);
         assert!(!is_its || member.policy != Policy::OnDemand, "{name} is refreshed ahead of use");
         if is_its && member.policy == Policy::Used {
             let used_at = known

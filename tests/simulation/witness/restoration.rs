@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use tokend_core::after;
 
-use super::{Lasting, Witness, told::Told};
+use super::{Lasting, Witness, failure::Failures, told::Told};
 use crate::{
     plan::{Member, Plan},
     world::{World, provider::Attempt},
@@ -38,7 +38,10 @@ impl Witness {
         }
         self.recall(since, world);
         self.told.iter_mut().for_each(Told::restored);
-        self.lasting.iter_mut().for_each(|lasting| *lasting = Lasting::new(world.truth()));
+        for lasting in &mut self.lasting {
+            let failures = Failures::restored();
+            *lasting = Lasting { failures, ..Lasting::new(world.truth()) };
+        }
         let (at, wrong_by) = (world.truth(), world.machine.wrong_by());
         self.restorations.push(Restoration { at, wrong_by, since, until: world.attempts.len() });
     }

@@ -99,6 +99,10 @@ impl Told {
         let settled: Vec<usize> = self.heard.extract_if(.., is_settled).collect();
         for place in settled {
             let (attempt, noted_at) = (&world.attempts[place], world.truth());
+            // What is written at a second try lacks what was told.
+            if world.disk.troubled_at.is_some_and(|at| at >= attempt.ended_at) {
+                continue;
+            }
             let word = |left, all, wait| {
                 let count = |number| usize::try_from(number).expect("it is small");
                 let until = after(attempt.ended_at, wait);

@@ -125,16 +125,21 @@ impl Witness {
         held.is_some() && held == self.known[member.place].wishes.reported
     }
 
+    /// Tells whether another secret is tried, after a refusal or after what was under way.
+    pub(super) fn tries_secrets(&self, member: &Member, world: &World) -> bool {
+        let known = &self.known[member.place];
+        let latest = known.latest.map(|latest| world.attempts[latest].issuance);
+        let latest = latest.map(|issuance| wanted_by(issuance, world).at);
+        let tried = known.wishes.when(Cause::Aging);
+        tried.is_some_and(|at| latest.is_none_or(|latest| latest <= at))
+    }
+
     /// A refresh isn't made before its time, least of all after a start.
     fn check_due(&self, wanted: &Wanted, member: &Member, world: &World) {
         let Some(token) = world.disk.acknowledged(member.id) else { return };
         let known = &self.known[member.place];
-        let tried = known.wishes.when(Cause::Aging);
-        // Another secret is tried after a refusal, or after what was under way.
-        let latest = known.latest.map(|latest| world.attempts[latest].issuance);
-        let latest = latest.map(|issuance| wanted_by(issuance, world).at);
-        let tried = tried.is_some_and(|at| latest.is_none_or(|latest| latest <= at));
-        let wished = tried || known.wishes.when(Cause::MinTtl) == Some(wanted.at);
+        let wished = self.tries_secrets(member, world)
+            || known.wishes.when(Cause::MinTtl) == Some(wanted.at);
         let loaded = known.loaded == Some(token.id);
         let shown = self.began_at.checked_add(self.began_wrong_by).expect("no overflow");
         let strange = loaded && token.issued_at > after(shown, FUTURE);

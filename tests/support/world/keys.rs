@@ -1,6 +1,6 @@
 //! The keys from outside that open the store, and where they lie.
 
-use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path, thread};
 
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -25,6 +25,10 @@ pub(super) struct Keys {
     wanted: Vec<usize>,
 }
 
+/// A program that another test has begun shares this one's files until it runs: so often it is
+/// waited for that the store's lock is free.
+const MOST_TRIES: u32 = 10_000;
+
 impl Keys {
     /// Makes the first key file.
     pub(super) fn new(seed: u64) -> Self {
@@ -42,7 +46,18 @@ impl Keys {
 
     /// Opens a store with the key that is to open it, and with no other.
     pub(super) fn open(&mut self, state: &Path, seed: u64) -> Result<Store<SplitMix>, OpenError> {
-        let open = |key: &Key| Store::open(state, None, key, SplitMix::new(seed));
+        let open = |key: &Key| {
+            let mut tries = 0;
+            loop {
+                match Store::open(state, None, key, SplitMix::new(seed)) {
+                    Err(OpenError::InUse { .. }) if tries < MOST_TRIES => {
+                        tries += 1;
+                        thread::yield_now();
+                    }
+                    opened => break opened,
+                }
+            }
+        };
         let mut right = Vec::new();
         for number in 0..self.made() {
             match open(&Key::read(&self.path(number)).unwrap()) {
