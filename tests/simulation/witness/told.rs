@@ -99,26 +99,30 @@ impl Told {
         let settled: Vec<usize> = self.heard.extract_if(.., is_settled).collect();
         for place in settled {
             let (attempt, noted_at) = (&world.attempts[place], world.truth());
-            // What is written at a second try lacks what was told.
+            // What is written at a second try lacks what was told, and disproves what was told
+            // since.
             if world.disk.troubled_at.is_some_and(|at| at >= attempt.ended_at) {
+                if end(attempt) == End::Given {
+                    self.disprove(attempt);
+                }
                 continue;
             }
-            let word = |left, all, wait| {
-                let count = |number| usize::try_from(number).expect("it is small");
+            let said = |left, all, wait| {
+                let size = |number| usize::try_from(number).expect("it is small");
                 let until = after(attempt.ended_at, wait);
-                Word { left: count(left), all: count(all).max(1), noted_at, until }
+                Word { left: size(left), all: size(all).max(1), noted_at, until }
             };
             if is_throttled(attempt) {
                 let is_plain = header(attempt, "retry-after").is_none();
                 let wait = if is_plain { Some(MEANT) } else { demanded(attempt) };
-                self.away = wait.map(|wait| word(0, 1, wait));
+                self.away = wait.map(|wait| said(0, 1, wait));
             } else {
                 self.disprove(attempt);
             }
             let told = number(attempt, "ratelimit-remaining").filter(|_| is_issuance(attempt));
             if let Some((left, reset)) = told.zip(number(attempt, "ratelimit-reset")) {
                 let all = number(attempt, "ratelimit-limit").unwrap_or(left);
-                self.left = Some(word(left, all, secs(reset)));
+                self.left = Some(said(left, all, secs(reset)));
             }
         }
     }
