@@ -24,22 +24,25 @@ TOOLS = {
     "busybox": "busybox-static",
 }
 GUEST = Path(__file__).parent / "guest"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def kernel():
-    """Returns the newest kernel whose modules are there, and its version; None if none is."""
-    kernels = sorted(Path("/boot").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
-    for path in reversed(kernels):
-        version = path.name.removeprefix("vmlinuz-")
-        if Path("/lib/modules", version, "modules.dep").is_file():
-            return path, version
+    """Returns the newest kernel whose modules are there, where it lies, and its version; None if
+    none is."""
+    for root in (ROOT / "target/kernel", Path("/")):
+        kernels = sorted(root.glob("boot/vmlinuz-*"), key=lambda path: path.stat().st_mtime)
+        for path in reversed(kernels):
+            version = path.name.removeprefix("vmlinuz-")
+            if (root / "lib/modules" / version / "modules.dep").is_file():
+                return path, root, version
     return None
 
 
 def lacking():
-    """Returns the Debian packages that are missing."""
+    """Returns what is missing: Debian packages, or the kernel of one."""
     packages = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
-    return packages if kernel() else [*packages, "linux-image-amd64"]
+    return packages if kernel() else [*packages, "a kernel (tests/power/kernel gets one)"]
 
 
 class Machine:
@@ -63,10 +66,11 @@ class Machine:
         (root / "etc/group").write_text("root:x:0:\nann:x:1000:\n")
         for name in ("lib", "lib64"):
             (root / name).symlink_to(f"programs/{name}")
-        _, version = kernel()
+        _, unpacked, version = kernel()
         order = []
         for module in MODULES:
-            shown = process.run(["modprobe", "-S", version, "--show-depends", module])
+            command = ["modprobe", "-d", unpacked, "-S", version, "--show-depends", module]
+            shown = process.run(command)
             for path in re.findall(r"^insmod (\S+)", shown, re.MULTILINE):
                 if (name := Path(path).name) not in order:
                     shutil.copy(path, root / "modules")
@@ -96,10 +100,10 @@ class Machine:
         image = self._work / f"{name}.img"
         process.run(["mke2fs", "-q", "-t", "ext4", *content, image, size])
 
-    def boot(self, part, memory=384):
+    def boot(self, part, memory=512):
         """Switches it on; it does a part."""
         self._boots += 1
-        path, _ = kernel()
+        path, _, _ = kernel()
         command = [
             # Emulated, it is slow, and the same everywhere.
             *("qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", str(memory)),

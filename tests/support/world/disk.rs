@@ -156,7 +156,9 @@ impl Disk {
         if results.iter().all(Result::is_err) {
             // Nobody is promised that it isn't there.
             let mut besides = self.contents.clone();
-            writes.iter().for_each(|write| besides.apply(write));
+            for write in &writes {
+                besides.apply(write);
+            }
             self.besides.push(besides);
         } else {
             self.besides.clear();

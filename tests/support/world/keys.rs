@@ -103,7 +103,7 @@ impl Keys {
     }
 
     fn made(&self) -> usize {
-        (0..).take_while(|number| self.path(*number).exists()).count()
+        (0..usize::MAX).take_while(|number| self.path(*number).exists()).count()
     }
 
     fn number(&self, source: &str) -> usize {

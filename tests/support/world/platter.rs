@@ -194,7 +194,9 @@ impl Platter {
         let changes = std::mem::take(&mut content.pending);
         let durable = content.durable.get_or_insert_default();
         let Some(seed) = self.failing.take() else {
-            changes.iter().for_each(|change| change.apply(durable));
+            for change in &changes {
+                change.apply(durable);
+            }
             return Ok(());
         };
         // What can't be written is dropped, and no later sync brings it back.
@@ -278,11 +280,10 @@ impl Content {
         let durable = self.durable.get_or_insert_default();
         for (place, change) in changes.iter().enumerate() {
             match left {
-                Left::Nothing => {}
                 Left::All => change.apply(durable),
                 Left::Until(end) if place < end => change.apply(durable),
                 Left::Until(end) if place == end => change.tear(durable, random),
-                Left::Until(_) => {}
+                Left::Nothing | Left::Until(_) => {}
                 Left::Some => match below(random, 4) {
                     0 => {}
                     1 => change.tear(durable, random),
