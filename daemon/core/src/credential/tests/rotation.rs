@@ -293,9 +293,12 @@ fn it_spares_an_issuance_that_others_go_before_unless_a_person_wants_it() {
         let mut bench = Bench::fresh();
         let first = bench.held();
         bench.pass_to_deadline();
-        bench.queue(|credential, turn| match forced {
-            true => credential.handle(Input::Forced(WaiterId(1)), turn),
-            false => credential.wake(turn),
+        bench.queue(|credential, turn| {
+            if forced {
+                credential.handle(Input::Forced(WaiterId(1)), turn);
+            } else {
+                credential.wake(turn);
+            }
         });
         bench.queue(|credential, turn| credential.rotated(newer(2, first, None), turn));
         let id = bench.coming();
