@@ -85,7 +85,13 @@ impl FromStr for Host {
         let read = |scheme| Url::parse(&format!("{scheme}://{rest}")).map_err(|_| Malformed);
         let (url, plain) = (read("https")?, read("http")?);
         let name = match url.host() {
-            Some(host @ Kind::Domain(_)) => format!("{dot}{host}").trim_end_matches('.').to_owned(),
+            Some(Kind::Domain(domain)) => {
+                let domain = domain.strip_suffix('.').unwrap_or(domain);
+                if domain.split('.').any(str::is_empty) {
+                    return Err(Malformed);
+                }
+                format!("{dot}{domain}")
+            }
             Some(host) if dot.is_empty() => host.to_string(),
             _ => return Err(Malformed),
         };
@@ -138,6 +144,9 @@ mod tests {
             ".127.0.0.1",
             "https://",
             "https:///git.example",
+            "..",
+            "https://.",
+            "66..",
             "git\texample",
             "git.example\r",
             "git.example\\.evil.example",

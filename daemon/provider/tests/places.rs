@@ -1,6 +1,8 @@
 //! What a variable or a secret holds doesn't get out of the place that a definition puts it in:
 //! libraries that know nothing of tokend read the requests.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it can't go on")]
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock},

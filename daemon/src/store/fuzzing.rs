@@ -32,7 +32,7 @@ pub fn record(bytes: &[u8]) {
 fn reads_back<T: Serialize + DeserializeOwned>(bytes: &[u8]) {
     let Ok(record) = decode::<T>(bytes) else { return };
     let written = encode(&record);
-    let again = decode::<T>(&written).ok().expect("what was written can be read");
+    let again = decode::<T>(&written).expect("what was written can be read");
     assert_eq!(*encode(&again), *written);
 }
 
@@ -58,11 +58,11 @@ pub fn backup(bytes: &[u8]) {
     let mut backup = WHOLE.get_or_init(whole).clone();
     let (length, changes) = bytes.split_first_chunk::<3>().unwrap_or((&[0; 3], &[]));
     for change in changes.chunks_exact(4) {
-        let place = place(&[change[0], change[1], change[2]]) % backup.len();
+        let place = place([change[0], change[1], change[2]]) % backup.len();
         backup[place] = change[3];
     }
     if length != &[0; 3] {
-        backup.truncate(place(length));
+        backup.truncate(place(*length));
     }
     let home = home();
     let Ok(candidate) = Candidate::take(home.path(), &mut &*backup) else { return };
@@ -80,8 +80,8 @@ pub fn backup(bytes: &[u8]) {
     }
 }
 
-fn place(bytes: &[u8; 3]) -> usize {
-    bytes.iter().fold(0, |place, byte| place * 256 + usize::from(*byte))
+fn place(bytes: [u8; 3]) -> usize {
+    bytes.into_iter().fold(0, |place, byte| place * 256 + usize::from(byte))
 }
 
 fn key(seed: u64) -> Key {

@@ -34,10 +34,11 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads lines of `key=value`; unknown ones are left out, as git wants it.
+    /// Reads lines of `key=value`; unknown ones are left out, as git wants it. A carriage
+    /// return is no end of a line, but part of a host that nobody has.
     fn read(text: &'a str) -> Self {
         let mut request = Self::default();
-        for line in text.lines().take_while(|line| !line.is_empty()) {
+        for line in text.split('\n').take_while(|line| !line.is_empty()) {
             match line.split_once('=').unwrap_or_default() {
                 ("protocol", value) => request.protocol = value,
                 ("host", value) => request.host = value,

@@ -1,5 +1,6 @@
 //! What git asks, and what it is told.
 
+use proptest::prelude::*;
 use tokend_proto::v1::{self, AcquireTokenResponse, placement};
 
 use super::*;
@@ -91,4 +92,32 @@ fn no_line_is_smuggled_in() {
     let host: Host = "git.example".parse().unwrap();
     let login = Login::of(&token("Bearer t1"), host, Some("ann\nhost=evil.example"), None);
     assert!(format::git(&login, None).is_err());
+}
+
+proptest! {
+    #[test]
+    fn a_host_and_a_user_are_those_that_git_says(
+        before in "([a-z]{1,3}=?[a-z=\r ]{0,5}\n){0,3}",
+        host in "[a-z.:/=\r\u{e9} ]{1,12}",
+        name in "[a-z=\r\u{e9} ]{0,12}",
+        after in "[a-z=\n]{0,12}(\nhost=other\n)?",
+    ) {
+        let asked = format!("{before}protocol=https\nhost={host}\nusername={name}\n\n{after}");
+        let request = Request::read(&asked);
+        prop_assert_eq!((request.host, request.username), (&*host, Some(&*name)));
+        if let Some(Ok(read)) = request.host() {
+            prop_assert_eq!(read.text(), format!("https://{host}"));
+            prop_assert!(!host.contains(['\r', '/', ' ']));
+        }
+    }
+
+    #[test]
+    fn git_is_told_one_name_and_one_password_or_nothing(name in "[a-z=\n\r\0\u{e9} ]{0,6}") {
+        let request = Request::default();
+        let host = "https://git.example".parse().unwrap();
+        let told = answer(&request, &token("Bearer t1"), host, Some(&name)).unwrap();
+        let told = told.ok().map(|lines| lines.to_string());
+        let is_one_line = !name.contains(['\n', '\r', '\0']);
+        prop_assert_eq!(told, is_one_line.then(|| password(&name)));
+    }
 }

@@ -163,3 +163,28 @@ fn what_keeps_a_token_alive_is_tried_again_whether_or_not_someone_is_logged_in()
     bench.fail(issuance, Verdict::Transient);
     assert_eq!(bench.state(), State::BackingOff);
 }
+
+#[test]
+fn a_session_that_is_kept_alive_prolongs_a_token_that_was_there_when_that_was_sent() {
+    let secs = Duration::from_secs;
+    let session = Some(Session { idle: secs(2 * LIFE), end: None });
+    for (is_newer, left) in [(false, 2 * LIFE - 10), (true, LIFE)] {
+        let mut bench = Bench::empty();
+        let issuance = come(&mut bench, 0, LIFE, session);
+        bench.input(Input::Persisted(issuance));
+        let token = Token::clone(bench.credential.token.as_ref().unwrap());
+        let (id, refresh_at) = (token.id, Some(bench.now.wall));
+        // It is due in the moment in which it is taken up.
+        let mut bench = Bench::load(Some(Token { refresh_at, ..token }), History::default());
+        let (issuance, sent_at) = (bench.wake_and_reserve(), bench.now.wall);
+        bench.pass(10);
+        if is_newer {
+            bench.input(Input::Rotated(super::rotation::newer(1, id, session)));
+        }
+        let receipt = Receipt { took: secs(10), ..Receipt::default() };
+        bench.input(Input::KeptAlive { issuance, sent_at, receipt });
+        bench.input(Input::Persisted(issuance));
+        let token = bench.credential.token.as_ref().unwrap();
+        assert_eq!(token.remaining(bench.now), Some(secs(left)), "newer: {is_newer}");
+    }
+}

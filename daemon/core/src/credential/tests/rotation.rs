@@ -20,18 +20,19 @@ impl Bench {
         token_id: TokenId,
         payload: &'static str,
     ) {
-        let (waiter, caller) = (WaiterId(id), Caller(user));
-        let lifetime = Some(Lifetime::For(Duration::from_secs(LIFE)));
-        let (refreshable, session) = (false, None);
-        self.input(Input::Rotated(Rotation {
-            waiter,
-            token_id,
-            caller,
-            lifetime,
-            refreshable,
-            session,
-            payload,
-        }));
+        let rotation = newer(id, token_id, None);
+        self.input(Input::Rotated(Rotation { caller: Caller(user), payload, ..rotation }));
+    }
+
+    /// Acts while others of the same provider go first.
+    fn queue(
+        &mut self,
+        act: impl FnOnce(&mut Credential<&'static str>, &mut Turn<'_, &'static str>),
+    ) {
+        let (now, demand, latency, effects) = (self.now, self.demand, self.latency, Vec::new());
+        let mut turn = Turn { now, random: &mut self.random, demand, latency, effects };
+        act(&mut self.credential, &mut turn);
+        self.effects.extend(turn.effects);
     }
 
     fn coming(&self) -> TokenId {
@@ -51,6 +52,17 @@ impl Bench {
         let (waiter, token_id, caller) = (WaiterId(id), self.held(), Caller(8));
         self.input(Input::Reported(Report { waiter, token_id, caller }));
     }
+}
+
+/// What a caller hands over in the place of a token.
+pub(super) fn newer(
+    id: u64,
+    token_id: TokenId,
+    session: Option<Session>,
+) -> Rotation<&'static str> {
+    let (waiter, caller, refreshable, payload) = (WaiterId(id), Caller(7), false, "second");
+    let lifetime = Some(Lifetime::For(Duration::from_secs(LIFE)));
+    Rotation { waiter, token_id, caller, lifetime, refreshable, session, payload }
 }
 
 #[test]
@@ -95,17 +107,8 @@ fn one_that_only_brings_another_extra_lives_as_long_as_the_one_before() {
     let mut bench = Bench::fresh();
     let before = Token::clone(bench.credential.token.as_ref().unwrap());
     bench.pass(100);
-    let (waiter, token_id, caller) = (WaiterId(1), before.id, Caller(7));
-    let (lifetime, refreshable, session, payload) = (None, false, None, "second");
-    bench.input(Input::Rotated(Rotation {
-        waiter,
-        token_id,
-        caller,
-        lifetime,
-        refreshable,
-        session,
-        payload,
-    }));
+    let rotation = newer(1, before.id, None);
+    bench.input(Input::Rotated(Rotation { lifetime: None, ..rotation }));
     bench.keep();
     let after = Token::clone(bench.credential.token.as_ref().unwrap());
     assert_eq!(Token { id: after.id, payload: "second", ..before.clone() }, after);
@@ -282,6 +285,41 @@ fn it_serves_those_who_wait_for_an_issuance_and_one_that_is_not_begun_is_left() 
             "3 gets second"
         ]
     );
+}
+
+#[test]
+fn it_spares_an_issuance_that_others_go_before_unless_a_person_wants_it() {
+    for (forced, goes_on) in [(false, vec![]), (true, vec!["reserve Forced"])] {
+        let mut bench = Bench::fresh();
+        let first = bench.held();
+        bench.pass_to_deadline();
+        bench.queue(|credential, turn| {
+            if forced {
+                credential.handle(Input::Forced(WaiterId(1)), turn);
+            } else {
+                credential.wake(turn);
+            }
+        });
+        bench.queue(|credential, turn| credential.rotated(newer(2, first, None), turn));
+        let id = bench.coming();
+        bench.queue(|credential, turn| credential.kept(id, turn));
+        bench.said();
+        bench.wake();
+        assert_eq!(bench.said(), goes_on, "forced: {forced}");
+    }
+}
+
+#[test]
+fn a_lost_answer_may_have_ended_one_that_is_on_its_way_to_the_disk() {
+    let ends_old_after = Some(Duration::from_secs(30));
+    let mut bench = Bench::fresh_with(Terms { ends_old_after, ..Terms::default() });
+    bench.input(Input::Forced(WaiterId(1)));
+    let issuance = bench.reserve();
+    bench.rotate(2, bench.held(), "second");
+    bench.fail_with(issuance, Fate::Lost, issuance::transient(String::new()));
+    bench.keep();
+    let second = bench.credential.token.as_ref().unwrap();
+    assert_eq!((second.payload, second.remaining(bench.now)), ("second", ends_old_after));
 }
 
 #[test]
