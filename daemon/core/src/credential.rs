@@ -56,6 +56,8 @@ pub(crate) struct Credential<P> {
     consecutive_failures: u32,
     store_failures: u32,
     setback: Option<(Setback, Timestamp)>,
+    /// Until when the provider wants to be left alone, whatever else is waited for.
+    away_until: Option<BootTime>,
     rejections: Rejections,
     wants: Wants,
     rotations: Rotations<P>,
@@ -159,6 +161,7 @@ impl<P: Clone> Credential<P> {
             consecutive_failures: history.consecutive_failures,
             store_failures: 0,
             setback: None,
+            away_until: None,
             rejections: Rejections::default(),
             wants: Wants::default(),
             rotations: Rotations::default(),
@@ -176,7 +179,9 @@ impl<P: Clone> Credential<P> {
             credential.activity = if failure.verdict == Verdict::Denied && !is_excused {
                 Activity::Refused
             } else {
-                Activity::Waiting { retry_at: turn.now.boot.after(wait.saturating_sub(ago)) }
+                let retry_at = turn.now.boot.after(wait.saturating_sub(ago));
+                credential.away_until = failure.demanded().map(|_| retry_at);
+                Activity::Waiting { retry_at }
             };
             credential.setback = Some((credential.setback_of(failure, turn.now), at));
         } else if new {
@@ -314,7 +319,7 @@ impl<P: Clone> Credential<P> {
         match &mut self.activity {
             Activity::Resting(next) => *next = Next::Due,
             // The limits may be others now.
-            Activity::Waiting { .. } if limited => self.activity = Activity::Resting(Next::Due),
+            Activity::Waiting { .. } if limited => self.activity = self.at_rest(turn.now),
             _ => {}
         }
         self.notice_login(turn);

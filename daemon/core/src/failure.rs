@@ -196,7 +196,7 @@ impl Failure {
 
     /// Returns how long the provider wants to be left alone. One that wants fewer
     /// requests but doesn't say for how long is taken to mean a minute.
-    fn demanded(&self) -> Option<Duration> {
+    pub(crate) fn demanded(&self) -> Option<Duration> {
         let said = self.retry_after.filter(|wait| !wait.is_zero());
         let meant = (self.verdict == Verdict::Limited).then_some(LIMITED_BASE);
         said.or(meant).map(|wait| wait.min(LONGEST_RETRY_AFTER))

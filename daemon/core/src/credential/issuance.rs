@@ -141,7 +141,7 @@ impl<P: Clone> Credential<P> {
             }
             _ => retry_after,
         };
-        let next = Activity::Waiting { retry_at: turn.now.boot.after(wait) };
+        let next = Activity::Waiting { retry_at: self.not_while_away(wait, turn.now) };
         self.give_up(Setback::Budget, next, turn);
     }
 
@@ -181,7 +181,11 @@ impl<P: Clone> Credential<P> {
             Activity::Refused
         } else {
             let wait = self.back_off(fate, &failure, turn);
-            Activity::Waiting { retry_at: turn.now.boot.after(wait) }
+            let retry_at = self.not_while_away(wait, turn.now);
+            if failure.demanded().is_some() {
+                self.away_until = Some(retry_at);
+            }
+            Activity::Waiting { retry_at }
         };
         let setback = match self.lacks_login(turn.now) {
             // It isn't sent once more: that is known now.
@@ -277,6 +281,7 @@ impl<P: Clone> Credential<P> {
         self.consecutive_failures = 0;
         self.store_failures = 0;
         self.setback = None;
+        self.away_until = None;
         self.refused = None;
         self.is_left_alone = false;
         if cause == Cause::Rejected {
@@ -317,7 +322,9 @@ impl<P: Clone> Credential<P> {
         let wait = self.store_wait(&failure, turn);
         let retry_at = turn.now.boot.after(wait);
         let next = match step {
-            Step::Reserving(..) => Activity::Waiting { retry_at },
+            Step::Reserving(..) => {
+                Activity::Waiting { retry_at: self.not_while_away(wait, turn.now) }
+            }
             Step::Persisting(token, receipt) => Activity::Unsaved {
                 issuance: id,
                 token: Arc::clone(token),
@@ -348,9 +355,9 @@ impl<P: Clone> Credential<P> {
     /// Ends an issuance that the limits don't allow and that no one needs but those who
     /// wait for it.
     fn decline(&mut self, retry_after: Duration, turn: &mut Turn<'_, P>) {
-        let resting = Activity::Resting(Next::Due);
+        let next = self.at_rest(turn.now);
         if let Activity::Issuing { waiters, reporters, .. } =
-            std::mem::replace(&mut self.activity, resting)
+            std::mem::replace(&mut self.activity, next)
         {
             turn.effects.extend(refusals(waiters, &Refusal::BudgetExhausted { retry_after }));
             let ruling = Ruling::Suppressed { retry_after };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Credential, Fate, Turn, issuance::transient};
-use crate::{Failure, StoreFailure, Verdict, failure::LONGEST_WAIT};
+use super::{Activity, Credential, Fate, Next, Turn, issuance::transient};
+use crate::{BootTime, Failure, Moment, StoreFailure, Verdict, failure::LONGEST_WAIT};
 
 /// Who has no token and spends nothing by asking asks at least this often: the
 /// end of an outage is what everyone waits for.
@@ -61,6 +61,22 @@ impl<P: Clone> Credential<P> {
         let span = if left.is_zero() { life } else { left };
         // In the time of the pace there is another one.
         pace.min(span / self.allowance.room.saturating_add(1))
+    }
+
+    /// Returns when a wait is over that begins now, or one that the provider demanded if that
+    /// is longer: what stands in the way of a person's wish doesn't end it.
+    pub(super) fn not_while_away(&self, wait: Duration, now: Moment) -> BootTime {
+        let retry_at = now.boot.after(wait);
+        self.away_until.map_or(retry_at, |until| until.max(retry_at))
+    }
+
+    /// Returns what is done when nothing is: nothing is due while the provider wants to be
+    /// left alone.
+    pub(super) fn at_rest(&self, now: Moment) -> Activity<P> {
+        match self.away_until.filter(|until| *until > now.boot) {
+            Some(retry_at) => Activity::Waiting { retry_at },
+            None => Activity::Resting(Next::Due),
+        }
     }
 
     /// A store that fails is looked at again as a failing provider is, but within

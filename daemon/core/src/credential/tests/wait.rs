@@ -191,3 +191,99 @@ fn an_operator_joins_what_is_under_way_and_overrides_a_wait() {
     bench.input(Input::Forced(WaiterId(3)));
     assert_eq!(bench.said(), ["reserve Forced"]);
 }
+
+/// Makes the provider ask to be left alone for ten minutes at the first refresh.
+fn sent_away() -> Bench {
+    let mut bench = Bench::fresh();
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    let retry_after = Some(Duration::from_secs(600));
+    let failure = Failure { verdict: Verdict::Limited, retry_after, message: "no".to_owned() };
+    bench.fail_with(issuance, Fate::Answered, failure);
+    bench.said();
+    bench.pass(10);
+    bench.input(Input::Forced(WaiterId(1)));
+    bench
+}
+
+#[test]
+fn what_stands_in_the_way_of_an_operator_does_not_end_a_wait_that_the_provider_demanded() {
+    let full = |issuance| {
+        let failure = StoreFailure { full: true, message: "disk full".to_owned() };
+        Input::Unwritten { issuance, failure }
+    };
+    let spent = |issuance| Input::Refused { issuance, retry_after: Duration::from_secs(2) };
+    for what in [full, spent] {
+        let mut bench = sent_away();
+        bench.input(what(bench.issuance()));
+        assert_eq!(bench.said()[0], "reserve Forced");
+        if bench.credential.setback == Some((Setback::Budget, bench.now.wall)) {
+            // Other limits change nothing about what the provider said.
+            bench.input(Input::Settled(Terms::default()));
+        }
+        bench.pass(588);
+        bench.wake();
+        assert!(bench.said().is_empty(), "{:?}", bench.credential.view(bench.now));
+        bench.pass(33);
+        bench.wake();
+        assert_eq!(bench.said().len(), 1);
+    }
+}
+
+#[test]
+fn a_failure_that_says_nothing_of_a_wait_does_not_end_one_that_was_demanded_but_a_token_does() {
+    for verdict in [Verdict::Transient, Verdict::Limited] {
+        let mut bench = sent_away();
+        let issuance = bench.reserve();
+        bench.fail(issuance, verdict);
+        bench.said();
+        bench.pass(588);
+        bench.wake();
+        assert!(bench.said().is_empty(), "{verdict:?}");
+    }
+
+    let mut bench = sent_away();
+    let issuance = bench.reserve();
+    bench.issue(issuance, 100, "another");
+    bench.input(Input::Persisted(issuance));
+    bench.said();
+    bench.pass_to_deadline();
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Aging"]);
+}
+
+#[test]
+fn limits_that_an_operator_meets_leave_a_wait_that_the_provider_demanded_as_it_was() {
+    let mut bench = Bench::fresh();
+    bench.input(Input::Forced(WaiterId(1)));
+    let issuance = bench.reserve();
+    let retry_after = Some(Duration::from_secs(LIFE));
+    let failure = Failure { verdict: Verdict::Limited, retry_after, message: "no".to_owned() };
+    bench.fail_with(issuance, Fate::Answered, failure);
+    bench.input(Input::Forced(WaiterId(2)));
+    let issuance = bench.issuance();
+    bench.input(Input::Refused { issuance, retry_after: Duration::from_secs(5) });
+    bench.said();
+    // The token is due long before.
+    for _ in 10..LIFE {
+        bench.pass(1);
+        bench.wake();
+        assert!(bench.said().is_empty(), "{:?}", bench.credential.view(bench.now));
+    }
+}
+
+#[test]
+fn a_wait_that_the_provider_demanded_before_a_restart_is_kept_like_any() {
+    let retry_after = Some(Duration::from_secs(600));
+    let failure = Failure { verdict: Verdict::Transient, retry_after, message: "no".to_owned() };
+    let (at, ago) = ("2025-12-31T23:59:50Z".parse().unwrap(), Duration::from_secs(10));
+    let last_failure = Some((failure, at, ago));
+    let history = History { consecutive_failures: 1, last_failure, ..History::default() };
+    let mut bench = Bench::load(None, history);
+    bench.input(Input::Forced(WaiterId(1)));
+    bench.unwritten(bench.issuance());
+    bench.said();
+    bench.pass(589);
+    bench.wake();
+    assert!(bench.said().is_empty());
+}
