@@ -9,8 +9,8 @@ use std::{
 
 use crate::{run, script::Script, story::Story};
 
-/// How often a shorter story is tried.
-const MOST_TRIES: u32 = 400;
+/// How often a shorter story is tried if `TRIES` doesn't say.
+const MOST_TRIES: u64 = 400;
 
 /// A story that ended in a panic.
 #[derive(Debug)]
@@ -65,7 +65,12 @@ fn watch_panics() {
 impl Failure {
     /// Returns the shortest story found that ends in the same failure.
     pub(crate) fn shorten(self) -> Self {
-        let mut search = Search { best: self, tries: 0 };
+        self.shorten_within(crate::number("TRIES").unwrap_or(MOST_TRIES))
+    }
+
+    /// Does so with so many tries at most.
+    pub(crate) fn shorten_within(self, tries: u64) -> Self {
+        let mut search = Search { best: self, tries };
         search.drop_the_end();
         search.drop_members();
         search.drop_happenings();
@@ -94,16 +99,15 @@ impl Display for Failure {
 
 struct Search {
     best: Failure,
-    tries: u32,
+    /// How many are left.
+    tries: u64,
 }
 
 impl Search {
     /// Goes on from a script if it fails likewise.
     fn goes_on(&mut self, script: &Script) -> bool {
-        if self.tries == MOST_TRIES {
-            return false;
-        }
-        self.tries += 1;
+        let Some(left) = self.tries.checked_sub(1) else { return false };
+        self.tries = left;
         match attempt(script) {
             Err(failure) if failure.is(&self.best) => {
                 self.best = failure;
