@@ -175,8 +175,8 @@ impl Failure {
     /// it is longer.
     pub fn wait(&self, consecutive: u32, longest: Duration, random: &mut impl Random) -> Duration {
         let base = match self.verdict {
-            Verdict::Limited => LIMITED_BASE,
-            Verdict::Denied | Verdict::Transient => TRANSIENT_BASE,
+            Verdict::Limited if self.stated().is_none() => LIMITED_BASE,
+            Verdict::Limited | Verdict::Denied | Verdict::Transient => TRANSIENT_BASE,
         };
         let doublings = consecutive.saturating_sub(1).min(16);
         let bound = (base * (1 << doublings)).min(longest);
@@ -197,9 +197,13 @@ impl Failure {
     /// Returns how long the provider wants to be left alone. One that wants fewer
     /// requests but doesn't say for how long is taken to mean a minute.
     pub(crate) fn demanded(&self) -> Option<Duration> {
-        let said = self.retry_after.filter(|wait| !wait.is_zero());
         let meant = (self.verdict == Verdict::Limited).then_some(LIMITED_BASE);
-        said.or(meant).map(|wait| wait.min(LONGEST_RETRY_AFTER))
+        self.stated().or(meant).map(|wait| wait.min(LONGEST_RETRY_AFTER))
+    }
+
+    /// Returns how long the provider said that it wants to be left alone.
+    fn stated(&self) -> Option<Duration> {
+        self.retry_after.filter(|wait| !wait.is_zero())
     }
 }
 
@@ -261,6 +265,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_provider_that_wants_to_be_left_alone_for_seconds_is_asked_again_within_seconds() {
+        let range = |consecutive| {
+            let mut random = SplitMix::new(5);
+            let waits = (0..2_000).map(|_| {
+                failure(Verdict::Limited, Some(3)).wait(consecutive, LONGEST_WAIT, &mut random)
+            });
+            let waits: Vec<u64> = waits.map(|wait| wait.as_secs()).collect();
+            (waits.iter().min().copied().unwrap(), waits.iter().max().copied().unwrap())
+        };
+        assert_eq!(range(1), (3, 3));
+        // Who goes on failing asks less and less, as after any failure.
+        assert_eq!(range(4), (3, 16));
+        assert_eq!(range(9), (3, 300));
+    }
+
     /// Draws the same each time.
     struct Always(u8);
 
@@ -287,7 +308,8 @@ mod tests {
             let longest = Duration::from_secs(longest);
             let wait = failure.wait(consecutive, longest, &mut SplitMix::new(seed));
             // Added up instead of multiplied.
-            let mut bound = if verdict == Verdict::Limited { LIMITED_BASE } else { TRANSIENT_BASE };
+            let is_vague = verdict == Verdict::Limited && matches!(demanded, None | Some(0));
+            let mut bound = if is_vague { LIMITED_BASE } else { TRANSIENT_BASE };
             for _ in 1..consecutive.min(17) {
                 bound += bound;
             }
