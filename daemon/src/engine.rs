@@ -42,7 +42,7 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{BootTime, Input, Keeper, Name, Quota, Random, Terms, WaiterId};
+use tokend_core::{BootTime, Input, IssuanceId, Keeper, Name, Quota, Random, Terms, WaiterId};
 use tokend_provider::Library;
 use tracing::{info, warn};
 
@@ -132,8 +132,8 @@ pub struct Engine<C, R, I, S> {
     sent: Sent,
     /// Who waits for dropped tokens to be gone from the disk.
     discarding: BTreeMap<Name, Vec<Reply<Snapshot>>>,
-    /// What answers told of limits, until it is written with their issuances.
-    told: BTreeMap<Name, Vec<Quota>>,
+    /// What the latest answers told of limits, until it is on disk with their issuances.
+    told: BTreeMap<Name, (IssuanceId, Vec<Quota>)>,
     writing: BTreeMap<Ticket, Pending>,
     /// What files declare.
     bound: Bound,
@@ -306,6 +306,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     fn put_down(&mut self, name: &Name) -> BTreeSet<Name> {
         let sharers = self.leave_account(name);
         self.entries.remove(name);
+        self.told.remove(name);
         self.slots.remove(name);
         self.logins.forget(name);
         self.ailing.forget(name);

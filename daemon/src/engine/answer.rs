@@ -47,7 +47,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Pending::Token { name, issuance, settling } => {
                 self.settle_secrets(&name, settling, written.result.is_ok());
                 let input = match written.result {
-                    Ok(_) => Input::Persisted(issuance),
+                    Ok(_) => {
+                        self.forget_told(&name, issuance);
+                        Input::Persisted(issuance)
+                    }
                     Err(failure) => {
                         warn!(credential = %name, %issuance,
                             "the token isn't served yet, since it can't be stored: {}",
@@ -111,7 +114,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let input = match outcome {
             Outcome::Issued(issued) => {
                 debug!(credential = %name, %issuance, ?took, "the provider gave a token");
-                self.told.insert(name.clone(), dance::quotas(&issued.quotas));
+                self.note_told(&name, issuance, &issued.quotas);
                 self.arrived(&name, issuance, (sent_at, took), issued, proven)
             }
             Outcome::KeptAlive { date } => {
@@ -123,7 +126,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 return;
             }
             Outcome::Failed(failed) => {
-                self.told.insert(name.clone(), dance::quotas(&failed.quotas));
+                self.note_told(&name, issuance, &failed.quotas);
                 let receipt = Receipt { date: failed.date, took, ..Receipt::default() };
                 let failure = dance::failure(failed, self.clock.now().wall);
                 Input::Failed { issuance, fate, failure, receipt }
@@ -132,7 +135,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let is_denied = matches!(&input,
             Input::Failed { failure, .. } if failure.verdict == Verdict::Denied);
         self.step(&name, input);
-        self.told.remove(&name);
         if is_denied {
             self.look_after_refusal(&name);
         }

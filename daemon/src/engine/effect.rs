@@ -79,7 +79,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     }
                     let credential = entry.credential.id;
                     self.telling.came(name, issuance, token.id, &receipt);
-                    let settled = self.settled(name, receipt, None);
+                    let settled = self.settled(name, issuance, receipt, None);
                     let settling = self.defer_for(name, &token);
                     let pending = Pending::Token { name: name.clone(), issuance, settling };
                     self.submit(pending, Write::Token { credential, token, issuance, settled });
@@ -97,7 +97,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             Effect::Settle { issuance, fate, spent, failure, receipt, quota } => {
                 self.tell_of_failure(name, issuance, &failure, receipt.took);
-                let settled = self.settled(name, receipt, quota);
+                let settled = self.settled(name, issuance, receipt, quota);
+                self.forget_told(name, issuance);
                 let write = Write::Failure { issuance, fate, spent, failure, settled };
                 self.submit(Pending::Settlement { issuance }, write);
             }
@@ -215,12 +216,38 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.step(name, Input::Failed { issuance, fate: Fate::Unsent, failure, receipt });
     }
 
-    fn settled(&self, name: &Name, receipt: Receipt, quota: Option<Quota>) -> Settled {
+    fn settled(
+        &self,
+        name: &Name,
+        issuance: IssuanceId,
+        receipt: Receipt,
+        quota: Option<Quota>,
+    ) -> Settled {
         let at = Stamp { date: receipt.date, ..self.clock.stamp() };
-        let told = self.told.get(name).into_iter().flatten().copied();
+        let told = self.told.get(name).filter(|(of, _)| *of == issuance);
+        let told = told.into_iter().flat_map(|(_, quotas)| quotas).copied();
         let quotas = told.chain(quota).collect();
         let Receipt { took, free, renewed, .. } = receipt;
         Settled { at, took, quotas, free, renewed }
+    }
+
+    /// Notes what the answer of an issuance told of limits.
+    pub(super) fn note_told(
+        &mut self,
+        name: &Name,
+        issuance: IssuanceId,
+        quotas: &[tokend_provider::Quota],
+    ) {
+        if self.entries.contains_key(name) {
+            self.told.insert(name.clone(), (issuance, dance::quotas(quotas)));
+        }
+    }
+
+    /// Forgets it: it is on its way to the disk.
+    pub(super) fn forget_told(&mut self, name: &Name, issuance: IssuanceId) {
+        if self.told.get(name).is_some_and(|(of, _)| *of == issuance) {
+            self.told.remove(name);
+        }
     }
 
     pub(super) fn show_health(&mut self, name: &Name) {

@@ -214,11 +214,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Outcome::Issued(issued) if is_its => {
                 info!(credential = %name, %issuance, "login done");
                 let waiter = self.enlist(reply);
-                let quotas = dance::quotas(&issued.quotas);
+                self.note_told(&name, issuance, &issued.quotas);
                 let login = self.came_of_login(&name, issuance, waiter, sent_at, issued, took);
-                self.told.insert(name.clone(), quotas);
                 self.step(&name, Input::LoggedIn(login));
-                self.told.remove(&name);
             }
             outcome => {
                 let (date, quotas, end) = match &outcome {

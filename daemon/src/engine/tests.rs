@@ -17,7 +17,7 @@ use tokend_core::{
     Allowance, BootId, BootTime, Fate, History, Moment, Policy, Refusal, SplitMix, State,
     StoreFailure, after,
 };
-use tokend_provider::{Expiry, Issued, Outcome};
+use tokend_provider::{Expiry, Issued, Outcome, Quota};
 use tokio::sync::oneshot;
 
 use super::*;
@@ -197,6 +197,11 @@ impl Bench {
 
     /// The provider answers the oldest job.
     fn issue(&mut self, value: &str, life: u64) {
+        self.issue_telling(value, life, Vec::new());
+    }
+
+    /// It does so and tells of its limits.
+    fn issue_telling(&mut self, value: &str, life: u64, quotas: Vec<Quota>) {
         let job = self.jobs.0.borrow_mut().remove(0);
         let outcome = Outcome::Issued(Issued {
             value: SecretString::from(value),
@@ -207,7 +212,7 @@ impl Bench {
             extras: BTreeMap::new(),
             date: None,
             secrets: BTreeMap::new(),
-            quotas: Vec::new(),
+            quotas,
         });
         self.engine.issued(ports::Issuance {
             name: job.name,
@@ -323,6 +328,33 @@ fn a_credential_is_on_disk_before_it_is_known_and_asks_for_its_token_at_once() {
     assert_eq!(bench.value("api"), None, "nothing is served before it is on disk");
     assert!(matches!(bench.done(), Write::Token { .. }));
     assert_eq!(bench.value("api").as_deref(), Some("first"));
+}
+
+#[test]
+fn what_an_answer_told_of_limits_is_written_with_its_token_however_late_that_can_be_written() {
+    let mut bench = Bench::new();
+    let _created = bench.create("api");
+    bench.done();
+    bench.done();
+    let (limit, reset_after) = (None, Duration::from_secs(600));
+    bench.issue_telling("first", 3_600, vec![Quota { limit, remaining: 2, reset_after }]);
+    let told = |write: Write| match write {
+        Write::Token { settled, .. } => settled.quotas.len(),
+        other => panic!("a token was due: {other:?}"),
+    };
+    for _ in 0..2 {
+        let full = StoreFailure { full: true, message: "disk full".to_owned() };
+        assert_eq!(told(bench.answer_write(Err(full))), 1);
+        bench.pass(120);
+    }
+    assert_eq!(told(bench.done()), 1);
+    assert_eq!(bench.value("api").as_deref(), Some("first"));
+    // It is the one answer's: what another doesn't tell isn't told again.
+    bench.pass(2_161);
+    bench.pass(60);
+    bench.done();
+    bench.issue("second", 3_600);
+    assert_eq!(told(bench.done()), 0);
 }
 
 #[test]
