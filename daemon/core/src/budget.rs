@@ -121,7 +121,7 @@ impl Budget<'_> {
     pub fn is_unknown(&self, now: &Stamp) -> bool {
         let presumed = self.presumed.filter(|presumed| presumed.used.is_none());
         presumed.is_some_and(|presumed| {
-            self.limits.iter().any(|limit| !limit.window.holds(&presumed.at, now).is_zero())
+            self.limits.iter().any(|limit| !limit.window.holds(&presumed.last(), now).is_zero())
         })
     }
 

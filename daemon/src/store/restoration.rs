@@ -16,6 +16,7 @@ use super::{
     stamp::{self, boot_ms, wall_ms},
     writer::Writer,
 };
+use crate::ports::LONGEST_ISSUANCE;
 
 /// Notes in a store that is behind its mark that it was restored: none of its refresh tokens is
 /// trusted any more. Returns how far it has come by that.
@@ -94,5 +95,5 @@ pub(super) fn presumed(
         .prepare_cached("SELECT used FROM accepted WHERE account = ?")?
         .query_row([account], |row| row.get(0))
         .optional()?;
-    Ok(Some(Presumed { at, used }))
+    Ok(Some(Presumed { at, within: LONGEST_ISSUANCE, used }))
 }

@@ -8,11 +8,21 @@ use crate::Stamp;
 /// Issuances that the ledger doesn't hold, since it was restored from a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presumed {
-    /// When that was noticed: none of them was later.
+    /// When that was noticed: none was begun later ..
     pub at: Stamp,
+    /// .. and all that was sent has arrived within this from then on: a daemon that was killed
+    /// may have had some on their way.
+    pub within: Duration,
     /// How many there were, as an operator says; `None` if nobody knows. Then there were as
     /// many as each limit allows.
     pub used: Option<u32>,
+}
+
+impl Presumed {
+    /// Returns when the last of them may have arrived.
+    pub(super) fn last(&self) -> Stamp {
+        self.at.after(self.within)
+    }
 }
 
 /// How long each issuance that counts against a limit goes on counting.
@@ -32,7 +42,7 @@ impl Holds {
         known.sort_unstable_by(|a, b| b.cmp(a));
         let (presumed, together) = budget.presumed.map_or_else(Default::default, |presumed| {
             let used = presumed.used.unwrap_or(limit.count.get()).min(limit.count.get());
-            (used, limit.window.holds(&presumed.at, now))
+            (used, limit.window.holds(&presumed.last(), now))
         });
         let presumed = if together.is_zero() { 0 } else { size(presumed) };
         Self { known, presumed, together }

@@ -47,12 +47,12 @@ fn what_leaves_the_window_meanwhile_makes_room_for_as_many() {
     let expected = Some(Duration::from_secs(7 * QUARTER / 2));
     assert_eq!(usage(hourly.clone(), &[at(0), at(QUARTER)], QUARTER).lasts, expected);
     // So does one that is presumed.
-    let presumed = Some(Presumed { at: at(0), used: Some(1) });
+    let presumed = Some(Presumed { at: at(0), within: Duration::ZERO, used: Some(1) });
     let spent = &planned(&[at(QUARTER)])[..];
     let budget = Budget { limits: &[hourly], quotas: &[], spent, presumed, sharers: 1 };
     assert_eq!(budget.usage(&at(QUARTER))[0].lasts, expected);
     // Of six in a quarter of an hour the second to come is too many.
-    let presumed = Some(Presumed { at: at(0), used: Some(5) });
+    let presumed = Some(Presumed { at: at(0), within: Duration::ZERO, used: Some(5) });
     let budget = Budget { presumed, ..budget };
     assert_eq!(budget.usage(&at(QUARTER))[0].lasts, Some(Duration::from_secs(300)));
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn lacking(used: Option<u32>, secs: u64) -> Presumed {
-    Presumed { at: at(secs), used }
+    Presumed { at: at(secs), within: Duration::ZERO, used }
 }
 
 fn wait(limits: &[Limit], spent: &[Stamp], lost: Option<Presumed>, cause: Cause, now: u64) -> u64 {
@@ -29,6 +29,21 @@ fn what_nobody_knows_of_counts_as_all_until_the_window_has_passed() {
         assert_eq!(wait(&[], &[], lost, cause, 1_000), 0, "no limit, nothing to presume");
     }
     assert_eq!(wait(&[limit(5, 3_600)], &[], lost, Cause::KeepAlive, 1_000), 0);
+}
+
+#[test]
+fn what_a_killed_daemon_had_on_its_way_counts_from_when_it_may_have_arrived() {
+    for used in [None, Some(5)] {
+        let lost = Some(Presumed { within: Duration::from_secs(45), ..lacking(used, 1_000) });
+        let hourly = [limit(5, 3_600)];
+        assert_eq!(wait(&hourly, &[], lost, Cause::Forced, 1_000), 3_600);
+        assert_eq!(wait(&hourly, &[], lost, Cause::Forced, 4_600), 45);
+        assert_eq!(wait(&hourly, &[], lost, Cause::Forced, 4_645), 0);
+        // It may have arrived in the next day.
+        assert_eq!(wait(&[daily(5)], &[], lost, Cause::Forced, 86_399), 1);
+        let late = lost.map(|lost| Presumed { at: at(86_390), ..lost });
+        assert_eq!(wait(&[daily(5)], &[], late, Cause::Forced, 86_435), 86_365);
+    }
 }
 
 #[test]
