@@ -78,3 +78,23 @@ fn each_fault_has_a_name_of_its_own_and_breaks_something() {
     assert_eq!(names.len(), all.len());
     assert!(all.iter().all(|fault| !fault.breaks.is_empty()));
 }
+
+#[test]
+fn the_documentation_lists_each_fault_and_no_other() {
+    let text = read(&root().join("docs/testing.md"));
+    let lines = text.lines().skip_while(|line| !line.starts_with("| fault |"));
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+    let listed: Vec<(&str, &str)> = rows
+        .map(|row| {
+            let mut cells = row.trim_matches('|').split('|').map(str::trim);
+            (cells.next().unwrap_or_default(), cells.next().unwrap_or_default())
+        })
+        .collect();
+    let all = faults();
+    let named: Vec<(&str, &str)> =
+        all.iter().map(|fault| (fault.name.as_str(), fault.breaks.as_str())).collect();
+    let lacking: Vec<_> = named.iter().filter(|fault| !listed.contains(fault)).collect();
+    let unknown: Vec<_> = listed.iter().filter(|fault| !named.contains(fault)).collect();
+    assert!(lacking.is_empty() && unknown.is_empty(), "lacks {lacking:?}, invents {unknown:?}");
+    assert_eq!(listed.len(), named.len(), "some are listed twice");
+}
