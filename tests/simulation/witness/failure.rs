@@ -77,7 +77,8 @@ pub(super) fn end(attempt: &Attempt) -> End {
 impl Failures {
     /// Notes how an attempt ended of which the daemon has heard.
     pub(super) fn ended(&mut self, place: usize, attempt: &Attempt) {
-        self.demanded = demanded(attempt).unwrap_or_default();
+        let before = if end(attempt) == End::Given { Duration::ZERO } else { self.demanded };
+        self.demanded = demanded(attempt).unwrap_or_default().max(before);
         self.is_unknown = false;
         match end(attempt) {
             End::Given => {
@@ -178,8 +179,9 @@ impl Witness {
         }
         if matches!(cause, Cause::Forced | Cause::Login) {
             failures.mended();
-            // Whoever asks all the same ends the wait.
-            self.known[member.place].away_until = None;
+            // An operator's wish doesn't end what the provider demanded; a login does.
+            let away_until = &mut self.known[member.place].away_until;
+            *away_until = away_until.filter(|_| *cause == Cause::Forced);
             return;
         }
         let name = &member.name;

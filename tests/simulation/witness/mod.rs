@@ -25,7 +25,7 @@ use tokend_core::{Cause, IssuanceId, Token, TokenId, after};
 pub(crate) use self::token::check_wait;
 use self::{
     clock::Clocks,
-    failure::Failures,
+    failure::{End, Failures, end},
     ledger::Sent,
     refresh::Ages,
     refusal::Asked,
@@ -165,7 +165,9 @@ impl Witness {
             // In another boot there is only the wall clock to go by.
             let is_kept = latest.is_some_and(|latest| {
                 let this_boot = latest.sent_at >= world.machine.booted_at();
-                this_boot && world.disk.is_settled(latest.issuance)
+                // What one before said isn't read again.
+                let is_latest = demanded(latest).is_some();
+                this_boot && is_latest && world.disk.is_settled(latest.issuance)
             });
             let away_until = known.away_until.filter(|_| is_kept);
             let published = known.published;
@@ -248,8 +250,10 @@ impl Witness {
             let member = plan.owner(attempt);
             let lasting = &mut self.lasting[member.place];
             lasting.failures.ended(place, attempt);
-            let wait = demanded(attempt);
-            self.known[member.place].away_until = wait.map(|wait| after(attempt.ended_at, wait));
+            let until = demanded(attempt).map(|wait| after(attempt.ended_at, wait));
+            let away_until = &mut self.known[member.place].away_until;
+            // What says nothing of it leaves it as it was, but for a token.
+            *away_until = until.or(away_until.filter(|_| end(attempt) != End::Given));
             lasting.active_at = world.truth();
             self.told[member.account].ended(place, attempt);
         }
