@@ -100,7 +100,7 @@ fn invariants_hold_whatever_happens() {
 fn first_failure(
     all: std::ops::RangeInclusive<u64>,
     script: impl Fn(u64) -> Script + Sync,
-) -> Option<Failure> {
+) -> Option<Box<Failure>> {
     let (next, stop) = (AtomicU64::new(*all.start()), AtomicBool::new(false));
     let failed = Mutex::new(None);
     let threads = thread::available_parallelism().map_or(1, usize::from);

@@ -245,7 +245,7 @@ impl Plan {
     }
 
     /// Returns what is to be stored of a credential.
-    pub(crate) fn new_credential(&self, member: &Member) -> NewCredential {
+    pub(crate) fn new_credential(member: &Member) -> NewCredential {
         let account = member.account;
         let mut new = credential(&member.name);
         new.variables.clear();

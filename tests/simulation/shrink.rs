@@ -32,7 +32,7 @@ thread_local! {
 }
 
 /// Runs a simulation, and returns its story.
-pub(crate) fn attempt(script: &Script) -> Result<String, Failure> {
+pub(crate) fn attempt(script: &Script) -> Result<String, Box<Failure>> {
     watch_panics();
     let story = Story::default();
     IS_WATCHED.replace(true);
@@ -43,7 +43,7 @@ pub(crate) fn attempt(script: &Script) -> Result<String, Failure> {
     }
     let (place, message) = PANIC.take().expect("what panics is watched");
     let (happening, story) = (story.happening(), story.text());
-    Err(Failure { script: script.clone(), place, message, story, happening })
+    Err(Box::new(Failure { script: script.clone(), place, message, story, happening }))
 }
 
 /// Has what panics be remembered where it is tried, and not be told.
@@ -56,7 +56,10 @@ fn watch_panics() {
                 return tell(info);
             }
             let place = info.location().map(ToString::to_string).unwrap_or_default();
-            let message = info.payload_as_str().unwrap_or("a panic without words").to_owned();
+            let payload = info.payload();
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+            let message = text.unwrap_or("a panic without words").to_owned();
             PANIC.replace(Some((place, message)));
         }));
     });
@@ -110,7 +113,7 @@ impl Search {
         self.tries = left;
         match attempt(script) {
             Err(failure) if failure.is(&self.best) => {
-                self.best = failure;
+                self.best = *failure;
                 true
             }
             _ => false,

@@ -130,7 +130,7 @@ impl Run {
             let member = &self.plan.members[position];
             let Member { name, account, policy, kind, .. } = member;
             let line = format!("{name} is added to account {account}: {policy:?}, {kind:?}");
-            let new = self.plan.new_credential(member);
+            let new = Plan::new_credential(member);
             self.note(format_args!("{line}"));
             let id = self.world.add(new).credential.id;
             let member = &mut self.plan.members[position];

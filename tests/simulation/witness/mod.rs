@@ -27,9 +27,11 @@ use self::{
     clock::Clocks,
     failure::{End, Failures, end},
     ledger::Sent,
+    quota::check_quota,
     refresh::Ages,
     refusal::Asked,
     restoration::Restoration,
+    secret::check_secret,
     terms::{Terms, wanted_by},
     told::{Told, demanded},
     want::Wishes,
@@ -171,7 +173,7 @@ impl Witness {
             });
             let away_until = known.away_until.filter(|_| is_kept);
             let published = known.published;
-            *known = Known { loaded, published, away_until, ..Known::default() };
+            *known = Known { away_until, loaded, published, ..Known::default() };
         }
         self.told.iter_mut().for_each(|told| told.restarted(world));
         self.under_way.clear();
@@ -225,8 +227,8 @@ impl Witness {
             let (name, operation) = (&attempt.name, attempt.operation);
             story.note(attempt.sent_at, format_args!("{name} asks: {operation:?}, {what}"));
             self.check_attempt(place, plan, world);
-            self.check_quota(place, plan, world);
-            self.check_secret(place, plan, world);
+            check_quota(place, plan, world);
+            check_secret(place, plan, world);
             let owner = plan.owner(attempt);
             // One that was removed has nothing to do with one of its name.
             if wanted_by(attempt.issuance, world).credential == owner.id {

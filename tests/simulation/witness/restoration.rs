@@ -5,7 +5,7 @@ use tokend_core::after;
 
 use super::{Lasting, Witness, failure::Failures, told::Told};
 use crate::{
-    plan::{Member, Plan},
+    plan::{Account, Member, Plan},
     world::{World, provider::Attempt},
 };
 
@@ -72,7 +72,7 @@ impl Witness {
         plan: &'a Plan,
         world: &'a World,
     ) -> impl Iterator<Item = (Timestamp, SignedDuration)> + 'a {
-        let longest = plan.accounts.iter().map(|account| account.longest_window()).max();
+        let longest = plan.accounts.iter().map(Account::longest_window).max();
         let longest = longest.unwrap_or_default();
         let late = self.restorations.iter().filter(move |it| after(it.at, longest) > world.truth());
         late.map(|restoration| (restoration.at, restoration.wrong_by))

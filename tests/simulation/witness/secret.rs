@@ -1,6 +1,6 @@
 //! Holds the secrets that are sent against those that are known to work.
 
-use super::{Witness, terms::wanted_by};
+use super::terms::wanted_by;
 use crate::{
     plan::Plan,
     world::{
@@ -9,22 +9,20 @@ use crate::{
     },
 };
 
-impl Witness {
-    /// Checks that a secret isn't sent whose successor is known to work.
-    pub(super) fn check_secret(&self, place: usize, plan: &Plan, world: &World) {
-        let attempt = &world.attempts[place];
-        let Some(number) = number(attempt) else { return };
-        let reserved = wanted_by(attempt.issuance, world);
-        let name = &attempt.name;
-        let later = |it: &&Attempt| self::number(it).is_some_and(|earlier| earlier > number);
-        let own = world.attempts[..place].iter().filter(|it| it.name == *name);
-        for earlier in own.filter(later) {
-            let same = wanted_by(earlier.issuance, world).credential == reserved.credential;
-            let known = earlier.heard && earlier.ended_at < reserved.at;
-            let known = known && world.disk.is_settled(earlier.issuance) && same;
-            let works = known && has_worked(earlier, plan);
-            assert!(!works, "{name} sends a secret that was replaced: {number}");
-        }
+/// Checks that a secret isn't sent whose successor is known to work.
+pub(super) fn check_secret(place: usize, plan: &Plan, world: &World) {
+    let attempt = &world.attempts[place];
+    let Some(number) = number(attempt) else { return };
+    let reserved = wanted_by(attempt.issuance, world);
+    let name = &attempt.name;
+    let later = |it: &&Attempt| self::number(it).is_some_and(|earlier| earlier > number);
+    let own = world.attempts[..place].iter().filter(|it| it.name == *name);
+    for earlier in own.filter(later) {
+        let same = wanted_by(earlier.issuance, world).credential == reserved.credential;
+        let known = earlier.heard && earlier.ended_at < reserved.at;
+        let known = known && world.disk.is_settled(earlier.issuance) && same;
+        let works = known && has_worked(earlier, plan);
+        assert!(!works, "{name} sends a secret that was replaced: {number}");
     }
 }
 

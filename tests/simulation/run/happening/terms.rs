@@ -7,7 +7,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::Run;
 use crate::{
-    plan::{Member, POLICIES},
+    plan::{Member, POLICIES, Plan},
     world::{
         caller::Waiting,
         provider::{self, Attempt},
@@ -93,7 +93,7 @@ impl Run {
         self.login(position);
         let member = self.plan.members[position].clone();
         self.note(format_args!("an operator adds {}", member.name));
-        let answer = self.world.create(self.plan.new_credential(&member));
+        let answer = self.world.create(Plan::new_credential(&member));
         self.submit(position, What::Added(answer));
     }
 
@@ -186,14 +186,14 @@ impl Run {
 
     /// Holds what the daemon has found against how credentials are, or else are about to be.
     pub(super) fn find_members(&mut self, about_to_be: &[Vec<Member>]) {
-        for position in 0..self.plan.members.len() {
+        for (position, possible) in about_to_be.iter().enumerate() {
             let member = self.plan.members[position].clone();
             let found = self.world.find(&member.name);
             let fits = |member: &Member| member.is_as_found(found.as_ref());
             if fits(&member) {
                 continue;
             }
-            let changed = about_to_be[position].iter().find(|member| fits(member)).cloned();
+            let changed = possible.iter().find(|member| fits(member)).cloned();
             let name = &member.name;
             let changed = changed.unwrap_or_else(|| panic!("{name} isn't as it was stored"));
             self.note(format_args!("{name} is as it was wanted, though nobody heard of it"));
