@@ -63,9 +63,9 @@ fn a_backup_takes_the_place_of_the_store_of_a_daemon_that_serves() {
     assert!(succeed(&place, &["status"]).contains("so its limits count as spent until"));
     assert_eq!(place.run(["refresh", "api"]).status.code(), SPENT);
     assert_eq!(provider.requests().len(), asked);
-    let line = daemon.wait_for_log("action=\"restore\"");
+    let parts = ["action=\"restore\"", "start anew on a restored store"];
+    let [line, _] = daemon.wait_for_logs(parts);
     assert!(line.contains("done"), "{line}");
-    daemon.wait_for_log("start anew on a restored store");
 
     // The one before is as good as a backup, and it can be done again in the same process.
     let kept = beside(&place, "tokend.db.replaced-");

@@ -345,6 +345,23 @@ impl Daemon {
         self.logs(part).unwrap_or_else(|seen| panic!("the daemon never logged {part:?}:\n{seen}"))
     }
 
+    /// Waits until the daemon has logged a line with each of the parts in it, in whatever order, and
+    /// returns these.
+    pub fn wait_for_logs<const N: usize>(&mut self, parts: [&str; N]) -> [String; N] {
+        let mut found = [const { None }; N];
+        while let Some(missing) = found.iter().position(Option::is_none) {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line =
+                line.unwrap_or_else(|_| panic!("the daemon never logged {:?}", parts[missing]));
+            let place =
+                (0..N).find(|place| found[*place].is_none() && line.contains(parts[*place]));
+            if let Some(place) = place {
+                found[place] = Some(line);
+            }
+        }
+        found.map(|line| line.expect("all were found"))
+    }
+
     /// Waits until the daemon has logged a line with `part` in it. If it ends or says nothing
     /// for long, returns what it logged instead.
     pub fn logs(&mut self, part: &str) -> Result<String, String> {
