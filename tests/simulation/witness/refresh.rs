@@ -227,7 +227,8 @@ impl Witness {
         let was_revoked = known.published.is_some_and(|token| world.disk.is_revoked(token));
         let due_at = match (world.disk.acknowledged(member.id), self.held(member, world)) {
             (Some(_), Some(held)) => held.due_at,
-            (None, _) if !was_revoked => Timestamp::MIN,
+            // A person may have to log in first.
+            (None, _) if !was_revoked && member.kind != Kind::Login => Timestamp::MIN,
             _ => return,
         };
         let since = due_at.max(self.began_at).max(self.disturbed_at).max(lasting.active_at);

@@ -102,7 +102,9 @@ impl Witness {
         // It counts from its end, which a sleep may put off.
         let near = all.filter(|attempt| after(attempt.ended_at, length) > asked.at);
         let counts = |attempt: &&Attempt| {
-            let is_unsent = matches!(attempt.what, Some(What::Refused)) && attempt.heard;
+            // That nothing was sent has to be on the disk, which may have failed then.
+            let is_settled = world.disk.is_settled(attempt.issuance);
+            let is_unsent = matches!(attempt.what, Some(What::Refused)) && is_settled;
             let is_over = after(attempt.ended_at, ANSWERED) < asked.at;
             let is_free = attempt.operation == Operation::KeepAlive || is_unsent && is_over;
             attempt.sent_at <= asked.at && !is_free
