@@ -189,7 +189,8 @@ impl Sent {
         let sent = self.clone();
         let hand_on = move |part| sender.blocking_send(part).is_ok();
         thread::Builder::new().name("backup".to_owned()).spawn(move || {
-            if let Err(error) = sent.read(begin, backup, hand_on) {
+            // The stream ends with `hand_on`, and who sees its end looks for the failure.
+            if let Err(error) = sent.read(begin, backup, &hand_on) {
                 *sent.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         })?;
