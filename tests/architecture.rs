@@ -110,6 +110,7 @@ fn rooms_do_not_import_each_other_sideways() {
         "ports",
         "program",
         "published",
+        "seeds",
     ];
     for (room, also) in [
         ("engine", &[][..]),

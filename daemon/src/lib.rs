@@ -33,6 +33,8 @@ pub mod process;
 mod program;
 pub mod published;
 pub mod rpc;
+#[cfg(test)]
+mod seeds;
 pub mod socket;
 pub mod sources;
 pub mod store;

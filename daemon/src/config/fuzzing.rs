@@ -21,9 +21,10 @@ pub fn read(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::{prelude::*, sample::Index};
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::seeds::changed;
 
     const SEEDS: [&[u8]; 3] = [
         include_bytes!("../../fuzz/corpus/configuration/whole.toml"),
@@ -34,17 +35,8 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_written_is_read_or_its_mistakes_are_told_where_they_are(
-            seed in prop::sample::select(&SEEDS[..]),
-            changes in prop::collection::vec((any::<Index>(), any::<Option<u8>>()), 0..6),
+            bytes in changed(&SEEDS),
         ) {
-            let mut bytes = seed.to_vec();
-            for (place, byte) in changes {
-                let place = place.index(bytes.len().max(1));
-                match byte {
-                    Some(byte) => bytes.insert(place, byte),
-                    None => bytes.truncate(place),
-                }
-            }
             read(&bytes);
         }
     }

@@ -106,9 +106,10 @@ fn whole() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::{prelude::*, sample::Index};
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::seeds::changed;
 
     const SEEDS: [&[u8]; 5] = [
         include_bytes!("../../fuzz/corpus/record/credential"),
@@ -121,17 +122,8 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_was_sealed_is_read_as_it_is_written(
-            seed in prop::sample::select(&SEEDS[..]),
-            changes in prop::collection::vec((any::<Index>(), any::<Option<u8>>()), 0..6),
+            bytes in changed(&SEEDS),
         ) {
-            let mut bytes = seed.to_vec();
-            for (place, byte) in changes {
-                let place = place.index(bytes.len().max(1));
-                match byte {
-                    Some(byte) => bytes.insert(place, byte),
-                    None => bytes.truncate(place),
-                }
-            }
             record(&bytes);
         }
     }
