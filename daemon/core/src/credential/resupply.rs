@@ -1,7 +1,7 @@
 //! Other secrets are there: a person, a file or a command has replaced some.
 
 use super::{Activity, Cause, Credential, Next, Step, Turn};
-use crate::{Origin, Setback, Verdict};
+use crate::{Origin, Setback};
 
 impl<P: Clone> Credential<P> {
     /// Goes on with other secrets. A token that is one of them is taken anew at once. Else
@@ -37,8 +37,8 @@ impl<P: Clone> Credential<P> {
         }
         let can_mend = match (&self.activity, &self.setback) {
             (Activity::Refused, _) => true,
-            (Activity::Waiting { .. }, Some((Setback::Issuance(failure), _))) => {
-                failure.verdict != Verdict::Limited && failure.retry_after.is_none()
+            (Activity::Waiting { .. }, Some((Setback::Issuance(_), _))) => {
+                self.away_until.is_none_or(|until| until <= turn.now.boot)
             }
             _ => false,
         };

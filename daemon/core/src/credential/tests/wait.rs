@@ -237,6 +237,8 @@ fn a_failure_that_says_nothing_of_a_wait_does_not_end_one_that_was_demanded_but_
         let issuance = bench.reserve();
         bench.fail(issuance, verdict);
         bench.said();
+        // Nor do other secrets.
+        bench.input(Input::Resupplied { refresh_token: false });
         bench.pass(588);
         bench.wake();
         assert!(bench.said().is_empty(), "{verdict:?}");
