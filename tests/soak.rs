@@ -88,6 +88,8 @@ async fn soak(place: Place, length: Duration, count: usize) -> Measured {
     let daemon = place.start_with(|command| {
         // A line for each frame would fill the disk.
         command.env("TOKEND_LOG", "info");
+        // As its units have it.
+        command.env("MALLOC_ARENA_MAX", "2");
     });
     let plan = Plan::new(length);
     let stage =

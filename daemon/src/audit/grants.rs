@@ -24,6 +24,10 @@ const MOST: usize = 4_096;
 /// So many of these can be a listener's: in a container one may have 65,536 numbers.
 const MOST_AT_A_LISTENER: usize = 256;
 
+/// Of so many credentials a connection remembers that it has told: programs get a few, and what
+/// gets thousands for everyone is to take no room for each.
+const MOST_OF_A_CONNECTION: usize = 64;
+
 /// What one connection has told of what it was given. It is that connection's alone: nobody
 /// waits for its lock.
 #[derive(Debug, Default)]
@@ -51,7 +55,14 @@ impl Told {
     }
 
     pub(super) fn keep(&self, name: &Name, token: TokenId, tally: Arc<Tally>) {
-        lock(&self.0).insert(name.clone(), (token, tally));
+        let mut told = lock(&self.0);
+        if told.len() >= MOST_OF_A_CONNECTION && !told.contains_key(name) {
+            told.retain(|_, (_, tally)| !tally.closed.load(Ordering::Relaxed));
+            if told.len() >= MOST_OF_A_CONNECTION {
+                told.pop_first();
+            }
+        }
+        told.insert(name.clone(), (token, tally));
     }
 }
 
@@ -276,6 +287,26 @@ mod tests {
         assert_eq!(u64::try_from(firsts).unwrap() + repeated, 20_000, "nothing is lost");
         let (_, connection) = connections.last().unwrap();
         assert_eq!(connection.get(&mut grants, who(9_999, None), 1), [None], "it begins anew");
+    }
+
+    #[test]
+    fn a_connection_for_thousands_of_credentials_remembers_a_few_and_all_are_counted() {
+        let (mut grants, told, token) = (Grants::default(), Told::default(), TokenId([1; 16]));
+        let names: Vec<Name> = (0..1_000).map(|n| format!("c{n}").parse().unwrap()).collect();
+        let mut lines = Vec::new();
+        for name in names.iter().chain(&names).filter(|name| !told.again(name, token)) {
+            let (tally, more) = grants.note(who(7, None), name, token);
+            told.keep(name, token, tally);
+            lines.extend(more);
+            assert!(lock(&told.0).len() <= MOST_OF_A_CONNECTION);
+        }
+        assert_eq!(lines.len(), names.len(), "each is told once");
+        let again: u64 = grants.finish().iter().filter_map(|line| line.count).sum();
+        assert_eq!(again, 1_000, "and counted once more");
+        // What has been replaced makes room first.
+        let (tally, _) = grants.note(who(7, None), &api(), token);
+        told.keep(&api(), token, tally);
+        assert_eq!(lock(&told.0).len(), 1);
     }
 
     #[test]
