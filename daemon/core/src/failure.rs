@@ -136,6 +136,9 @@ const DEMAND_JITTER: f64 = 0.1;
 /// .. but no more than this.
 const LONGEST_DEMAND_JITTER: Duration = Duration::from_secs(30);
 
+/// The longest wait for a store that fails.
+const LONGEST_FOR_STORE: Duration = Duration::from_secs(60);
+
 /// The first range of waits after a transient failure ..
 const TRANSIENT_BASE: Duration = Duration::from_secs(2);
 
@@ -159,6 +162,14 @@ impl Setback {
             Self::Impossible(message) => Refusal::Impossible { message: message.clone() },
             Self::Store(failure) => Refusal::Store { failure: failure.clone(), retry_after },
         }
+    }
+}
+
+impl StoreFailure {
+    /// Returns how long to wait after the `consecutive`-th failure in a row. A store that fails
+    /// is looked at again as a failing provider is, but within a minute: looking costs nothing.
+    pub fn wait(&self, consecutive: u32, random: &mut impl Random) -> Duration {
+        Failure::transient(self.message.clone()).wait(consecutive, LONGEST_FOR_STORE, random)
     }
 }
 

@@ -6,6 +6,7 @@ mod login;
 mod redefinition;
 mod revocation;
 mod secret;
+mod settlement;
 mod standing;
 mod tell;
 
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     credential::{CredentialId, Reader, Role, Supply},
-    ports::{self, Damage, Job, Query, StoredCredential, Written},
+    ports::{self, Damage, Job, Query, StoredCredential, Write, Written},
 };
 
 #[derive(Debug, Clone)]
