@@ -43,7 +43,7 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{BootTime, Input, IssuanceId, Keeper, Name, Quota, Random, Terms, WaiterId};
+use tokend_core::{BootTime, Input, Keeper, Name, Random, Terms, WaiterId};
 use tokend_provider::Library;
 use tracing::{info, warn};
 
@@ -62,7 +62,7 @@ use self::{
     revocation::{Revocations, Sent},
     rotation::Submitter,
     secret::{Attempt, Held, Notes},
-    settlement::Unsettled,
+    settlement::{Told, Unsettled},
     standing::Ailing,
     tell::Telling,
 };
@@ -133,8 +133,8 @@ pub struct Engine<C, R, I, S> {
     sent: Sent,
     /// Who waits for dropped tokens to be gone from the disk.
     discarding: BTreeMap<Name, Vec<Reply<Snapshot>>>,
-    /// What the latest answers told of limits, until it is on disk with their issuances.
-    told: BTreeMap<Name, (IssuanceId, Vec<Quota>)>,
+    /// What the latest answers told, until it is on disk with their issuances.
+    told: BTreeMap<Name, Told>,
     writing: BTreeMap<Ticket, Pending>,
     /// Ends of issuances, until they are on disk.
     unsettled: Unsettled,

@@ -115,6 +115,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.arrived(&name, issuance, (sent_at, took), issued, proven)
             }
             Outcome::KeptAlive { date } => {
+                self.note_told(&name, issuance, &[]);
                 let receipt = Receipt { date, took, ..Receipt::default() };
                 Input::KeptAlive { issuance, sent_at, receipt }
             }

@@ -5,15 +5,23 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{BootTime, IssuanceId, Random, StoreFailure};
+use tokend_core::{BootTime, IssuanceId, Name, Quota, Random, Receipt, Stamp, StoreFailure};
 use tracing::{debug, warn};
 
-use super::{Engine, change::Pending, effect::LOUD_FAILURES};
-use crate::ports::{Clock, Issuer, Store, Ticket, Write};
+use super::{Engine, change::Pending, dance, effect::LOUD_FAILURES};
+use crate::ports::{Clock, Issuer, Settled, Store, Ticket, Write};
 
 /// So many wait at most: the store writes them in one go. Of more the oldest stay unsettled, and
 /// count against their limits as what nobody has heard of does.
 const MOST: usize = 256;
+
+/// What an answer told, and when.
+#[derive(Debug)]
+pub(super) struct Told {
+    issuance: IssuanceId,
+    at: Stamp,
+    quotas: Vec<Quota>,
+}
 
 /// What the store is to write of the ends of issuances, in the order in which they ended.
 #[derive(Debug, Default)]
@@ -35,6 +43,42 @@ impl Unsettled {
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
+    /// Returns how an issuance is settled: as of when its answer came, whenever that is written.
+    pub(super) fn settled(
+        &self,
+        name: &Name,
+        issuance: IssuanceId,
+        receipt: Receipt,
+        quota: Option<Quota>,
+    ) -> Settled {
+        let told = self.told.get(name).filter(|told| told.issuance == issuance);
+        let at = told.map_or_else(|| self.clock.stamp(), |told| told.at);
+        let quotas = told.map(|told| told.quotas.clone()).unwrap_or_default();
+        let quotas = quotas.into_iter().chain(quota).collect();
+        let Receipt { date, took, free, renewed } = receipt;
+        Settled { at: Stamp { date, ..at }, took, quotas, free, renewed }
+    }
+
+    /// Notes that the answer of an issuance has come, and what it told of limits.
+    pub(super) fn note_told(
+        &mut self,
+        name: &Name,
+        issuance: IssuanceId,
+        quotas: &[tokend_provider::Quota],
+    ) {
+        if self.entries.contains_key(name) {
+            let (at, quotas) = (self.clock.stamp(), dance::quotas(quotas));
+            self.told.insert(name.clone(), Told { issuance, at, quotas });
+        }
+    }
+
+    /// Forgets it: it is on its way to the disk.
+    pub(super) fn forget_told(&mut self, name: &Name, issuance: IssuanceId) {
+        if self.told.get(name).is_some_and(|told| told.issuance == issuance) {
+            self.told.remove(name);
+        }
+    }
+
     pub(super) fn submit(&mut self, pending: Pending, write: Write) {
         // What the ledger is to hold next builds on what it lacks.
         if matches!(write, Write::Reserve(_) | Write::Token { .. } | Write::Failure { .. }) {
