@@ -156,10 +156,16 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         };
         let (dance, account) = (dance.clone(), self.accounts.get(dance.account()));
         let spends = sent_by(credential, slot).filter(|_| spends);
-        let credential = credential.id;
-        let within = LONGEST_ISSUANCE;
-        let at = self.clock.stamp();
-        let reservation = Reservation { issuance, credential, account, cause, spends, within, at };
+        let reservation = Reservation {
+            issuance,
+            credential: credential.id,
+            account,
+            cause,
+            replacements: credential.supply.replacements,
+            spends,
+            within: LONGEST_ISSUANCE,
+            at: self.clock.stamp(),
+        };
         let basis = Basis { spends, dance };
         let pending = Pending::Reservation { name: name.clone(), issuance, basis };
         self.submit(pending, Write::Reserve(reservation));

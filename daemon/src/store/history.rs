@@ -31,18 +31,23 @@ pub(super) fn read(
          FROM issuances WHERE credential = ? ORDER BY number DESC LIMIT ?",
     )?;
     let mut rows = statement.query((credential.0, MOST_FAILURES))?;
+    let mut is_known = false;
     while let Some(row) = rows.next()? {
         let issuance = IssuanceId(row.get(0)?);
         let id = ledger::row(issuance, credential);
         let request: Vec<u8> = row.get(1)?;
         let sealed: Option<Vec<u8>> = row.get(2)?;
-        let (cause, outcome) = match open(vault, &id, &request, sealed.as_deref()) {
-            Ok(row) => row,
-            Err(broken) => return Ok(Err(broken)),
-        };
+        let (RequestRecord { cause, replacements }, outcome) =
+            match open(vault, &id, &request, sealed.as_deref()) {
+                Ok(row) => row,
+                Err(broken) => return Ok(Err(broken)),
+            };
         // That a person has been interrupted says nothing of what the credential can do.
         if cause == Cause::Login && !matches!(outcome, Some(Outcome::Issued)) {
             continue;
+        }
+        if !std::mem::replace(&mut is_known, true) {
+            history.replacements = replacements;
         }
         let (failure, at) = match outcome {
             Some(Outcome::Issued) => break,
@@ -63,13 +68,13 @@ fn open(
     row: &[u8; 32],
     request: &[u8],
     outcome: Option<&[u8]>,
-) -> Result<(Cause, Option<Outcome>), Broken> {
-    let RequestRecord { cause } = vault.open_record(Cell { column: REQUEST, row }, request)?;
+) -> Result<(RequestRecord, Option<Outcome>), Broken> {
+    let request = vault.open_record(Cell { column: REQUEST, row }, request)?;
     let Some(outcome) = outcome else {
-        return Ok((cause, None));
+        return Ok((request, None));
     };
     let record: OutcomeRecord = vault.open_record(Cell { column: OUTCOME, row }, outcome)?;
-    Ok((cause, Some(record.outcome)))
+    Ok((request, Some(record.outcome)))
 }
 
 fn unknown_fate() -> Failure {

@@ -51,7 +51,9 @@ impl<R: Random> Writer<'_, R> {
         };
         let row = row(reservation.issuance, reservation.credential);
         let cell = Cell { column: REQUEST, row: &row };
-        let request = self.vault.seal(cell, &RequestRecord { cause: *cause }, self.random);
+        let replacements = Some(reservation.replacements);
+        let record = RequestRecord { cause: *cause, replacements };
+        let request = self.vault.seal(cell, &record, self.random);
         self.connection
             .prepare_cached(
                 "INSERT INTO issuances (id, credential, account, counts, planned, reserved_wall_ms, \

@@ -84,6 +84,9 @@ struct SessionRecord {
 pub(super) struct RequestRecord {
     #[serde(with = "CauseForm")]
     pub(super) cause: Cause,
+    /// How often the credential's secrets had been replaced; `None` if that wasn't counted yet.
+    #[serde(default)]
+    pub(super) replacements: Option<u64>,
 }
 
 /// What is known of an issuance when it is settled.
@@ -391,6 +394,8 @@ mod tests {
             String::from_utf8(encode(&record).to_vec()).unwrap(),
             r#"{"took":{"secs":2,"nanos":0},"outcome":{"failed":{"verdict":"limited","retry_after":{"secs":1,"nanos":500000000},"message":"slow down"}}}"#
         );
+        let request = RequestRecord { cause: Cause::Aging, replacements: Some(3) };
+        assert_eq!(&**encode(&request), br#"{"cause":"aging","replacements":3}"#);
         let time = Time("2026-01-01T00:00:00.000000001Z".parse().unwrap());
         assert_eq!(&**encode(&time), br#""2026-01-01T00:00:00.000000001Z""#);
     }

@@ -181,6 +181,7 @@ pub(super) fn reserve(number: u64, at: Stamp, limits: &[Limit]) -> Write {
             sharers: 1,
         },
         cause: Cause::Forced,
+        replacements: 0,
         spends: None,
         within: LONGEST_ISSUANCE,
         at,

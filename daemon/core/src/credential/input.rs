@@ -183,6 +183,9 @@ pub struct History {
     pub last_failure: Option<(Failure, Timestamp, Duration)>,
     /// The last issuance, if it brought no token.
     pub latest: Option<IssuanceId>,
+    /// How often the secrets had been replaced when the last one was reserved, token or not,
+    /// if that is known. It is the shell's business.
+    pub replacements: Option<u64>,
     /// Whether the refresh token that is stored may be of no use any more.
     pub doubt: Option<Doubt>,
 }

@@ -49,6 +49,21 @@ fn failures_since_the_last_success_count() {
 }
 
 #[test]
+fn the_latest_issuance_tells_how_often_secrets_had_been_replaced() {
+    let reserve = |number, replacements| {
+        let Write::Reserve(reservation) = reserve(number, at(number), &[]) else { unreachable!() };
+        Write::Reserve(Reservation { replacements, ..reservation })
+    };
+    let first = [reserve(1, 1), failed(1, true, Verdict::Denied, at(1))];
+    assert_eq!(history(&first, at(100)).replacements, Some(1));
+    let next = [&first[..], &[reserve(2, 2), issued(2, token(1, "t0ken"), at(2))]].concat();
+    assert_eq!(history(&next, at(100)).replacements, Some(2));
+    let unsettled = [&next[..], &[reserve(3, 3)]].concat();
+    assert_eq!(history(&unsettled, at(100)).replacements, Some(3));
+    assert_eq!(history(&[], at(100)).replacements, None);
+}
+
+#[test]
 fn a_success_ends_the_count() {
     let writes = [
         reserve(1, at(0), &[]),
