@@ -25,6 +25,9 @@ pub enum Verdict {
     Denied,
     /// Anything that may pass by itself: try again.
     Transient,
+    /// This machine lacks what it takes to ask, which is none of the provider's doing: try again
+    /// soon.
+    Local,
 }
 
 /// The store couldn't write.
@@ -77,6 +80,14 @@ pub enum Refusal {
         /// When tokend asks the provider again.
         retry_after: Duration,
         /// What the provider said, or what happened to the request.
+        message: String,
+    },
+    /// This machine lacks what it takes to ask the provider.
+    #[error("the provider can't be asked: {message}")]
+    Local {
+        /// When tokend tries again.
+        retry_after: Duration,
+        /// What it lacks.
         message: String,
     },
     /// The provider refused the credential.
@@ -139,6 +150,10 @@ const LONGEST_DEMAND_JITTER: Duration = Duration::from_secs(30);
 /// The longest wait for a store that fails.
 const LONGEST_FOR_STORE: Duration = Duration::from_secs(60);
 
+/// The range of waits for what the machine lacks. It doesn't grow: nobody else is bothered by
+/// looking again, and what ends leaves room at any time.
+const LOCAL_BASE: Duration = Duration::from_secs(10);
+
 /// The first range of waits after a transient failure ..
 const TRANSIENT_BASE: Duration = Duration::from_secs(2);
 
@@ -153,6 +168,9 @@ impl Setback {
         match self {
             Self::Issuance(Failure { verdict: Verdict::Denied, message, .. }) => {
                 Refusal::Rejected { message: message.clone() }
+            }
+            Self::Issuance(Failure { verdict: Verdict::Local, message, .. }) => {
+                Refusal::Local { retry_after, message: message.clone() }
             }
             Self::Issuance(Failure { message, .. }) => {
                 Refusal::Unavailable { retry_after, message: message.clone() }
@@ -188,8 +206,10 @@ impl Failure {
         let base = match self.verdict {
             Verdict::Limited if self.stated().is_none() => LIMITED_BASE,
             Verdict::Limited | Verdict::Denied | Verdict::Transient => TRANSIENT_BASE,
+            Verdict::Local => LOCAL_BASE,
         };
         let doublings = consecutive.saturating_sub(1).min(16);
+        let doublings = if self.verdict == Verdict::Local { 0 } else { doublings };
         let bound = (base * (1 << doublings)).min(longest);
         let fraction = random.fraction();
         let drawn = LEAST_WAIT + bound.mul_f64(fraction);
@@ -248,6 +268,12 @@ mod tests {
     }
 
     #[test]
+    fn waits_for_what_the_machine_lacks_do_not_grow() {
+        let bounds = [1, 2, 100].map(|consecutive| longest(Verdict::Local, consecutive));
+        assert_eq!(bounds, [10; 3]);
+    }
+
+    #[test]
     fn no_wait_is_shorter_than_a_second() {
         let mut random = SplitMix::new(5);
         for consecutive in 0..2_000 {
@@ -303,7 +329,8 @@ mod tests {
     }
 
     fn verdict() -> impl Strategy<Value = Verdict> {
-        prop::sample::select(&[Verdict::Limited, Verdict::Denied, Verdict::Transient][..])
+        use Verdict::{Denied, Limited, Local, Transient};
+        prop::sample::select(&[Limited, Denied, Transient, Local][..])
     }
 
     proptest! {
@@ -320,8 +347,10 @@ mod tests {
             let wait = failure.wait(consecutive, longest, &mut SplitMix::new(seed));
             // Added up instead of multiplied.
             let is_vague = verdict == Verdict::Limited && matches!(demanded, None | Some(0));
-            let mut bound = if is_vague { LIMITED_BASE } else { TRANSIENT_BASE };
-            for _ in 1..consecutive.min(17) {
+            let is_local = verdict == Verdict::Local;
+            let base = if is_local { LOCAL_BASE } else { TRANSIENT_BASE };
+            let mut bound = if is_vague { LIMITED_BASE } else { base };
+            for _ in 1..if is_local { 1 } else { consecutive.min(17) } {
                 bound += bound;
             }
             let own = LEAST_WAIT + bound.min(longest);

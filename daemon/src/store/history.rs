@@ -42,8 +42,14 @@ pub(super) fn read(
                 Ok(row) => row,
                 Err(broken) => return Ok(Err(broken)),
             };
-        // That a person has been interrupted says nothing of what the credential can do.
-        if cause == Cause::Login && !matches!(outcome, Some(Outcome::Issued)) {
+        // That a person has been interrupted, or that the machine lacked something, says nothing
+        // of what the credential can do.
+        let is_telling = match &outcome {
+            Some(Outcome::Issued) => true,
+            Some(Outcome::Failed(Failure { verdict: Verdict::Local, .. })) => false,
+            _ => cause != Cause::Login,
+        };
+        if !is_telling {
             continue;
         }
         if !std::mem::replace(&mut is_known, true) {

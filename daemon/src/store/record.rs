@@ -144,6 +144,7 @@ enum VerdictForm {
     Limited,
     Denied,
     Transient,
+    Local,
 }
 
 #[derive(Serialize, Deserialize)]

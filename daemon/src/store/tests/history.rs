@@ -87,6 +87,18 @@ fn an_issuance_that_was_never_settled_counts_as_a_failure() {
 }
 
 #[test]
+fn one_for_which_the_machine_lacked_something_says_nothing() {
+    let writes = [
+        reserve(1, at(0), &[]),
+        failed(1, true, Verdict::Transient, at(1)),
+        reserve(2, at(2), &[]),
+        failed(2, false, Verdict::Local, at(3)),
+    ];
+    let history = history(&writes, at(100));
+    assert_eq!((history.consecutive_failures, message(&history)), (1, "answer 1"));
+}
+
+#[test]
 fn one_that_was_never_sent_counts_too() {
     let writes = [reserve(1, at(0), &[]), failed(1, false, Verdict::Transient, at(1))];
     let history = history(&writes, at(100));

@@ -21,6 +21,28 @@ fn backs_off_and_tries_again_by_itself_until_it_succeeds() {
 }
 
 #[test]
+fn what_the_machine_lacks_is_no_failure_of_the_provider() {
+    let mut bench = Bench::empty();
+    for _ in 0..20 {
+        let issuance = bench.wake_and_reserve();
+        bench.said();
+        bench.ask(1, None);
+        let message = "no thread can be had".to_owned();
+        let failure = Failure { verdict: Verdict::Local, retry_after: None, message };
+        bench.fail_with(issuance, Fate::Unsent, failure);
+        assert_eq!(bench.said(), ["settle sent=false", "1 refused: local"]);
+        let Some(Deadline::Boot(at)) = bench.credential.deadline() else { panic!("it waits") };
+        assert!(bench.now.boot.until(at) <= Duration::from_secs(11), "however often");
+        bench.pass_to_deadline();
+    }
+    assert_eq!(bench.credential.consecutive_failures, 0);
+    let issuance = bench.wake_and_reserve();
+    bench.fail(issuance, Verdict::Transient);
+    let Some(Deadline::Boot(at)) = bench.credential.deadline() else { panic!("it waits") };
+    assert!(bench.now.boot.until(at) <= Duration::from_secs(3), "it is the first");
+}
+
+#[test]
 fn a_denied_credential_stops_until_a_person_acts() {
     let mut bench = Bench::empty();
     bench.ask(1, None);
