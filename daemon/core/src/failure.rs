@@ -227,7 +227,7 @@ impl Failure {
 
     /// Returns how long the provider wants to be left alone. One that wants fewer
     /// requests but doesn't say for how long is taken to mean a minute.
-    pub(crate) fn demanded(&self) -> Option<Duration> {
+    pub fn demanded(&self) -> Option<Duration> {
         let meant = (self.verdict == Verdict::Limited).then_some(LIMITED_BASE);
         self.stated().or(meant).map(|wait| wait.min(LONGEST_RETRY_AFTER))
     }

@@ -31,7 +31,7 @@ pub(super) fn read(
          FROM issuances WHERE credential = ? ORDER BY number DESC LIMIT ?",
     )?;
     let mut rows = statement.query((credential.0, MOST_FAILURES))?;
-    let mut is_known = false;
+    let (mut is_known, mut is_said) = (false, false);
     while let Some(row) = rows.next()? {
         let issuance = IssuanceId(row.get(0)?);
         let id = ledger::row(issuance, credential);
@@ -60,11 +60,14 @@ pub(super) fn read(
             Some(Outcome::Failed(failure)) => (failure, stamp::read(row, 6, None)?),
             None => (unknown_fate(), stamp::read(row, 3, None)?),
         };
+        let ago = at.elapsed(now).unwrap_or_default();
+        if !is_said && let Some(demanded) = failure.demanded() {
+            is_said = true;
+            history.away = Some(demanded.saturating_sub(ago)).filter(|left| !left.is_zero());
+        }
         history.consecutive_failures += 1;
         history.latest.get_or_insert(issuance);
-        history
-            .last_failure
-            .get_or_insert_with(|| (failure, at.moment.wall, at.elapsed(now).unwrap_or_default()));
+        history.last_failure.get_or_insert((failure, at.moment.wall, ago));
     }
     Ok(Ok(history))
 }

@@ -181,6 +181,8 @@ pub struct History {
     pub consecutive_failures: u32,
     /// The last one, if it failed: why, when, and how long ago that was.
     pub last_failure: Option<(Failure, Timestamp, Duration)>,
+    /// For how much longer the provider wants to be left alone, by the last of these that said so.
+    pub away: Option<Duration>,
     /// The last issuance, if it brought no token.
     pub latest: Option<IssuanceId>,
     /// How often the secrets had been replaced when the last one was reserved, token or not,

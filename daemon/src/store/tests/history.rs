@@ -64,6 +64,22 @@ fn the_latest_issuance_tells_how_often_secrets_had_been_replaced() {
 }
 
 #[test]
+fn what_the_provider_wanted_holds_whatever_was_reserved_since() {
+    let Write::Failure { issuance, fate, spent, failure, settled } =
+        failed(1, true, Verdict::Limited, at(1))
+    else {
+        unreachable!("it is a failure")
+    };
+    let failure = Failure { retry_after: Some(Duration::from_secs(600)), ..failure };
+    let told = Write::Failure { issuance, fate, spent, failure, settled };
+    let writes = [reserve(1, at(0), &[]), told, reserve(2, at(50), &[])];
+    let cut_short = history(&writes, at(101));
+    assert_eq!(message(&cut_short), "tokend ended before the answer came");
+    assert_eq!(cut_short.away, Some(Duration::from_secs(500)));
+    assert_eq!(history(&writes, at(601)).away, None, "it is over");
+}
+
+#[test]
 fn a_success_ends_the_count() {
     let writes = [
         reserve(1, at(0), &[]),

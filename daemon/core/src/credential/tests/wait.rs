@@ -160,6 +160,25 @@ fn what_failed_out_of_turn_is_not_tried_again_before_the_token_is_due() {
 }
 
 #[test]
+fn after_a_restart_the_provider_is_left_alone_whatever_was_cut_short_since_it_wanted_that() {
+    let unknown = transient("fate unknown".to_owned());
+    let history = History {
+        consecutive_failures: 2,
+        last_failure: Some((unknown, "2025-12-31T23:59:00Z".parse().unwrap(), Duration::ZERO)),
+        away: Some(Duration::from_secs(600)),
+        ..History::default()
+    };
+    let mut bench = Bench::load(None, history);
+    bench.input(Input::Resupplied { refresh_token: false });
+    bench.pass(599);
+    bench.wake();
+    assert!(bench.said().is_empty(), "nor do other secrets end it");
+    bench.pass(1);
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Absent"]);
+}
+
+#[test]
 fn a_crash_during_an_issuance_costs_none_while_the_stored_token_is_fresh() {
     let fresh = Bench::fresh();
     let token = Token::clone(fresh.credential.token.as_ref().unwrap());
