@@ -155,15 +155,17 @@ impl<R: Random> Store<R> {
         connection.set_db_config(database::KEEP_LOG, false).map_err(sqlite)?;
 
         let before = upgrade::keep(&connection, &file, &directory, schema::NEWEST)?;
-        schema::migrate(&mut connection, schema::STEPS).map_err(sqlite)?;
-        upgrade::forget_earlier(&directory, before.as_deref())
-            .map_err(|source| OpenError::io(directory.path(), source))?;
+        // A store that was made and never opened has no log yet. Once a connection has written
+        // without one, it can't move its log into the database any more.
         let journal: String = connection
             .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
             .map_err(sqlite)?;
         if journal != "wal" {
             return Err(OpenError::NoLog { path });
         }
+        schema::migrate(&mut connection, schema::STEPS).map_err(sqlite)?;
+        upgrade::forget_earlier(&directory, before.as_deref())
+            .map_err(|source| OpenError::io(directory.path(), source))?;
         connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
         let mut store = Self {
             connection,
