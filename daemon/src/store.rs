@@ -9,6 +9,7 @@
 mod copy;
 mod database;
 mod directory;
+mod entry;
 mod envelope;
 mod error;
 mod examine;
@@ -22,6 +23,7 @@ mod ledger;
 mod load;
 mod mark;
 mod pages;
+mod party;
 mod privacy;
 mod progress;
 mod quota;
@@ -100,7 +102,7 @@ pub struct Store<R> {
 
 impl<R: Random> Store<R> {
     /// How many prepared statements are kept: all that there are.
-    const STATEMENTS: usize = 40;
+    const STATEMENTS: usize = 56;
 
     /// Makes a store in `directory`, which exists and is closed to others, with a
     /// new data key that `key` wraps. A store that is there already is left alone.

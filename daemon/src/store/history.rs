@@ -4,10 +4,11 @@ use rusqlite::Connection;
 use tokend_core::{Cause, Failure, History, IssuanceId, Stamp, Verdict};
 
 use super::{
+    entry,
     envelope::Vault,
-    ledger::{self, OUTCOME, REQUEST},
-    record::{Outcome, OutcomeRecord, RequestRecord},
-    seal::{Broken, Cell},
+    ledger,
+    record::{Outcome, RequestRecord},
+    seal::Broken,
     stamp,
 };
 use crate::credential::CredentialId;
@@ -26,20 +27,22 @@ pub(super) fn read(
 ) -> rusqlite::Result<Result<History, Broken>> {
     let mut history = History::default();
     let mut statement = connection.prepare_cached(
-        "SELECT id, request, outcome, reserved_wall_ms, reserved_boot_ms, reserved_boot_id, \
-         settled_wall_ms, settled_boot_ms, settled_boot_id \
-         FROM issuances WHERE credential = ? ORDER BY number DESC LIMIT ?",
+        "SELECT id, request, outcome, reserved_wall_ms, reserved_boot_ms, \
+         (SELECT id FROM ledger_boots WHERE number = reserved_boot), \
+         settled_wall_ms, settled_boot_ms, \
+         (SELECT id FROM ledger_boots WHERE number = settled_boot) \
+         FROM issuances WHERE credential = (SELECT number FROM ledger_credentials WHERE id = ?) \
+         ORDER BY number DESC LIMIT ?",
     )?;
     let mut rows = statement.query((credential.0, MOST_FAILURES))?;
     let (mut is_known, mut is_said) = (false, false);
     while let Some(row) = rows.next()? {
         let issuance = IssuanceId(row.get(0)?);
         let id = ledger::row(issuance, credential);
-        let request: Vec<u8> = row.get(1)?;
-        let sealed: Option<Vec<u8>> = row.get(2)?;
+        let (request, outcome): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(1)?, row.get(2)?);
         let (RequestRecord { cause, replacements }, outcome) =
-            match open(vault, &id, &request, sealed.as_deref()) {
-                Ok(row) => row,
+            match entry::open(vault, &id, request.as_deref(), outcome.as_deref()) {
+                Ok((request, record)) => (request, record.map(|record| record.outcome)),
                 Err(broken) => return Ok(Err(broken)),
             };
         // That a person has been interrupted, or that the machine lacked something, says nothing
@@ -70,20 +73,6 @@ pub(super) fn read(
         history.last_failure.get_or_insert((failure, at.moment.wall, ago));
     }
     Ok(Ok(history))
-}
-
-fn open(
-    vault: &Vault,
-    row: &[u8; 32],
-    request: &[u8],
-    outcome: Option<&[u8]>,
-) -> Result<(RequestRecord, Option<Outcome>), Broken> {
-    let request = vault.open_record(Cell { column: REQUEST, row }, request)?;
-    let Some(outcome) = outcome else {
-        return Ok((request, None));
-    };
-    let record: OutcomeRecord = vault.open_record(Cell { column: OUTCOME, row }, outcome)?;
-    Ok((request, Some(record.outcome)))
 }
 
 fn unknown_fate() -> Failure {

@@ -21,6 +21,7 @@ mod retention;
 mod revocation;
 mod rotation;
 mod secret;
+mod size;
 mod upgrade;
 
 use std::{
