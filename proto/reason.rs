@@ -109,6 +109,8 @@ pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
 pub const INVALID_DEFINITION: &str = "INVALID_DEFINITION";
 /// The disk that holds the store is full.
 pub const STORE_FULL: &str = "STORE_FULL";
+/// The machine lacks what it takes to ask the provider: another thread, say.
+pub const MACHINE_EXHAUSTED: &str = "MACHINE_EXHAUSTED";
 /// The store can't be written.
 pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
 /// The store waits for its passphrase, and nothing is served until an operator gives it.

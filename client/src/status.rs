@@ -72,6 +72,7 @@ pub(crate) fn told(
         | reason::USER_NOT_FOUND => Error::NotFound { reason, message },
         reason::ISSUANCE_BUDGET_EXHAUSTED => Error::BudgetExhausted { message, retry_after },
         reason::PROVIDER_UNAVAILABLE
+        | reason::MACHINE_EXHAUSTED
         | reason::STORE_UNAVAILABLE
         | reason::TOO_MANY_ROTATIONS
         | reason::TOO_MANY_REFRESHES

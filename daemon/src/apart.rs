@@ -1,11 +1,52 @@
-//! Threads with a runtime of their own, for what mustn't hold up the one that serves.
+//! Threads of their own for what mustn't hold up the one that serves, most with a runtime.
 
 use std::{
     io,
     thread::{self, JoinHandle},
 };
 
-use tokio::runtime::{self, Runtime};
+use tokio::{
+    runtime::{self, Runtime},
+    sync::oneshot,
+};
+
+/// Something wasn't done on a thread of its own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApartError {
+    /// The system allows no other thread.
+    #[error(
+        "no thread can be had ({0}): raise the limit on threads and processes, TasksMax= or \
+         LimitNPROC= of tokend's unit, or end others of its user"
+    )]
+    NoThread(io::Error),
+    /// It panicked.
+    #[error("tokend failed at this; see its log")]
+    Panicked,
+}
+
+/// Does on a thread of its own what can take any time, and waits for it where that holds nobody
+/// up. tokio's own threads for that panic where there can be none.
+///
+/// # Errors
+///
+/// Fails if the system has no more threads, and if `work` panics.
+pub(crate) async fn block<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApartError> {
+    block_on(thread::Builder::new().name(name.to_owned()), work).await
+}
+
+async fn block_on<T: Send + 'static>(
+    thread: thread::Builder,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApartError> {
+    let (done, ended) = oneshot::channel();
+    // Whoever waits may have gone.
+    let work = move || drop(done.send(work()));
+    thread.spawn(work).map_err(ApartError::NoThread)?;
+    ended.await.map_err(|_| ApartError::Panicked)
+}
 
 /// Starts a thread on which `work` is awaited, and what that spawns is run until it ends.
 ///
@@ -53,6 +94,17 @@ mod tests {
         let outer = runtime::Builder::new_current_thread().build().unwrap();
         let inner = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         outer.block_on(async { drop(Hasty(Some(inner))) });
+    }
+
+    #[tokio::test]
+    async fn where_no_thread_can_be_had_that_is_said_and_nothing_panics() {
+        assert_eq!(block("apart", || 7).await.unwrap(), 7);
+        let huge = thread::Builder::new().stack_size(1 << 60);
+        let refused = block_on(huge, || 7).await.unwrap_err();
+        assert!(matches!(refused, ApartError::NoThread(_)));
+        assert!(refused.to_string().contains("TasksMax="), "{refused}");
+        let panicked = block("apart", || panic!("as the test wants")).await;
+        assert!(matches!(panicked, Err::<(), _>(ApartError::Panicked)));
     }
 
     #[tokio::test]

@@ -28,6 +28,7 @@ mod revocation;
 mod rotation;
 mod run;
 mod secret;
+mod settlement;
 mod sharing;
 mod snapshot;
 mod standing;
@@ -42,7 +43,7 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{BootTime, Input, IssuanceId, Keeper, Name, Quota, Random, Terms, WaiterId};
+use tokend_core::{BootTime, Input, Keeper, Name, Random, Terms, WaiterId};
 use tokend_provider::Library;
 use tracing::{info, warn};
 
@@ -61,6 +62,7 @@ use self::{
     revocation::{Revocations, Sent},
     rotation::Submitter,
     secret::{Attempt, Held, Notes},
+    settlement::{Told, Unsettled},
     standing::Ailing,
     tell::Telling,
 };
@@ -86,7 +88,6 @@ use crate::{
     credential::{Credential, CredentialId, Grant},
     ports::{
         Clock, Damage, ErrandId, Issuer, Loaded, Shelf, Sources, Store, StoredCredential, Ticket,
-        Write,
     },
     published::{Published, Slot, Slots},
 };
@@ -132,9 +133,11 @@ pub struct Engine<C, R, I, S> {
     sent: Sent,
     /// Who waits for dropped tokens to be gone from the disk.
     discarding: BTreeMap<Name, Vec<Reply<Snapshot>>>,
-    /// What the latest answers told of limits, until it is on disk with their issuances.
-    told: BTreeMap<Name, (IssuanceId, Vec<Quota>)>,
+    /// What the latest answers told, until it is on disk with their issuances.
+    told: BTreeMap<Name, Told>,
     writing: BTreeMap<Ticket, Pending>,
+    /// Ends of issuances, until they are on disk.
+    unsettled: Unsettled,
     /// What files declare.
     bound: Bound,
     /// Changes to a credential are made one after the other; these wait.
@@ -219,6 +222,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             telling: Telling::default(),
             told: BTreeMap::new(),
             writing: BTreeMap::new(),
+            unsettled: Unsettled::default(),
             bound: Bound::default(),
             deferred: BTreeMap::new(),
             noted: None,
@@ -270,6 +274,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.warn_of_ends();
         self.tell_of_ends();
         self.release_overdue();
+        self.settle_overdue();
         let now = self.clock.now();
         let effects = self.keeper.wake(now, &mut self.random, &*self.slots, AT_ONCE);
         self.carry_out_all(effects);
@@ -282,6 +287,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         let now = self.clock.now();
         let idle = if self.stopping { None } else { self.keeper.idle(now) };
+        let unsettled = self.unsettled.idle(now.boot).filter(|_| !self.stopping);
+        let idle = idle.into_iter().chain(unsettled).min();
         let revocations = self.idle_of_revocations(now.boot);
         idle.into_iter().chain(revocations).fold(LONGEST_IDLE, Duration::min)
     }
@@ -387,12 +394,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let id = WaiterId(self.number());
         self.waiting.insert(id, reply);
         id
-    }
-
-    fn submit(&mut self, pending: Pending, write: Write) {
-        let ticket = Ticket(self.number());
-        self.writing.insert(ticket, pending);
-        self.store.submit(ticket, write);
     }
 
     fn number(&mut self) -> u64 {

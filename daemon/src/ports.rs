@@ -166,6 +166,8 @@ pub struct Reservation {
     pub account: Account,
     /// Why it is wanted.
     pub cause: Cause,
+    /// How often the credential's secrets had been replaced by then.
+    pub replacements: u64,
     /// The refresh token that it sends, if it sends one.
     pub spends: Option<Fingerprint>,
     /// Within this from now on all of it is sent, if it is sent at all.

@@ -64,6 +64,11 @@ impl ProgramError {
     pub(crate) fn was_started(&self) -> bool {
         !matches!(self, Self::NotPermitted(_) | Self::NotStarted { .. })
     }
+
+    /// Tells whether the machine has no room for another process (EAGAIN, fork(2)).
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Self::NotStarted { source, .. } if source.kind() == ErrorKind::WouldBlock)
+    }
 }
 
 /// Checks whether a program would be run.

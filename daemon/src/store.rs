@@ -9,6 +9,7 @@
 mod copy;
 mod database;
 mod directory;
+mod entry;
 mod envelope;
 mod error;
 mod examine;
@@ -22,6 +23,7 @@ mod ledger;
 mod load;
 mod mark;
 mod pages;
+mod party;
 mod privacy;
 mod progress;
 mod quota;
@@ -100,7 +102,7 @@ pub struct Store<R> {
 
 impl<R: Random> Store<R> {
     /// How many prepared statements are kept: all that there are.
-    const STATEMENTS: usize = 40;
+    const STATEMENTS: usize = 56;
 
     /// Makes a store in `directory`, which exists and is closed to others, with a
     /// new data key that `key` wraps. A store that is there already is left alone.
@@ -155,15 +157,17 @@ impl<R: Random> Store<R> {
         connection.set_db_config(database::KEEP_LOG, false).map_err(sqlite)?;
 
         let before = upgrade::keep(&connection, &file, &directory, schema::NEWEST)?;
-        schema::migrate(&mut connection, schema::STEPS).map_err(sqlite)?;
-        upgrade::forget_earlier(&directory, before.as_deref())
-            .map_err(|source| OpenError::io(directory.path(), source))?;
+        // A store that was made and never opened has no log yet. Once a connection has written
+        // without one, it can't move its log into the database any more.
         let journal: String = connection
             .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
             .map_err(sqlite)?;
         if journal != "wal" {
             return Err(OpenError::NoLog { path });
         }
+        schema::migrate(&mut connection, schema::STEPS).map_err(sqlite)?;
+        upgrade::forget_earlier(&directory, before.as_deref())
+            .map_err(|source| OpenError::io(directory.path(), source))?;
         connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
         let mut store = Self {
             connection,

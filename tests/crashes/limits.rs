@@ -11,6 +11,9 @@ use rustix::{
     thread::set_thread_res_uid,
 };
 
+use tokend_proto::reason;
+use tonic_types::StatusExt as _;
+
 use super::{
     healing::{outlives, works_again},
     world::{KEYED, ROTATING, SLIDING, World, block_on},
@@ -141,6 +144,9 @@ fn without_threads_it_serves_what_it_holds_and_refreshes_once_there_are_some() {
                     // To look up a host takes a thread, too.
                     if let Err(refused) = near.refresh(name).await {
                         assert_eq!(refused.code(), tonic::Code::Unavailable, "{refused:?}");
+                        let why = refused.get_details_error_info().map(|info| info.reason);
+                        assert_eq!(why.as_deref(), Some(reason::MACHINE_EXHAUSTED), "{refused:?}");
+                        assert!(refused.message().contains("TasksMax="), "{refused:?}");
                     }
                     near.read(name).await.unwrap();
                 }

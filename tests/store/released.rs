@@ -12,7 +12,7 @@ use super::{
     told,
 };
 
-const NEWEST: u32 = 5;
+const NEWEST: u32 = 6;
 
 /// Where the version of the schema is in a database
 /// (<https://sqlite.org/fileformat2.html#user_version_number>).

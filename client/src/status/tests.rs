@@ -28,6 +28,7 @@ fn every_reason_of_the_contract_has_its_variant() {
         (reason::USER_NOT_FOUND, Code::NotFound, "NotFound", false),
         (reason::ISSUANCE_BUDGET_EXHAUSTED, Code::ResourceExhausted, "BudgetExhausted", true),
         (reason::PROVIDER_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
+        (reason::MACHINE_EXHAUSTED, Code::Unavailable, "Unavailable", true),
         (reason::STORE_UNAVAILABLE, Code::Unavailable, "Unavailable", true),
         (reason::TOO_MANY_ROTATIONS, Code::ResourceExhausted, "Unavailable", true),
         (reason::TOO_MANY_REFRESHES, Code::ResourceExhausted, "Unavailable", true),

@@ -180,7 +180,10 @@ impl<P: Clone> Credential<P> {
                 Activity::Refused
             } else {
                 let retry_at = turn.now.boot.after(wait.saturating_sub(ago));
-                credential.away_until = failure.demanded().map(|_| retry_at);
+                // What was reserved since, and never heard of, doesn't end it.
+                let away_until = history.away.map(|left| turn.now.boot.after(left));
+                let retry_at = away_until.map_or(retry_at, |until| until.max(retry_at));
+                credential.away_until = failure.demanded().map(|_| retry_at).or(away_until);
                 Activity::Waiting { retry_at }
             };
             credential.setback = Some((credential.setback_of(failure, turn.now), at));

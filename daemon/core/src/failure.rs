@@ -25,6 +25,9 @@ pub enum Verdict {
     Denied,
     /// Anything that may pass by itself: try again.
     Transient,
+    /// This machine lacks what it takes to ask, which is none of the provider's doing: try again
+    /// soon.
+    Local,
 }
 
 /// The store couldn't write.
@@ -77,6 +80,14 @@ pub enum Refusal {
         /// When tokend asks the provider again.
         retry_after: Duration,
         /// What the provider said, or what happened to the request.
+        message: String,
+    },
+    /// This machine lacks what it takes to ask the provider.
+    #[error("the provider can't be asked: {message}")]
+    Local {
+        /// When tokend tries again.
+        retry_after: Duration,
+        /// What it lacks.
         message: String,
     },
     /// The provider refused the credential.
@@ -136,6 +147,13 @@ const DEMAND_JITTER: f64 = 0.1;
 /// .. but no more than this.
 const LONGEST_DEMAND_JITTER: Duration = Duration::from_secs(30);
 
+/// The longest wait for a store that fails.
+const LONGEST_FOR_STORE: Duration = Duration::from_secs(60);
+
+/// The range of waits for what the machine lacks. It doesn't grow: nobody else is bothered by
+/// looking again, and what ends leaves room at any time.
+const LOCAL_BASE: Duration = Duration::from_secs(10);
+
 /// The first range of waits after a transient failure ..
 const TRANSIENT_BASE: Duration = Duration::from_secs(2);
 
@@ -151,6 +169,9 @@ impl Setback {
             Self::Issuance(Failure { verdict: Verdict::Denied, message, .. }) => {
                 Refusal::Rejected { message: message.clone() }
             }
+            Self::Issuance(Failure { verdict: Verdict::Local, message, .. }) => {
+                Refusal::Local { retry_after, message: message.clone() }
+            }
             Self::Issuance(Failure { message, .. }) => {
                 Refusal::Unavailable { retry_after, message: message.clone() }
             }
@@ -159,6 +180,14 @@ impl Setback {
             Self::Impossible(message) => Refusal::Impossible { message: message.clone() },
             Self::Store(failure) => Refusal::Store { failure: failure.clone(), retry_after },
         }
+    }
+}
+
+impl StoreFailure {
+    /// Returns how long to wait after the `consecutive`-th failure in a row. A store that fails
+    /// is looked at again as a failing provider is, but within a minute: looking costs nothing.
+    pub fn wait(&self, consecutive: u32, random: &mut impl Random) -> Duration {
+        Failure::transient(self.message.clone()).wait(consecutive, LONGEST_FOR_STORE, random)
     }
 }
 
@@ -177,8 +206,10 @@ impl Failure {
         let base = match self.verdict {
             Verdict::Limited if self.stated().is_none() => LIMITED_BASE,
             Verdict::Limited | Verdict::Denied | Verdict::Transient => TRANSIENT_BASE,
+            Verdict::Local => LOCAL_BASE,
         };
         let doublings = consecutive.saturating_sub(1).min(16);
+        let doublings = if self.verdict == Verdict::Local { 0 } else { doublings };
         let bound = (base * (1 << doublings)).min(longest);
         let fraction = random.fraction();
         let drawn = LEAST_WAIT + bound.mul_f64(fraction);
@@ -196,7 +227,7 @@ impl Failure {
 
     /// Returns how long the provider wants to be left alone. One that wants fewer
     /// requests but doesn't say for how long is taken to mean a minute.
-    pub(crate) fn demanded(&self) -> Option<Duration> {
+    pub fn demanded(&self) -> Option<Duration> {
         let meant = (self.verdict == Verdict::Limited).then_some(LIMITED_BASE);
         self.stated().or(meant).map(|wait| wait.min(LONGEST_RETRY_AFTER))
     }
@@ -234,6 +265,12 @@ mod tests {
             .collect();
         assert_eq!(bounds, [2, 4, 8, 16, 256, 300, 300, 300]);
         assert_eq!(longest(Verdict::Limited, 1), 65);
+    }
+
+    #[test]
+    fn waits_for_what_the_machine_lacks_do_not_grow() {
+        let bounds = [1, 2, 100].map(|consecutive| longest(Verdict::Local, consecutive));
+        assert_eq!(bounds, [10; 3]);
     }
 
     #[test]
@@ -292,7 +329,8 @@ mod tests {
     }
 
     fn verdict() -> impl Strategy<Value = Verdict> {
-        prop::sample::select(&[Verdict::Limited, Verdict::Denied, Verdict::Transient][..])
+        use Verdict::{Denied, Limited, Local, Transient};
+        prop::sample::select(&[Limited, Denied, Transient, Local][..])
     }
 
     proptest! {
@@ -309,8 +347,10 @@ mod tests {
             let wait = failure.wait(consecutive, longest, &mut SplitMix::new(seed));
             // Added up instead of multiplied.
             let is_vague = verdict == Verdict::Limited && matches!(demanded, None | Some(0));
-            let mut bound = if is_vague { LIMITED_BASE } else { TRANSIENT_BASE };
-            for _ in 1..consecutive.min(17) {
+            let is_local = verdict == Verdict::Local;
+            let base = if is_local { LOCAL_BASE } else { TRANSIENT_BASE };
+            let mut bound = if is_vague { LIMITED_BASE } else { base };
+            for _ in 1..if is_local { 1 } else { consecutive.min(17) } {
                 bound += bound;
             }
             let own = LEAST_WAIT + bound.min(longest);

@@ -100,7 +100,7 @@ impl Revocation {
         self.next = Next::At(now.after(wait));
         match failure.verdict {
             Verdict::Denied => Sequel::Denied,
-            Verdict::Limited | Verdict::Transient => Sequel::Again(wait),
+            Verdict::Limited | Verdict::Transient | Verdict::Local => Sequel::Again(wait),
         }
     }
 }

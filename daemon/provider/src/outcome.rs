@@ -124,6 +124,8 @@ pub enum Verdict {
     Denied,
     /// Anything else: try again later.
     Transient,
+    /// The machine lacks what it takes to ask, which no definition can tell.
+    Local,
 }
 
 /// When to ask again.
@@ -153,6 +155,7 @@ impl fmt::Display for Verdict {
             Self::Limited => "limited",
             Self::Denied => "denied",
             Self::Transient => "transient",
+            Self::Local => "local",
         })
     }
 }

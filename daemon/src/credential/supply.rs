@@ -20,8 +20,10 @@ pub struct Supply {
     /// Secrets as references in files brought them last, by name. The provider may have replaced
     /// one since: it isn't put back until the reference holds another.
     pub given: BTreeMap<String, Fingerprint>,
-    /// When secrets were last replaced, but by the provider.
+    /// When secrets were last replaced, but by the provider ..
     pub replaced_at: Option<Timestamp>,
+    /// .. and how often they have been: no clock can change the order of that.
+    pub replacements: u64,
 }
 
 /// Where the daemon finds a secret.
@@ -84,6 +86,7 @@ impl Credential {
         }
         if !secrets.is_empty() {
             supply.replaced_at = Some(now);
+            supply.replacements = supply.replacements.saturating_add(1);
         }
         changed.revision = self.revision.saturating_add(1);
         changed.updated_at = now;

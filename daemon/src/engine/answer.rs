@@ -83,10 +83,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             Pending::Trial(trial) => self.trial_reserved(*trial, written.result),
             Pending::Login(login) => self.login_reserved(*login, written.result),
             Pending::Settlement { issuance } => {
-                if let Err(failure) = written.result {
-                    // It stays unsettled and so counts as spent, which is safe.
-                    warn!(%issuance, "failed issuance not settled: {}", failure.message);
-                }
+                self.settlement_written(written.ticket, issuance, written.result.map(drop));
             }
             Pending::Acceptance(acceptance) => {
                 self.accepted(acceptance, written.result.map(drop));
@@ -118,6 +115,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 self.arrived(&name, issuance, (sent_at, took), issued, proven)
             }
             Outcome::KeptAlive { date } => {
+                self.note_told(&name, issuance, &[]);
                 let receipt = Receipt { date, took, ..Receipt::default() };
                 Input::KeptAlive { issuance, sent_at, receipt }
             }

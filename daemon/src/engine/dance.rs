@@ -239,6 +239,7 @@ pub(super) fn failure(failure: tokend_provider::Failure, now: Timestamp) -> Fail
             tokend_provider::Verdict::Limited => Verdict::Limited,
             tokend_provider::Verdict::Denied => Verdict::Denied,
             tokend_provider::Verdict::Transient => Verdict::Transient,
+            tokend_provider::Verdict::Local => Verdict::Local,
         },
         retry_after: failure.retry_after.map(|retry| match retry {
             RetryAfter::After(wait) => wait,

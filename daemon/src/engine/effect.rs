@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tokend_core::{
-    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Policy, Quota,
-    Random, Receipt, Refusal, Setback, Stamp, Token, WaiterId,
+    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Policy, Random,
+    Receipt, Refusal, Setback, Token, WaiterId,
 };
 use tracing::debug;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     credential::{Credential, Fingerprint, Grant, refresh_token},
-    ports::{Clock, Happening, Issuer, Job, LONGEST_ISSUANCE, Reservation, Settled, Store, Write},
+    ports::{Clock, Happening, Issuer, Job, LONGEST_ISSUANCE, Reservation, Store, Write},
     published::{Presentation, Published, Slot},
 };
 
@@ -156,10 +156,16 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         };
         let (dance, account) = (dance.clone(), self.accounts.get(dance.account()));
         let spends = sent_by(credential, slot).filter(|_| spends);
-        let credential = credential.id;
-        let within = LONGEST_ISSUANCE;
-        let at = self.clock.stamp();
-        let reservation = Reservation { issuance, credential, account, cause, spends, within, at };
+        let reservation = Reservation {
+            issuance,
+            credential: credential.id,
+            account,
+            cause,
+            replacements: credential.supply.replacements,
+            spends,
+            within: LONGEST_ISSUANCE,
+            at: self.clock.stamp(),
+        };
         let basis = Basis { spends, dance };
         let pending = Pending::Reservation { name: name.clone(), issuance, basis };
         self.submit(pending, Write::Reserve(reservation));
@@ -214,40 +220,6 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let failure = Failure::transient(message);
         let receipt = Receipt::default();
         self.step(name, Input::Failed { issuance, fate: Fate::Unsent, failure, receipt });
-    }
-
-    fn settled(
-        &self,
-        name: &Name,
-        issuance: IssuanceId,
-        receipt: Receipt,
-        quota: Option<Quota>,
-    ) -> Settled {
-        let at = Stamp { date: receipt.date, ..self.clock.stamp() };
-        let told = self.told.get(name).filter(|(of, _)| *of == issuance);
-        let told = told.into_iter().flat_map(|(_, quotas)| quotas).copied();
-        let quotas = told.chain(quota).collect();
-        let Receipt { took, free, renewed, .. } = receipt;
-        Settled { at, took, quotas, free, renewed }
-    }
-
-    /// Notes what the answer of an issuance told of limits.
-    pub(super) fn note_told(
-        &mut self,
-        name: &Name,
-        issuance: IssuanceId,
-        quotas: &[tokend_provider::Quota],
-    ) {
-        if self.entries.contains_key(name) {
-            self.told.insert(name.clone(), (issuance, dance::quotas(quotas)));
-        }
-    }
-
-    /// Forgets it: it is on its way to the disk.
-    pub(super) fn forget_told(&mut self, name: &Name, issuance: IssuanceId) {
-        if self.told.get(name).is_some_and(|(of, _)| *of == issuance) {
-            self.told.remove(name);
-        }
     }
 
     pub(super) fn show_health(&mut self, name: &Name) {

@@ -20,6 +20,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         for (name, effect) in self.keeper.save(now, &mut self.random) {
             self.carry_out(&name, effect);
         }
+        self.settle_waiting();
         for deferred in std::mem::take(&mut self.deferred).into_values() {
             for (change, _) in deferred.changes {
                 change.refuse(Error::Stopping);

@@ -121,6 +121,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             credential: credential.id,
             account: self.accounts.get(&account),
             cause: Cause::Login,
+            replacements: credential.supply.replacements,
             spends: None,
             within: LONGEST_LOGIN,
             at,

@@ -62,7 +62,7 @@ impl Ailment {
             Setback::Store(_) => Self::Failing,
             Setback::Issuance(failure) => match failure.verdict {
                 Verdict::Denied => Self::Refused,
-                Verdict::Limited | Verdict::Transient => Self::Failing,
+                Verdict::Limited | Verdict::Transient | Verdict::Local => Self::Failing,
             },
         }
     }

@@ -6,6 +6,7 @@ mod login;
 mod redefinition;
 mod revocation;
 mod secret;
+mod settlement;
 mod standing;
 mod tell;
 
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     credential::{CredentialId, Reader, Role, Supply},
-    ports::{self, Damage, Job, Query, StoredCredential, Written},
+    ports::{self, Damage, Job, Query, StoredCredential, Write, Written},
 };
 
 #[derive(Debug, Clone)]
@@ -331,7 +332,7 @@ fn a_credential_is_on_disk_before_it_is_known_and_asks_for_its_token_at_once() {
 }
 
 #[test]
-fn what_an_answer_told_of_limits_is_written_with_its_token_however_late_that_can_be_written() {
+fn what_an_answer_told_of_limits_is_written_as_of_then_however_late_that_can_be() {
     let mut bench = Bench::new();
     let _created = bench.create("api");
     bench.done();
@@ -339,22 +340,23 @@ fn what_an_answer_told_of_limits_is_written_with_its_token_however_late_that_can
     let (limit, reset_after) = (None, Duration::from_secs(600));
     bench.issue_telling("first", 3_600, vec![Quota { limit, remaining: 2, reset_after }]);
     let told = |write: Write| match write {
-        Write::Token { settled, .. } => settled.quotas.len(),
+        Write::Token { settled, .. } => (settled.quotas.len(), settled.at.moment),
         other => panic!("a token was due: {other:?}"),
     };
+    let then = bench.clock.now();
     for _ in 0..2 {
         let full = StoreFailure { full: true, message: "disk full".to_owned() };
-        assert_eq!(told(bench.answer_write(Err(full))), 1);
+        assert_eq!(told(bench.answer_write(Err(full))), (1, then));
         bench.pass(120);
     }
-    assert_eq!(told(bench.done()), 1);
+    assert_eq!(told(bench.done()), (1, then));
     assert_eq!(bench.value("api").as_deref(), Some("first"));
     // It is the one answer's: what another doesn't tell isn't told again.
     bench.pass(2_161);
     bench.pass(60);
     bench.done();
     bench.issue("second", 3_600);
-    assert_eq!(told(bench.done()), 0);
+    assert_eq!(told(bench.done()), (0, bench.clock.now()));
 }
 
 #[test]

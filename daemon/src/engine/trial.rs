@@ -84,6 +84,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             credential: CredentialId::draw(&mut self.random),
             account,
             cause: Cause::Forced,
+            replacements: 0,
             // It begins with nothing that is held.
             spends: None,
             within: LONGEST_ISSUANCE,

@@ -89,7 +89,9 @@ pub(super) fn passes_after(problem: &Error, limit: Duration) -> Option<Duration>
         // However long tokend means to wait, another token may be submitted meanwhile, and
         // an operator may have tokend try at once.
         Error::Refused(
-            Refusal::Unavailable { retry_after, .. } | Refusal::Store { retry_after, .. },
+            Refusal::Unavailable { retry_after, .. }
+            | Refusal::Local { retry_after, .. }
+            | Refusal::Store { retry_after, .. },
         ) => Some(*retry_after),
         Error::Refused(Refusal::BudgetExhausted { retry_after })
         | Error::BudgetUnknown { retry_after, .. } => {

@@ -9,7 +9,6 @@ use std::{
 use reqwest::{Client, ClientBuilder, redirect, retry};
 use secrecy::ExposeSecret;
 use tokend_provider::{AcceptedInputs, Proxy, Transport};
-use tokio::task::{JoinError, spawn_blocking};
 use url::Url;
 
 use super::{
@@ -20,6 +19,7 @@ use super::{
     transfer::chain,
     trust::{Trust, TrustError},
 };
+use crate::apart::{self, ApartError};
 
 /// How long an idle connection is kept: tokens are asked for hours apart.
 const POOL_IDLE: Duration = Duration::from_secs(5);
@@ -61,8 +61,15 @@ pub(super) enum ClientError {
     Credentials(#[from] CredentialsError),
     #[error("can't set up TLS: {}", chain(.0))]
     Tls(reqwest::Error),
-    #[error("tokend failed at the dance: {0}")]
-    Unfinished(#[from] JoinError),
+    #[error(transparent)]
+    Apart(#[from] ApartError),
+}
+
+impl ClientError {
+    /// Tells whether the machine lacks what it takes.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Self::Apart(ApartError::NoThread(_)))
+    }
 }
 
 impl Clients {
@@ -81,7 +88,7 @@ impl Clients {
         inputs: &Arc<AcceptedInputs>,
     ) -> Result<Client, ClientError> {
         let (clients, url, inputs) = (Arc::clone(self), url.clone(), Arc::clone(inputs));
-        spawn_blocking(move || clients.get(&url, inputs.transport())).await?
+        apart::block("issuer-files", move || clients.get(&url, inputs.transport())).await?
     }
 
     /// Returns a client for a URL. It reads files, which can take any time.

@@ -146,7 +146,7 @@ impl Course<'_> {
             }
             let client = match clients.find(&request.url, self.inputs).await {
                 Ok(client) => client,
-                Err(problem) => return failed(&problem.to_string()),
+                Err(problem) => return unable(problem.is_local(), &problem.to_string()),
             };
             debug!(credential = self.credential.map(display), issuance = self.issuance.map(display),
                 method = %request.method, host = request.url.host_str(), "sending");
@@ -172,7 +172,7 @@ impl Course<'_> {
                 }
                 Err(problem) => {
                     progress.fate = if problem.was_sent() { lost } else { before };
-                    return failed(&problem.to_string());
+                    return unable(problem.is_local(), &problem.to_string());
                 }
             }
         }
@@ -223,7 +223,7 @@ impl Course<'_> {
                 if !problem.was_started() {
                     progress.fate = Fate::Unsent;
                 }
-                failed(&problem.to_string())
+                unable(problem.is_local(), &problem.to_string())
             }
         }
     }
@@ -248,6 +248,11 @@ pub(super) fn permit(url: &Url, transport: &Transport) -> Result<(), RefusedAddr
 /// No request can be made of the inputs; only a person can mend that.
 fn denied(message: &str) -> Outcome {
     failure(Verdict::Denied, message)
+}
+
+/// Something couldn't be asked, or wasn't answered; for want of something here if it `is_local`.
+fn unable(is_local: bool, message: &str) -> Outcome {
+    failure(if is_local { Verdict::Local } else { Verdict::Transient }, message)
 }
 
 fn failed(message: &str) -> Outcome {

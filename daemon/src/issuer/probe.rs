@@ -18,7 +18,6 @@ use futures_util::{
 use tokend_provider::Transport;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    task::spawn_blocking,
     time::timeout,
 };
 use tower::{BoxError, Layer, Service};
@@ -154,8 +153,8 @@ async fn probe(clients: Arc<Clients>, destination: Destination) -> Probed {
 
 async fn connect(clients: Arc<Clients>, url: Url, transport: Transport) -> Result<(), String> {
     let place = url.clone();
-    let client = spawn_blocking(move || clients.get(&place, &transport)).await;
-    let client = client.map_err(|_| "tokend failed at this; see its log".to_owned())?;
+    let client = apart::block("issuer-files", move || clients.get(&place, &transport)).await;
+    let client = client.map_err(|problem| problem.to_string())?;
     let client = client.map_err(|problem| problem.to_string())?;
     match client.head(url).send().await {
         Err(problem) if is_reached(&problem) => Ok(()),

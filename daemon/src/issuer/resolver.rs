@@ -1,11 +1,14 @@
 //! Looks hosts up, and leaves out addresses to which no request goes.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::net::lookup_host;
 
 use super::address;
+use crate::apart;
 
 /// Looks hosts up as the machine does.
 #[derive(Debug)]
@@ -22,7 +25,13 @@ impl Resolve for Resolver {
                 // Plain http goes to this name, so nobody else may say where it is
                 // (RFC 6761 §6.3).
                 "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-                name => lookup_host((name, 0)).await?.map(|found| found.ip()).collect(),
+                host => {
+                    let host = host.to_owned();
+                    let look = move || -> io::Result<Vec<IpAddr>> {
+                        Ok((host, 0).to_socket_addrs()?.map(|found| found.ip()).collect())
+                    };
+                    apart::block("issuer-names", look).await??
+                }
             };
             let good = if allow_link_local { found } else { address::screen(found)? };
             // The port is the URL's.

@@ -6,6 +6,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Client;
 use tokend_provider::{Answer, Request, Transport};
 
+use crate::apart::ApartError;
+
 /// A request that brought no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TransferError {
@@ -27,6 +29,13 @@ impl TransferError {
     /// Tells whether the provider may have seen the request.
     pub(super) fn was_sent(&self) -> bool {
         !matches!(self, Self::NotConnected { .. })
+    }
+
+    /// Tells whether the machine lacks what it takes to connect.
+    pub(super) fn is_local(&self) -> bool {
+        let Self::NotConnected { source, .. } = self else { return false };
+        let mut causes = std::iter::successors(source.source(), |cause| (*cause).source());
+        causes.any(|cause| matches!(cause.downcast_ref(), Some(ApartError::NoThread(_))))
     }
 }
 

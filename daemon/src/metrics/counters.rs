@@ -73,6 +73,7 @@ impl Listener for Counters {
                     Verdict::Limited => "limited",
                     Verdict::Denied => "denied",
                     Verdict::Transient => "transient",
+                    Verdict::Local => "local",
                 };
                 counts.issuance(provider, *cause, outcome, *took);
             }

@@ -60,7 +60,7 @@ pub(super) fn issuance(issuance: &Issuance) -> v1::Issuance {
             let outcome = match verdict {
                 Verdict::Limited => Outcome::Limited,
                 Verdict::Denied => Outcome::Denied,
-                Verdict::Transient => Outcome::Transient,
+                Verdict::Transient | Verdict::Local => Outcome::Transient,
             };
             (outcome, message.as_str())
         }

@@ -182,6 +182,7 @@ fn not_done(failure: &Failure) -> Parts {
         Verdict::Limited | Verdict::Transient => {
             (Code::Unavailable, reason::PROVIDER_UNAVAILABLE, None)
         }
+        Verdict::Local => (Code::Unavailable, reason::MACHINE_EXHAUSTED, None),
     }
 }
 
@@ -209,6 +210,9 @@ fn refused(refusal: &Refusal) -> Parts {
         }
         Refusal::Unavailable { retry_after, .. } => {
             (Code::Unavailable, reason::PROVIDER_UNAVAILABLE, Some(*retry_after))
+        }
+        Refusal::Local { retry_after, .. } => {
+            (Code::Unavailable, reason::MACHINE_EXHAUSTED, Some(*retry_after))
         }
         Refusal::Rejected { .. } => (Code::FailedPrecondition, reason::CREDENTIAL_REJECTED, None),
         Refusal::LoginNeeded { .. } => (Code::FailedPrecondition, reason::LOGIN_NEEDED, None),

@@ -10,7 +10,7 @@ use super::{
     Candidate, Key, Store,
     record::{
         CredentialRecord, OutcomeRecord, QuotasRecord, RequestRecord, RevocationRecord,
-        TokenRecord, decode, encode,
+        SettledRecord, TokenRecord, decode, encode,
     },
     seal::{Cell, Cipher, Column},
 };
@@ -25,6 +25,7 @@ pub fn record(bytes: &[u8]) {
     reads_back::<TokenRecord>(bytes);
     reads_back::<RequestRecord>(bytes);
     reads_back::<OutcomeRecord>(bytes);
+    reads_back::<SettledRecord>(bytes);
     reads_back::<QuotasRecord>(bytes);
     reads_back::<RevocationRecord>(bytes);
 }

@@ -4,10 +4,11 @@ use rusqlite::Connection;
 use tokend_core::{Cause, Failure, History, IssuanceId, Stamp, Verdict};
 
 use super::{
+    entry,
     envelope::Vault,
-    ledger::{self, OUTCOME, REQUEST},
-    record::{Outcome, OutcomeRecord, RequestRecord},
-    seal::{Broken, Cell},
+    ledger,
+    record::{Outcome, RequestRecord},
+    seal::Broken,
     stamp,
 };
 use crate::credential::CredentialId;
@@ -26,50 +27,52 @@ pub(super) fn read(
 ) -> rusqlite::Result<Result<History, Broken>> {
     let mut history = History::default();
     let mut statement = connection.prepare_cached(
-        "SELECT id, request, outcome, reserved_wall_ms, reserved_boot_ms, reserved_boot_id, \
-         settled_wall_ms, settled_boot_ms, settled_boot_id \
-         FROM issuances WHERE credential = ? ORDER BY number DESC LIMIT ?",
+        "SELECT id, request, outcome, reserved_wall_ms, reserved_boot_ms, \
+         (SELECT id FROM ledger_boots WHERE number = reserved_boot), \
+         settled_wall_ms, settled_boot_ms, \
+         (SELECT id FROM ledger_boots WHERE number = settled_boot) \
+         FROM issuances WHERE credential = (SELECT number FROM ledger_credentials WHERE id = ?) \
+         ORDER BY number DESC LIMIT ?",
     )?;
     let mut rows = statement.query((credential.0, MOST_FAILURES))?;
+    let (mut is_known, mut is_said) = (false, false);
     while let Some(row) = rows.next()? {
         let issuance = IssuanceId(row.get(0)?);
         let id = ledger::row(issuance, credential);
-        let request: Vec<u8> = row.get(1)?;
-        let sealed: Option<Vec<u8>> = row.get(2)?;
-        let (cause, outcome) = match open(vault, &id, &request, sealed.as_deref()) {
-            Ok(row) => row,
-            Err(broken) => return Ok(Err(broken)),
+        let (request, outcome): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(1)?, row.get(2)?);
+        let (RequestRecord { cause, replacements }, outcome) =
+            match entry::open(vault, &id, request.as_deref(), outcome.as_deref()) {
+                Ok((request, record)) => (request, record.map(|record| record.outcome)),
+                Err(broken) => return Ok(Err(broken)),
+            };
+        // That a person has been interrupted, or that the machine lacked something, says nothing
+        // of what the credential can do.
+        let is_telling = match &outcome {
+            Some(Outcome::Issued) => true,
+            Some(Outcome::Failed(Failure { verdict: Verdict::Local, .. })) => false,
+            _ => cause != Cause::Login,
         };
-        // That a person has been interrupted says nothing of what the credential can do.
-        if cause == Cause::Login && !matches!(outcome, Some(Outcome::Issued)) {
+        if !is_telling {
             continue;
+        }
+        if !std::mem::replace(&mut is_known, true) {
+            history.replacements = replacements;
         }
         let (failure, at) = match outcome {
             Some(Outcome::Issued) => break,
             Some(Outcome::Failed(failure)) => (failure, stamp::read(row, 6, None)?),
             None => (unknown_fate(), stamp::read(row, 3, None)?),
         };
+        let ago = at.elapsed(now).unwrap_or_default();
+        if !is_said && let Some(demanded) = failure.demanded() {
+            is_said = true;
+            history.away = Some(demanded.saturating_sub(ago)).filter(|left| !left.is_zero());
+        }
         history.consecutive_failures += 1;
         history.latest.get_or_insert(issuance);
-        history
-            .last_failure
-            .get_or_insert_with(|| (failure, at.moment.wall, at.elapsed(now).unwrap_or_default()));
+        history.last_failure.get_or_insert((failure, at.moment.wall, ago));
     }
     Ok(Ok(history))
-}
-
-fn open(
-    vault: &Vault,
-    row: &[u8; 32],
-    request: &[u8],
-    outcome: Option<&[u8]>,
-) -> Result<(Cause, Option<Outcome>), Broken> {
-    let RequestRecord { cause } = vault.open_record(Cell { column: REQUEST, row }, request)?;
-    let Some(outcome) = outcome else {
-        return Ok((cause, None));
-    };
-    let record: OutcomeRecord = vault.open_record(Cell { column: OUTCOME, row }, outcome)?;
-    Ok((cause, Some(record.outcome)))
 }
 
 fn unknown_fate() -> Failure {

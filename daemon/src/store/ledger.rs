@@ -7,11 +7,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokend_core::{BootTime, Budget, Cause, IssuanceId, Random, Spent, Stamp};
 
 use super::{
+    entry::{OUTCOME, REQUEST},
     error::WriteError,
+    party::{ACCOUNTS, BOOTS, CREDENTIALS},
     quota,
-    record::{Outcome, OutcomeRecord, RequestRecord},
+    record::{Outcome, OutcomeRecord, RequestRecord, SettledRecord},
     restoration, retention,
-    seal::{Cell, Column},
+    seal::Cell,
     stamp::{self, boot_ms, wall_ms},
     writer::Writer,
 };
@@ -19,9 +21,6 @@ use crate::{
     credential::CredentialId,
     ports::{Account, Reply, Reservation, Settled},
 };
-
-pub(super) const REQUEST: Column = Column { table: "issuances", name: "request" };
-pub(super) const OUTCOME: Column = Column { table: "issuances", name: "outcome" };
 
 /// How many issuances are looked at beyond those that a limit allows: they only
 /// tell how old the others are at most.
@@ -51,22 +50,24 @@ impl<R: Random> Writer<'_, R> {
         };
         let row = row(reservation.issuance, reservation.credential);
         let cell = Cell { column: REQUEST, row: &row };
-        let request = self.vault.seal(cell, &RequestRecord { cause: *cause }, self.random);
+        let replacements = Some(reservation.replacements);
+        let record = RequestRecord { cause: *cause, replacements };
+        let request = self.vault.seal(cell, &record, self.random);
         self.connection
             .prepare_cached(
                 "INSERT INTO issuances (id, credential, account, counts, planned, reserved_wall_ms, \
-                 reserved_boot_ms, reserved_boot_id, request, within_ms) \
+                 reserved_boot_ms, reserved_boot, request, within_ms) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 reservation.issuance.0,
-                reservation.credential.0,
-                key,
+                CREDENTIALS.number(self.connection, &reservation.credential.0)?,
+                ACCOUNTS.number(self.connection, &key)?,
                 *cause != Cause::KeepAlive,
                 cause.is_planned(),
                 wall_ms(at.moment.wall),
                 boot_ms(at.moment.boot),
-                at.boot_id.0,
+                BOOTS.number(self.connection, &at.boot_id.0)?,
                 request,
                 boot_ms(BootTime(reservation.within)),
             ])?;
@@ -86,31 +87,45 @@ impl<R: Random> Writer<'_, R> {
         outcome: Outcome,
         settled: &Settled,
     ) -> Result<CredentialId, WriteError> {
-        let (credential, account, counts): (_, _, bool) = self
+        let (credential, account, counts, request): (_, _, bool, Vec<u8>) = self
             .connection
-            .prepare_cached("SELECT credential, account, counts FROM issuances WHERE id = ?")?
+            .prepare_cached(
+                "SELECT (SELECT id FROM ledger_credentials WHERE number = credential), \
+                 (SELECT id FROM ledger_accounts WHERE number = account), counts, request \
+                 FROM issuances WHERE id = ? AND outcome IS NULL",
+            )?
             .query_row([issuance.0], |row| {
-                Ok((CredentialId(row.get(0)?), row.get(1)?, row.get(2)?))
+                Ok((CredentialId(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?))
             })
             .optional()?
             .ok_or(WriteError::NoIssuance(issuance))?;
         let row = row(issuance, credential);
-        let cell = Cell { column: OUTCOME, row: &row };
         // One that was kept alive says nothing of how many more there are.
         let issued = matches!(outcome, Outcome::Issued) && counts;
         let record = OutcomeRecord { took: settled.took, outcome };
-        let outcome = self.vault.seal(cell, &record, self.random);
+        let cell = Cell { column: OUTCOME, row: &row };
+        let (request, outcome) =
+            match self.vault.open_record(Cell { column: REQUEST, row: &row }, &request) {
+                Ok(request) => {
+                    let record = SettledRecord::from((request, record));
+                    (None, self.vault.seal(cell, &record, self.random))
+                }
+                // It stays as it is.
+                Err(_) => (Some(request), self.vault.seal(cell, &record, self.random)),
+            };
         self.connection
             .prepare_cached(
                 "UPDATE issuances SET counts = counts AND ?, settled_wall_ms = ?, settled_boot_ms = ?, \
-                 settled_boot_id = ?, date_ms = ?, outcome = ? WHERE id = ?",
+                 settled_boot = ?, date_ms = ?, request = ?, outcome = ? \
+                 WHERE id = ? AND outcome IS NULL",
             )?
             .execute(params![
                 sent,
                 wall_ms(settled.at.moment.wall),
                 boot_ms(settled.at.moment.boot),
-                settled.at.boot_id.0,
+                BOOTS.number(self.connection, &settled.at.boot_id.0)?,
                 settled.at.date.map(wall_ms),
+                request,
                 outcome,
                 issuance.0,
             ])?;
@@ -152,10 +167,12 @@ pub(super) fn spent(
     let mut statement = connection.prepare_cached(
         "SELECT coalesce(settled_wall_ms, reserved_wall_ms), \
          coalesce(settled_boot_ms, reserved_boot_ms), \
-         coalesce(settled_boot_id, reserved_boot_id), date_ms, \
+         (SELECT id FROM ledger_boots WHERE number = coalesce(settled_boot, reserved_boot)), \
+         date_ms, \
          CASE WHEN settled_wall_ms IS NULL THEN within_ms ELSE 0 END, planned \
          FROM issuances \
-         WHERE account = ? AND counts = 1 ORDER BY number DESC LIMIT ?",
+         WHERE account = (SELECT number FROM ledger_accounts WHERE id = ?) AND counts = 1 \
+         ORDER BY number DESC LIMIT ?",
     )?;
     let rows = statement.query_map(params![key, most], |row| {
         let stamp = stamp::read(row, 0, row.get(3)?)?;

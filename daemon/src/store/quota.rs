@@ -1,7 +1,7 @@
 //! What providers have told of their limits.
 
 use rusqlite::{Connection, params};
-use tokend_core::{IssuanceId, Quota, Random, Told};
+use tokend_core::{IssuanceId, Quota, Random, Stamp, Told};
 
 use super::{
     envelope::Vault,
@@ -21,7 +21,8 @@ const KEPT: u32 = 4;
 
 impl<R: Random> Writer<'_, R> {
     /// Writes what an answer told, if it told something. A token that came disproves
-    /// what was told before of nothing being left.
+    /// what was told before of nothing being left. What couldn't be written when it was told
+    /// takes its place before what was told since.
     pub(super) fn told(
         &mut self,
         issuance: IssuanceId,
@@ -29,10 +30,12 @@ impl<R: Random> Writer<'_, R> {
         issued: bool,
         settled: &Settled,
     ) -> Result<(), WriteError> {
+        let later = self.told_after(account, &settled.at)?;
         if issued {
+            let first = later.first().copied().unwrap_or(i64::MAX);
             self.connection
-                .prepare_cached("UPDATE quotas SET disproved = 1 WHERE account = ?")?
-                .execute([account])?;
+                .prepare_cached("UPDATE quotas SET disproved = 1 WHERE account = ? AND number < ?")?
+                .execute(params![account, first])?;
         }
         if settled.quotas.is_empty() {
             return Ok(());
@@ -55,6 +58,12 @@ impl<R: Random> Writer<'_, R> {
                 at.date.map(wall_ms),
                 sealed,
             ])?;
+        let mut renumber = self.connection.prepare_cached(
+            "UPDATE quotas SET number = (SELECT max(number) + 1 FROM quotas) WHERE number = ?",
+        )?;
+        for number in later {
+            renumber.execute([number])?;
+        }
         self.connection
             .prepare_cached(
                 "DELETE FROM quotas WHERE account = ?1 AND number <= \
@@ -63,6 +72,18 @@ impl<R: Random> Writer<'_, R> {
             )?
             .execute(params![account, KEPT])?;
         Ok(())
+    }
+
+    /// Returns what an account was told later in the same boot, in its order: no clock that
+    /// outlives a boot tells that for sure, and nothing waits for longer to be written.
+    fn told_after(&self, account: &[u8; 32], at: &Stamp) -> rusqlite::Result<Vec<i64>> {
+        self.connection
+            .prepare_cached(
+                "SELECT number FROM quotas WHERE account = ? AND told_boot_id = ? \
+                 AND told_boot_ms > ? ORDER BY number",
+            )?
+            .query_map(params![account, at.boot_id.0, boot_ms(at.moment.boot)], |row| row.get(0))?
+            .collect()
     }
 }
 

@@ -84,9 +84,19 @@ struct SessionRecord {
 pub(super) struct RequestRecord {
     #[serde(with = "CauseForm")]
     pub(super) cause: Cause,
+    /// How often the credential's secrets had been replaced; `None` if that wasn't counted yet.
+    #[serde(default)]
+    pub(super) replacements: Option<u64>,
 }
 
-/// What is known of an issuance when it is settled.
+/// What is known of an issuance once it is settled. There are many of it, so its fields have no
+/// names: the cause, how often secrets had been replaced, the time it took in milliseconds, and
+/// what came of it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SettledRecord(#[serde(with = "CauseForm")] Cause, Option<u64>, u64, Outcome);
+
+/// The last two of these, beside a request of its own: where an earlier version settled it, or
+/// where that can't be opened.
 #[derive(Serialize, Deserialize)]
 pub(super) struct OutcomeRecord {
     pub(super) took: Duration,
@@ -141,6 +151,7 @@ enum VerdictForm {
     Limited,
     Denied,
     Transient,
+    Local,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -188,6 +199,21 @@ impl From<InvalidName> for Invalid {
 impl From<LimitError> for Invalid {
     fn from(_: LimitError) -> Self {
         Self
+    }
+}
+
+impl From<(RequestRecord, OutcomeRecord)> for SettledRecord {
+    fn from((request, OutcomeRecord { took, outcome }): (RequestRecord, OutcomeRecord)) -> Self {
+        let RequestRecord { cause, replacements } = request;
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        Self(cause, replacements, took, outcome)
+    }
+}
+
+impl From<SettledRecord> for (RequestRecord, Option<OutcomeRecord>) {
+    fn from(SettledRecord(cause, replacements, took, outcome): SettledRecord) -> Self {
+        let took = Duration::from_millis(took);
+        (RequestRecord { cause, replacements }, Some(OutcomeRecord { took, outcome }))
     }
 }
 
@@ -391,6 +417,11 @@ mod tests {
             String::from_utf8(encode(&record).to_vec()).unwrap(),
             r#"{"took":{"secs":2,"nanos":0},"outcome":{"failed":{"verdict":"limited","retry_after":{"secs":1,"nanos":500000000},"message":"slow down"}}}"#
         );
+        let request = RequestRecord { cause: Cause::Aging, replacements: Some(3) };
+        assert_eq!(&**encode(&request), br#"{"cause":"aging","replacements":3}"#);
+        let record = OutcomeRecord { took: Duration::from_millis(120), outcome: Outcome::Issued };
+        let settled = encode(&SettledRecord::from((request, record)));
+        assert_eq!(&**settled, br#"["aging",3,120,"issued"]"#);
         let time = Time("2026-01-01T00:00:00.000000001Z".parse().unwrap());
         assert_eq!(&**encode(&time), br#""2026-01-01T00:00:00.000000001Z""#);
     }

@@ -5,15 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 use tokend_core::{Budget, Failure, IssuanceId, Stamp};
 
-use super::{
-    envelope::Vault,
-    ledger::{self, OUTCOME, REQUEST},
-    quota,
-    record::{Outcome, OutcomeRecord, RequestRecord},
-    restoration,
-    seal::Cell,
-    stamp,
-};
+use super::{entry, envelope::Vault, ledger, quota, record::Outcome, restoration, stamp};
 use crate::{
     credential::CredentialId,
     ports::{Account, Dated, Entry, Findings, Number, Query, Spending},
@@ -56,10 +48,14 @@ fn issuances(
     limit: usize,
 ) -> rusqlite::Result<Vec<Entry>> {
     // Two statements, so that each finds its index.
-    let condition = if credential.is_some() { "credential = ?1" } else { "?1 IS NULL" };
+    let condition = if credential.is_some() {
+        "credential = (SELECT number FROM ledger_credentials WHERE id = ?1)"
+    } else {
+        "?1 IS NULL"
+    };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT number, id, credential, reserved_wall_ms, reserved_boot_ms, reserved_boot_id, \
-         request, outcome, counts, settled_wall_ms, date_ms FROM issuances \
+        "SELECT number, id, (SELECT id FROM ledger_credentials WHERE number = credential), \
+         reserved_wall_ms, request, outcome, counts, settled_wall_ms, date_ms FROM issuances \
          WHERE {condition} AND number < ?2 ORDER BY number DESC LIMIT ?3"
     ))?;
     let before = before.map_or(i64::MAX, |number| number.0);
@@ -72,23 +68,21 @@ fn issuances(
 fn entry(vault: &Vault, row: &Row<'_>) -> rusqlite::Result<Entry> {
     let (issuance, credential) = (IssuanceId(row.get(1)?), CredentialId(row.get(2)?));
     let id = ledger::row(issuance, credential);
-    let request: Vec<u8> = row.get(6)?;
-    let request = vault.open_record::<RequestRecord>(Cell { column: REQUEST, row: &id }, &request);
-    let outcome: Option<Vec<u8>> = row.get(7)?;
-    let outcome = outcome.and_then(|sealed| {
-        vault.open_record::<OutcomeRecord>(Cell { column: OUTCOME, row: &id }, &sealed).ok()
-    });
+    let (request, outcome): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(4)?, row.get(5)?);
+    let sealed = entry::open(vault, &id, request.as_deref(), outcome.as_deref());
+    let (request, outcome) = sealed.ok().unzip();
+    let outcome = outcome.flatten();
     Ok(Entry {
         number: Number(row.get(0)?),
         credential,
-        at: stamp::read(row, 3, None)?.moment.wall,
-        cause: request.ok().map(|request| request.cause),
+        at: stamp::wall(row.get(3)?),
+        cause: request.map(|request| request.cause),
         took: outcome.as_ref().map(|outcome| outcome.took),
         end: outcome.map(|outcome| end(outcome.outcome)),
-        counts: row.get(8)?,
+        counts: row.get(6)?,
         dated: row
-            .get::<_, Option<i64>>(9)?
-            .zip(row.get(10)?)
+            .get::<_, Option<i64>>(7)?
+            .zip(row.get(8)?)
             .map(|(here, there)| Dated { here: stamp::wall(here), there: stamp::wall(there) }),
     })
 }

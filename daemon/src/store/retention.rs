@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokend_core::Stamp;
 
-use super::{ledger, stamp};
+use super::{ledger, party, stamp};
 use crate::ports::Reservation;
 
 /// How long issuances are kept at least: the longest month and a week over.
@@ -39,9 +39,11 @@ pub(super) fn prune(
             let candidates = dispensable(connection, account, counts, kept)?;
             // What was written before an old one is old, even if its clock was ahead.
             let old = candidates.iter().rposition(|(_, stamp)| is_old(stamp) == Some(true));
-            let mut delete = connection.prepare_cached("DELETE FROM issuances WHERE number = ?")?;
+            let mut delete = connection
+                .prepare_cached("DELETE FROM issuances WHERE number = ? RETURNING credential")?;
             for (number, _) in candidates.iter().take(old.map_or(0, |last| last + 1)) {
-                delete.execute([number])?;
+                let credential = delete.query_row([number], |row| row.get(0))?;
+                party::forget_credential(connection, credential)?;
             }
         }
     }
@@ -57,8 +59,10 @@ fn oldest(
 ) -> rusqlite::Result<Option<Stamp>> {
     connection
         .prepare_cached(
-            "SELECT reserved_wall_ms, reserved_boot_ms, reserved_boot_id, date_ms \
-             FROM issuances WHERE account = ? AND counts = ? ORDER BY number LIMIT 1",
+            "SELECT reserved_wall_ms, reserved_boot_ms, \
+             (SELECT id FROM ledger_boots WHERE number = reserved_boot), date_ms FROM issuances \
+             WHERE account = (SELECT number FROM ledger_accounts WHERE id = ?) AND counts = ? \
+             ORDER BY number LIMIT 1",
         )?
         .query_row(params![account, counts], |row| stamp::read(row, 0, row.get(3)?))
         .optional()
@@ -74,7 +78,8 @@ fn dispensable(
 ) -> rusqlite::Result<Vec<(i64, Stamp)>> {
     let youngest: Option<i64> = connection
         .prepare_cached(
-            "SELECT number FROM issuances WHERE account = ? AND counts = ? \
+            "SELECT number FROM issuances \
+             WHERE account = (SELECT number FROM ledger_accounts WHERE id = ?) AND counts = ? \
              ORDER BY number DESC LIMIT 1 OFFSET ?",
         )?
         .query_row(params![account, counts, kept], |row| row.get(0))
@@ -83,11 +88,15 @@ fn dispensable(
         return Ok(Vec::new());
     };
     let mut statement = connection.prepare_cached(
-        "SELECT number, reserved_wall_ms, reserved_boot_ms, reserved_boot_id, date_ms \
-         FROM issuances AS this WHERE account = ? AND counts = ? AND number <= ? AND ( \
+        "SELECT number, reserved_wall_ms, reserved_boot_ms, \
+         (SELECT id FROM ledger_boots WHERE number = reserved_boot), date_ms \
+         FROM issuances AS this \
+         WHERE account = (SELECT number FROM ledger_accounts WHERE id = ?) AND counts = ? \
+         AND number <= ? AND ( \
              EXISTS (SELECT 1 FROM issuances AS later \
                      WHERE later.credential = this.credential AND later.number > this.number) \
-             OR NOT EXISTS (SELECT 1 FROM credentials WHERE id = this.credential)) \
+             OR NOT EXISTS (SELECT 1 FROM credentials WHERE id = \
+                 (SELECT id FROM ledger_credentials WHERE number = this.credential))) \
          ORDER BY number LIMIT ?",
     )?;
     statement

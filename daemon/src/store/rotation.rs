@@ -5,9 +5,9 @@ use tokend_core::Random;
 
 use super::{
     Key, OpenError, Store,
+    entry::{OUTCOME, REQUEST},
     envelope::Vault,
     journal::SENT,
-    ledger::{OUTCOME, REQUEST},
     quota::TOLD,
     revocation::REVOCATION,
     seal::{Cell, Column},
@@ -19,12 +19,15 @@ use super::{
 pub(super) const SEALED: [(Column, &[&str]); 7] = [
     (CREDENTIAL, &["id"]),
     (TOKEN, &["credential"]),
-    (REQUEST, &["id", "credential"]),
-    (OUTCOME, &["id", "credential"]),
+    (REQUEST, &["id", HOLDER]),
+    (OUTCOME, &["id", HOLDER]),
     (SENT, &["credential"]),
     (TOLD, &["issuance"]),
     (REVOCATION, &["id"]),
 ];
+
+/// Whose an issuance is.
+const HOLDER: &str = "(SELECT id FROM ledger_credentials WHERE number = credential)";
 
 impl<R: Random> Store<R> {
     /// Draws a new data key, which `key` wraps, and seals everything with it. That is one

@@ -111,6 +111,68 @@ CREATE TABLE accepted (
     used INTEGER NOT NULL CHECK (used >= 0)
 ) STRICT;
 ",
+    "
+-- Whom the ledger's rows are about, each once.
+CREATE TABLE ledger_accounts (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 32)
+) STRICT;
+
+CREATE TABLE ledger_credentials (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16)
+) STRICT;
+
+CREATE TABLE ledger_boots (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16)
+) STRICT;
+
+INSERT INTO ledger_accounts (id) SELECT DISTINCT account FROM issuances;
+INSERT INTO ledger_credentials (id) SELECT DISTINCT credential FROM issuances;
+INSERT INTO ledger_boots (id)
+    SELECT reserved_boot_id FROM issuances
+    UNION SELECT settled_boot_id FROM issuances WHERE settled_boot_id IS NOT NULL;
+
+-- The ledger with their numbers. It outlives the credentials: their issuances stay spent.
+CREATE TABLE numbered (
+    number INTEGER PRIMARY KEY, -- in the order of reservation
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    credential INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    counts INTEGER NOT NULL CHECK (counts IN (0, 1)),
+    planned INTEGER NOT NULL CHECK (planned IN (0, 1)),
+    reserved_wall_ms INTEGER NOT NULL,
+    reserved_boot_ms INTEGER NOT NULL,
+    reserved_boot INTEGER NOT NULL,
+    within_ms INTEGER NOT NULL,
+    request BLOB, -- until it is settled; the outcome has it then
+    settled_wall_ms INTEGER,
+    settled_boot_ms INTEGER,
+    settled_boot INTEGER,
+    date_ms INTEGER, -- the provider's Date header
+    outcome BLOB,
+    CHECK (request IS NOT NULL OR outcome IS NOT NULL)
+) STRICT;
+
+INSERT INTO numbered
+    SELECT number, id,
+        (SELECT number FROM ledger_credentials WHERE id = issuances.credential),
+        (SELECT number FROM ledger_accounts WHERE id = issuances.account),
+        counts, planned, reserved_wall_ms, reserved_boot_ms,
+        (SELECT number FROM ledger_boots WHERE id = issuances.reserved_boot_id),
+        within_ms, request, settled_wall_ms, settled_boot_ms,
+        (SELECT number FROM ledger_boots WHERE id = issuances.settled_boot_id),
+        date_ms, outcome
+    FROM issuances ORDER BY number;
+
+DROP TABLE issuances;
+ALTER TABLE numbered RENAME TO issuances;
+
+CREATE INDEX issuances_by_account ON issuances (account, counts);
+CREATE INDEX issuances_by_credential ON issuances (credential);
+CREATE INDEX issuances_unsettled ON issuances (id) WHERE outcome IS NULL;
+",
 ];
 
 /// The version that they lead to.

@@ -21,6 +21,7 @@ mod retention;
 mod revocation;
 mod rotation;
 mod secret;
+mod size;
 mod upgrade;
 
 use std::{
@@ -181,6 +182,7 @@ pub(super) fn reserve(number: u64, at: Stamp, limits: &[Limit]) -> Write {
             sharers: 1,
         },
         cause: Cause::Forced,
+        replacements: 0,
         spends: None,
         within: LONGEST_ISSUANCE,
         at,

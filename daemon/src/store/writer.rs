@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 use tokend_core::{Fate, Random, Token, Verdict};
+use tracing::warn;
 
 use super::{
     envelope::Vault,
@@ -57,9 +58,20 @@ impl<R: Random> Writer<'_, R> {
             Write::Failure { issuance, fate, spent, failure, settled } => {
                 let counts = *fate != Fate::Unsent;
                 let outcome = Outcome::Failed(failure.clone());
-                let credential = self.settle(*issuance, counts, outcome, settled)?;
+                let credential = match self.settle(*issuance, counts, outcome, settled) {
+                    Err(error @ WriteError::NoIssuance(_)) => {
+                        // There is nothing to be settled, now or later.
+                        warn!("{error}");
+                        return Ok(Reply::Done);
+                    }
+                    settled => settled?,
+                };
                 let refused = *spent && failure.verdict == Verdict::Denied;
-                self.note_failure(credential, *issuance, *fate, (*spent, refused))?;
+                match self.note_failure(credential, *issuance, *fate, (*spent, refused)) {
+                    // It stays as it is, and is no reason for what wasn't sent to count.
+                    Err(WriteError::Broken(broken)) => warn!("{broken}"),
+                    noted => noted?,
+                }
             }
         }
         Ok(Reply::Done)

@@ -14,6 +14,9 @@ use crate::world::{caller::secs, provider::Attempt};
 /// way goes on for 45 seconds, and another may wait for it.
 const PATIENCE: Duration = Duration::from_secs(12 * 60);
 
+/// The store is tried again within a minute, and a little later it has answered.
+const WRITTEN: Duration = Duration::from_secs(65);
+
 /// A life that is assumed where none is known, and the longest wait where each attempt
 /// counts.
 const ASSUMED_LIFE: Duration = Duration::from_secs(3_600);
@@ -63,6 +66,10 @@ impl Run {
             self.pass(secs(5));
         }
         assert!(self.waiting.is_empty(), "someone waits for ever");
+        // What couldn't be written is by now.
+        let end = after(begun_at, WRITTEN);
+        self.pass(Duration::try_from(end.duration_since(self.world.truth())).unwrap_or_default());
+        self.witness.check_settled(&self.plan, &self.world);
     }
 
     /// An operator sees to it that all credentials are there.

@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokend_core::{Cause, after};
 use tokend_provider::{Limit, Operation, Period, Window};
 
-use super::Witness;
+use super::{Witness, terms::wanted_by};
 use crate::{
     plan::{Account, Plan},
     world::{World, provider::Attempt},
@@ -29,6 +29,9 @@ const LANES: usize = 8;
 /// what lives shorter than five seconds is a failure, and after a failure there is a
 /// second's pause at least.
 const MOST_A_MINUTE: usize = 38;
+
+/// So long after its end the store has written it.
+const WRITTEN: Duration = Duration::from_secs(5);
 
 /// Nothing is under way for longer, or reaches the provider later.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -98,6 +101,25 @@ impl Witness {
     pub(super) fn recall(&mut self, since: usize, world: &World) {
         for sent in self.sent.iter_mut().flatten().filter(|sent| sent.place >= since) {
             sent.counted_at = sent.counted_at.min(Some(world.truth()));
+        }
+    }
+
+    /// Checks that the ledger knows the end of all that this run of the daemon has heard of.
+    pub(crate) fn check_settled(&self, plan: &Plan, world: &World) {
+        let heard = world.attempts.iter().rev().filter(|attempt| attempt.heard);
+        for attempt in heard.take_while(|attempt| attempt.sent_at >= self.began_at) {
+            let owner = plan.owner(attempt);
+            // Nobody hears what comes for one that is gone.
+            let is_there =
+                owner.is_there && wanted_by(attempt.issuance, world).credential == owner.id;
+            let is_written = after(attempt.ended_at, WRITTEN) < world.truth();
+            let is_settled = world.disk.is_settled(attempt.issuance);
+            assert!(
+                is_settled || !is_there || !is_written,
+                "what {} asked for at {} is never settled",
+                attempt.name,
+                attempt.sent_at
+            );
         }
     }
 

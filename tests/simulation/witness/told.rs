@@ -38,6 +38,7 @@ struct Word {
     left: usize,
     /// Of how many.
     all: usize,
+    told_at: Timestamp,
     noted_at: Timestamp,
     until: Timestamp,
 }
@@ -99,27 +100,23 @@ impl Told {
         let settled: Vec<usize> = self.heard.extract_if(.., is_settled).collect();
         for place in settled {
             let (attempt, noted_at) = (&world.attempts[place], world.truth());
-            // What is written at a second try lacks what was told, and disproves what was told
-            // since.
-            if world.disk.troubled_at.is_some_and(|at| at >= attempt.ended_at) {
-                if end(attempt) == End::Given {
-                    self.disprove(attempt);
-                }
-                continue;
-            }
+            let told_at = attempt.ended_at;
             let said = |left, all, wait| {
                 let size = |number| usize::try_from(number).expect("it is small");
                 let until = after(attempt.ended_at, wait);
-                Word { left: size(left), all: size(all).max(1), noted_at, until }
+                Word { left: size(left), all: size(all).max(1), told_at, noted_at, until }
             };
-            if is_throttled(attempt) {
+            // What was told since goes on to hold, whatever is written late.
+            let is_latest = |word: &Option<Word>| word.iter().all(|word| word.told_at <= told_at);
+            if is_throttled(attempt) && is_latest(&self.away) {
                 let is_plain = header(attempt, "retry-after").is_none();
                 let wait = if is_plain { Some(MEANT) } else { demanded(attempt) };
                 self.away = wait.map(|wait| said(0, 1, wait));
-            } else {
+            } else if !is_throttled(attempt) {
                 self.disprove(attempt);
             }
             let told = number(attempt, "ratelimit-remaining").filter(|_| is_issuance(attempt));
+            let told = told.filter(|_| is_latest(&self.left));
             if let Some((left, reset)) = told.zip(number(attempt, "ratelimit-reset")) {
                 let all = number(attempt, "ratelimit-limit").unwrap_or(left);
                 self.left = Some(said(left, all, secs(reset)));

@@ -181,8 +181,13 @@ pub struct History {
     pub consecutive_failures: u32,
     /// The last one, if it failed: why, when, and how long ago that was.
     pub last_failure: Option<(Failure, Timestamp, Duration)>,
+    /// For how much longer the provider wants to be left alone, by the last of these that said so.
+    pub away: Option<Duration>,
     /// The last issuance, if it brought no token.
     pub latest: Option<IssuanceId>,
+    /// How often the secrets had been replaced when the last one was reserved, token or not,
+    /// if that is known. It is the shell's business.
+    pub replacements: Option<u64>,
     /// Whether the refresh token that is stored may be of no use any more.
     pub doubt: Option<Doubt>,
 }

@@ -176,7 +176,9 @@ impl<P: Clone> Credential<P> {
             self.start_over(turn);
             return;
         }
-        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
+        if failure.verdict != Verdict::Local {
+            self.consecutive_failures = self.consecutive_failures.saturating_add(1);
+        }
         let next = if denied {
             Activity::Refused
         } else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Activity, Credential, Fate, Next, Turn, issuance::transient};
+use super::{Activity, Credential, Fate, Next, Turn};
 use crate::{BootTime, Failure, Moment, StoreFailure, Verdict, failure::LONGEST_WAIT};
 
 /// Who has no token and spends nothing by asking asks at least this often: the
@@ -79,10 +79,7 @@ impl<P: Clone> Credential<P> {
         }
     }
 
-    /// A store that fails is looked at again as a failing provider is, but within
-    /// a minute: looking costs nothing.
     pub(super) fn store_wait(&self, failure: &StoreFailure, turn: &mut Turn<'_, P>) -> Duration {
-        let failure = transient(failure.message.clone());
-        failure.wait(self.store_failures, LONGEST_WITHOUT, &mut turn.random)
+        failure.wait(self.store_failures, &mut turn.random)
     }
 }

@@ -194,6 +194,7 @@ impl<P: Clone> Credential<P> {
             Refusal::BudgetExhausted { retry_after }
             | Refusal::TooSoon { retry_after }
             | Refusal::Unavailable { retry_after, .. }
+            | Refusal::Local { retry_after, .. }
             | Refusal::Store { retry_after, .. } => Ruling::Suppressed { retry_after },
             dead => Ruling::CredentialDead { message: dead.to_string() },
         }

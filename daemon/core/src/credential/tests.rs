@@ -115,6 +115,7 @@ impl Bench {
                     Refusal::BudgetExhausted { .. } => "budget",
                     Refusal::TooSoon { .. } => "too soon",
                     Refusal::Unavailable { .. } => "unavailable",
+                    Refusal::Local { .. } => "local",
                     Refusal::Rejected { .. } => "rejected",
                     Refusal::LoginNeeded { .. } => "login needed",
                     Refusal::Impossible { .. } => "impossible",

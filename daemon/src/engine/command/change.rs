@@ -14,6 +14,7 @@ use crate::{
 
 /// A change to a stored credential. It is answered when it is on disk.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "each is handed on once and not kept")]
 pub enum Change {
     /// A new credential.
     Create {

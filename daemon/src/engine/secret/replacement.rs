@@ -7,7 +7,7 @@ use tokend_core::{History, Input, Name, Random, Token};
 use super::Engine;
 use crate::{
     credential::{Credential, Fingerprint, Grant, REFRESH_TOKEN, Replacement},
-    engine::{Error, Supplier, dance::Dance},
+    engine::{Entry, Error, Supplier, dance::Dance},
     ports::{Clock, Issuer, Store},
 };
 
@@ -42,11 +42,15 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         token: Option<&Token<Grant>>,
         history: &History,
     ) -> bool {
-        let entry = self.entries.get(name);
-        let replaced_at = entry.and_then(|entry| entry.credential.supply.replaced_at);
+        let Some(Entry { credential, .. }) = self.entries.get(name) else { return false };
+        let supply = &credential.supply;
+        if let Some(replacements) = history.replacements {
+            return replacements < supply.replacements;
+        }
+        // Of earlier versions' issuances only the time is known.
         let failed_at = history.last_failure.as_ref().map(|(_, at, _)| *at);
         let last = failed_at.max(token.map(|token| token.issued_at));
-        replaced_at.is_some_and(|replaced| last.is_none_or(|last| last < replaced))
+        supply.replaced_at.is_some_and(|replaced| last.is_none_or(|last| last < replaced))
     }
 
     /// Goes on with other secrets, which are on disk.

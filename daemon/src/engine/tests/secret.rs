@@ -255,6 +255,49 @@ fn what_was_replaced_just_before_the_end_is_taken_up_after_the_start() {
 }
 
 #[test]
+fn which_secrets_were_refused_is_told_by_their_order_and_not_by_clocks() {
+    let (verdict, message) = (tokend_core::Verdict::Denied, "no".to_owned());
+    let denied = tokend_core::Failure { verdict, retry_after: None, message };
+    // By the clock they were replaced after the refusal, or before it.
+    for (replaced_at, replacements, state) in [
+        (2, Some(2), State::Refused),
+        (0, Some(2), State::Refused),
+        (2, Some(1), State::Issuing),
+        (0, Some(1), State::Issuing),
+        (2, None, State::Issuing),
+        (0, None, State::Refused),
+    ] {
+        let mut stored = stored_with_token("api", "oauth2-client-credentials");
+        let time = |secs| after(start(), Duration::from_secs(secs));
+        stored.token = None;
+        stored.credential.supply.replaced_at = Some(time(replaced_at));
+        stored.credential.supply.replacements = 2;
+        stored.history = History {
+            consecutive_failures: 1,
+            last_failure: Some((denied.clone(), time(1), Duration::ZERO)),
+            replacements,
+            ..History::default()
+        };
+        let mut bench = Bench::load(Loaded { credentials: vec![stored], ..Loaded::default() });
+        assert_eq!(bench.shown().state, state, "{replaced_at} {replacements:?}");
+    }
+}
+
+#[test]
+fn a_reservation_says_how_often_secrets_have_been_replaced() {
+    let mut bench = Bench::with_token("api");
+    for times in 1..=2 {
+        bench.replace(secrets(&[("client_secret", &format!("n3w {times}"))]));
+        bench.done();
+        bench.pass(3_600 * times);
+        let Write::Reserve(reservation) = bench.done() else { panic!("a reservation was due") };
+        assert_eq!(reservation.replacements, times);
+        bench.issue("next", 3_600 * times);
+        bench.done();
+    }
+}
+
+#[test]
 fn a_secret_that_ends_is_told_of_from_thirty_days_before() {
     const DAY: u64 = 24 * 3_600;
     let mut bench = Bench::with_token("api");

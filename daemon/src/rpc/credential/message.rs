@@ -117,6 +117,7 @@ fn failure(snapshot: &Snapshot, setback: &Setback, at: Timestamp) -> IssuanceFai
             "free space on the disk that holds the store".to_owned()
         }
         Refusal::Store { .. } => "see tokend's log for what is wrong with the store".to_owned(),
+        Refusal::Local { .. } => "let tokend have more of what the message says".to_owned(),
         _ => format!("wait, or run `tokend-cli refresh {name}` once the cause is mended"),
     };
     IssuanceFailure {

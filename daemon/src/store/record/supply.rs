@@ -16,6 +16,7 @@ pub(super) struct SupplyRecord {
     sources: BTreeMap<String, SourceRecord>,
     given: BTreeMap<String, [u8; 32]>,
     replaced_at: Option<Time>,
+    replacements: u64,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ impl From<&Supply> for SupplyRecord {
             sources: map(&supply.sources, source),
             given: map(&supply.given, |given| given.0),
             replaced_at: supply.replaced_at.map(Time),
+            replacements: supply.replacements,
         }
     }
 }
@@ -54,6 +56,7 @@ impl From<SupplyRecord> for Supply {
             sources: map(&record.sources, source),
             given: map(&record.given, |given| Fingerprint(*given)),
             replaced_at: record.replaced_at.map(|time| time.0),
+            replacements: record.replacements,
         }
     }
 }

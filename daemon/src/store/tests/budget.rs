@@ -33,8 +33,7 @@ fn nothing_is_written_for_one_that_is_refused() {
     let limits = [limit(1, 60)];
     done(&mut store, &[reserve(1, at(0), &limits)]);
     assert_eq!(write(&mut store, reserve(2, at(LAST + 10), &limits)), Ok(refused(50)));
-    let failure = write(&mut store, failed(2, true, Verdict::Transient, at(11))).unwrap_err();
-    assert!(failure.message.contains("isn't in the ledger"), "{failure:?}");
+    assert!(matches!(store.look(&Query::Rows), Ok(Findings::Rows(1))));
     done(&mut store, &[reserve(3, at(LAST + 60), &limits)]);
 }
 
@@ -237,6 +236,24 @@ fn only_the_last_answers_of_an_account_are_kept() {
     store.close().unwrap();
     let kept = home.raw().query_row("SELECT count(*) FROM quotas", [], |row| row.get::<_, i64>(0));
     assert_eq!(kept.unwrap(), 4);
+}
+
+#[test]
+fn what_is_written_late_takes_its_place_before_what_was_told_since() {
+    let home = Home::new();
+    let mut store = home.open();
+    let quota = |remaining, secs| {
+        let reset_after = Duration::from_secs(secs);
+        Quota { limit: None, remaining, reset_after }
+    };
+    done(&mut store, &[Write::Credential(credential(1, "causely"))]);
+    done(&mut store, &[absent(1, at(0)), absent(2, at(1)), absent(3, at(2))]);
+    done(&mut store, &[told(2, quota(0, 600), at(20))]);
+    // A token that came before, and a refusal before that.
+    done(&mut store, &[issued(1, token(1, "t0ken"), at(15)), told(3, quota(0, 80_000), at(10))]);
+    assert_eq!(write(&mut store, absent(4, at(120))), Ok(refused(500)), "the latest tells");
+    done(&mut store, &[reserve(5, at(130), &[]), issued(5, token(1, "t0ken"), at(131))]);
+    assert!(is_granted(&write(&mut store, absent(6, at(140)))), "it disproves all before it");
 }
 
 /// What happens in the story of a budget.

@@ -49,6 +49,37 @@ fn failures_since_the_last_success_count() {
 }
 
 #[test]
+fn the_latest_issuance_tells_how_often_secrets_had_been_replaced() {
+    let reserve = |number, replacements| {
+        let Write::Reserve(reservation) = reserve(number, at(number), &[]) else { unreachable!() };
+        Write::Reserve(Reservation { replacements, ..reservation })
+    };
+    let first = [reserve(1, 1), failed(1, true, Verdict::Denied, at(1))];
+    assert_eq!(history(&first, at(100)).replacements, Some(1));
+    let next = [&first[..], &[reserve(2, 2), issued(2, token(1, "t0ken"), at(2))]].concat();
+    assert_eq!(history(&next, at(100)).replacements, Some(2));
+    let unsettled = [&next[..], &[reserve(3, 3)]].concat();
+    assert_eq!(history(&unsettled, at(100)).replacements, Some(3));
+    assert_eq!(history(&[], at(100)).replacements, None);
+}
+
+#[test]
+fn what_the_provider_wanted_holds_whatever_was_reserved_since() {
+    let Write::Failure { issuance, fate, spent, failure, settled } =
+        failed(1, true, Verdict::Limited, at(1))
+    else {
+        unreachable!("it is a failure")
+    };
+    let failure = Failure { retry_after: Some(Duration::from_secs(600)), ..failure };
+    let told = Write::Failure { issuance, fate, spent, failure, settled };
+    let writes = [reserve(1, at(0), &[]), told, reserve(2, at(50), &[])];
+    let cut_short = history(&writes, at(101));
+    assert_eq!(message(&cut_short), "tokend ended before the answer came");
+    assert_eq!(cut_short.away, Some(Duration::from_secs(500)));
+    assert_eq!(history(&writes, at(601)).away, None, "it is over");
+}
+
+#[test]
 fn a_success_ends_the_count() {
     let writes = [
         reserve(1, at(0), &[]),
@@ -69,6 +100,18 @@ fn an_issuance_that_was_never_settled_counts_as_a_failure() {
     let (failure, when, ago) = history.last_failure.unwrap();
     assert_eq!(failure.verdict, Verdict::Transient);
     assert_eq!((when, ago), (at(50).moment.wall, Duration::from_secs(50)));
+}
+
+#[test]
+fn one_for_which_the_machine_lacked_something_says_nothing() {
+    let writes = [
+        reserve(1, at(0), &[]),
+        failed(1, true, Verdict::Transient, at(1)),
+        reserve(2, at(2), &[]),
+        failed(2, false, Verdict::Local, at(3)),
+    ];
+    let history = history(&writes, at(100));
+    assert_eq!((history.consecutive_failures, message(&history)), (1, "answer 1"));
 }
 
 #[test]

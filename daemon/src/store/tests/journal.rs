@@ -1,7 +1,10 @@
 use tokend_core::{Doubt, DoubtReason};
 
 use super::*;
-use crate::credential::{Fingerprint, REFRESH_TOKEN};
+use crate::{
+    credential::{Fingerprint, REFRESH_TOKEN},
+    ports::{Findings, Query},
+};
 
 const FIRST: &str = "r3fresh";
 
@@ -192,4 +195,25 @@ fn one_that_a_file_brings_into_a_restored_store_is_in_doubt_until_another_is_the
     assert_eq!(reason(&home), Some(DoubtReason::Restored));
     done(&mut store, &[Write::Credential(with("another"))]);
     assert_eq!(reason(&home), None);
+}
+
+#[test]
+fn a_damaged_note_is_no_reason_for_what_was_not_sent_to_count() {
+    let home = Home::new();
+    let limits = [limit(2, 3_600)];
+    let mut store = refreshable(&home);
+    done(&mut store, &[send(2, FIRST, at(50))]);
+    store.connection.execute("UPDATE refreshes SET sealed = x'00'", []).unwrap();
+    done(&mut store, &[end(2, Fate::Unsent, false, at(51))]);
+    assert!(is_granted(&write(&mut store, reserve(3, at(60), &limits))));
+    let kept = store.connection.query_row("SELECT sealed FROM refreshes", [], |row| row.get(0));
+    assert_eq!(kept, Ok(vec![0_u8]), "nothing is written over it");
+}
+
+#[test]
+fn there_is_nothing_to_settle_of_what_the_ledger_does_not_hold() {
+    let home = Home::new();
+    let mut store = home.open();
+    done(&mut store, &[failed(7, true, Verdict::Transient, at(0))]);
+    assert!(matches!(store.look(&Query::Rows), Ok(Findings::Rows(0))));
 }

@@ -50,7 +50,11 @@ fn writing_again_replaces_credential_and_token() {
     let mut store = home.open();
     done(
         &mut store,
-        &[Write::Credential(credential(1, "renamed")), issued(2, token(2, "n3w"), at(20))],
+        &[
+            Write::Credential(credential(1, "renamed")),
+            reserve(3, at(20), &[]),
+            issued(3, token(2, "n3w"), at(21)),
+        ],
     );
     let stored = loaded(&mut store);
     assert_eq!(stored.len(), 1);

@@ -220,13 +220,13 @@ fn what_a_new_data_key_could_not_wipe_out_is_tried_again() {
 fn one_account_looks_alike_in_one_store_only() {
     let accounts = |home: &Home| -> Vec<[u8; 32]> {
         let raw = home.raw();
-        let mut statement = raw.prepare("SELECT account FROM issuances").unwrap();
+        let mut statement = raw.prepare("SELECT id FROM ledger_accounts").unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
         rows.collect::<Result<_, _>>().unwrap()
     };
     let home = furnished();
     let ours = accounts(&home);
-    assert_eq!(ours[0], ours[1]);
+    assert_eq!(ours.len(), 1, "its rows share it");
 
     let other = Home(closed_directory());
     Store::create(other.path(), &key(1), SplitMix::new(9)).unwrap();

@@ -99,9 +99,15 @@ fn a_credentials_last_issuance_stays_as_long_as_the_credential() {
     let history = store.load(&at(41 * DAY)).unwrap().credentials.remove(0).history;
     assert_eq!(history.last_failure.unwrap().0.verdict, Verdict::Denied);
 
+    let known = |store: &Store<SplitMix>| -> i64 {
+        let sql = "SELECT count(*) FROM ledger_credentials";
+        store.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(known(&store), 2);
     done(&mut store, &[Write::Remove(id)]);
     drain(&mut store, last + 1, at(41 * DAY));
     assert!(numbers(&store)[0] > 1);
+    assert_eq!(known(&store), 1, "whom no row is about is forgotten");
 }
 
 #[test]

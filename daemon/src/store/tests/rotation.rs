@@ -131,7 +131,7 @@ fn what_was_sealed_before_is_in_no_file_afterwards_and_the_ledger_stays_as_it_wa
         "SELECT data_key FROM envelope",
     ];
     let before = sealed.map(read);
-    let account = read("SELECT account FROM issuances");
+    let account = read("SELECT id FROM ledger_accounts");
     let mut store = home.open();
     store.rotate(&key(1)).unwrap();
     done(&mut store, &[reserve(9, at(20), &[])]);
@@ -145,7 +145,12 @@ fn what_was_sealed_before_is_in_no_file_afterwards_and_the_ledger_stays_as_it_wa
     }
     let accounts: i64 = home
         .raw()
-        .query_row("SELECT count(*) FROM issuances WHERE account = ?", [account], |row| row.get(0))
+        .query_row(
+            "SELECT count(*) FROM issuances JOIN ledger_accounts AS accounts \
+             ON accounts.number = account WHERE accounts.id = ?",
+            [account],
+            |row| row.get(0),
+        )
         .unwrap();
     assert_eq!(accounts, 3);
 }

@@ -48,6 +48,7 @@ fn what_is_known_of_secrets_is_sealed_with_them_and_goes_once_the_new_one_has_wo
         .into(),
         given: [("other".to_owned(), Fingerprint([7; 32]))].into(),
         replaced_at: Some(first.created_at),
+        replacements: 3,
     };
     let place = Place { file: "/etc/tokend/credentials.d/a.toml".into(), line: 3 };
     first.declared_in = Some(place.clone());
@@ -61,7 +62,7 @@ fn what_is_known_of_secrets_is_sealed_with_them_and_goes_once_the_new_one_has_wo
     assert_eq!(supply.expire_times["client_secret"], end);
     assert_eq!(supply.sources["client_secret"], Source::File("/run/key".into()));
     assert_eq!(supply.sources["other"], command);
-    assert_eq!(supply.replaced_at, Some(first.created_at));
+    assert_eq!((supply.replaced_at, supply.replacements), (Some(first.created_at), 3));
 
     // A token that another secret brought proves nothing; one that this one brought does.
     for (number, worked, is_kept) in [(1_u8, "another", true), (2, "s3cret \"é\"\u{1}", false)] {

@@ -158,7 +158,9 @@ fn a_refusal_of_the_refresh_token_alone_stops_no_one_who_has_secrets() {
         let mut history = History {
             consecutive_failures: 1,
             last_failure: Some((denied.clone(), "2025-12-31T00:00:00Z".parse().unwrap(), LAST)),
+            away: None,
             latest: Some(IssuanceId(latest)),
+            replacements: None,
             doubt: Some(doubt(DoubtReason::Spent, 5)),
         };
         let mut bench = Bench::load(None, history.clone());

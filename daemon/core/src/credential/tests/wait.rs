@@ -21,6 +21,28 @@ fn backs_off_and_tries_again_by_itself_until_it_succeeds() {
 }
 
 #[test]
+fn what_the_machine_lacks_is_no_failure_of_the_provider() {
+    let mut bench = Bench::empty();
+    for _ in 0..20 {
+        let issuance = bench.wake_and_reserve();
+        bench.said();
+        bench.ask(1, None);
+        let message = "no thread can be had".to_owned();
+        let failure = Failure { verdict: Verdict::Local, retry_after: None, message };
+        bench.fail_with(issuance, Fate::Unsent, failure);
+        assert_eq!(bench.said(), ["settle sent=false", "1 refused: local"]);
+        let Some(Deadline::Boot(at)) = bench.credential.deadline() else { panic!("it waits") };
+        assert!(bench.now.boot.until(at) <= Duration::from_secs(11), "however often");
+        bench.pass_to_deadline();
+    }
+    assert_eq!(bench.credential.consecutive_failures, 0);
+    let issuance = bench.wake_and_reserve();
+    bench.fail(issuance, Verdict::Transient);
+    let Some(Deadline::Boot(at)) = bench.credential.deadline() else { panic!("it waits") };
+    assert!(bench.now.boot.until(at) <= Duration::from_secs(3), "it is the first");
+}
+
+#[test]
 fn a_denied_credential_stops_until_a_person_acts() {
     let mut bench = Bench::empty();
     bench.ask(1, None);
@@ -135,6 +157,25 @@ fn what_failed_out_of_turn_is_not_tried_again_before_the_token_is_due() {
     bench.pass_to_deadline();
     bench.wake();
     assert_eq!(bench.said(), ["reserve Aging"]);
+}
+
+#[test]
+fn after_a_restart_the_provider_is_left_alone_whatever_was_cut_short_since_it_wanted_that() {
+    let unknown = transient("fate unknown".to_owned());
+    let history = History {
+        consecutive_failures: 2,
+        last_failure: Some((unknown, "2025-12-31T23:59:00Z".parse().unwrap(), Duration::ZERO)),
+        away: Some(Duration::from_secs(600)),
+        ..History::default()
+    };
+    let mut bench = Bench::load(None, history);
+    bench.input(Input::Resupplied { refresh_token: false });
+    bench.pass(599);
+    bench.wake();
+    assert!(bench.said().is_empty(), "nor do other secrets end it");
+    bench.pass(1);
+    bench.wake();
+    assert_eq!(bench.said(), ["reserve Absent"]);
 }
 
 #[test]

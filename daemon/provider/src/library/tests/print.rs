@@ -56,6 +56,7 @@ pub(super) fn outcome(
                 Verdict::Limited => "limited",
                 Verdict::Denied => "denied",
                 Verdict::Transient => "transient",
+                Verdict::Local => "local",
             };
             writeln!(text, "{verdict} {}", failure.message).unwrap();
             match failure.retry_after {
