@@ -2,8 +2,8 @@
 //! gathered, so that a call's answer is one write.
 //!
 //! h2 flushes the message of an answer before it looks at the trailers, and each write wakes the
-//! client. So what is flushed is kept until the connection is looked at next, which is at once:
-//! by then the trailers are there, and the answers to other calls.
+//! client. So what is flushed is kept until all is read that the client has said: by then the
+//! trailers are there, and the answers to other calls.
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +27,10 @@ use super::{
 /// lets wait at most.
 const MOST: usize = 16 * 1_024;
 
+/// How often more is read before what was flushed is written: a client that goes on and on has
+/// its answers all the same.
+const MOST_READS: u32 = 8;
+
 /// A connection, of which nothing has been read yet.
 #[derive(Debug)]
 pub(super) struct Line<S> {
@@ -37,14 +41,14 @@ pub(super) struct Line<S> {
     /// What is to be written. It goes as soon as it is written, since a connection that is
     /// silent is to take no room, and since tokens are in it.
     gathered: Zeroizing<Vec<u8>>,
-    /// Whether it was flushed, and goes when the connection is looked at again.
-    is_due: bool,
+    /// How often more was read since it was flushed, if it was.
+    due: Option<u32>,
 }
 
 impl<S> Line<S> {
     pub(super) fn new(stream: S, usage: Arc<Usage>) -> Self {
         let (frames, gathered) = (Some(Frames::default()), Zeroizing::default());
-        Self { stream, usage, frames, gathered, is_due: false }
+        Self { stream, usage, frames, gathered, due: None }
     }
 }
 
@@ -62,7 +66,7 @@ impl<S: AsyncWrite + Unpin> Line<S> {
                 self.gathered.drain(..written);
             }
         }
-        self.is_due = false;
+        self.due = None;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 }
@@ -74,14 +78,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Line<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        // Who doesn't take it is looked at when it is written.
-        if this.is_due
+        let known = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        let reads = this.due.as_mut().map(|reads| std::mem::replace(reads, *reads + 1));
+        let is_silent = read.is_pending() || buffer.filled().len() == known;
+        // A client that doesn't take it is heard when it does.
+        if reads.is_some_and(|reads| is_silent || reads >= MOST_READS)
             && let Poll::Ready(written) = this.poll_gathered(context)
         {
             written?;
         }
-        let known = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        ready!(read)?;
         let read = &mut buffer.filled_mut()[known..];
         this.usage.hear(read.len());
         if let Some(frames) = &mut this.frames
@@ -126,11 +133,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.gathered.is_empty() || self.is_due {
+        if self.gathered.is_empty() || self.gathered.len() >= MOST {
             return self.poll_gathered(context);
         }
-        self.is_due = true;
-        context.waker().wake_by_ref();
+        if self.due.is_none() {
+            self.due = Some(0);
+            context.waker().wake_by_ref();
+        }
         Poll::Ready(Ok(()))
     }
 
