@@ -3,20 +3,34 @@
 use std::{
     error::Error as StdError,
     io,
+    os::{fd::AsRawFd as _, unix::net},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
+use bytes::Bytes;
+use h2::client::SendRequest;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use nix::sys::{
+    socket::{
+        AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, setsockopt, socket, sockopt,
+    },
+    time::{TimeVal, TimeValLike as _},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::UnixStream,
+};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
-use crate::{backoff::Backoff, socket, trust::Trust};
-
-/// The authority of every request. A socket has no host name, and HTTP/2 servers
-/// refuse the path that some clients send in its place.
-const ORIGIN: &str = "http://localhost";
+use crate::{
+    backoff::Backoff,
+    socket,
+    trust::Trust,
+    wire::{self, ORIGIN},
+};
 
 /// Returns a channel to the socket at `path`, for the generated clients of
 /// `tokend-proto`.
@@ -51,6 +65,18 @@ impl Dial {
         }
     }
 
+    /// Connects, and returns what sends over that connection.
+    pub(crate) async fn sender(&self) -> Result<SendRequest<Bytes>, Refusal> {
+        match self {
+            Self::Socket { path, trust } => attended(connect(path, trust).await?).await,
+            #[cfg(any(test, feature = "testing"))]
+            Self::Within(open) => match open() {
+                Ok(stream) => attended(stream).await,
+                Err(source) => Err(Unreachable { path: PathBuf::new(), source }.into()),
+            },
+        }
+    }
+
     /// Returns a channel, which belongs to the runtime that this is called in.
     pub(crate) fn channel(&self) -> Channel {
         let endpoint = Endpoint::from_static(ORIGIN);
@@ -59,7 +85,7 @@ impl Dial {
                 let (path, trust) = (Arc::clone(path), trust.clone());
                 endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
                     let (path, trust) = (Arc::clone(&path), trust.clone());
-                    async move { connect(&path, &trust).await }
+                    async move { connect(&path, &trust).await.map(TokioIo::new) }
                 }))
             }
             #[cfg(any(test, feature = "testing"))]
@@ -77,24 +103,67 @@ impl Dial {
 
 type Refusal = Box<dyn StdError + Send + Sync>;
 
+/// Begins to speak with the daemon; a task of this runtime reads and writes.
+async fn attended<S>(stream: S) -> Result<SendRequest<Bytes>, Refusal>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = wire::begin(stream).await?;
+    // Whoever waits for an answer is told why there is none.
+    tokio::spawn(async { drop(connection.await) });
+    Ok(sender)
+}
+
 /// How often a connection is tried while others fill the socket's queue: some 20 s.
 const TURNS: usize = 12;
+
+/// As long, where that is what the socket is told.
+const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 
 /// The longest path of a socket in bytes (`unix(7)`).
 const LONGEST_PATH: usize = 107;
 
-async fn connect(path: &Path, trust: &Trust) -> Result<TokioIo<UnixStream>, Refusal> {
+async fn connect(path: &Path, trust: &Trust) -> Result<UnixStream, Refusal> {
     let unreachable = |source| Unreachable { path: path.to_path_buf(), source };
+    measure(path).map_err(unreachable)?;
+    let stream = queue(path).await.map_err(unreachable)?;
+    let server = stream.peer_cred().map_err(unreachable)?;
+    trust.verify(path, server.uid()).map_err(unreachable)??;
+    Ok(stream)
+}
+
+/// Connects without a runtime, and waits for room in the socket's queue at most for so long.
+pub(crate) fn connect_within(
+    path: &Path,
+    trust: &Trust,
+    limit: Duration,
+) -> Result<net::UnixStream, Refusal> {
+    let unreachable = |source| Unreachable { path: path.to_path_buf(), source };
+    measure(path).map_err(unreachable)?;
+    let (stream, server) = queue_within(path, limit).map_err(|errno| unreachable(errno.into()))?;
+    trust.verify(path, server).map_err(unreachable)??;
+    Ok(stream)
+}
+
+fn queue_within(path: &Path, limit: Duration) -> nix::Result<(net::UnixStream, u32)> {
+    let stream = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    // It holds for connecting, too (unix(7)); none at all would be no limit.
+    let limit = limit.min(LONGEST_QUEUE).as_millis().try_into().unwrap_or(i64::MAX).max(1);
+    setsockopt(&stream, sockopt::SendTimeout, &TimeVal::milliseconds(limit))?;
+    nix::sys::socket::connect(stream.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let server = getsockopt(&stream, sockopt::PeerCredentials)?;
+    Ok((stream.into(), server.uid()))
+}
+
+/// Says what is wrong with a path that is too long for a socket.
+fn measure(path: &Path) -> io::Result<()> {
     let length = path.as_os_str().len();
     if length > LONGEST_PATH {
         // What the standard library says of it, people don't know.
         let message = format!("it has {length} bytes, and a socket's path at most {LONGEST_PATH}");
-        return Err(unreachable(io::Error::new(io::ErrorKind::InvalidInput, message)).into());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
-    let stream = queue(path).await.map_err(unreachable)?;
-    let server = stream.peer_cred().map_err(unreachable)?;
-    trust.verify(path, server.uid()).map_err(unreachable)??;
-    Ok(TokioIo::new(stream))
+    Ok(())
 }
 
 /// Connects as soon as there is room in the socket's queue. `connect(2)` waits for that by

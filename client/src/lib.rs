@@ -86,6 +86,7 @@ pub mod testing;
 mod token;
 mod trust;
 mod watch;
+mod wire;
 
 pub use secrecy::{ExposeSecret, SecretString};
 

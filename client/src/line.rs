@@ -1,6 +1,9 @@
 //! Calls for tokens over one channel.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, path::Path, time::Duration};
+
+use bytes::Bytes;
+use http::Uri;
 
 use tokend_proto::{
     reason,
@@ -12,12 +15,18 @@ use tokend_proto::{
     },
 };
 use tokio::runtime::Handle;
-use tonic::{Request, transport::Channel};
+use tonic::{Request, Status, body::Body, client::GrpcService};
 
 use crate::{
     Error, Token, Watch,
     backoff::Backoff,
-    clock::{Clock, Moment},
+    channel::connect_within,
+    clock::Clock,
+    trust::Trust,
+    wire::{
+        Failure, ORIGIN, Wire,
+        alone::{self, Ended},
+    },
 };
 
 /// A list is given and a stream is opened at once, or not at all.
@@ -38,12 +47,12 @@ const SUBMISSIONS: usize = 8;
 /// The longest timeout that the daemon is told of.
 const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
 
-/// A channel, and the clock that measures what comes over it.
+/// A connection, and the clock that measures what comes over it.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    pub(crate) channel: Channel,
+    pub(crate) wire: Wire,
     pub(crate) clock: Clock,
-    /// Where the channel lives, and tasks that use it.
+    /// Where the connection lives, and tasks that use it.
     pub(crate) runtime: Handle,
 }
 
@@ -56,35 +65,76 @@ pub(crate) struct Asked {
     pub(crate) timeout: Duration,
 }
 
+impl Asked {
+    /// Asks by a service.
+    pub(crate) async fn ask<S>(
+        &self,
+        mut service: TokenServiceClient<S>,
+        clock: &Clock,
+    ) -> Result<Option<Token>, Error>
+    where
+        S: GrpcService<Body>,
+        S::Error: Into<Failure>,
+        S::ResponseBody:
+            http_body::Body<Data = Bytes, Error: Into<Failure> + Send> + Send + 'static,
+    {
+        let mut request = Request::new(AcquireTokenRequest {
+            name: self.name.clone(),
+            min_ttl: self.min_ttl.map(|life| {
+                // Longer than any token lives, for the daemon to refuse.
+                life.try_into().unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
+            }),
+            if_none_match: self.if_none_match.clone(),
+        });
+        // The call ends by our own timer; what the daemon is told only has to be
+        // something that gRPC can say.
+        request.set_timeout(self.timeout.min(LONGEST_TOLD));
+        let sent = clock.now();
+        let answer = service.acquire_token(request).await?.into_inner();
+        if answer.unchanged {
+            return Ok(None);
+        }
+        Token::answered(answer, clock, sent).map(Some)
+    }
+
+    /// Asks over a connection that is made for this call, on this thread alone.
+    pub(crate) fn ask_alone(&self, path: &Path, trust: &Trust) -> Result<Option<Token>, Error> {
+        let clock = Clock::default();
+        let end = clock.now().boot.saturating_add(self.timeout);
+        let attempt = || {
+            let left = end.saturating_sub(clock.now().boot);
+            let stream = connect_within(path, trust, left).map_err(Status::from_error)?;
+            let asking = |alone| self.ask(service(alone), &clock);
+            alone::wait(stream, left, asking).map_err(|ended| match ended {
+                Ended::TimedOut => Error::TimedOut,
+                Ended::Broken(failure) => Error::Disconnected(Status::from_error(failure)),
+            })?
+        };
+        match attempt() {
+            Err(Error::Disconnected(_)) => attempt(),
+            ended => ended,
+        }
+    }
+}
+
+fn service<S>(calls: S) -> TokenServiceClient<S>
+where
+    S: GrpcService<Body>,
+    S::Error: Into<Failure>,
+    S::ResponseBody: http_body::Body<Data = Bytes, Error: Into<Failure> + Send> + Send + 'static,
+{
+    TokenServiceClient::with_origin(calls, Uri::from_static(ORIGIN))
+}
+
 impl Line {
-    pub(crate) fn service(&self) -> TokenServiceClient<Channel> {
-        TokenServiceClient::new(self.channel.clone())
+    pub(crate) fn service(&self) -> TokenServiceClient<Wire> {
+        service(self.wire.clone())
     }
 
     /// Asks for a token; `None` if it is the one that the caller has already.
     pub(crate) async fn acquire(&self, asked: Asked) -> Result<Option<Token>, Error> {
-        let (answer, sent) = limited(asked.timeout, twice(|| self.attempt(&asked))).await?;
-        if answer.unchanged {
-            return Ok(None);
-        }
-        Token::answered(answer, &self.clock, sent).map(Some)
-    }
-
-    async fn attempt(&self, asked: &Asked) -> Result<(AcquireTokenResponse, Moment), Error> {
-        let mut request = Request::new(AcquireTokenRequest {
-            name: asked.name.clone(),
-            min_ttl: asked.min_ttl.map(|life| {
-                // Longer than any token lives, for the daemon to refuse.
-                life.try_into().unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
-            }),
-            if_none_match: asked.if_none_match.clone(),
-        });
-        // The call ends by our own timer; what the daemon is told only has to be
-        // something that gRPC can say.
-        request.set_timeout(asked.timeout.min(LONGEST_TOLD));
-        let sent = self.clock.now();
-        let answer = self.service().acquire_token(request).await?;
-        Ok((answer.into_inner(), sent))
+        let call = || asked.ask(self.service(), &self.clock);
+        limited(asked.timeout, twice(call)).await
     }
 
     /// Reports a refused token.

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use crate::{cache::Cache, channel::Dial, clock::Clock, line::Line, stream::Keeper};
+use crate::{cache::Cache, channel::Dial, clock::Clock, line::Line, stream::Keeper, wire::Wire};
 
 /// What a client needs to ask the daemon: a line in each runtime that asks, since nothing
 /// comes over one whose runtime no one runs. Those of runtimes that have ended go.
@@ -43,7 +43,7 @@ impl Link {
         let line = match here.map(|here| all[here].line.clone()) {
             Some(line) if keeper.is_some() => return Some(line),
             Some(line) => line,
-            None => Line { channel: dial.channel(), clock: clock.clone(), runtime },
+            None => Line { wire: Wire::new(dial.clone()), clock: clock.clone(), runtime },
         };
         let is_keeper = keeper.is_none();
         let ends = |made: &Made| {

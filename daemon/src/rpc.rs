@@ -19,6 +19,7 @@ mod grant;
 mod health;
 mod key;
 mod ledger;
+mod line;
 mod listing;
 mod locked;
 mod login;

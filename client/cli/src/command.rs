@@ -9,7 +9,7 @@ mod completions;
 mod events;
 mod exec;
 mod first_steps;
-mod get;
+pub(crate) mod get;
 mod held;
 mod import;
 mod issuances;
@@ -60,7 +60,7 @@ pub(crate) async fn run(
         return Ok(Exit::Done);
     };
     match command {
-        Command::Get(get) => get::run(&get, output).await?,
+        Command::Get(get) => get::run(&get, output)?,
         Command::Exec(exec) => return exec::run(exec).await,
         Command::Watch(watch) => return watch::run(watch, output).await,
         Command::Sink(sink) => return sink::run(sink).await,

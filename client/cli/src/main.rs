@@ -46,23 +46,30 @@ mod table;
 mod timeline;
 mod usage;
 
-use std::{env, process::ExitCode};
+use std::{env, ffi::OsString, process::ExitCode};
 
-use crate::{caller::Caller, failure::Failure, output::Output};
+use crate::{arguments::Get, caller::Caller, exit::Exit, failure::Failure, output::Output};
 
 fn main() -> ExitCode {
     process::close();
-    completion::serve();
-    let arguments =
-        usage::read(helper::spelt_out(env::args_os())).unwrap_or_else(|error| error.exit());
-    let caller = Caller::of_this_process();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(Failure::Start).and_then(|runtime| {
-        runtime.block_on(command::run(arguments.command, &caller, &mut Output::standard()))
-    });
+    let words = helper::spelt_out(env::args_os());
+    let done = match Get::of_plain_words(&words) {
+        Some(get) => command::get::run(&get, &mut Output::standard()).map(|()| Exit::Done),
+        None => run(words),
+    };
     let exit = done.unwrap_or_else(|failure| {
-        failure.report(&caller);
+        failure.report(&Caller::of_this_process());
         failure.exit()
     });
     exit.into()
+}
+
+/// Runs what a command line says.
+fn run(words: Vec<OsString>) -> Result<Exit, Failure> {
+    completion::serve();
+    let arguments = usage::read(words).unwrap_or_else(|error| error.exit());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(Failure::Start)?;
+    let caller = Caller::of_this_process();
+    runtime.block_on(command::run(arguments.command, &caller, &mut Output::standard()))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    env,
+    env, fmt,
     future::pending,
     io::{self, IsTerminal as _, Stdout, Write},
     os::fd::AsFd as _,
@@ -70,6 +70,15 @@ impl<W> Output<W> {
 impl<W: Write> Write for Output<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.writer.write(bytes)
+    }
+
+    // A line goes in one piece: bit by bit, standard output would write each by itself.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.write_all(bytes)
+    }
+
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.writer.write_fmt(text)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -52,6 +52,24 @@ async fn gets_a_token_and_says_what_it_needs_of_it() {
     assert_eq!(*fake.authorities.lock().unwrap(), ["localhost"; 3]);
 }
 
+#[test]
+fn whoever_asks_once_without_a_runtime_gets_what_a_client_gets() {
+    let (_directory, path) = place();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+    let fake = Fake::default();
+    let _server = runtime.block_on(async { Server::start(&fake, &path) });
+    let ask = |name: &str| Client::builder().socket(&path).token_once(name, TokenOptions::new());
+    assert_eq!(ask("a").unwrap().value().expose_secret(), "value of a");
+    // More than HTTP/2 lets come by default.
+    let name = "long".repeat(40_000);
+    assert_eq!(ask(&name).unwrap().value().expose_secret(), format!("value of {name}"));
+    assert!(matches!(ask("denied"), Err(Error::NotPermitted { .. })));
+    assert!(matches!(ask("late"), Err(Error::TimedOut)));
+    let headers = &fake.asked.lock().unwrap()[0].1;
+    assert_eq!(headers["grpc-timeout"], "60000000u");
+}
+
 #[tokio::test]
 async fn a_token_that_the_caller_has_already_is_not_sent_again() {
     let (_directory, path) = place();

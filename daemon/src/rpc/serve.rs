@@ -17,12 +17,11 @@ use tokio::{
     net::{UnixListener, UnixStream},
     sync::watch,
 };
-use tokio_util::io::InspectReader;
 use tracing::debug;
 
 use super::{
     Connection, Door, Peer, Services, access,
-    authority::Mended,
+    line::Line,
     pace::Paced,
     patience::{Asked, Calls},
     quiet::{IDLE, Open, PARTING, Usage},
@@ -188,8 +187,7 @@ pub(super) async fn serve_one<S>(
         .max_pending_accept_reset_streams(MOST_GIVEN_UP)
         .max_local_error_reset_streams(MOST_REFUSED);
     let stream = Paced::new(stream, fair.turns.place(peer.party()));
-    let heard = Arc::clone(&usage);
-    let stream = InspectReader::new(Mended::new(stream), move |read: &[u8]| heard.hear(read.len()));
+    let stream = Line::new(stream, Arc::clone(&usage));
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
         result = &mut connection => result,

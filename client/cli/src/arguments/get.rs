@@ -1,5 +1,7 @@
 //! The flags of `get`.
 
+use std::ffi::OsString;
+
 use clap::{Args, ValueEnum};
 
 use crate::{arguments::Need, host::Host};
@@ -72,6 +74,25 @@ pub(crate) enum Format {
 }
 
 impl Get {
+    /// Reads a command line that asks for a token and nothing else: most do, and to make the
+    /// whole of what the command understands takes longer than to ask for the token.
+    pub(crate) fn of_plain_words(words: &[OsString]) -> Option<Self> {
+        let [_, verb, name] = words else { return None };
+        let name = name.to_str().filter(|name| verb == "get" && !name.starts_with('-'))?;
+        Some(Self {
+            name: name.to_owned(),
+            header: false,
+            json: false,
+            format: None,
+            basic: false,
+            field: None,
+            variable: None,
+            host: None,
+            username: None,
+            need: Need::usual(),
+        })
+    }
+
     /// Returns the form to print.
     pub(crate) fn format(&self) -> Format {
         match self.format {
@@ -149,6 +170,24 @@ mod tests {
             "--format env --as ",
         ] {
             assert!(parse(line).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn plain_words_are_read_as_the_parser_reads_them() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for line in ["tokend-cli get a", "/usr/bin/tokend-cli get help", "x get a.b-c_1", "x get "]
+        {
+            let Some(Command::Get(parsed)) = Arguments::parse_from(words(line)).command else {
+                panic!("not read as get: {line}");
+            };
+            let read = Get::of_plain_words(&words(line)).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{parsed:?}"), "{line}");
+        }
+        for line in
+            ["x", "x get", "x get -h", "x get --help", "x get a b", "x get a --json", "x list a"]
+        {
+            assert!(Get::of_plain_words(&words(line)).is_none(), "{line}");
         }
     }
 

@@ -18,6 +18,11 @@ pub(crate) struct Need {
 }
 
 impl Need {
+    /// Returns what is needed if no flag says otherwise.
+    pub(super) fn usual() -> Self {
+        Self { min_ttl: None, timeout: Duration::from_secs(60) }
+    }
+
     /// Returns what tokend is asked for.
     pub(crate) fn options(&self) -> TokenOptions {
         let options = TokenOptions::new().timeout(self.timeout);

@@ -20,16 +20,14 @@ use crate::{
 /// Where kubectl says what it wants (client.authentication.k8s.io).
 const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
-pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<(), Failure> {
+/// Prints a token: on this thread alone, since that is all that scripts wait for.
+pub(crate) fn run(get: &Get, output: &mut Output<impl Write>) -> Result<(), Failure> {
     let unfit = |problem| Failure::Format { problem, credential: get.name.clone() };
     if let Some(flag) = get.misplaced() {
         return Err(unfit(Problem::Misplaced(flag)));
     }
-    let client = Client::builder().cache(false).build()?;
-    let token = client
-        .token_with(&get.name, get.need.options())
-        .await
-        .map_err(Failure::about(&get.name))?;
+    let token = Client::builder().token_once(&get.name, get.need.options());
+    let token = token.map_err(Failure::about(&get.name))?;
     let login = || {
         let host = format::host(&token, get.host.as_ref()).map_err(unfit)?;
         Ok::<_, Failure>(Login::of(&token, host, get.username.as_deref(), field(get, &token)?))
@@ -71,6 +69,7 @@ pub(super) async fn run(get: &Get, output: &mut Output<impl Write>) -> Result<()
         }
         Format::Netrc => line(output, &format::netrc(&login()?).map_err(unfit)?)?,
     }
+    output.flush()?;
     Ok(())
 }
 

@@ -19,7 +19,7 @@ const PRIORITIZED: u8 = 0x20;
 
 /// What is to be expected of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outlook {
+pub(in crate::rpc) enum Outlook {
     /// More has to be read.
     Open,
     /// Nothing needs mending from here on.
@@ -28,7 +28,7 @@ pub(super) enum Outlook {
 
 /// Reads frames, however they come in pieces.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(in crate::rpc) struct Frames {
     part: Part,
     /// Bytes of the part that are still to come.
     left: usize,
@@ -67,7 +67,7 @@ impl Default for Frames {
 impl Frames {
     /// Mends the authorities in what comes next. A connection is fine if its first block of
     /// fields is, and if what is sent isn't HTTP/2, which is left to h2.
-    pub(super) fn mend(&mut self, mut bytes: &mut [u8]) -> Outlook {
+    pub(in crate::rpc) fn mend(&mut self, mut bytes: &mut [u8]) -> Outlook {
         loop {
             while self.left == 0 {
                 if self.enter_next_part() == Outlook::Fine {

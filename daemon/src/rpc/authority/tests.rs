@@ -3,6 +3,7 @@ mod client;
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -17,8 +18,8 @@ use tokio::{
 
 use self::client::{Call, FORMS, Framing, Sent};
 use super::{
-    Mended,
-    frames::{Frames, Outlook},
+    super::{line::Line, quiet::Usage},
+    Frames, Outlook,
 };
 
 const PATH: &str = "/run/tokend/tokend.sock";
@@ -79,7 +80,7 @@ fn served(bytes: Vec<u8>, lengths: Vec<usize>, calls: usize) -> Vec<(String, Str
             seen.send((authority, note)).unwrap();
             async { Ok::<_, std::convert::Infallible>(hyper::Response::new(Empty::<&[u8]>::new())) }
         });
-        let stream = Mended::new(Pieces { bytes, lengths, read: 0 });
+        let stream = Line::new(Pieces { bytes, lengths, read: 0 }, Arc::<Usage>::default());
         let connection = http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service);
         let all = async {
