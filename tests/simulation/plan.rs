@@ -59,6 +59,8 @@ pub(crate) struct Member {
     pub(crate) policy: Policy,
     pub(crate) limits: Vec<Limit>,
     pub(crate) kind: Kind,
+    /// Whether its API's answers bring newer tokens.
+    pub(crate) slides: bool,
     /// Which of its secrets is stored: they are numbered.
     pub(crate) secret: usize,
     /// The refresh token that the last login left.
@@ -173,6 +175,7 @@ impl Plan {
             let account = dice.index(accounts.len());
             // What lives for seconds can't be told apart by a part of that.
             let long = accounts[account].life.is_some_and(|life| life >= secs(20));
+            let kind = if long { dice.pick(&KINDS) } else { Kind::Plain };
             Member {
                 place: number,
                 name: format!("c{number}"),
@@ -184,7 +187,8 @@ impl Plan {
                 login: String::new(),
                 resupplied_at: None,
                 is_there: false,
-                kind: if long { dice.pick(&KINDS) } else { Kind::Plain },
+                kind,
+                slides: kind.may_slide() && dice.percent(60),
             }
         };
         let members = (0..many).map(|number| member(number, dice)).collect();
@@ -225,23 +229,31 @@ impl Plan {
     fn definition(&self, member: &Member) -> String {
         let life = self.accounts[member.account].life;
         let part = |share: u64| life.unwrap_or_default().as_secs().div_ceil(share);
-        let (request, more) = match member.kind {
-            Kind::Plain if life.is_none() => (OAUTH2, "[lifetime]\ndefault = 'never'".to_owned()),
-            Kind::Plain => (OAUTH2, String::new()),
-            Kind::Rotating => (OAUTH2, "refresh = true".to_owned()),
-            Kind::Login => (LOGIN, String::new()),
-            Kind::Graceful => {
-                let grace = GRACE.as_secs();
-                (OAUTH2, format!("refresh = true\n[lifetime]\nrefresh_grace = '{grace}s'"))
-            }
-            Kind::Reusing => {
-                (OAUTH2, "refresh = true\n[lifetime]\nrefresh_grace = 'always'".to_owned())
-            }
-            Kind::EndsOld => (OAUTH2, "[lifetime]\nends_old_after = '0s'".to_owned()),
-            Kind::Repeats => (OAUTH2, format!("[lifetime]\nsame_token_until = '{}s'", part(10))),
-            Kind::Session => (SESSION, format!("[lifetime]\nidle = '{}s'", part(3))),
+        let request = match member.kind {
+            Kind::Login => LOGIN,
+            Kind::Session => SESSION,
+            _ => OAUTH2,
         };
-        format!("{INPUTS}{request}{more}\n")
+        let refresh = match member.kind {
+            Kind::Rotating | Kind::Graceful | Kind::Reusing => "refresh = true",
+            _ => "",
+        };
+        let lifetime = match member.kind {
+            Kind::Graceful => format!("refresh_grace = '{}s'", GRACE.as_secs()),
+            Kind::Reusing => "refresh_grace = 'always'".to_owned(),
+            Kind::EndsOld => "ends_old_after = '0s'".to_owned(),
+            Kind::Repeats => format!("same_token_until = '{}s'", part(10)),
+            Kind::Session => format!("idle = '{}s'", part(3)),
+            _ => String::new(),
+        };
+        // What an API hands out has no answer of its own that tells.
+        let default = match life {
+            None => "default = 'never'".to_owned(),
+            Some(life) if member.slides => format!("default = '{}s'", life.as_secs()),
+            Some(_) => String::new(),
+        };
+        let rotated = if member.slides { "[[rotated]]\nheader = 'x-token'" } else { "" };
+        format!("{INPUTS}{request}{refresh}\n[lifetime]\n{lifetime}\n{default}\n{rotated}\n")
     }
 
     /// Returns what is to be stored of a credential.
@@ -274,6 +286,11 @@ impl Kind {
     /// Tells whether refresh tokens come with tokens.
     pub(crate) fn refreshes(self) -> bool {
         matches!(self, Self::Rotating | Self::Graceful | Self::Reusing | Self::Login)
+    }
+
+    /// Tells whether an API may hand out newer tokens of this kind.
+    fn may_slide(self) -> bool {
+        self == Self::Plain || self.refreshes()
     }
 
     /// Returns how a refresh token is taken that has been exchanged.

@@ -3,6 +3,7 @@
 mod backups;
 mod keys;
 mod logins;
+mod rotations;
 mod secrets;
 mod terms;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokend_core::{Caller, Cause};
 
-pub(super) use self::{backups::Backups, terms::Changes};
+pub(super) use self::{backups::Backups, rotations::Rotations, terms::Changes};
 use super::Run;
 use crate::world::caller::secs;
 
@@ -21,7 +22,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(127) {
+        match self.dice.below(137) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change(&mut self.dice);
@@ -59,7 +60,8 @@ impl Run {
             112..115 => self.back_up_or_restore(),
             115..121 => self.renew_secret(),
             121..123 => self.log_in_sometime(),
-            _ => self.trouble(),
+            123..127 => self.trouble(),
+            _ => self.hand_over(),
         }
         self.look();
     }

@@ -11,7 +11,7 @@ use tokend::published::Published;
 use tokend_core::{TokenId, after};
 use tokio::sync::oneshot::error::TryRecvError;
 
-use self::happening::{Backups, Changes};
+use self::happening::{Backups, Changes, Rotations};
 use crate::{
     dice::Dice,
     plan::{Member, Plan},
@@ -48,6 +48,7 @@ pub(crate) struct Run {
     scale: Duration,
     changes: Changes,
     backups: Backups,
+    rotations: Rotations,
 }
 
 /// Someone who waits for a token.
@@ -112,6 +113,7 @@ impl Run {
             scale,
             changes: Changes::default(),
             backups: Backups::default(),
+            rotations: Rotations::default(),
         }
     }
 
@@ -178,6 +180,7 @@ impl Run {
 
     /// Those who wait hear what there is to hear.
     fn hear(&mut self) {
+        self.hear_rotations();
         let mut position = 0;
         while position < self.waiting.len() {
             match self.waiting[position].answer.try_recv() {

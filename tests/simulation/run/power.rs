@@ -116,6 +116,7 @@ impl Run {
     pub(super) fn leave(&mut self) {
         self.waiting.clear();
         self.leave_changes();
+        self.leave_rotations();
         self.crash_in = None;
     }
 

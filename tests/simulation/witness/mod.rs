@@ -11,18 +11,18 @@ mod refresh;
 mod refusal;
 mod restoration;
 mod secret;
+mod submission;
 mod terms;
 mod token;
 mod told;
 mod want;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokend::{credential::Grant, published::Edition};
 use tokend_core::{Cause, IssuanceId, Token, TokenId, after};
 
-pub(crate) use self::token::check_wait;
 use self::{
     clock::Clocks,
     failure::{End, Failures, end},
@@ -32,10 +32,13 @@ use self::{
     refusal::Asked,
     restoration::Restoration,
     secret::check_secret,
+    submission::Submitted,
     terms::{Terms, wanted_by},
+    token::value,
     told::{Told, demanded},
     want::Wishes,
 };
+pub(crate) use self::{submission::Submission, token::check_wait};
 use crate::{
     plan::{Member, Plan},
     provider::Shared,
@@ -70,6 +73,7 @@ pub(crate) struct Witness {
     began_wrong_by: SignedDuration,
     terms: Terms,
     restorations: Vec<Restoration>,
+    submitted: Submitted,
 }
 
 /// What is known of a credential.
@@ -84,7 +88,7 @@ struct Known {
     /// The token that was stored when the run began.
     loaded: Option<TokenId>,
     /// The one that was published last.
-    published: Option<TokenId>,
+    published: Option<Arc<Token<Grant>>>,
     /// What callers who watch were told last.
     seen: Option<(Edition, Vec<u8>)>,
     wishes: Wishes,
@@ -151,6 +155,7 @@ impl Witness {
             began_wrong_by: world.machine.wrong_by(),
             terms: Terms::default(),
             restorations: Vec::new(),
+            submitted: Submitted::default(),
         }
     }
 
@@ -172,7 +177,7 @@ impl Witness {
                 this_boot && is_latest && world.disk.is_settled(latest.issuance)
             });
             let away_until = known.away_until.filter(|_| is_kept);
-            let published = known.published;
+            let published = known.published.take();
             *known = Known { away_until, loaded, published, ..Known::default() };
         }
         self.told.iter_mut().for_each(|told| told.restarted(world));
@@ -270,7 +275,8 @@ impl Witness {
         let latest = self.known[member.place].latest.map(|latest| &world.attempts[latest]);
         let lasting = &mut self.lasting[member.place];
         lasting.active_at = world.truth();
-        if latest.is_some_and(|latest| latest.cause == Cause::Rejected) {
+        let is_handed_over = self.provider.borrow().given(value(token)).attempt.is_none();
+        if latest.is_some_and(|latest| latest.cause == Cause::Rejected) && !is_handed_over {
             lasting.replacement = Some((token.id, world.truth()));
         }
         self.check_plan(member, plan, world);
