@@ -19,6 +19,8 @@ mod dice;
 mod disk;
 #[path = "simulation/opening.rs"]
 mod opening;
+#[path = "simulation/people.rs"]
+mod people;
 #[path = "simulation/plan.rs"]
 mod plan;
 #[path = "simulation/provider.rs"]

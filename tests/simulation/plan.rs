@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, time::Duration};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokend::{
-    credential::CredentialId,
+    credential::{Access, CredentialId},
     engine::{NewCredential, Snapshot},
 };
 use tokend_core::Policy;
@@ -14,6 +14,7 @@ use tokend_provider::Limit;
 
 use crate::{
     dice::Dice,
+    people,
     provider::{Quota, Reuse},
     world::{
         caller::{credential, limits, secs},
@@ -67,6 +68,8 @@ pub(crate) struct Member {
     pub(crate) login: String,
     /// When one of them was last replaced, as far as that is known.
     pub(crate) resupplied_at: Option<Timestamp>,
+    /// Who may do what with its tokens.
+    pub(crate) access: Access,
     /// Whether it is stored, as far as operators have heard.
     pub(crate) is_there: bool,
 }
@@ -186,6 +189,7 @@ impl Plan {
                 secret: 0,
                 login: String::new(),
                 resupplied_at: None,
+                access: draw_access(dice),
                 is_there: false,
                 kind,
                 slides: kind.may_slide() && dice.percent(60),
@@ -272,9 +276,19 @@ impl Plan {
             provider: member.name.clone(),
             policy: member.policy,
             limits: member.limits.clone(),
+            readers: member.access.readers.clone(),
+            submitters: member.access.submitters.clone(),
+            refreshers: member.access.refreshers.clone(),
             ..new
         }
     }
+}
+
+/// Draws whom operators let in at first.
+fn draw_access(dice: &mut Dice) -> Access {
+    (0..=dice.below(3)).fold(Access::default(), |access, _| {
+        people::with(&access, &people::draw_reader(dice), people::draw_role(dice))
+    })
 }
 
 /// Returns a secret by its number.
@@ -321,8 +335,9 @@ impl Member {
             Some(found) => {
                 let is_known =
                     found.secrets["client_secret"].expose_secret() == secret(self.secret);
-                let terms = (&found.policy, &found.limits);
-                self.is_there && is_known && terms == (&self.policy, &self.limits)
+                let terms = (&found.policy, &found.limits, &found.access());
+                let known = (&self.policy, &self.limits, &self.access);
+                self.is_there && is_known && terms == known
             }
             None => !self.is_there,
         }

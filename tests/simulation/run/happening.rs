@@ -1,5 +1,6 @@
 //! What can befall the daemon and its world.
 
+mod access;
 mod backups;
 mod keys;
 mod logins;
@@ -22,7 +23,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(137) {
+        match self.dice.below(147) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change(&mut self.dice);
@@ -61,13 +62,15 @@ impl Run {
             115..121 => self.renew_secret(),
             121..123 => self.log_in_sometime(),
             123..127 => self.trouble(),
-            _ => self.hand_over(),
+            127..137 => self.hand_over(),
+            137..143 => self.visit(),
+            _ => self.change_access(),
         }
         self.look();
     }
 
     /// Draws a credential.
-    fn member(&mut self) -> usize {
+    pub(super) fn member(&mut self) -> usize {
         self.dice.index(self.plan.members.len())
     }
 

@@ -4,6 +4,7 @@
 mod happening;
 mod power;
 mod recovery;
+mod visitors;
 
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
@@ -11,7 +12,10 @@ use tokend::published::Published;
 use tokend_core::{TokenId, after};
 use tokio::sync::oneshot::error::TryRecvError;
 
-use self::happening::{Backups, Changes, Rotations};
+use self::{
+    happening::{Backups, Changes, Rotations},
+    visitors::Visitors,
+};
 use crate::{
     dice::Dice,
     plan::{Member, Plan},
@@ -49,6 +53,7 @@ pub(crate) struct Run {
     changes: Changes,
     backups: Backups,
     rotations: Rotations,
+    visitors: Visitors,
 }
 
 /// Someone who waits for a token.
@@ -114,6 +119,7 @@ impl Run {
             changes: Changes::default(),
             backups: Backups::default(),
             rotations: Rotations::default(),
+            visitors: Visitors::default(),
         }
     }
 
@@ -181,6 +187,7 @@ impl Run {
     /// Those who wait hear what there is to hear.
     fn hear(&mut self) {
         self.hear_rotations();
+        self.hear_visitors();
         let mut position = 0;
         while position < self.waiting.len() {
             match self.waiting[position].answer.try_recv() {

@@ -117,6 +117,7 @@ impl Run {
         self.waiting.clear();
         self.leave_changes();
         self.leave_rotations();
+        self.leave_visitors();
         self.crash_in = None;
     }
 
@@ -133,6 +134,7 @@ impl Run {
         self.try_secrets();
         self.provider.borrow_mut().forgive(self.witness.disorder());
         self.look();
+        self.watch_again();
     }
 
     /// Has the daemon end as the script says, if it does.

@@ -67,7 +67,7 @@ impl Run {
 
     /// Tells whether someone waits for an answer.
     fn is_awaited(&self) -> bool {
-        !self.waiting.is_empty() || self.has_rotations()
+        !self.waiting.is_empty() || self.has_rotations() || self.has_calls()
     }
 
     /// An operator sees to it that all credentials are there.

@@ -92,6 +92,8 @@ struct Known {
     /// What callers who watch were told last.
     seen: Option<(Edition, Vec<u8>)>,
     wishes: Wishes,
+    /// When someone last watched it.
+    watched_at: Option<Timestamp>,
 }
 
 /// What is known of a credential, and of its provider, from its beginning on.

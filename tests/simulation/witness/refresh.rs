@@ -127,6 +127,7 @@ impl Witness {
             let used_at = known
                 .wishes
                 .when(Cause::MinTtl)
+                .max(known.watched_at)
                 .map_or(self.began_at, |asked| asked.max(self.began_at));
             let is_used = after(used_at, USED.max(held.life())) > at;
             assert!(is_used, "{name} is refreshed, and no one has used it since {used_at}");

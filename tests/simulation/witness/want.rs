@@ -56,6 +56,11 @@ impl Witness {
         }
     }
 
+    /// Notes that someone watches a credential's tokens, which is to use them.
+    pub(crate) fn uses(&mut self, member: &Member, world: &World) {
+        self.known[member.place].watched_at = Some(world.truth());
+    }
+
     /// Checks what a report came to at once, of which `before` reservations are older.
     pub(crate) fn check_report(
         &mut self,

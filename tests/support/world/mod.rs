@@ -14,6 +14,7 @@ mod desk;
 mod disk;
 mod keys;
 mod machine;
+mod office;
 pub mod platter;
 mod power;
 pub mod provider;
@@ -37,6 +38,7 @@ use self::{
     desk::Desk,
     disk::{Disk, Home},
     machine::Machine,
+    office::Office,
     provider::{Arrival, Attempt, Dance},
 };
 
@@ -87,6 +89,8 @@ struct Daemon {
     timer: Timestamp,
     /// When the disk's last answer comes: none overtakes another.
     answered: Timestamp,
+    /// What serves callers, once someone has called.
+    office: Option<Office>,
 }
 
 /// Something that is on its way.
