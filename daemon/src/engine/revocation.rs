@@ -318,6 +318,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         result: Result<(), StoreFailure>,
     ) {
         let (now, ending) = (self.clock.now(), self.revocations.all.remove(&id));
+        let is_attempt = |errand: &Errand| matches!(errand, Errand::Revocation(of) if *of == id);
+        let is_under_way = self.errands.values().any(is_attempt);
         match result {
             Ok(()) => {
                 self.revocations.unreadable.remove(&id);
@@ -336,7 +338,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     // A provider can be asked twice; not to be asked would be worse.
                     let (verdict, message) = (Verdict::Transient, failure.message.clone());
                     let again = Failure { verdict, retry_after: None, message };
-                    ending.course.failed(now.boot, &again, &mut self.random);
+                    // It may have been dropped while it was tried, and then ends with that.
+                    if !is_under_way {
+                        ending.course.failed(now.boot, &again, &mut self.random);
+                    }
                     ending.stage = Stage::Stored;
                     self.revocations.all.insert(id, ending);
                 }
