@@ -8,6 +8,7 @@ mod pending;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use secrecy::SecretString;
 use tokend_core::{
     BootTime, Failure, Moment, Random, RevocationId, Sequel, StoreFailure, TokenId, Verdict, after,
 };
@@ -23,7 +24,7 @@ use super::{
     errand::{Errand, MOST},
 };
 use crate::{
-    credential::CredentialId,
+    credential::{CredentialId, is_same},
     ports::{Clock, ErrandEnded, Happening, Issuer, Revocation, Store, Write},
 };
 
@@ -99,6 +100,14 @@ impl Revocations {
         self.all.values().any(|Ending { stored, .. }| {
             stored.credential == credential
                 && stored.token.as_ref().is_some_and(|ended| ended.id == token)
+        })
+    }
+
+    /// Tells whether a token is to be ended, whichever time it was given.
+    fn has_value(&self, credential: CredentialId, value: &SecretString) -> bool {
+        self.all.values().filter(|ending| ending.stored.credential == credential).any(|ending| {
+            let token = ending.stored.token.as_ref();
+            token.is_some_and(|ended| is_same(&ended.payload.value, value))
         })
     }
 

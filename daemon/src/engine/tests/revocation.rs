@@ -1,5 +1,6 @@
 //! Tokens that are ended on the far side.
 
+mod again;
 mod dropped;
 
 use tokend_core::RevocationId;
