@@ -1,5 +1,7 @@
 //! A provider of moods, and what it has given.
 
+#[path = "provider/end.rs"]
+mod end;
 #[path = "provider/family.rs"]
 mod family;
 #[path = "provider/meter.rs"]
@@ -71,6 +73,8 @@ pub(crate) struct Given {
     pub(crate) attempt: Option<usize>,
     /// When a session ends whatever is done.
     last: Timestamp,
+    /// Whether it was ended on request.
+    pub(crate) has_ended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,33 +134,12 @@ impl Provider {
         Rc::new(RefCell::new(provider))
     }
 
-    /// Gives a credential another secret; the one before is taken for so long still. Returns
-    /// its number.
-    pub(crate) fn renew_secret(
-        &mut self,
-        member: usize,
-        overlap: Duration,
-        at: Timestamp,
-    ) -> usize {
-        self.secrets[member].renew(overlap, at)
-    }
-
     /// Somebody logs in; returns the refresh token that this leaves.
     pub(crate) fn log_in(&mut self) -> String {
         self.logins += 1;
         let token = format!("login{}", self.logins);
         self.families.give(&token);
         token
-    }
-
-    /// Returns the number of what somebody mistakes for a credential's next secret.
-    pub(crate) fn mistake_secret(&mut self, member: usize) -> usize {
-        self.secrets[member].mistake()
-    }
-
-    /// Returns the number of the secret by which a credential is known.
-    pub(crate) fn secret(&self, member: usize) -> usize {
-        self.secrets[member].current()
     }
 
     /// Notes how much time a clock that was set may have hidden.
@@ -296,8 +279,10 @@ impl Provider {
             return Arrival::json(200, format!(r#"{{"session":"{value}"}}"#));
         }
         let mut value = format!("t0ken-{}", attempt.number);
+        let has_ended = false;
         let Some(mut life) = life else {
-            let given = Given { end: None, since: at, first: place, attempt: place, last: at };
+            let given =
+                Given { end: None, since: at, first: place, attempt: place, last: at, has_ended };
             self.given.insert(value.clone(), given);
             return Arrival::json(200, format!(r#"{{"access_token":"{value}"}}"#));
         };
@@ -321,7 +306,7 @@ impl Provider {
         let before = self.given.get(&value);
         let (first, since) = before.map_or((place, at), |given| (given.first, given.since));
         let end = Some(end).max(before.and_then(|given| given.end));
-        let given = Given { end, since, first, attempt: place, last: told };
+        let given = Given { end, since, first, attempt: place, last: told, has_ended };
         self.given.insert(value.clone(), given);
         let refresh = match member.kind.reuse() {
             Reuse::Never | Reuse::Within(_) if member.kind.refreshes() => {

@@ -11,9 +11,15 @@ impl Provider {
         self.newer += 1;
         let value = format!("t0ken-n{}", self.newer);
         let end = self.accounts[account].life.map(|life| after(at, life));
-        let given = Given { end, since: at, first: None, attempt: None, last: at };
+        let given =
+            Given { end, since: at, first: None, attempt: None, last: at, has_ended: false };
         self.given.insert(value.clone(), given);
         value
+    }
+
+    /// Tells whether a token was ended on request.
+    pub(crate) fn has_ended(&self, value: &str) -> bool {
+        self.given.get(value).is_some_and(|given| given.has_ended)
     }
 
     /// A token that an API has handed out is used once more, and lives the longer.

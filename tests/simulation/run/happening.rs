@@ -4,6 +4,7 @@ mod access;
 mod backups;
 mod keys;
 mod logins;
+mod revocations;
 mod rotations;
 mod secrets;
 mod terms;
@@ -13,7 +14,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokend_core::{Caller, Cause};
 
-pub(super) use self::{backups::Backups, rotations::Rotations, terms::Changes};
+pub(super) use self::{
+    backups::Backups, revocations::Revocations, rotations::Rotations, terms::Changes,
+};
 use super::Run;
 use crate::world::caller::secs;
 
@@ -23,7 +26,7 @@ const USERS: u64 = 3;
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(147) {
+        match self.dice.below(152) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change(&mut self.dice);
@@ -46,7 +49,7 @@ impl Run {
                 let full = self.world.disk.full;
                 self.note(format_args!("the disk is full: {full}"));
             }
-            95..96 => self.revoke(),
+            95 => self.revoke(),
             96..98 => {
                 let millis = |millis| Duration::from_millis(millis);
                 self.world.disk.writes_after = self.dice.span(millis(1), millis(2_000));
@@ -64,7 +67,8 @@ impl Run {
             123..127 => self.trouble(),
             127..137 => self.hand_over(),
             137..143 => self.visit(),
-            _ => self.change_access(),
+            143..147 => self.change_access(),
+            _ => self.revoke(),
         }
         self.look();
     }
@@ -108,16 +112,6 @@ impl Run {
         ));
         let from = (Caller(user), stale);
         self.witness.check_report(&member, from, ruling.as_ref(), reservations, &self.world);
-    }
-
-    /// An operator has a token revoked, of a provider that may be down then.
-    pub(super) fn revoke(&mut self) {
-        let position = self.member();
-        let name = self.plan.members[position].name.clone();
-        self.world.revokes = self.dice.percent(60);
-        let up = self.world.revokes;
-        self.note(format_args!("an operator revokes the token of {name}; it can be: {up}"));
-        drop(self.world.revoke(&name));
     }
 
     /// An operator wants a new token.

@@ -13,7 +13,7 @@ use tokend_core::{TokenId, after};
 use tokio::sync::oneshot::error::TryRecvError;
 
 use self::{
-    happening::{Backups, Changes, Rotations},
+    happening::{Backups, Changes, Revocations, Rotations},
     visitors::Visitors,
 };
 use crate::{
@@ -53,6 +53,7 @@ pub(crate) struct Run {
     changes: Changes,
     backups: Backups,
     rotations: Rotations,
+    revocations: Revocations,
     visitors: Visitors,
 }
 
@@ -119,6 +120,7 @@ impl Run {
             changes: Changes::default(),
             backups: Backups::default(),
             rotations: Rotations::default(),
+            revocations: Revocations::default(),
             visitors: Visitors::default(),
         }
     }
@@ -187,6 +189,7 @@ impl Run {
     /// Those who wait hear what there is to hear.
     fn hear(&mut self) {
         self.hear_rotations();
+        self.hear_revocations();
         self.hear_visitors();
         let mut position = 0;
         while position < self.waiting.len() {

@@ -117,6 +117,7 @@ impl Run {
         self.waiting.clear();
         self.leave_changes();
         self.leave_rotations();
+        self.leave_revocations();
         self.leave_visitors();
         self.crash_in = None;
     }

@@ -107,7 +107,8 @@ impl Run {
         self.hear_visitors();
     }
 
-    fn watch(&mut self, person: Person, names: Vec<String>) {
+    /// Someone watches credentials of these names, or all.
+    pub(super) fn watch(&mut self, person: Person, names: Vec<String>) {
         if self.visitors.streams.len() == MOST_STREAMS {
             return;
         }

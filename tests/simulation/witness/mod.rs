@@ -4,6 +4,7 @@
 //! acknowledged, not by what the daemon thinks.
 
 mod clock;
+mod errand;
 mod failure;
 mod ledger;
 mod quota;
@@ -25,6 +26,7 @@ use tokend_core::{Cause, IssuanceId, Token, TokenId, after};
 
 use self::{
     clock::Clocks,
+    errand::Errands,
     failure::{End, Failures, end},
     ledger::Sent,
     quota::check_quota,
@@ -74,6 +76,7 @@ pub(crate) struct Witness {
     terms: Terms,
     restorations: Vec<Restoration>,
     submitted: Submitted,
+    errands: Errands,
 }
 
 /// What is known of a credential.
@@ -158,6 +161,7 @@ impl Witness {
             terms: Terms::default(),
             restorations: Vec::new(),
             submitted: Submitted::default(),
+            errands: Errands::default(),
         }
     }
 
@@ -185,6 +189,7 @@ impl Witness {
         self.told.iter_mut().for_each(|told| told.restarted(world));
         self.under_way.clear();
         self.asked.clear();
+        self.errands.restarted();
         self.clocks.set(world);
     }
 
@@ -244,6 +249,7 @@ impl Witness {
             self.under_way.push(place);
         }
         self.attempts = world.attempts.len();
+        self.look_at_errands(world, story);
         for member in &plan.members {
             self.check_published(member, plan, world, story);
             self.check_rest(member, plan, world);

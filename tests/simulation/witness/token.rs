@@ -52,6 +52,8 @@ impl Witness {
             self.check_succession(member, before.as_deref(), token);
             self.came(member, token, plan, world);
         }
+        let has_ended = self.provider.borrow().given(value(token)).has_ended;
+        assert!(!has_ended, "{} serves a token that it has ended", member.name);
         if self.may_be_dead(member).is_some() {
             return;
         }
@@ -95,6 +97,7 @@ impl Witness {
         let is_last = was_stored && replaces_none(member, world);
         assert!(Some(token.id) == stored || is_last, "{name} got what isn't stored");
         let given = self.provider.borrow().given(value).clone();
+        assert!(!given.has_ended, "{name} got {value}, which it has ended");
         if let Some(lost) = self.may_be_dead(member) {
             assert!(given.attempt > Some(lost), "{name} got {value}, which another has ended");
         }

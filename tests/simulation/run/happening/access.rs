@@ -4,16 +4,20 @@ use super::{Run, terms::What};
 use crate::people::{PEOPLE, draw_reader, draw_role};
 
 impl Run {
-    /// An operator gives someone access to a credential or takes it away, be it while they wait.
+    /// An operator gives someone access to a credential or takes it away, be it while someone waits
+    /// or watches.
     pub(super) fn change_access(&mut self) {
         let position = self.member();
         let member = self.plan.members[position].clone();
-        if self.dice.percent(50) {
-            if self.dice.percent(50) {
+        let person = self.dice.pick(&PEOPLE);
+        match self.dice.below(4) {
+            0 => {
                 self.force_one(position);
+                self.call(person, &member.name);
             }
-            let person = self.dice.pick(&PEOPLE);
-            self.call(person, &member.name);
+            1 => self.call(person, &member.name),
+            2 => self.watch(person, vec![member.name.clone()]),
+            _ => {}
         }
         let role = draw_role(&mut self.dice);
         let mut reader = draw_reader(&mut self.dice);

@@ -57,13 +57,17 @@ impl Run {
     /// Draws what an API hands out.
     fn newer(&mut self, position: usize) -> String {
         let (account, at) = (self.plan.members[position].account, self.world.truth());
-        let newer = self.rotations.newer.iter().filter(|(of, _)| *of == position);
+        let provider = self.provider.borrow();
+        let lives = |value: &str| !provider.has_ended(value) && !self.world.disk.is_to_end(value);
+        let newer = self.rotations.newer.iter();
+        let newer = newer.filter(|(of, value)| *of == position && lives(value));
         let newer: Vec<&String> = newer.map(|(_, value)| value).collect();
         let again = match self.dice.below(10) {
             0..2 if !newer.is_empty() => Some(self.dice.pick(&newer).clone()),
             2..5 => newer.last().copied().cloned(),
             _ => None,
         };
+        drop(provider);
         let mut provider = self.provider.borrow_mut();
         if let Some(value) = again {
             provider.hand_out_again(account, &value, at);
