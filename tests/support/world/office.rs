@@ -119,18 +119,23 @@ impl World {
     /// Lets someone's call go on as far as it can by now.
     pub fn poll<F: Future + Unpin>(&mut self, call: &mut F) -> Poll<F::Output> {
         let truth = self.truth();
-        let daemon = self.daemon();
-        let office = daemon.office.as_mut().expect("who calls was let in");
-        let answer = office.poll(truth, call);
-        let mut asked = false;
-        while let Ok(command) = office.commands.try_recv() {
-            daemon.engine.command(command);
-            asked = true;
+        loop {
+            let daemon = self.daemon();
+            let office = daemon.office.as_mut().expect("who calls was let in");
+            let answer = office.poll(truth, call);
+            let mut asked = false;
+            while let Ok(command) = office.commands.try_recv() {
+                daemon.engine.command(command);
+                asked = true;
+            }
+            if asked {
+                self.attend();
+            }
+            // The engine may have answered at once.
+            if answer.is_ready() || !asked {
+                return answer;
+            }
         }
-        if asked {
-            self.attend();
-        }
-        answer
     }
 }
 
