@@ -1,6 +1,9 @@
 //! Holds requests to end tokens against what is to be ended, and what is served against both.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokend_core::after;
@@ -20,6 +23,8 @@ pub(super) struct Errands {
     before: usize,
     /// When the store last couldn't write, or a moment before.
     troubled_at: Option<Timestamp>,
+    /// What has ended, and isn't to be ended any more.
+    over: BTreeSet<String>,
     /// When operators last wanted the end of a credential's token.
     urged: BTreeMap<String, Timestamp>,
 }
@@ -56,6 +61,11 @@ impl Witness {
             self.errands.troubled_at = Some(world.truth());
         }
         let all = &world.errands;
+        for sent in &all[self.errands.before..] {
+            if sent.has_succeeded && !world.disk.is_to_end(&sent.value) {
+                self.errands.over.insert(sent.value.clone());
+            }
+        }
         for (place, sent) in all.iter().enumerate().skip(self.errands.seen) {
             let Sent { name, value, what, .. } = sent;
             story.note(sent.sent_at, format_args!("{name} asks to end {value}: {what}"));
@@ -66,7 +76,9 @@ impl Witness {
             let under_way = earlier().filter(is_under_way).count();
             assert!(under_way < AT_ONCE, "{name} has {value} ended beside {under_way} others");
             let same: Vec<&Sent> = earlier().filter(|other| other.value == *value).collect();
-            if let Some(last) = same.first() {
+            // A token that came late may bring the same refresh token, which is ended once more.
+            let is_anew = self.errands.over.remove(value);
+            if let Some(last) = same.first().filter(|_| !is_anew) {
                 self.check_sequel(sent, last, &same);
             }
             if sent.is_done() {
