@@ -1,12 +1,16 @@
 //! Operators who change what a credential's terms are, remove it, and add it again.
 
-use tokend::engine::{Error, Snapshot};
+use tokend::{
+    credential::{Reader, Role},
+    engine::{Error, Snapshot},
+};
 use tokend_core::{Cause, Policy};
 use tokend_provider::Limit;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::Run;
 use crate::{
+    people,
     plan::{Member, POLICIES, Plan},
     world::{
         caller::Waiting,
@@ -35,6 +39,8 @@ pub(super) enum What {
     Removed(Waiting<bool>),
     Secret(usize, Waiting<Snapshot>),
     Login(Waiting<Snapshot>),
+    Granted(Reader, Role, Waiting<Snapshot>),
+    Ungranted(Reader, Role, Waiting<Snapshot>),
     Added(Waiting<Snapshot>),
 }
 
@@ -218,6 +224,8 @@ impl What {
             Self::Kept(.., answer)
             | Self::Secret(_, answer)
             | Self::Login(answer)
+            | Self::Granted(.., answer)
+            | Self::Ungranted(.., answer)
             | Self::Added(answer) => answer.try_recv().map(|answer| answer.map(Some)),
             Self::Removed(answer) => answer.try_recv().map(|answer| answer.map(|_| None)),
         }
@@ -231,6 +239,12 @@ impl What {
             }
             Self::Secret(number, _) => Member { secret: *number, ..member },
             Self::Login(_) => member,
+            Self::Granted(reader, role, _) => {
+                Member { access: people::with(&member.access, reader, *role), ..member }
+            }
+            Self::Ungranted(reader, role, _) => {
+                Member { access: people::without(&member.access, reader, *role), ..member }
+            }
             Self::Removed(_) => Member { is_there: false, ..member },
             Self::Added(_) => Member { is_there: true, ..member },
         }
