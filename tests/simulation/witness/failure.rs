@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokend_core::{Cause, Policy, after};
 use tokend_provider::Operation;
 
-use super::{Lasting, Witness, clock::Clocks, terms::wanted_by, told::demanded};
+use super::{Lasting, Witness, terms::wanted_by, told::demanded};
 use crate::{
     plan::{Member, Plan},
     world::{
@@ -131,19 +131,6 @@ impl Failures {
     pub(super) fn supplied(&mut self, at: Timestamp) {
         self.mended();
         self.supplied_at = Some(at);
-    }
-
-    /// Forgets what was if the daemon has to take secrets for newer than that: it goes by the
-    /// wall clock, which may have been set back between.
-    pub(super) fn confused(&mut self, clocks: &Clocks, world: &World) {
-        let denied_at = self.denied.map(|place| world.attempts[place].ended_at);
-        let failed_at = denied_at.or(self.in_a_row.back().copied());
-        let Some((failed_at, supplied_at)) = failed_at.zip(self.supplied_at) else { return };
-        let (_, most) = clocks.since(Timestamp::MIN);
-        let shown = |at: Timestamp, wrong_by| at.checked_add(wrong_by).expect("no overflow");
-        if shown(failed_at, clocks.at(failed_at)) <= shown(supplied_at, most) {
-            self.mended();
-        }
     }
 
     /// Forgets what was: someone has mended the cause.

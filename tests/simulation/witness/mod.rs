@@ -173,7 +173,6 @@ impl Witness {
             let latest = known.latest.map(|latest| &world.attempts[latest]);
             let lasting = &mut self.lasting[member.place];
             lasting.failures.restarted(latest, world);
-            lasting.failures.confused(&self.clocks, world);
             lasting.replacement = None;
             // In another boot there is only the wall clock to go by.
             let is_kept = latest.is_some_and(|latest| {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokend_core::{Cause, IssuanceId, after};
 use tokend_provider::{Operation, Window};
 
-use super::{Witness, is_disk_troubled, ledger::share};
+use super::{Witness, is_disk_troubled, ledger::share, terms::wanted_by};
 use crate::{
     plan::{Member, Plan},
     world::{
@@ -85,7 +85,7 @@ impl Witness {
                 Window::Sliding(length) => *length,
                 Window::Calendar { .. } => account.longest_window(),
             };
-            let used = self.spent(asked, length + OVERTIME, world) + under_way;
+            let used = self.spent(asked, length + OVERTIME, plan, world) + under_way;
             used >= share(most, asked.cause)
         };
         let is_full = sets.into_iter().flatten().any(is_full);
@@ -97,14 +97,16 @@ impl Witness {
     }
 
     /// Returns how many may have counted by then.
-    fn spent(&self, asked: &Asked, length: Duration, world: &World) -> usize {
+    fn spent(&self, asked: &Asked, length: Duration, plan: &Plan, world: &World) -> usize {
         let all = self.sent[asked.account].iter().map(|sent| &world.attempts[sent.place]);
         // It counts from its end, which a sleep may put off.
         let near = all.filter(|attempt| after(attempt.ended_at, length) > asked.at);
         let counts = |attempt: &&Attempt| {
-            // That nothing was sent has to be on the disk, which may have failed then.
-            let is_settled = world.disk.is_settled(attempt.issuance);
-            let is_unsent = matches!(attempt.what, Some(What::Refused)) && is_settled;
+            // That nothing was sent is on the disk by then, unless it is of one that is gone.
+            let owner = plan.owner(attempt);
+            let is_its = wanted_by(attempt.issuance, world).credential == owner.id;
+            let is_known = world.disk.is_settled(attempt.issuance) || owner.is_there && is_its;
+            let is_unsent = matches!(attempt.what, Some(What::Refused)) && is_known;
             let is_over = after(attempt.ended_at, ANSWERED) < asked.at;
             let is_free = attempt.operation == Operation::KeepAlive || is_unsent && is_over;
             attempt.sent_at <= asked.at && !is_free
