@@ -38,6 +38,7 @@ impl Witness {
         }
         self.recall(since, world);
         self.told.iter_mut().for_each(Told::restored);
+        self.known.iter_mut().for_each(|known| known.latest = None);
         for lasting in &mut self.lasting {
             let failures = Failures::restored();
             *lasting = Lasting { failures, ..Lasting::new(world.truth()) };

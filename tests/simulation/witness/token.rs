@@ -51,6 +51,7 @@ impl Witness {
             self.came(member, token, plan, world);
         }
         if self.may_be_dead(member).is_some() {
+            self.check_dead(member, token, &slot, world);
             return;
         }
         // It is served until its end, unless a clock that was set hides that.

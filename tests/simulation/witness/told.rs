@@ -68,7 +68,7 @@ pub(super) fn demanded(attempt: &Attempt) -> Option<Duration> {
     })
 }
 
-fn is_throttled(attempt: &Attempt) -> bool {
+pub(super) fn is_throttled(attempt: &Attempt) -> bool {
     matches!(attempt.what, Some(What::Answer { status: 429, .. }))
 }
 
