@@ -19,6 +19,8 @@ mod dice;
 mod disk;
 #[path = "simulation/opening.rs"]
 mod opening;
+#[path = "simulation/people.rs"]
+mod people;
 #[path = "simulation/plan.rs"]
 mod plan;
 #[path = "simulation/provider.rs"]
@@ -161,10 +163,12 @@ fn a_seed_that_fails_tells_the_few_things_that_matter() {
     assert_eq!(failure.script.happenings, whole, "not one is tried");
     let failure = failure.shorten();
     assert_eq!(failure.script.happenings.len(), 2, "{failure}");
-    assert_eq!(failure.script.members, 1, "{failure}");
+    // A disk that gets full at some write may take one more who writes.
+    assert!(failure.script.members <= 2, "{failure}");
     let told = failure.to_string();
     let numbers: Vec<String> = failure.script.happenings.iter().map(ToString::to_string).collect();
-    let again = format!("SEED={} ONLY={} MEMBERS=1 ", failure.script.seed, numbers.join(","));
+    let Script { seed, members, .. } = failure.script;
+    let again = format!("SEED={seed} ONLY={} MEMBERS={members} ", numbers.join(","));
     assert!(told.contains(&again) && told.contains("planted"), "{told}");
 }
 

@@ -16,6 +16,7 @@ mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod grant;
+mod guest;
 mod health;
 mod key;
 mod ledger;
@@ -71,6 +72,7 @@ use self::{
 };
 pub use self::{
     grant::{Grant, Granted},
+    guest::{Guest, News},
     locked::{Attempt, Locked, Phase, Unopened},
     peer::{Door, Peer},
     serve::{Doorkeeper, Listener, serve},

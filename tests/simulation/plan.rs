@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, time::Duration};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokend::{
-    credential::CredentialId,
+    credential::{Access, CredentialId},
     engine::{NewCredential, Snapshot},
 };
 use tokend_core::Policy;
@@ -14,6 +14,7 @@ use tokend_provider::Limit;
 
 use crate::{
     dice::Dice,
+    people,
     provider::{Quota, Reuse},
     world::{
         caller::{credential, limits, secs},
@@ -59,12 +60,16 @@ pub(crate) struct Member {
     pub(crate) policy: Policy,
     pub(crate) limits: Vec<Limit>,
     pub(crate) kind: Kind,
+    /// Whether its API's answers bring newer tokens.
+    pub(crate) slides: bool,
     /// Which of its secrets is stored: they are numbered.
     pub(crate) secret: usize,
     /// The refresh token that the last login left.
     pub(crate) login: String,
     /// When one of them was last replaced, as far as that is known.
     pub(crate) resupplied_at: Option<Timestamp>,
+    /// Who may do what with its tokens.
+    pub(crate) access: Access,
     /// Whether it is stored, as far as operators have heard.
     pub(crate) is_there: bool,
 }
@@ -181,6 +186,7 @@ impl Plan {
             let account = if many > FEW { 0 } else { dice.index(accounts.len()) };
             // What lives for seconds can't be told apart by a part of that.
             let long = accounts[account].life.is_some_and(|life| life >= secs(20));
+            let kind = if long { dice.pick(&KINDS) } else { Kind::Plain };
             Member {
                 place: number,
                 name: format!("c{number}"),
@@ -191,8 +197,10 @@ impl Plan {
                 secret: 0,
                 login: String::new(),
                 resupplied_at: None,
+                access: draw_access(dice),
                 is_there: false,
-                kind: if long { dice.pick(&KINDS) } else { Kind::Plain },
+                kind,
+                slides: kind.may_slide() && dice.percent(60),
             }
         };
         let members = (0..many).map(|number| member(number, dice)).collect();
@@ -243,23 +251,31 @@ impl Plan {
     fn definition(&self, member: &Member) -> String {
         let life = self.accounts[member.account].life;
         let part = |share: u64| life.unwrap_or_default().as_secs().div_ceil(share);
-        let (request, more) = match member.kind {
-            Kind::Plain if life.is_none() => (OAUTH2, "[lifetime]\ndefault = 'never'".to_owned()),
-            Kind::Plain => (OAUTH2, String::new()),
-            Kind::Rotating => (OAUTH2, "refresh = true".to_owned()),
-            Kind::Login => (LOGIN, String::new()),
-            Kind::Graceful => {
-                let grace = GRACE.as_secs();
-                (OAUTH2, format!("refresh = true\n[lifetime]\nrefresh_grace = '{grace}s'"))
-            }
-            Kind::Reusing => {
-                (OAUTH2, "refresh = true\n[lifetime]\nrefresh_grace = 'always'".to_owned())
-            }
-            Kind::EndsOld => (OAUTH2, "[lifetime]\nends_old_after = '0s'".to_owned()),
-            Kind::Repeats => (OAUTH2, format!("[lifetime]\nsame_token_until = '{}s'", part(10))),
-            Kind::Session => (SESSION, format!("[lifetime]\nidle = '{}s'", part(3))),
+        let request = match member.kind {
+            Kind::Login => LOGIN,
+            Kind::Session => SESSION,
+            _ => OAUTH2,
         };
-        format!("{INPUTS}{request}{more}\n")
+        let refresh = match member.kind {
+            Kind::Rotating | Kind::Graceful | Kind::Reusing => "refresh = true",
+            _ => "",
+        };
+        let lifetime = match member.kind {
+            Kind::Graceful => format!("refresh_grace = '{}s'", GRACE.as_secs()),
+            Kind::Reusing => "refresh_grace = 'always'".to_owned(),
+            Kind::EndsOld => "ends_old_after = '0s'".to_owned(),
+            Kind::Repeats => format!("same_token_until = '{}s'", part(10)),
+            Kind::Session => format!("idle = '{}s'", part(3)),
+            _ => String::new(),
+        };
+        // What an API hands out has no answer of its own that tells.
+        let default = match life {
+            None => "default = 'never'".to_owned(),
+            Some(life) if member.slides => format!("default = '{}s'", life.as_secs()),
+            Some(_) => String::new(),
+        };
+        let rotated = if member.slides { "[[rotated]]\nheader = 'x-token'" } else { "" };
+        format!("{INPUTS}{request}{refresh}\n[lifetime]\n{lifetime}\n{default}\n{rotated}\n")
     }
 
     /// Returns what is to be stored of a credential.
@@ -278,9 +294,19 @@ impl Plan {
             provider: member.name.clone(),
             policy: member.policy,
             limits: member.limits.clone(),
+            readers: member.access.readers.clone(),
+            submitters: member.access.submitters.clone(),
+            refreshers: member.access.refreshers.clone(),
             ..new
         }
     }
+}
+
+/// Draws whom operators let in at first.
+fn draw_access(dice: &mut Dice) -> Access {
+    (0..=dice.below(3)).fold(Access::default(), |access, _| {
+        people::with(&access, &people::draw_reader(dice), people::draw_role(dice))
+    })
 }
 
 /// Returns a secret by its number.
@@ -292,6 +318,11 @@ impl Kind {
     /// Tells whether refresh tokens come with tokens.
     pub(crate) fn refreshes(self) -> bool {
         matches!(self, Self::Rotating | Self::Graceful | Self::Reusing | Self::Login)
+    }
+
+    /// Tells whether an API may hand out newer tokens of this kind.
+    fn may_slide(self) -> bool {
+        self == Self::Plain || self.refreshes()
     }
 
     /// Returns how a refresh token is taken that has been exchanged.
@@ -322,8 +353,9 @@ impl Member {
             Some(found) => {
                 let is_known =
                     found.secrets["client_secret"].expose_secret() == secret(self.secret);
-                let terms = (&found.policy, &found.limits);
-                self.is_there && is_known && terms == (&self.policy, &self.limits)
+                let terms = (&found.policy, &found.limits, &found.access());
+                let known = (&self.policy, &self.limits, &self.access);
+                self.is_there && is_known && terms == known
             }
             None => !self.is_there,
         }

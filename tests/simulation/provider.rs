@@ -1,9 +1,13 @@
 //! A provider of moods, and what it has given.
 
+#[path = "provider/end.rs"]
+mod end;
 #[path = "provider/family.rs"]
 mod family;
 #[path = "provider/meter.rs"]
 mod meter;
+#[path = "provider/newer.rs"]
+mod newer;
 #[path = "provider/secrets.rs"]
 mod secrets;
 #[path = "provider/trouble.rs"]
@@ -46,6 +50,8 @@ pub(crate) struct Provider {
     families: Families,
     /// How often somebody has logged in.
     logins: usize,
+    /// How many newer tokens an API has handed out.
+    newer: usize,
     /// One for each member.
     secrets: Vec<Secrets>,
     /// One for each account; none if it has no quota.
@@ -61,12 +67,16 @@ pub(crate) struct Provider {
 pub(crate) struct Given {
     /// When it ends, by true time; `None` if it doesn't.
     pub(crate) end: Option<Timestamp>,
+    /// When it was first given.
+    pub(crate) since: Timestamp,
     /// The places among the attempts of the one that it came with first ..
-    pub(crate) first: usize,
-    /// .. and last.
-    pub(crate) attempt: usize,
+    pub(crate) first: Option<usize>,
+    /// .. and last; none if an API has handed it out.
+    pub(crate) attempt: Option<usize>,
     /// When a session ends whatever is done.
     last: Timestamp,
+    /// Whether it was ended on request.
+    pub(crate) has_ended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +127,7 @@ impl Provider {
             current: BTreeMap::new(),
             families: Families::default(),
             logins: 0,
+            newer: 0,
             secrets,
             meters,
             hidden: Duration::ZERO,
@@ -125,33 +136,12 @@ impl Provider {
         Rc::new(RefCell::new(provider))
     }
 
-    /// Gives a credential another secret; the one before is taken for so long still. Returns
-    /// its number.
-    pub(crate) fn renew_secret(
-        &mut self,
-        member: usize,
-        overlap: Duration,
-        at: Timestamp,
-    ) -> usize {
-        self.secrets[member].renew(overlap, at)
-    }
-
     /// Somebody logs in; returns the refresh token that this leaves.
     pub(crate) fn log_in(&mut self) -> String {
         self.logins += 1;
         let token = format!("login{}", self.logins);
         self.families.give(&token);
         token
-    }
-
-    /// Returns the number of what somebody mistakes for a credential's next secret.
-    pub(crate) fn mistake_secret(&mut self, member: usize) -> usize {
-        self.secrets[member].mistake()
-    }
-
-    /// Returns the number of the secret by which a credential is known.
-    pub(crate) fn secret(&self, member: usize) -> usize {
-        self.secrets[member].current()
     }
 
     /// Notes how much time a clock that was set may have hidden.
@@ -286,7 +276,7 @@ impl Provider {
 
     fn give(&mut self, attempt: &Attempt, member: &Member, life: Option<Duration>) -> Arrival {
         let at = attempt.sent_at;
-        let place = attempt.number - 1;
+        let place = Some(attempt.number - 1);
         if attempt.operation == Operation::KeepAlive {
             let value = attempt.body.split('"').nth(3).expect("the session is named");
             let given = self.given.get_mut(value).expect("what is kept alive was given");
@@ -296,8 +286,10 @@ impl Provider {
             return Arrival::json(200, format!(r#"{{"session":"{value}"}}"#));
         }
         let mut value = format!("t0ken-{}", attempt.number);
+        let has_ended = false;
         let Some(mut life) = life else {
-            let given = Given { end: None, first: place, attempt: place, last: at };
+            let given =
+                Given { end: None, since: at, first: place, attempt: place, last: at, has_ended };
             self.given.insert(value.clone(), given);
             return Arrival::json(200, format!(r#"{{"access_token":"{value}"}}"#));
         };
@@ -319,9 +311,9 @@ impl Provider {
             _ => told,
         };
         let before = self.given.get(&value);
-        let first = before.map_or(place, |given| given.first);
+        let (first, since) = before.map_or((place, at), |given| (given.first, given.since));
         let end = Some(end).max(before.and_then(|given| given.end));
-        let given = Given { end, first, attempt: place, last: told };
+        let given = Given { end, since, first, attempt: place, last: told, has_ended };
         self.given.insert(value.clone(), given);
         let refresh = match member.kind.reuse() {
             Reuse::Never | Reuse::Within(_) if member.kind.refreshes() => {

@@ -108,9 +108,12 @@ impl Credential {
             }
         }
         for (name, worked) in &grant.proven {
-            // It may have been replaced once more meanwhile.
             if changed.secrets.get(name).is_some_and(|secret| is_same(secret, worked)) {
                 supply.former.remove(name);
+            } else if let Some(former) = supply.former.get_mut(name) {
+                // It has been replaced once more meanwhile, and is the last that has worked: the
+                // one before may have ended.
+                former.clone_from(worked);
             }
         }
         changed

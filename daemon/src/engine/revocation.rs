@@ -8,6 +8,7 @@ mod pending;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use secrecy::SecretString;
 use tokend_core::{
     BootTime, Failure, Moment, Random, RevocationId, Sequel, StoreFailure, TokenId, Verdict, after,
 };
@@ -23,7 +24,7 @@ use super::{
     errand::{Errand, MOST},
 };
 use crate::{
-    credential::CredentialId,
+    credential::{CredentialId, is_same},
     ports::{Clock, ErrandEnded, Happening, Issuer, Revocation, Store, Write},
 };
 
@@ -99,6 +100,14 @@ impl Revocations {
         self.all.values().any(|Ending { stored, .. }| {
             stored.credential == credential
                 && stored.token.as_ref().is_some_and(|ended| ended.id == token)
+        })
+    }
+
+    /// Tells whether a token is to be ended, whichever time it was given.
+    fn has_value(&self, credential: CredentialId, value: &SecretString) -> bool {
+        self.all.values().filter(|ending| ending.stored.credential == credential).any(|ending| {
+            let token = ending.stored.token.as_ref();
+            token.is_some_and(|ended| is_same(&ended.payload.value, value))
         })
     }
 
@@ -318,6 +327,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         result: Result<(), StoreFailure>,
     ) {
         let (now, ending) = (self.clock.now(), self.revocations.all.remove(&id));
+        let is_attempt = |errand: &Errand| matches!(errand, Errand::Revocation(of) if *of == id);
+        let is_under_way = self.errands.values().any(is_attempt);
         match result {
             Ok(()) => {
                 self.revocations.unreadable.remove(&id);
@@ -336,7 +347,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     // A provider can be asked twice; not to be asked would be worse.
                     let (verdict, message) = (Verdict::Transient, failure.message.clone());
                     let again = Failure { verdict, retry_after: None, message };
-                    ending.course.failed(now.boot, &again, &mut self.random);
+                    // It may have been dropped while it was tried, and then ends with that.
+                    if !is_under_way {
+                        ending.course.failed(now.boot, &again, &mut self.random);
+                    }
                     ending.stage = Stage::Stored;
                     self.revocations.all.insert(id, ending);
                 }

@@ -28,6 +28,11 @@ impl Prepared {
             !if_none_match.is_empty() && published.token().id.to_string() == if_none_match;
         Self { published, now, unchanged }
     }
+
+    /// Returns the token.
+    pub(super) fn into_published(self) -> Arc<Published> {
+        self.published
+    }
 }
 
 /// Reads requests of one kind and writes prepared answers.

@@ -47,7 +47,10 @@ impl Tokens {
     }
 
     /// Answers a call, and counts it.
-    async fn acquire(self, request: Request<AcquireTokenRequest>) -> Result<Prepared, Status> {
+    pub(super) async fn acquire(
+        self,
+        request: Request<AcquireTokenRequest>,
+    ) -> Result<Prepared, Status> {
         let Context { clock, calls, .. } = &self.0;
         let begun_at = clock.now();
         let answer = self.find(request, begun_at).await;

@@ -26,7 +26,9 @@ use tracing::info;
 use super::{
     Connection, Context,
     absence::{self, Absence},
-    access, status,
+    access,
+    guest::News,
+    status,
     token::{parse_name, peer},
 };
 use crate::{
@@ -92,6 +94,13 @@ pub(super) struct Update {
     content: Result<Arc<Published>, Status>,
 }
 
+impl Update {
+    /// Returns whose it is, and the token, if there is one.
+    pub(super) fn into_news(self) -> News {
+        (self.name, self.content)
+    }
+}
+
 impl Watch {
     fn new(context: Context, peer: Arc<Connection>, names: &[String]) -> Result<Self, Status> {
         if names.len() > MOST_NAMES {
@@ -139,8 +148,10 @@ impl Watch {
             }
             let pause = self.pause().await;
             tokio::select! {
-                () = self.watcher.told() => {}
+                // Changes without end don't hide what ends by itself.
+                biased;
                 () = sleep(pause) => self.look_for_ends(),
+                () = self.watcher.told() => {}
             }
             self.due.append(&mut self.watcher.take());
         }

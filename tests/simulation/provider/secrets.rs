@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokend_core::after;
 
+use super::Provider;
 use crate::plan::secret;
 
 /// The secrets of one credential, by their numbers.
@@ -42,5 +43,28 @@ impl Secrets {
         let has = |number: usize| body.contains(&secret(number));
         let former = |(number, until): &(usize, Timestamp)| at < *until && has(*number);
         !body.contains("hunter2") || has(self.current) || self.former.iter().any(former)
+    }
+}
+
+impl Provider {
+    /// Gives a credential another secret; the one before is taken for so long still. Returns
+    /// its number.
+    pub(crate) fn renew_secret(
+        &mut self,
+        member: usize,
+        overlap: Duration,
+        at: Timestamp,
+    ) -> usize {
+        self.secrets[member].renew(overlap, at)
+    }
+
+    /// Returns the number of what somebody mistakes for a credential's next secret.
+    pub(crate) fn mistake_secret(&mut self, member: usize) -> usize {
+        self.secrets[member].mistake()
+    }
+
+    /// Returns the number of the secret by which a credential is known.
+    pub(crate) fn secret(&self, member: usize) -> usize {
+        self.secrets[member].current()
     }
 }

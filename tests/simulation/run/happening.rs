@@ -1,8 +1,11 @@
 //! What can befall the daemon and its world.
 
+mod access;
 mod backups;
 mod keys;
 mod logins;
+mod revocations;
+mod rotations;
 mod secrets;
 mod terms;
 
@@ -11,7 +14,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokend_core::{Caller, Cause};
 
-pub(super) use self::{backups::Backups, terms::Changes};
+pub(super) use self::{
+    backups::Backups, revocations::Revocations, rotations::Rotations, terms::Changes,
+};
 use super::Run;
 use crate::world::caller::secs;
 
@@ -25,7 +30,7 @@ const LONGEST_USE: Duration = Duration::from_secs(25 * 3_600);
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
-        match self.dice.below(127) {
+        match self.dice.below(152) {
             0..35 => self.ask(),
             35..52 => {
                 let (account, mood) = self.provider.borrow_mut().change(&mut self.dice);
@@ -48,7 +53,7 @@ impl Run {
                 let full = self.world.disk.full;
                 self.note(format_args!("the disk is full: {full}"));
             }
-            95..96 => self.revoke(),
+            95 => self.revoke(),
             96..98 => {
                 let millis = |millis| Duration::from_millis(millis);
                 self.world.disk.writes_after = self.dice.span(millis(1), millis(2_000));
@@ -63,7 +68,11 @@ impl Run {
             112..115 => self.back_up_or_restore(),
             115..121 => self.renew_secret(),
             121..123 => self.log_in_sometime(),
-            _ => self.trouble(),
+            123..127 => self.trouble(),
+            127..137 => self.hand_over(),
+            137..143 => self.visit(),
+            143..147 => self.change_access(),
+            _ => self.revoke(),
         }
         self.look();
     }
@@ -129,16 +138,6 @@ impl Run {
         let from = (Caller(user), stale);
         self.witness.check_report(&member, from, ruling.as_ref(), reservations, &self.world);
         self.look();
-    }
-
-    /// An operator has a token revoked, of a provider that may be down then.
-    pub(super) fn revoke(&mut self) {
-        let position = self.member();
-        let name = self.plan.members[position].name.clone();
-        self.world.revokes = self.dice.percent(60);
-        let up = self.world.revokes;
-        self.note(format_args!("an operator revokes the token of {name}; it can be: {up}"));
-        drop(self.world.revoke(&name));
     }
 
     /// An operator wants a new token.

@@ -4,6 +4,7 @@
 mod happening;
 mod power;
 mod recovery;
+mod visitors;
 
 use std::{collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
 
@@ -11,7 +12,10 @@ use tokend::published::Published;
 use tokend_core::{TokenId, after};
 use tokio::sync::oneshot::error::TryRecvError;
 
-use self::happening::{Backups, Changes};
+use self::{
+    happening::{Backups, Changes, Revocations, Rotations},
+    visitors::Visitors,
+};
 use crate::{
     dice::Dice,
     plan::{Member, Plan},
@@ -48,6 +52,9 @@ pub(crate) struct Run {
     scale: Duration,
     changes: Changes,
     backups: Backups,
+    rotations: Rotations,
+    revocations: Revocations,
+    visitors: Visitors,
 }
 
 /// Someone who waits for a token.
@@ -113,6 +120,9 @@ impl Run {
             scale,
             changes: Changes::default(),
             backups: Backups::default(),
+            rotations: Rotations::default(),
+            revocations: Revocations::default(),
+            visitors: Visitors::default(),
         }
     }
 
@@ -179,6 +189,9 @@ impl Run {
 
     /// Those who wait hear what there is to hear.
     fn hear(&mut self) {
+        self.hear_rotations();
+        self.hear_revocations();
+        self.hear_visitors();
         let mut position = 0;
         while position < self.waiting.len() {
             match self.waiting[position].answer.try_recv() {

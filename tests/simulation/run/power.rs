@@ -160,6 +160,9 @@ impl Run {
     pub(super) fn leave(&mut self) {
         self.waiting.clear();
         self.leave_changes();
+        self.leave_rotations();
+        self.leave_revocations();
+        self.leave_visitors();
         self.crash_in = None;
     }
 
@@ -176,6 +179,7 @@ impl Run {
         self.try_secrets();
         self.provider.borrow_mut().forgive(self.witness.disorder());
         self.look();
+        self.watch_again();
     }
 
     /// Has the daemon end as the script says, if it does.

@@ -8,7 +8,10 @@ use tokend_core::{Setback, after};
 use tokend_provider::Window;
 
 use super::Run;
-use crate::world::{caller::secs, provider::Attempt};
+use crate::world::{
+    caller::secs,
+    provider::{Arrival, Attempt},
+};
 
 /// The longest wait of tokend's own choice is five minutes; an issuance that was under
 /// way goes on for 45 seconds, and another may wait for it.
@@ -18,13 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(12 * 60);
 /// counts.
 const ASSUMED_LIFE: Duration = Duration::from_secs(3_600);
 
+/// A revocation that fails is tried again within an hour, or later if its provider demanded that:
+/// twenty minutes at most and a little more.
+const LONGEST_REVOCATION: Duration = Duration::from_secs(3_600 + 1_300 + 100);
+
 impl Run {
     /// Ends all trouble, and waits until each credential has had a token.
     pub(super) fn recover(&mut self) {
         self.note(format_args!("all trouble ends"));
         self.provider.borrow_mut().recover();
         self.world.heal();
-        self.world.revokes = true;
+        self.world.revoking = Arrival::json(200, "{}");
         self.crash_in = None;
         if !self.plan.honest {
             let latitude = self.witness.latitude(&self.plan, &self.world, false);
@@ -32,6 +39,8 @@ impl Run {
             self.clock_was_set();
         }
         self.make_whole();
+        // A provider may give one that is to be ended until it has.
+        self.end_revocations();
         self.well.clear();
         let begun_at = self.world.truth();
         let mut without: Vec<usize> = (0..self.plan.members.len()).collect();
@@ -59,10 +68,31 @@ impl Run {
         assert!(without.is_empty(), "{without:?} have no token, and nothing forbids it");
         // Everyone is answered, with a token or not.
         let end = after(self.world.truth(), PATIENCE);
-        while !self.waiting.is_empty() && self.world.truth() < end {
+        while self.is_awaited() && self.world.truth() < end {
             self.pass(secs(5));
         }
-        assert!(self.waiting.is_empty(), "someone waits for ever");
+        assert!(!self.is_awaited(), "someone waits for ever");
+        self.end_revocations();
+    }
+
+    /// What is to be ended at its provider ends within the longest wait.
+    fn end_revocations(&mut self) {
+        let end = after(self.world.truth(), LONGEST_REVOCATION);
+        let mut pause = secs(5);
+        while !self.world.disk.to_end().is_empty() && self.world.truth() < end {
+            self.pass(pause);
+            pause = pause.mul_f64(1.5).min(secs(600));
+        }
+        let left = self.world.disk.to_end();
+        assert!(left.is_empty(), "tokens of {left:?} aren't revoked, and nothing forbids it");
+    }
+
+    /// Tells whether someone waits for an answer.
+    fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+            || self.has_rotations()
+            || self.has_revocations()
+            || self.has_calls()
     }
 
     /// An operator sees to it that all credentials are there.

@@ -11,7 +11,7 @@ use tokend_core::{Cause, Policy, after};
 use tokend_provider::Operation;
 
 use super::{
-    Witness,
+    Lasting, Witness,
     clock::Clocks,
     terms::wanted_by,
     told::{demanded, is_throttled},
@@ -56,7 +56,7 @@ pub(super) struct Failures {
 }
 
 /// No pause is shorter, by clocks that are written down in milliseconds.
-const LEAST_PAUSE: Duration = Duration::from_millis(998);
+pub(super) const LEAST_PAUSE: Duration = Duration::from_millis(998);
 
 /// Who fails and goes on failing asks so often in [`A_WHILE`] at most: a token that ends
 /// meanwhile has it ask more often near its end, and of waits up to a minute that are drawn
@@ -173,6 +173,16 @@ impl Failures {
 }
 
 impl Witness {
+    /// Forgets how what was under way has ended when other secrets came: it went on with those
+    /// before.
+    pub(super) fn forget_former_secrets(&mut self, member: &Member, world: &World) {
+        let Lasting { failures, wanted, .. } = &mut self.lasting[member.place];
+        let former = wanted[1].map(|issuance| wanted_by(issuance, world).at);
+        if former.is_some_and(|former| failures.supplied_at >= Some(former)) {
+            failures.mended();
+        }
+    }
+
     /// Checks that it is time for a reservation after what has failed.
     pub(super) fn check_patience(
         &mut self,
@@ -190,13 +200,7 @@ impl Witness {
             let shown = at.checked_add(world.machine.wrong_by()).expect("no overflow");
             token.refresh_at.is_some_and(|due| after(due, secs(1)) < shown)
         });
-        let former = self.lasting[member.place].wanted[1];
-        let former = former.map(|issuance| wanted_by(issuance, world).at);
         let failures = &mut self.lasting[member.place].failures;
-        // What was under way when others came went on with the secrets before.
-        if former.is_some_and(|former| failures.supplied_at >= Some(former)) {
-            failures.mended();
-        }
         if matches!(cause, Cause::Forced | Cause::Login) {
             failures.mended();
             // An operator's wish doesn't end what the provider demanded; a login does.

@@ -33,7 +33,7 @@ pub(super) fn is_brief(attempt: &Attempt, member: &Member) -> bool {
 }
 
 /// Tells whether the token that an answer brought was as good as expired when it came.
-pub(super) fn had_ended(attempt: &Attempt) -> bool {
+fn had_ended(attempt: &Attempt) -> bool {
     let Some(What::Answer { status: 200, body, .. }) = &attempt.what else { return false };
     let told = body.split_once(r#""expires_in":"#).and_then(|(_, rest)| rest.split(',').next());
     let life = told.and_then(|told| told.trim_end_matches('}').parse().ok()).map(secs);
@@ -45,7 +45,7 @@ impl Witness {
     /// Checks that a token isn't kept that was as good as expired when it came.
     pub(super) fn check_kept(&self, member: &Member, token: &Token<Grant>, world: &World) {
         let came = self.provider.borrow().given(value(token)).attempt;
-        let is_brief = is_brief(&world.attempts[came], member);
+        let is_brief = came.is_some_and(|came| is_brief(&world.attempts[came], member));
         assert!(!is_brief, "{} keeps a token that had expired when it came", member.name);
     }
 
@@ -58,7 +58,7 @@ impl Witness {
         world: &World,
     ) {
         let came = self.provider.borrow().given(value(token)).attempt;
-        let is_ended = self.may_be_dead(member).is_some_and(|lost| came < lost);
+        let is_ended = self.may_be_dead(member).zip(came).is_some_and(|(lost, came)| came < lost);
         let is_served = slot.remaining(world.now()).is_none_or(|left| left > Duration::ZERO);
         assert!(!is_ended || !is_served, "{} serves one that may have been ended", member.name);
     }

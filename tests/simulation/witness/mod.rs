@@ -4,6 +4,7 @@
 //! acknowledged, not by what the daemon thinks.
 
 mod clock;
+mod errand;
 mod failure;
 mod held;
 mod ledger;
@@ -13,20 +14,21 @@ mod refusal;
 mod restoration;
 mod retry;
 mod secret;
+mod submission;
 mod terms;
 mod token;
 mod told;
 mod want;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokend::{credential::Grant, published::Edition};
 use tokend_core::{Cause, IssuanceId, Token, TokenId, after};
 
-pub(crate) use self::token::check_wait;
 use self::{
     clock::Clocks,
+    errand::Errands,
     failure::{End, Failures, end},
     ledger::Sent,
     quota::check_quota,
@@ -34,10 +36,13 @@ use self::{
     refusal::Asked,
     restoration::Restoration,
     secret::check_secret,
+    submission::Submitted,
     terms::{Terms, wanted_by},
+    token::value,
     told::{Told, demanded},
     want::Wishes,
 };
+pub(crate) use self::{submission::Submission, token::check_wait};
 use crate::{
     plan::{FEW, Member, Plan},
     provider::Shared,
@@ -74,6 +79,8 @@ pub(crate) struct Witness {
     began_wrong_by: SignedDuration,
     terms: Terms,
     restorations: Vec<Restoration>,
+    submitted: Submitted,
+    errands: Errands,
 }
 
 /// What is known of a credential.
@@ -88,10 +95,12 @@ struct Known {
     /// The token that was stored when the run began.
     loaded: Option<TokenId>,
     /// The one that was published last.
-    published: Option<TokenId>,
+    published: Option<Arc<Token<Grant>>>,
     /// What callers who watch were told last.
     seen: Option<(Edition, Vec<u8>)>,
     wishes: Wishes,
+    /// When someone last watched it.
+    watched_at: Option<Timestamp>,
 }
 
 /// What is known of a credential, and of its provider, from its beginning on.
@@ -156,6 +165,8 @@ impl Witness {
             began_wrong_by: world.machine.wrong_by(),
             terms: Terms::default(),
             restorations: Vec::new(),
+            submitted: Submitted::default(),
+            errands: Errands::default(),
         }
     }
 
@@ -177,12 +188,13 @@ impl Witness {
                 this_boot && is_latest && world.disk.is_settled(latest.issuance)
             });
             let away_until = known.away_until.filter(|_| is_kept);
-            let published = known.published;
+            let published = known.published.take();
             *known = Known { away_until, loaded, published, ..Known::default() };
         }
         self.told.iter_mut().for_each(|told| told.restarted(world));
         self.under_way.clear();
         self.abandon();
+        self.errands.restarted();
         self.clocks.set(world);
     }
 
@@ -242,6 +254,7 @@ impl Witness {
             self.under_way.push(place);
         }
         self.attempts = world.attempts.len();
+        self.look_at_errands(world, story);
         for member in &plan.members {
             self.check_published(member, plan, world, story);
             self.check_rest(member, plan, world);
@@ -276,7 +289,8 @@ impl Witness {
         let latest = self.known[member.place].latest.map(|latest| &world.attempts[latest]);
         let lasting = &mut self.lasting[member.place];
         lasting.active_at = world.truth();
-        if latest.is_some_and(|latest| latest.cause == Cause::Rejected) {
+        let is_handed_over = self.provider.borrow().given(value(token)).attempt.is_none();
+        if latest.is_some_and(|latest| latest.cause == Cause::Rejected) && !is_handed_over {
             lasting.replacement = Some((token.id, world.truth()));
         }
         self.check_kept(member, token, world);

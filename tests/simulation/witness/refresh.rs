@@ -9,10 +9,9 @@ use tokend_provider::Operation;
 
 use super::{
     FEW, Witness,
-    failure::{End, end},
-    held::had_ended,
+    failure::{self, End, end},
     is_disk_troubled,
-    token::value,
+    token::{LEAST_LIFE, value},
 };
 use crate::{
     plan::{Kind, Member, Plan},
@@ -55,9 +54,8 @@ const ROUNDING: Duration = Duration::from_millis(10);
 /// A token, and what is true of it while the clocks go as they do.
 pub(super) struct Held<'a> {
     token: &'a Token<Grant>,
-    /// When its answer came, and which that was.
-    came_at: Timestamp,
-    attempt: usize,
+    /// When its answer came, and which that was, if it came in one of the provider's.
+    came: Option<(Timestamp, usize)>,
     /// When it is to be refreshed, and when it ends, as its provider told.
     pub(super) due_at: Timestamp,
     pub(super) end: Timestamp,
@@ -97,14 +95,19 @@ impl Witness {
     pub(super) fn held<'a>(&self, member: &Member, world: &'a World) -> Option<Held<'a>> {
         let token = world.disk.acknowledged(member.id)?;
         let given = self.provider.borrow().given(value(token)).clone();
-        let (least, most) = self.errors(token, world);
+        let (least, most) = self.errors(token);
         let wrong_by = (least == most).then_some(most)?;
         let truly = |at: Timestamp| at.checked_sub(wrong_by).expect("it is within the calendar");
         // What the provider has done and the daemon never heard of is no part of it.
-        let came = &world.attempts[given.attempt];
-        let came_at = (came.heard && end(came) == End::Given).then_some(came.ended_at)?;
+        let came = match given.attempt.map(|place| (&world.attempts[place], place)) {
+            Some((came, place)) if came.heard && end(came) == End::Given => {
+                Some((came.ended_at, place))
+            }
+            Some(_) => return None,
+            None => None,
+        };
         let (due_at, end) = (truly(token.refresh_at?), truly(token.expires_at?));
-        Some(Held { token, came_at, attempt: given.attempt, due_at, end })
+        Some(Held { token, came, due_at, end })
     }
 
     /// Checks that a credential is used that is to be refreshed while it is.
@@ -113,7 +116,8 @@ impl Witness {
         if member.policy != Policy::Used || !is_free || self.is_reported(member, world) {
             return;
         }
-        let asked_at = self.known[member.place].wishes.when(Cause::MinTtl);
+        let known = &self.known[member.place];
+        let asked_at = known.wishes.when(Cause::MinTtl).max(known.watched_at);
         let there_since = self.began_at.max(self.lasting[member.place].begun_at);
         let used_at = asked_at.map_or(there_since, |asked| asked.max(there_since));
         let life = world.disk.acknowledged(member.id).and_then(|token| token.life());
@@ -137,27 +141,29 @@ impl Witness {
         // Where there are many, the policy may be another when its turn comes.
         let is_early = is_its && member.policy == Policy::OnDemand && plan.members.len() <= FEW;
         assert!(!is_early, "{name} is refreshed ahead of use");
+        let Some((came_at, attempt)) = held.came else { return };
         let lasting = &self.lasting[member.place];
-        let came = world.attempts[held.attempt].issuance;
+        let came = world.attempts[attempt].issuance;
         if known.latest.is_none() && lasting.is_latest(came) && at == self.began_at {
             let planned = member.policy == Policy::Always && is_its && held.end > at;
             let missed = planned && after(held.due_at, MISSED) < at;
             assert!(!missed, "{name} makes up for what it has missed the moment it is up");
         }
         // The rest is about a token that came and has been held since, and nothing else.
-        if known.latest != Some(held.attempt) || !lasting.is_latest(came) {
+        if known.latest != Some(attempt) || !lasting.is_latest(came) {
             return;
         }
-        let sent_at = world.attempts[held.attempt].sent_at;
-        let left = Duration::try_from(held.end.duration_since(held.came_at)).unwrap_or_default();
-        // What is kept for its refresh token alone is followed by another as after a failure.
-        let is_spent = member.kind == Kind::Login && had_ended(&world.attempts[held.attempt]);
-        if self.is_steady_since(sent_at) && !self.is_asked(member, at) && !is_spent {
-            let least = after(held.came_at, LEAST_PAUSE.min(left / 2));
+        let sent_at = world.attempts[attempt].sent_at;
+        let left = Duration::try_from(held.end.duration_since(came_at)).unwrap_or_default();
+        if self.is_steady_since(sent_at) && !self.is_asked(member, at) {
+            // One that lives for seconds is none, and to bring it is to fail.
+            let is_brief = held.life() < LEAST_LIFE;
+            let pause = if is_brief { failure::LEAST_PAUSE } else { LEAST_PAUSE.min(left / 2) };
+            let least = after(came_at, pause);
             assert!(after(at, ROUNDING) >= least, "{name} is refreshed as soon as it has come");
         }
         let repeats = member.kind == Kind::Repeats && is_its;
-        if repeats && self.provider.borrow().given(value(held.token)).first == held.attempt {
+        if repeats && self.provider.borrow().given(value(held.token)).first == Some(attempt) {
             let life = plan.accounts[member.account].life.unwrap_or_default();
             let same = secs(life.as_secs().div_ceil(10) + 1);
             assert!(after(at, same) >= held.end, "{name} is refreshed while it repeats itself");
@@ -167,7 +173,7 @@ impl Witness {
         // A timer stands still while the machine sleeps, and is for half a minute at most.
         let is_steady = self.is_steady_since(before(held.due_at, LONGEST_TIMER));
         if is_planned && self.is_plentiful(member, plan, at) && is_steady {
-            let seen_at = lasting.published_at.max(held.came_at);
+            let seen_at = lasting.published_at.max(came_at);
             let is_late = after(held.late_at(), ROUNDING) < at;
             let was_late = after(seen_at, LEAST_PAUSE * 2) > held.late_at();
             assert!(!is_late || was_late, "{name} is refreshed late, at {at}: {}", held.end);
@@ -178,7 +184,8 @@ impl Witness {
     pub(super) fn check_operation(&self, attempt: &Attempt, member: &Member, world: &World) {
         let Some(token) = world.disk.acknowledged(member.id) else { return };
         let given = self.provider.borrow().given(value(token)).clone();
-        let came = &world.attempts[given.attempt];
+        let Some(place) = given.attempt else { return };
+        let came = &world.attempts[place];
         if !self.lasting[member.place].follows(came.issuance, attempt.issuance) {
             return;
         }
@@ -195,7 +202,7 @@ impl Witness {
             .zip(token.expires_at)
             .is_some_and(|(session, end)| session.end.is_some_and(|last| last > end));
         let is_planned = matches!(attempt.cause, Cause::Aging | Cause::MinTtl);
-        if lives_on && is_planned && known.latest == Some(given.attempt) {
+        if lives_on && is_planned && known.latest == given.attempt {
             let is_kept = attempt.operation == Operation::KeepAlive;
             assert!(is_kept, "{name} is asked for anew, though it can be kept alive");
         }
@@ -209,9 +216,10 @@ impl Witness {
             return;
         }
         let Some(held) = self.held(member, world) else { return };
+        let Some((came_at, attempt)) = held.came else { return };
         // One that came late in its life isn't refreshed at once, whatever was drawn.
-        let is_put_off = held.due_at <= after(held.came_at, LEAST_PAUSE + ROUNDING);
-        let is_new = self.known[member.place].latest == Some(held.attempt);
+        let is_put_off = held.due_at <= after(came_at, LEAST_PAUSE + ROUNDING);
+        let is_new = self.known[member.place].latest == Some(attempt);
         if is_put_off || !is_new {
             return;
         }
@@ -236,7 +244,8 @@ impl Witness {
         {
             return;
         }
-        let was_revoked = known.published.is_some_and(|token| world.disk.is_revoked(token));
+        let last = known.published.as_ref();
+        let was_revoked = last.is_some_and(|token| world.disk.is_revoked(token.id));
         let due_at = match (world.disk.acknowledged(member.id), self.held(member, world)) {
             (Some(_), Some(held)) => held.due_at,
             // A person may have to log in first.

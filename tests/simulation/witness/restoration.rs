@@ -37,7 +37,9 @@ impl Witness {
             }
         }
         self.recall(since, world);
+        self.provider.borrow_mut().forget_ends();
         self.told.iter_mut().for_each(Told::restored);
+        // An attempt that the backup knows nothing of is none that failed.
         self.known.iter_mut().for_each(|known| known.latest = None);
         for lasting in &mut self.lasting {
             let failures = Failures::restored();

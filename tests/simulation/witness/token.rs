@@ -1,6 +1,6 @@
 //! Holds what callers see against what is stored and against how long it lives.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
@@ -22,7 +22,7 @@ const LEAST_REMAINING: Duration = Duration::from_secs(1);
 
 /// So is one that lives shorter than this, and is stored for the refresh token alone that came
 /// with it and can't be had again.
-const LEAST_LIFE: Duration = Duration::from_secs(5);
+pub(super) const LEAST_LIFE: Duration = Duration::from_secs(5);
 
 impl Witness {
     /// Checks what callers would see.
@@ -45,17 +45,21 @@ impl Witness {
             assert!(published == stored || late, "{}: it isn't what is stored", member.name);
             return;
         };
-        if self.known[member.place].published.replace(token.id) != Some(token.id) {
+        let before = self.known[member.place].published.replace(Arc::clone(token));
+        if before.as_ref().map(|before| before.id) != Some(token.id) {
             let value = value(token);
             story.note(world.truth(), format_args!("{} has {value}", member.name));
+            self.check_succession(member, before.as_deref(), token);
             self.came(member, token, plan, world);
         }
+        let has_ended = self.provider.borrow().given(value(token)).has_ended;
+        assert!(!has_ended, "{} serves a token that it has ended", member.name);
         if self.may_be_dead(member).is_some() {
             self.check_dead(member, token, &slot, world);
             return;
         }
         // It is served until its end, unless a clock that was set hides that.
-        let (least, most) = self.errors(token, world);
+        let (least, most) = self.errors(token);
         let (Some(end), Some(left)) = (token.expires_at, slot.remaining(world.now())) else {
             return;
         };
@@ -89,38 +93,34 @@ impl Witness {
         let token = published.token();
         let (name, value, now) = (&member.name, value(token), world.truth());
         let stored = world.disk.acknowledged(member.id).map(|token| token.id);
-        let was_stored = self.known[member.place].published == Some(token.id);
+        let last = self.known[member.place].published.as_ref();
+        let was_stored = last.is_some_and(|last| last.id == token.id);
         let is_last = was_stored && replaces_none(member, world);
         assert!(Some(token.id) == stored || is_last, "{name} got what isn't stored");
         let given = self.provider.borrow().given(value).clone();
+        assert!(!given.has_ended, "{name} got {value}, which it has ended");
         if let Some(lost) = self.may_be_dead(member) {
-            assert!(given.attempt > lost, "{name} got {value}, which another has ended");
+            assert!(given.attempt > Some(lost), "{name} got {value}, which another has ended");
         }
         let Some(end) = given.end else { return };
-        let end =
-            end.checked_add(self.benefit(member, token, world)).expect("it is within the calendar");
+        let end = end.checked_add(self.benefit(member, token)).expect("it is within the calendar");
         let asked = after(now, min_ttl.unwrap_or_default());
         assert!(now < end && asked <= end, "{name} got {value}, which ends at {end}, at {now}");
     }
 
     /// Returns by how much the daemon can be wrong about a token's end that it found
     /// in the store: by as much as the clock was ahead when the token came.
-    fn benefit(&self, member: &Member, token: &Token<Grant>, world: &World) -> SignedDuration {
+    fn benefit(&self, member: &Member, token: &Token<Grant>) -> SignedDuration {
         if self.known[member.place].loaded != Some(token.id) {
             return SignedDuration::ZERO;
         }
-        let (_, most) = self.errors(token, world);
+        let (_, most) = self.errors(token);
         (most - self.began_wrong_by).max(SignedDuration::ZERO)
     }
 
     /// Returns the least and the most that the clock was wrong by since a token came.
-    pub(super) fn errors(
-        &self,
-        token: &Token<Grant>,
-        world: &World,
-    ) -> (SignedDuration, SignedDuration) {
-        let first = self.provider.borrow().given(value(token)).first;
-        self.clocks.since(world.attempts[first].sent_at)
+    pub(super) fn errors(&self, token: &Token<Grant>) -> (SignedDuration, SignedDuration) {
+        self.clocks.since(self.provider.borrow().given(value(token)).since)
     }
 
     /// Notes what the daemon has heard of its latest attempts.

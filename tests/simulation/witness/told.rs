@@ -68,6 +68,13 @@ pub(super) fn demanded(attempt: &Attempt) -> Option<Duration> {
     })
 }
 
+/// Returns how many seconds an answer told to wait.
+pub(super) fn wait_in(what: &What) -> Option<Duration> {
+    let What::Answer { headers, .. } = what else { return None };
+    let (_, wait) = headers.iter().find(|(name, _)| *name == "retry-after")?;
+    wait.parse().ok().map(secs)
+}
+
 pub(super) fn is_throttled(attempt: &Attempt) -> bool {
     matches!(attempt.what, Some(What::Answer { status: 429, .. }))
 }

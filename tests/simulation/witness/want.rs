@@ -56,6 +56,11 @@ impl Witness {
         }
     }
 
+    /// Notes that someone watches a credential's tokens, which is to use them.
+    pub(crate) fn uses(&mut self, member: &Member, world: &World) {
+        self.known[member.place].watched_at = Some(world.truth());
+    }
+
     /// Checks what a report came to at once, of which `before` reservations are older.
     pub(crate) fn check_report(
         &mut self,
@@ -97,6 +102,7 @@ impl Witness {
         let last = self.known[member.place].latest.map(|latest| &world.attempts[latest]);
         let busy = last.is_some_and(|last| last.ended_at > *at);
         assert!(!busy, "{} wants one while one is under way", member.name);
+        self.forget_former_secrets(member, world);
         // What is refused that was held is followed by a login for the same reason.
         if last.is_some_and(|last| last.ended_at == *at && last.operation != Operation::Issue) {
             self.lasting[member.place].failures.begun_anew();
@@ -149,7 +155,7 @@ impl Witness {
         let shown = self.began_at.checked_add(self.began_wrong_by).expect("no overflow");
         let strange = loaded && token.issued_at > after(shown, FUTURE);
         let Some(due) = token.refresh_at.filter(|_| !strange && !wished) else { return };
-        let (_, most) = self.errors(token, world);
+        let (_, most) = self.errors(token);
         let latest = after(wanted.at, ROUNDING).checked_add(most).expect("no overflow");
         assert!(due <= latest, "{} is refreshed at {latest}, due at {due}", member.name);
     }
@@ -159,7 +165,7 @@ impl Witness {
         if self.may_be_dead(member).is_some() {
             return;
         }
-        let (_, most) = self.errors(token, world);
+        let (_, most) = self.errors(token);
         let latest = after(wanted.at, BRIEF + ROUNDING).checked_add(most).expect("no overflow");
         let ended = token.expires_at.is_some_and(|end| end <= latest);
         assert!(ended, "{} has a token that lives on", member.name);

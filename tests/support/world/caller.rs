@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokend::{
-    credential::{Credential, Replacement, Supply},
+    credential::{Credential, Reader, Replacement, Role, Supply},
     engine::{
         Author, Change, Command, Error, Named, NewCredential, Rejection, Reply, Rotated, Rotation,
         Snapshot, Supplier,
@@ -97,6 +97,20 @@ impl World {
         let (policy, limits) = (Some(policy), Some(limits));
         let keep = |reply| Change::Keep { name, etag, policy, limits, reply };
         self.ask(|reply| Command::Change(keep(reply), AUTHOR))
+    }
+
+    /// Lets someone do something with a credential's tokens.
+    pub fn grant(&mut self, name: &str, reader: &Reader, role: Role) -> Waiting<Snapshot> {
+        let (name, readers) = (name.parse().unwrap(), vec![reader.clone()]);
+        let grant = |reply| Change::Grant { name, etag: None, readers, role, reply };
+        self.ask(|reply| Command::Change(grant(reply), AUTHOR))
+    }
+
+    /// Lets someone do that no more.
+    pub fn ungrant(&mut self, name: &str, reader: &Reader, role: Role) -> Waiting<Snapshot> {
+        let (name, readers) = (name.parse().unwrap(), vec![reader.clone()]);
+        let ungrant = |reply| Change::Revoke { name, etag: None, readers, role, reply };
+        self.ask(|reply| Command::Change(ungrant(reply), AUTHOR))
     }
 
     /// Has an operator revoke the token that is held.

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokend::{
     credential::{CredentialId, Grant},
-    ports::{Leaving, Loaded, Write},
+    ports::{Leaving, Loaded, Revocation, Write},
 };
-use tokend_core::{IssuanceId, RevocationId, Token, TokenId};
+use tokend_core::{IssuanceId, Name, RevocationId, Token, TokenId};
 
 /// What lies on a disk.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Contents {
     /// The credentials, with their revisions.
     credentials: BTreeMap<CredentialId, u64>,
     tokens: BTreeMap<CredentialId, Arc<Token<Grant>>>,
-    revocations: BTreeSet<RevocationId>,
+    revocations: BTreeMap<RevocationId, Arc<Revocation>>,
     settled: BTreeSet<IssuanceId>,
 }
 
@@ -30,6 +30,23 @@ impl Contents {
 
     pub(super) fn is_settled(&self, issuance: IssuanceId) -> bool {
         self.settled.contains(&issuance)
+    }
+
+    /// Returns of whom tokens are to be ended at their providers.
+    pub(super) fn to_end(&self) -> Vec<Name> {
+        self.revocations.values().map(|revocation| revocation.name.clone()).collect()
+    }
+
+    /// Tells whether a token, a refresh token or a session is to be ended at its provider.
+    pub(super) fn is_to_end(&self, value: &str) -> bool {
+        self.revocations.values().any(|revocation| {
+            let Revocation { token, secrets, .. } = &**revocation;
+            let grant = token.as_ref().map(|token| &token.payload);
+            let own = grant.map(|grant| &grant.value).into_iter();
+            let all = own.chain(grant.and_then(|grant| grant.refresh_token.as_ref()));
+            let login = secrets.get("refresh_token");
+            all.chain(login).any(|secret| secret.expose_secret() == value)
+        })
     }
 
     /// Takes note of a write that was done.
@@ -50,7 +67,7 @@ impl Contents {
             Write::Rotation { credential, token } => self.hold(*credential, token),
             Write::Revoke { revocation, leaving } => {
                 let credential = revocation.credential;
-                self.revocations.insert(revocation.id);
+                self.revocations.insert(revocation.id, Arc::clone(revocation));
                 match (leaving, &revocation.token) {
                     (Leaving::Token, Some(token)) => self.release(credential, token.id),
                     (Leaving::Token, None) => {}
@@ -87,7 +104,7 @@ impl Contents {
         let revocations = loaded.revocations.iter().map(|revocation| revocation.id);
         known
             && tokens.collect::<BTreeMap<_, _>>() == held.collect()
-            && revocations.collect::<BTreeSet<_>>() == self.revocations
+            && revocations.collect::<BTreeSet<_>>() == self.revocations.keys().copied().collect()
     }
 
     /// Takes over what nobody was told: the revisions of credentials that tokens changed.

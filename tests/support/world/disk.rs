@@ -17,7 +17,7 @@ use tokend::{
     ports::{Found, Loaded, RekeyEnded, Ticket, Write, Written},
     store::{OpenError, Store},
 };
-use tokend_core::{IssuanceId, SplitMix, StoreFailure, Token, TokenId};
+use tokend_core::{IssuanceId, Name, SplitMix, StoreFailure, Token, TokenId};
 
 use super::{
     Coming,
@@ -105,6 +105,16 @@ impl Disk {
     /// Tells whether the store has said that a token is to be revoked.
     pub fn is_revoked(&self, token: TokenId) -> bool {
         self.revoked.contains(&token)
+    }
+
+    /// Returns of whom tokens are to be ended at their providers, as the store holds it.
+    pub fn to_end(&self) -> Vec<Name> {
+        self.contents.to_end()
+    }
+
+    /// Tells whether the store holds that a token is to be ended at its provider.
+    pub fn is_to_end(&self, value: &str) -> bool {
+        self.contents.is_to_end(value)
     }
 
     /// Tells whether the end of an issuance is on the disk.

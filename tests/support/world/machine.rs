@@ -1,6 +1,9 @@
 //! The machine's clocks, and the true time, which the machine doesn't know.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokend::ports::Clock;
@@ -8,7 +11,7 @@ use tokend_core::{BootId, BootTime, Moment, after};
 
 /// A machine whose clocks go when the world says so. Clones are the same machine.
 #[derive(Debug, Clone)]
-pub struct Machine(Rc<RefCell<Clocks>>);
+pub struct Machine(Arc<Mutex<Clocks>>);
 
 #[derive(Debug)]
 struct Clocks {
@@ -25,40 +28,44 @@ impl Machine {
         let booted_at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let truth = after(booted_at, Duration::from_secs(100));
         let wrong_by = SignedDuration::ZERO;
-        Self(Rc::new(RefCell::new(Clocks { truth, wrong_by, booted_at, boots: 1 })))
+        Self(Arc::new(Mutex::new(Clocks { truth, wrong_by, booted_at, boots: 1 })))
     }
 
     /// Returns the true time.
     pub fn truth(&self) -> Timestamp {
-        self.0.borrow().truth
+        self.clocks().truth
     }
 
     /// Returns what the wall clock is ahead of the true time.
     pub fn wrong_by(&self) -> SignedDuration {
-        self.0.borrow().wrong_by
+        self.clocks().wrong_by
     }
 
     /// Returns when the machine was booted, by true time.
     pub fn booted_at(&self) -> Timestamp {
-        self.0.borrow().booted_at
+        self.clocks().booted_at
     }
 
     /// Returns how often the machine has been booted.
     pub fn boots(&self) -> u8 {
-        self.0.borrow().boots
+        self.clocks().boots
+    }
+
+    fn clocks(&self) -> MutexGuard<'_, Clocks> {
+        self.0.lock().unwrap()
     }
 
     pub(super) fn pass_until(&self, truth: Timestamp) {
-        let mut clocks = self.0.borrow_mut();
+        let mut clocks = self.clocks();
         clocks.truth = clocks.truth.max(truth);
     }
 
     pub(super) fn set(&self, wrong_by: SignedDuration) {
-        self.0.borrow_mut().wrong_by = wrong_by;
+        self.clocks().wrong_by = wrong_by;
     }
 
     pub(super) fn reboot(&self, takes: Duration, wrong_by: SignedDuration) {
-        let mut clocks = self.0.borrow_mut();
+        let mut clocks = self.clocks();
         clocks.truth = after(clocks.truth, takes);
         clocks.booted_at = clocks.truth;
         clocks.boots += 1;
@@ -68,7 +75,7 @@ impl Machine {
 
 impl Clock for Machine {
     fn now(&self) -> Moment {
-        let clocks = self.0.borrow();
+        let clocks = self.clocks();
         let up = clocks.truth.duration_since(clocks.booted_at);
         Moment {
             wall: clocks.truth.checked_add(clocks.wrong_by).unwrap(),

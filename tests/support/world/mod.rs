@@ -12,8 +12,10 @@ pub mod caller;
 mod contents;
 mod desk;
 mod disk;
+pub mod errand;
 mod keys;
 mod machine;
+mod office;
 pub mod platter;
 mod power;
 pub mod provider;
@@ -25,7 +27,7 @@ use jiff::Timestamp;
 use tokend::{
     credential::CredentialId,
     engine::Engine,
-    ports::{Clock, ErrandEnded, Found, Issuance, RekeyEnded, Reservation, Written},
+    ports::{Clock, Found, Issuance, RekeyEnded, Reservation, Written},
     published::Slots,
     store::Store,
 };
@@ -36,7 +38,9 @@ pub use self::platter::{Ending, Trouble};
 use self::{
     desk::Desk,
     disk::{Disk, Home},
+    errand::{Sent, Visit},
     machine::Machine,
+    office::Office,
     provider::{Arrival, Attempt, Dance},
 };
 
@@ -50,8 +54,10 @@ pub struct World {
     pub attempts: Vec<Attempt>,
     /// All reservations that the engine has asked the ledger for, by true time.
     pub wanted: Vec<Wanted>,
-    /// Whether the provider ends the tokens that it is asked to end.
-    pub revokes: bool,
+    /// What becomes of requests to end tokens from now on ..
+    pub revoking: Arrival,
+    /// .. and all that the issuer has sent.
+    pub errands: Vec<Sent>,
     /// How often in a row the engine was due at once, up to now.
     pub spins: u32,
     provider: Box<dyn FnMut(&Attempt) -> Arrival>,
@@ -87,6 +93,8 @@ struct Daemon {
     timer: Timestamp,
     /// When the disk's last answer comes: none overtakes another.
     answered: Timestamp,
+    /// What serves callers, once someone has called.
+    office: Option<Office>,
 }
 
 /// Something that is on its way.
@@ -101,8 +109,8 @@ enum Coming {
     Ended(Box<Dance>),
     /// A dance has ended without a request.
     Issued(Box<Issuance>),
-    /// An errand has ended.
-    Returned(Box<ErrandEnded>),
+    /// A request of an errand ends.
+    Visited(Box<Visit>),
 }
 
 /// The engine may want to be woken at once for as long as it has work to do, but not
@@ -132,7 +140,8 @@ impl World {
             disk: Disk::default(),
             attempts: Vec::new(),
             wanted: Vec::new(),
-            revokes: true,
+            revoking: Arrival::json(200, "{}"),
+            errands: Vec::new(),
             spins: 0,
             provider: Box::new(provider),
             home: Home::new(seed),
@@ -204,7 +213,7 @@ impl World {
             Coming::Flush => self.flush(),
             Coming::Ended(dance) => self.end(*dance),
             Coming::Issued(ended) => self.daemon().engine.issued(*ended),
-            Coming::Returned(ended) => self.daemon().engine.returned(*ended),
+            Coming::Visited(visit) => self.visited(*visit),
             Coming::Written(written, kept) => {
                 self.disk.acknowledge(kept);
                 self.daemon().engine.written(written);
@@ -255,7 +264,7 @@ impl World {
             self.begin(job);
         }
         for errand in errands {
-            self.run_errand(&errand);
+            self.run_errand(errand);
         }
     }
 

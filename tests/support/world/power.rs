@@ -45,7 +45,8 @@ impl World {
             loaded,
         );
         let now = self.truth();
-        self.daemon = Some(Daemon { engine, store, slots, desk, timer: now, answered: now });
+        let (timer, answered, office) = (now, now, None);
+        self.daemon = Some(Daemon { engine, store, slots, desk, timer, answered, office });
         self.attend();
     }
 
@@ -168,6 +169,9 @@ impl World {
         if let Some(daemon) = &mut self.daemon {
             daemon.timer = later(daemon.timer);
             daemon.answered = later(daemon.answered);
+            if let Some(office) = &mut daemon.office {
+                office.sleep(sleep);
+            }
         }
         self.machine.pass_until(resumed);
     }

@@ -7,7 +7,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
-use tokend::ports::{Errand, ErrandEnded, Issuance, Job, LONGEST_ISSUANCE};
+use tokend::ports::{Issuance, Job, LONGEST_ISSUANCE};
 use tokend_core::{BootTime, Cause, Fate, IssuanceId, Name, after};
 use tokend_provider::{
     Ambient, Answer, Exchange, Failure, Operation, Outcome, Request, Step, Verdict,
@@ -267,24 +267,7 @@ impl World {
     }
 }
 
-impl World {
-    /// Asks the provider to end a token.
-    pub(super) fn run_errand(&mut self, errand: &Errand) {
-        let (id, took) = (errand.id, Duration::from_millis(100));
-        let sent_at = self.now().wall;
-        let (fate, outcome) = if self.revokes {
-            (Fate::Answered, Outcome::Revoked)
-        } else {
-            (Fate::Unsent, failed("can't connect"))
-        };
-        self.expect(
-            took,
-            Coming::Returned(Box::new(ErrandEnded { id, sent_at, took, fate, outcome })),
-        );
-    }
-}
-
-fn answer(status: u16, fields: &[(&'static str, String)], body: String) -> Answer {
+pub(super) fn answer(status: u16, fields: &[(&'static str, String)], body: String) -> Answer {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
@@ -292,7 +275,7 @@ fn answer(status: u16, fields: &[(&'static str, String)], body: String) -> Answe
     Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
 }
 
-fn failed(message: &str) -> Outcome {
+pub(super) fn failed(message: &str) -> Outcome {
     failure(Verdict::Transient, message)
 }
 

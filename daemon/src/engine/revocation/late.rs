@@ -54,6 +54,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(in crate::engine) fn turned_away(&mut self, ended: ports::Issuance) -> ports::Issuance {
         let Some(asked) = self.sent.0.remove(&ended.issuance) else { return ended };
         if !asked.is_unwanted {
+            let ended = self.given_again(ended, &asked);
             return if self.is_overtaken(&ended.name, &asked) { overtaken(ended) } else { ended };
         }
         let Asked { credential, dance, .. } = asked;
@@ -65,6 +66,27 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.end_unwanted(&credential, dance, issued, ended.sent_at);
         let outcome = Outcome::Failed(Failure { date, ..failure });
         ports::Issuance { outcome, ..ended }
+    }
+
+    /// Makes a failure of a token that the provider gives once more though it is to be ended. One
+    /// with a refresh token is taken, since that would be lost.
+    fn given_again(&self, ended: ports::Issuance, asked: &Asked) -> ports::Issuance {
+        match ended.outcome {
+            Outcome::Issued(issued)
+                if issued.refresh_token.is_none()
+                    && self.revocations.has_value(asked.credential.id, &issued.value) =>
+            {
+                let message = "the provider gave the token once more that is to be revoked";
+                let failure = Failure::new(Verdict::Transient, message);
+                let outcome = Outcome::Failed(Failure {
+                    date: issued.date,
+                    quotas: issued.quotas,
+                    ..failure
+                });
+                ports::Issuance { outcome, ..ended }
+            }
+            outcome => ports::Issuance { outcome, ..ended },
+        }
     }
 
     /// Has ended what was issued for a credential, or a login, that isn't there any more.

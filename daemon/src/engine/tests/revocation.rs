@@ -1,5 +1,8 @@
 //! Tokens that are ended on the far side.
 
+mod again;
+mod dropped;
+
 use tokend_core::RevocationId;
 use tokend_provider::{Definition, Source};
 
@@ -313,21 +316,6 @@ fn a_damaged_revocation_is_told_of_until_it_is_dropped() {
     let problems = bench.ask(|reply| Command::Problems { reply }).try_recv().unwrap().unwrap();
     assert!(problems.is_empty());
     assert!(matches!(drop(&mut bench).try_recv().unwrap(), Err(Error::NoRevocation(_))));
-}
-
-#[test]
-fn a_dropped_revocation_is_not_tried_again() {
-    let mut bench = bench();
-    let mut revoked = bench.revoke();
-    bench.written_down();
-    let id = bench.pending()[0].revocation.id;
-    let mut dropped = bench.ask(|reply| Command::DropRevocation { id, author: AUTHOR, reply });
-    let told = revoked.try_recv().unwrap();
-    assert!(matches!(told, Err(Error::NotDone { .. })), "{told:?}");
-    bench.ended();
-    assert!(dropped.try_recv().unwrap().is_ok());
-    bench.end_errand(failed("down"));
-    assert!(bench.writes.0.borrow().is_empty() && bench.pending().is_empty());
 }
 
 #[test]

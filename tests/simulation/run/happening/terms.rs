@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tokend::{
-    credential::Credential,
+    credential::{Credential, Reader, Role},
     engine::{Error, Snapshot},
 };
 use tokend_core::{Cause, Policy};
@@ -12,6 +12,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::Run;
 use crate::{
+    people,
     plan::{Member, POLICIES, Plan},
     world::{
         caller::Waiting,
@@ -43,6 +44,8 @@ pub(super) enum What {
     Removed(Waiting<bool>),
     Secret(usize, Waiting<Snapshot>),
     Login(Waiting<Snapshot>),
+    Granted(Reader, Role, Waiting<Snapshot>),
+    Ungranted(Reader, Role, Waiting<Snapshot>),
     Added(Waiting<Snapshot>),
 }
 
@@ -242,6 +245,8 @@ impl What {
             Self::Kept(.., answer)
             | Self::Secret(_, answer)
             | Self::Login(answer)
+            | Self::Granted(.., answer)
+            | Self::Ungranted(.., answer)
             | Self::Added(answer) => answer.try_recv().map(|answer| answer.map(Some)),
             Self::Removed(answer) => answer.try_recv().map(|answer| answer.map(|_| None)),
         }
@@ -265,6 +270,12 @@ impl What {
             }
             Self::Secret(number, _) => Member { secret: *number, ..member },
             Self::Login(_) => member,
+            Self::Granted(reader, role, _) => {
+                Member { access: people::with(&member.access, reader, *role), ..member }
+            }
+            Self::Ungranted(reader, role, _) => {
+                Member { access: people::without(&member.access, reader, *role), ..member }
+            }
             Self::Removed(_) => Member { is_there: false, ..member },
             Self::Added(_) => Member { is_there: true, ..member },
         }
