@@ -74,6 +74,9 @@ pub(crate) struct Member {
     pub(crate) is_there: bool,
 }
 
+/// Where there are no more credentials, nobody waits for a turn.
+pub(crate) const FEW: usize = 8;
+
 /// How early tokens are replaced.
 pub(crate) const POLICIES: [Policy; 4] =
     [Policy::Always, Policy::Always, Policy::Used, Policy::OnDemand];
@@ -163,7 +166,11 @@ expires_in = 'body.expires_in'
 const SLIDING: [u64; 8] = [10, 60, 300, 900, 3_600, 21_600, 43_200, 86_400];
 
 /// A day, where it is longest.
-const DAY: Duration = Duration::from_secs(25 * 3_600);
+pub(crate) const DAY: Duration = Duration::from_secs(25 * 3_600);
+
+/// The hours by Greenwich when days of January end that limits may go by: in New York, in Berlin
+/// and there.
+const ENDS_OF_DAYS: [u64; 3] = [5, 23, 24];
 
 const CALENDAR: [&str; 4] = ["hour", "day@Europe/Berlin", "day", "day@America/New_York"];
 
@@ -175,7 +182,8 @@ impl Plan {
         // Now and then there are more than may ask a provider at a time.
         let many = if dice.percent(5) { 10 + dice.index(4) } else { 1 + dice.index(4) };
         let member = |number: usize, dice: &mut Dice| {
-            let account = dice.index(accounts.len());
+            // They are of one account, since others don't wait for each other.
+            let account = if many > FEW { 0 } else { dice.index(accounts.len()) };
             // What lives for seconds can't be told apart by a part of that.
             let long = accounts[account].life.is_some_and(|life| life >= secs(20));
             let kind = if long { dice.pick(&KINDS) } else { Kind::Plain };
@@ -222,6 +230,16 @@ impl Plan {
         let lives = self.accounts.iter().filter_map(|account| account.life);
         let shortest = lives.min().unwrap_or(secs(3_600));
         (shortest * 2).clamp(secs(20), secs(6 * 3_600)).mul_f64(dice.pick(&[0.1, 0.5, 1.0]))
+    }
+
+    /// Draws the hour at which it begins: where limits go by the calendar that is before a day
+    /// ends there, or soon after.
+    pub(crate) fn hour(&self, dice: &mut Dice) -> Duration {
+        if !self.honest {
+            return Duration::ZERO;
+        }
+        let end = secs(dice.pick(&ENDS_OF_DAYS) * 3_600);
+        end.saturating_sub(dice.span(secs(10), secs(3_600)))
     }
 
     /// Returns the definitions, by their names.

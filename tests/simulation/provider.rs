@@ -10,6 +10,8 @@ mod meter;
 mod newer;
 #[path = "provider/secrets.rs"]
 mod secrets;
+#[path = "provider/trouble.rs"]
+mod trouble;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
@@ -159,6 +161,11 @@ impl Provider {
         (account, self.moods[account])
     }
 
+    /// Has all accounts be told to wait.
+    pub(crate) fn throttle_all(&mut self) {
+        self.moods.fill(Mood::Throttling);
+    }
+
     /// Ends all trouble.
     pub(crate) fn recover(&mut self) {
         self.moods.fill(Mood::Well);
@@ -195,7 +202,7 @@ impl Provider {
             _ if self.is_beyond(attempt, &member, mood) => Arrival::status(429),
             Mood::Counting if account.quota.is_some() => self.give(attempt, &member, account.life),
             Mood::Well | Mood::Slow => self.give(attempt, &member, account.life),
-            Mood::OutOfOrder => self.broken(at),
+            Mood::OutOfOrder => self.broken(at, account.dated),
             Mood::Throttling => self.throttle(at),
             Mood::Unreachable => Arrival::refused(),
             Mood::Silent => Arrival::lost(),
@@ -323,29 +330,6 @@ impl Provider {
         });
         let life = life.as_secs();
         Arrival::json(200, format!(r#"{{"access_token":"{value}","expires_in":{life}{refresh}}}"#))
-    }
-
-    fn broken(&mut self, at: Timestamp) -> Arrival {
-        match self.dice.below(5) {
-            0 => Arrival::json(200, "<!doctype html><title>Sign in</title>"),
-            1 => Arrival::json(200, r#"{"errors":[{"message":"no"}]}"#),
-            2 => {
-                let wait = self.dice.span(secs(1), secs(1_200));
-                self.stay_away(at, wait);
-                Arrival::status(503).with("retry-after", wait.as_secs().to_string())
-            }
-            _ => Arrival::status(500),
-        }
-    }
-
-    fn throttle(&mut self, at: Timestamp) -> Arrival {
-        let wait = self.dice.span(secs(1), secs(1_200));
-        self.stay_away(at, wait.max(secs(300)));
-        match self.dice.below(3) {
-            0 => Arrival::status(429),
-            1 => Arrival::status(429).with("retry-after", wait.as_secs().to_string()),
-            _ => Arrival::status(429).with("retry-after", http_date(after(at, wait))),
-        }
     }
 
     fn stay_away(&mut self, at: Timestamp, wait: Duration) {

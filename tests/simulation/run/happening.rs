@@ -23,6 +23,10 @@ use crate::world::caller::secs;
 /// How many users report tokens.
 const USERS: u64 = 3;
 
+/// For a day and a bit after someone has asked, or for as long as a token lives, a credential is
+/// used.
+const LONGEST_USE: Duration = Duration::from_secs(25 * 3_600);
+
 impl Run {
     /// Lets something happen.
     pub(super) fn happen(&mut self) {
@@ -38,7 +42,7 @@ impl Run {
             67..75 => self.crash_soon(),
             75..80 => self.reboot(),
             80..85 => {
-                let sleep = self.dice.span(secs(1), self.scale.max(secs(60)) * 4);
+                let sleep = self.sleep();
                 self.note(format_args!("the machine sleeps for {sleep:?}"));
                 self.world.suspend(sleep);
                 self.witness.slept(&self.world);
@@ -73,6 +77,15 @@ impl Run {
         self.look();
     }
 
+    /// Draws how long the machine sleeps: now and then for days, in which nobody asks.
+    fn sleep(&mut self) -> Duration {
+        if self.dice.percent(15) {
+            self.dice.span(LONGEST_USE, LONGEST_USE * 3)
+        } else {
+            self.dice.span(secs(1), self.scale.max(secs(60)) * 4)
+        }
+    }
+
     /// Draws a credential.
     pub(super) fn member(&mut self) -> usize {
         self.dice.index(self.plan.members.len())
@@ -90,9 +103,21 @@ impl Run {
         }
     }
 
-    /// A user reports the token that is held, or one of before.
+    /// A user reports a token. Now and then the API refuses whatever it is shown.
     fn report(&mut self) {
         let position = self.member();
+        self.report_one(position);
+        if self.dice.percent(25) {
+            for _ in 0..2 {
+                let pause = self.dice.span(secs(1), secs(30));
+                self.pass(pause);
+                self.report_one(position);
+            }
+        }
+    }
+
+    /// A user reports the token that is held, or one of before.
+    fn report_one(&mut self, position: usize) {
         let name = self.plan.members[position].name.clone();
         let Some(held) = self.world.slot(&name).and_then(|slot| slot.token_id()) else { return };
         let before: Vec<_> =
@@ -112,6 +137,7 @@ impl Run {
         ));
         let from = (Caller(user), stale);
         self.witness.check_report(&member, from, ruling.as_ref(), reservations, &self.world);
+        self.look();
     }
 
     /// An operator wants a new token.
@@ -150,6 +176,12 @@ impl Run {
         self.note(format_args!("the clock is set and wrong by {wrong_by:?}"));
         self.world.set_clock(wrong_by);
         self.clock_was_set();
+        // What providers say of the time doesn't go by this clock.
+        if self.dice.percent(30) {
+            self.note(format_args!("all providers want to be left alone"));
+            self.provider.borrow_mut().throttle_all();
+            self.force();
+        }
     }
 
     pub(super) fn clock_was_set(&mut self) {

@@ -98,9 +98,10 @@ impl Run {
         let definitions: Vec<(&str, &str)> =
             definitions.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let asked = Rc::clone(&provider);
-        let world =
+        let mut world =
             World::with(seed, &definitions, move |attempt| asked.borrow_mut().answer(attempt));
         story.hide(world.directory());
+        world.run_for(plan.hour(&mut dice));
         let witness = Witness::new(&plan, Rc::clone(&provider), &world);
         Self {
             plan,

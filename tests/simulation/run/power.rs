@@ -1,5 +1,7 @@
 //! How the daemon ends, what befalls its disk, and how it begins again.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 
 use super::Run;
@@ -17,6 +19,12 @@ const OPENING: u64 = 8;
 impl Run {
     /// Something is begun, and the daemon ends in the midst of it.
     pub(super) fn crash_soon(&mut self) {
+        if self.dice.percent(20) {
+            let (after, ending) = (self.dice.below(OPERATIONS), self.ending());
+            self.note(format_args!("{after} writes and syncs into a token's: {ending:?}"));
+            self.world.expect_trouble_in_token(after, Trouble::End(ending));
+            return self.force();
+        }
         match self.dice.below(4) {
             0 => self.ask(),
             1 => self.force(),
@@ -58,6 +66,37 @@ impl Run {
     }
 
     pub(super) fn reboot(&mut self) {
+        if !self.plan.honest && self.dice.percent(40) {
+            return self.reboot_twice();
+        }
+        self.reboot_once();
+    }
+
+    /// The machine comes up with a clock that is behind, and once more when something has been
+    /// sent by it.
+    fn reboot_twice(&mut self) {
+        let behind = self.dice.span(secs(60), secs(4 * 3_600));
+        let behind = -SignedDuration::try_from(behind).expect("hours");
+        let wrong_by = behind.min(self.witness.latitude(&self.plan, &self.world, true));
+        self.note(format_args!("the machine is booted, wrong by {wrong_by:?}"));
+        self.world.fall(Ending::Kill);
+        self.world.reboot(wrong_by);
+        self.begin_again();
+        let position = self.member();
+        for _ in 0..self.dice.below(5) {
+            self.force_one(position);
+            let pause = self.dice.span(secs(1), secs(20));
+            self.pass(pause);
+        }
+        // The last may still be under way.
+        self.force_one(position);
+        let pause = self.dice.span(Duration::from_millis(3), secs(3));
+        self.pass(pause);
+        self.reboot_once();
+        self.force_one(position);
+    }
+
+    fn reboot_once(&mut self) {
         let ending = self.ending();
         let wrong_by = self.wrong_after_boot();
         self.note(format_args!("the machine is booted: {ending:?}, wrong by {wrong_by:?}"));
@@ -74,7 +113,12 @@ impl Run {
         let behind = self.dice.span(secs(1), secs(4 * 3_600));
         let behind = SignedDuration::try_from(behind).expect("hours");
         let drawn = self.dice.pick(&[SignedDuration::ZERO, SignedDuration::ZERO, -behind]);
-        drawn.min(self.witness.latitude(&self.plan, &self.world, true))
+        let latitude = self.witness.latitude(&self.plan, &self.world, true);
+        let in_order = self.witness.latitude_in_order(&self.plan, &self.world);
+        match in_order.filter(|in_order| *in_order > latitude) {
+            Some(in_order) if self.dice.percent(75) => in_order.min(SignedDuration::ZERO),
+            _ => drawn.min(latitude),
+        }
     }
 
     /// Starts the daemon that has ended, until it is up: it may end while it starts.

@@ -10,7 +10,11 @@ use jiff::Timestamp;
 use tokend_core::{Cause, Policy, after};
 use tokend_provider::Operation;
 
-use super::{Lasting, Witness, terms::wanted_by, told::demanded};
+use super::{
+    Lasting, Witness,
+    terms::wanted_by,
+    told::{demanded, is_throttled},
+};
 use crate::{
     plan::{Member, Plan},
     world::{
@@ -39,8 +43,9 @@ pub(super) struct Failures {
     fresh: Option<Timestamp>,
     /// How often the pause after a failure was exactly that long.
     pauses: BTreeMap<Duration, usize>,
-    /// How long the latest told to stay away.
+    /// How long the latest told to stay away, and whether it said that there were too many.
     demanded: Duration,
+    is_throttled: bool,
     /// The attempt whose answer was that the credential is refused.
     denied: Option<usize>,
     /// When someone last gave it other secrets.
@@ -75,13 +80,15 @@ pub(super) fn end(attempt: &Attempt) -> End {
 }
 
 impl Failures {
-    /// Notes how an attempt ended of which the daemon has heard.
-    pub(super) fn ended(&mut self, place: usize, attempt: &Attempt) {
+    /// Notes how an attempt ended of which the daemon has heard; a token that was as good as
+    /// expired when it came is a failure.
+    pub(super) fn ended(&mut self, place: usize, attempt: &Attempt, is_brief: bool) {
         let before = if end(attempt) == End::Given { Duration::ZERO } else { self.demanded };
         self.demanded = demanded(attempt).unwrap_or_default().max(before);
+        self.is_throttled = is_throttled(attempt);
         self.is_unknown = false;
         match end(attempt) {
-            End::Given => {
+            End::Given if !is_brief => {
                 self.in_a_row.clear();
                 (self.denied, self.pause_until, self.fresh) = (None, None, None);
             }
@@ -112,6 +119,12 @@ impl Failures {
         self.pause_until = self.pause_until.filter(|until| *until > after(booted_at, LEAST_PAUSE));
     }
 
+    /// Returns when the latest failed after which nothing was wanted yet, if it is the first in a
+    /// row and nobody said that there were too many.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        self.fresh.filter(|_| self.in_a_row.len() == 1 && !self.is_throttled)
+    }
+
     /// Returns how long the provider has told to stay away, at most.
     pub(super) fn demanded(&self) -> Duration {
         self.demanded
@@ -125,6 +138,11 @@ impl Failures {
     /// Tells whether the provider has refused the credential, or may have.
     pub(super) fn is_denied(&self) -> bool {
         self.denied.is_some() || self.is_unknown
+    }
+
+    /// Notes that what was refused is asked for in another way.
+    pub(super) fn begun_anew(&mut self) {
+        self.denied = None;
     }
 
     /// Notes that there are other secrets, with which what fails may go well.
@@ -161,6 +179,7 @@ impl Witness {
     ) {
         let Wanted { cause, at, .. } = wanted;
         let is_asked = self.is_asked(member, *at);
+        let retry_until = self.retry_until(member, plan, world);
         let fresh = self.lasting[member.place].failures.fresh;
         let is_steady = fresh.is_some_and(|failed_at| self.is_steady_since(failed_at));
         let is_due = world.disk.acknowledged(member.id).is_none_or(|token| {
@@ -176,6 +195,8 @@ impl Witness {
             return;
         }
         let name = &member.name;
+        let is_late = retry_until.is_some_and(|until| until < *at);
+        assert!(!is_late, "{} isn't tried again in time after a refresh failed", member.name);
         assert!(failures.denied.is_none(), "{name} is asked for after it was refused: {cause:?}");
         let pause_until = failures.pause_until.take();
         let is_early = pause_until.is_some_and(|until| until > *at);

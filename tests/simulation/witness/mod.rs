@@ -6,11 +6,13 @@
 mod clock;
 mod errand;
 mod failure;
+mod held;
 mod ledger;
 mod quota;
 mod refresh;
 mod refusal;
 mod restoration;
+mod retry;
 mod secret;
 mod submission;
 mod terms;
@@ -42,7 +44,7 @@ use self::{
 };
 pub(crate) use self::{submission::Submission, token::check_wait};
 use crate::{
-    plan::{Member, Plan},
+    plan::{FEW, Member, Plan},
     provider::Shared,
     story::Story,
     world::World,
@@ -64,6 +66,8 @@ pub(crate) struct Witness {
     under_way: Vec<usize>,
     /// The reservations that may be refused.
     asked: Vec<Asked>,
+    /// Those of which nobody knows what became of them.
+    dubious: Vec<Asked>,
     ages: Ages,
     /// When a clock was set or the machine woke last.
     disturbed_at: Timestamp,
@@ -110,10 +114,9 @@ struct Lasting {
     replacement: Option<(TokenId, Timestamp)>,
     /// When anything happened.
     active_at: Timestamp,
+    /// When it came to be there, as far as is known.
+    begun_at: Timestamp,
 }
-
-/// Where there are no more, nobody waits for a turn.
-const FEW: usize = 8;
 
 /// For so long it isn't a token's fault if it is refused that came in a refused one's place.
 const NEW: Duration = Duration::from_secs(60);
@@ -121,7 +124,8 @@ const NEW: Duration = Duration::from_secs(60);
 impl Lasting {
     fn new(now: Timestamp) -> Self {
         let (failures, wanted, replacement) = Default::default();
-        Self { failures, wanted, published_at: now, replacement, active_at: now }
+        let (published_at, active_at, begun_at) = (now, now, now);
+        Self { failures, wanted, published_at, replacement, active_at, begun_at }
     }
 
     /// Tells whether nothing was wanted after this issuance.
@@ -152,6 +156,7 @@ impl Witness {
             told: plan.accounts.iter().map(|_| Told::default()).collect(),
             under_way: Vec::new(),
             asked: Vec::new(),
+            dubious: Vec::new(),
             ages: Ages::default(),
             disturbed_at: world.truth(),
             attempts: 0,
@@ -187,7 +192,7 @@ impl Witness {
         }
         self.told.iter_mut().for_each(|told| told.restarted(world));
         self.under_way.clear();
-        self.asked.clear();
+        self.abandon();
         self.errands.restarted();
         self.clocks.set(world);
     }
@@ -252,6 +257,7 @@ impl Witness {
         for member in &plan.members {
             self.check_published(member, plan, world, story);
             self.check_rest(member, plan, world);
+            self.check_retry(member, plan, world);
         }
         self.look_at_refusals(plan, world);
     }
@@ -263,7 +269,7 @@ impl Witness {
             let attempt = &world.attempts[place];
             let member = plan.owner(attempt);
             let lasting = &mut self.lasting[member.place];
-            lasting.failures.ended(place, attempt);
+            lasting.failures.ended(place, attempt, held::is_brief(attempt, member));
             let until = demanded(attempt).map(|wait| after(attempt.ended_at, wait));
             let away_until = &mut self.known[member.place].away_until;
             // What says nothing of it leaves it as it was, but for a token.
@@ -286,6 +292,7 @@ impl Witness {
         if latest.is_some_and(|latest| latest.cause == Cause::Rejected) && !is_handed_over {
             lasting.replacement = Some((token.id, world.truth()));
         }
+        self.check_kept(member, token, world);
         self.check_plan(member, plan, world);
     }
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokend::credential::CredentialId;
 use tokend_core::{Cause, IssuanceId, after};
-use tokend_provider::{Operation, Window};
+use tokend_provider::{Limit, Operation, Period, Window};
 
 use super::{Witness, is_disk_troubled, ledger::share, terms::wanted_by};
 use crate::{
-    plan::{Member, Plan},
+    plan::{DAY, Member, Plan},
     world::{
         Wanted, World,
         provider::{Attempt, What},
@@ -18,6 +19,7 @@ use crate::{
 /// A reservation that may be refused.
 pub(super) struct Asked {
     issuance: IssuanceId,
+    credential: CredentialId,
     account: usize,
     cause: Cause,
     at: Timestamp,
@@ -32,18 +34,25 @@ const ANSWERED: Duration = Duration::from_secs(10);
 const OVERTIME: Duration = Duration::from_secs(60);
 
 impl Witness {
+    /// Notes that nobody will hear what became of the reservations that aren't answered yet: they
+    /// may count.
+    pub(super) fn abandon(&mut self) {
+        self.dubious.append(&mut self.asked);
+    }
+
     /// Notes a reservation.
     pub(super) fn asked(&mut self, wanted: &Wanted, member: &Member) {
         let (issuance, cause, at) = (wanted.issuance, wanted.cause, wanted.at);
         let (account, name) = (member.account, member.name.clone());
-        self.asked.push(Asked { issuance, account, cause, at, name });
+        let credential = member.id;
+        self.asked.push(Asked { issuance, credential, account, cause, at, name });
     }
 
     /// Checks that there was a reason for each reservation of which nothing has come.
     pub(super) fn look_at_refusals(&mut self, plan: &Plan, world: &World) {
         let now = world.truth();
         if is_disk_troubled(world) {
-            self.asked.clear();
+            self.abandon();
             return;
         }
         let later = self.asked.iter().position(|asked| after(asked.at, ANSWERED) > now);
@@ -60,10 +69,8 @@ impl Witness {
 
     fn check_refusal(&self, asked: &Asked, plan: &Plan, world: &World) {
         let account = &plan.accounts[asked.account];
-        // What went before may have left something that counts and never was sent, and counts
-        // for longer by a clock that is behind.
         let longest = account.longest_window() + OVERTIME + self.disorder();
-        let is_known = after(self.began_at, longest) < asked.at && self.is_steady_since(asked.at);
+        let is_known = self.is_steady_since(asked.at) && !self.terms.is_gone(asked.credential);
         let matters = self.told[asked.account].matters(asked.at);
         let was_restored = self.restored_at().is_some_and(|at| after(at, longest) > asked.at);
         let sets = self.limits_of(asked.account, asked.issuance, world);
@@ -79,13 +86,11 @@ impl Witness {
         let wanted = world.wanted.iter().rev();
         let lately = wanted.take_while(|other| after(other.at, ANSWERED) > asked.at);
         let under_way = lately.filter(is_ahead).count();
-        let is_full = |limit: &tokend_provider::Limit| {
+        let is_full = |limit: &Limit| {
             let most = usize::try_from(limit.count.get()).expect("it is small");
-            let length = match &limit.window {
-                Window::Sliding(length) => *length,
-                Window::Calendar { .. } => account.longest_window(),
-            };
-            let used = self.spent(asked, length + OVERTIME, plan, world) + under_way;
+            // By a clock that is behind, it counts for longer.
+            let length = length(limit) + OVERTIME + self.disorder();
+            let used = self.spent(asked, length, plan, world) + under_way;
             used >= share(most, asked.cause)
         };
         let is_full = sets.into_iter().flatten().any(is_full);
@@ -111,6 +116,18 @@ impl Witness {
             let is_free = attempt.operation == Operation::KeepAlive || is_unsent && is_over;
             attempt.sent_at <= asked.at && !is_free
         };
-        near.filter(counts).count()
+        let sent = near.filter(counts).count();
+        // Some were never sent, and it was never written down that they weren't.
+        let dubious = self.dubious.iter().filter(|other| other.account == asked.account);
+        sent + dubious.filter(|other| after(other.at, length) > asked.at).count()
+    }
+}
+
+/// Returns for how long an issuance can count against a limit.
+fn length(limit: &Limit) -> Duration {
+    match &limit.window {
+        Window::Sliding(length) => *length,
+        Window::Calendar { period: Period::Hour, .. } => Duration::from_secs(3_600),
+        Window::Calendar { .. } => DAY,
     }
 }

@@ -20,6 +20,11 @@ pub(super) struct Terms {
 }
 
 impl Terms {
+    /// Tells whether a credential has gone.
+    pub(super) fn is_gone(&self, credential: CredentialId) -> bool {
+        self.gone.iter().any(|(id, ..)| *id == credential)
+    }
+
     /// Those who are there haven't gone.
     pub(super) fn bring_back(&mut self, members: &[Member]) {
         let is_there = |id: &CredentialId| members.iter().any(|it| it.is_there && it.id == *id);

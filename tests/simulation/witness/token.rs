@@ -55,6 +55,7 @@ impl Witness {
         let has_ended = self.provider.borrow().given(value(token)).has_ended;
         assert!(!has_ended, "{} serves a token that it has ended", member.name);
         if self.may_be_dead(member).is_some() {
+            self.check_dead(member, token, &slot, world);
             return;
         }
         // It is served until its end, unless a clock that was set hides that.

@@ -76,7 +76,7 @@ pub(super) fn wait_in(what: &What) -> Option<Duration> {
     wait.parse().ok().map(secs)
 }
 
-fn is_throttled(attempt: &Attempt) -> bool {
+pub(super) fn is_throttled(attempt: &Attempt) -> bool {
     matches!(attempt.what, Some(What::Answer { status: 429, .. }))
 }
 

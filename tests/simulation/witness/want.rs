@@ -105,9 +105,14 @@ impl Witness {
         self.forget_former_secrets(member, world);
         // What is refused that was held is followed by a login for the same reason.
         if last.is_some_and(|last| last.ended_at == *at && last.operation != Operation::Issue) {
+            self.lasting[member.place].failures.begun_anew();
             return;
         }
         self.check_patience(wanted, member, plan, world);
+        self.check_unsaved(wanted, member, world);
+        if matches!(cause, Cause::Aging | Cause::Absent) {
+            self.check_use(wanted, member, plan, world);
+        }
         match cause {
             Cause::Aging | Cause::KeepAlive => {
                 self.check_timing(wanted, member, plan, world);
@@ -126,7 +131,7 @@ impl Witness {
         }
     }
 
-    fn is_reported(&self, member: &Member, world: &World) -> bool {
+    pub(super) fn is_reported(&self, member: &Member, world: &World) -> bool {
         let held = world.disk.acknowledged(member.id).map(|token| token.id);
         held.is_some() && held == self.known[member.place].wishes.reported
     }

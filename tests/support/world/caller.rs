@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokend::{
-    credential::{Reader, Replacement, Role, Supply},
+    credential::{Credential, Reader, Replacement, Role, Supply},
     engine::{
         Author, Change, Command, Error, Named, NewCredential, Rejection, Reply, Rotated, Rotation,
         Snapshot, Supplier,
@@ -83,6 +83,19 @@ impl World {
     pub fn keep(&mut self, name: &str, policy: Policy, limits: Vec<Limit>) -> Waiting<Snapshot> {
         let (name, policy, limits) = (name.parse().unwrap(), Some(policy), Some(limits));
         let keep = |reply| Change::Keep { name, etag: None, policy, limits, reply };
+        self.ask(|reply| Command::Change(keep(reply), AUTHOR))
+    }
+
+    /// Does so if it is still as it was when it was read.
+    pub fn keep_since(
+        &mut self,
+        read: &Credential,
+        policy: Policy,
+        limits: Vec<Limit>,
+    ) -> Waiting<Snapshot> {
+        let (name, etag) = (read.name.clone(), Some(read.etag()));
+        let (policy, limits) = (Some(policy), Some(limits));
+        let keep = |reply| Change::Keep { name, etag, policy, limits, reply };
         self.ask(|reply| Command::Change(keep(reply), AUTHOR))
     }
 
@@ -238,7 +251,7 @@ pub fn limits(texts: &[&str]) -> Vec<Limit> {
 }
 
 /// Returns so many seconds.
-pub fn secs(secs: u64) -> Duration {
+pub const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 

@@ -19,7 +19,14 @@ use tokend::{
 };
 use tokend_core::{IssuanceId, Name, SplitMix, StoreFailure, Token, TokenId};
 
-use super::{Coming, contents::Contents, desk::Task, keys::Keys, platter::Platter, vfs::Watched};
+use super::{
+    Coming,
+    contents::Contents,
+    desk::Task,
+    keys::Keys,
+    platter::{Platter, Trouble},
+    vfs::Watched,
+};
 
 /// How the disk is doing.
 #[derive(Debug)]
@@ -32,6 +39,8 @@ pub struct Disk {
     pub full: bool,
     /// When a write or a sync last failed.
     pub troubled_at: Option<Timestamp>,
+    /// What befalls it when a token is written, after so many writes and syncs.
+    pub(super) in_token: Option<(u64, Trouble)>,
     /// What lies on it for sure ..
     contents: Contents,
     /// .. and what may lie on it instead: what was written may be there even if the store
@@ -76,6 +85,7 @@ impl Default for Disk {
             answers_after: Duration::from_millis(1),
             full: false,
             troubled_at: None,
+            in_token: None,
             contents: Contents::default(),
             besides: Vec::new(),
             unsure: BTreeSet::new(),
@@ -151,6 +161,11 @@ impl Disk {
                 tickets.push(ticket);
                 writes.push(write);
             }
+            if writes.iter().any(|write| matches!(write, Write::Token { .. }))
+                && let Some((after, trouble)) = self.in_token.take()
+            {
+                home.platter().expect(after, trouble);
+            }
             answers.extend(self.write(store, tickets, writes));
         }
         answers
@@ -218,6 +233,7 @@ impl Disk {
     /// The daemon is gone, and with it what it was told.
     pub(super) fn forget(&mut self) {
         self.acknowledged.clear();
+        self.in_token = None;
     }
 
     /// Holds what was read at a start against what was written before: all that the store

@@ -78,8 +78,15 @@ impl World {
         self.home.platter().expect(after, trouble);
     }
 
+    /// Has something happen to the disk after so many writes and syncs from when the next token
+    /// is written on.
+    pub fn expect_trouble_in_token(&mut self, after: u64, trouble: Trouble) {
+        self.disk.in_token = Some((after, trouble));
+    }
+
     /// No more happens to the disk.
     pub fn heal(&mut self) {
+        self.disk.in_token = None;
         self.disk.full = false;
         self.home.platter().heal();
     }

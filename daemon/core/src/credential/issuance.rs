@@ -374,7 +374,9 @@ impl<P: Clone> Credential<P> {
             let (issuance, token, receipt) = (*issuance, Arc::clone(token), *receipt);
             let step = Step::Persisting(Arc::clone(&token), receipt);
             turn.effects.push(Effect::Persist { issuance, token, receipt });
-            let (cause, reporters) = (Cause::Absent, Vec::new());
+            // What takes a refused token's place does so at a second try, too.
+            let cause = if self.is_refused() { Cause::Rejected } else { Cause::Absent };
+            let reporters = Vec::new();
             self.activity = Activity::Issuing { issuance, cause, step, waiters, reporters };
         }
     }

@@ -1,7 +1,9 @@
 //! Operators who change what a credential's terms are, remove it, and add it again.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use tokend::{
-    credential::{Reader, Role},
+    credential::{Credential, Reader, Role},
     engine::{Error, Snapshot},
 };
 use tokend_core::{Cause, Policy};
@@ -26,6 +28,8 @@ pub(in super::super) struct Changes {
     unheard: Vec<Change>,
     /// Those that the store couldn't write, and that may be on the disk all the same.
     failed: Vec<Change>,
+    /// How someone has seen a credential who may want to change it.
+    read: BTreeMap<usize, Arc<Credential>>,
 }
 
 /// A change to what is stored of a credential.
@@ -35,7 +39,8 @@ struct Change {
 }
 
 pub(super) enum What {
-    Kept(Policy, Vec<Limit>, Waiting<Snapshot>),
+    /// As it was when it was read, if that is to matter.
+    Kept(Policy, Vec<Limit>, Option<Arc<Credential>>, Waiting<Snapshot>),
     Removed(Waiting<bool>),
     Secret(usize, Waiting<Snapshot>),
     Login(Waiting<Snapshot>),
@@ -75,9 +80,24 @@ impl Run {
             }
             let texts: Vec<String> = limits.iter().map(ToString::to_string).collect();
             self.note(format_args!("an operator changes {name}: {policy:?}, limits {texts:?}"));
-            let answer = self.world.keep(&name, policy, limits.clone());
-            self.submit(member, What::Kept(policy, limits.clone(), answer));
+            let read = self.read(member);
+            let answer = match &read {
+                Some(read) => self.world.keep_since(read, policy, limits.clone()),
+                None => self.world.keep(&name, policy, limits.clone()),
+            };
+            self.submit(member, What::Kept(policy, limits.clone(), read, answer));
         }
+    }
+
+    /// Returns how a credential was read, be it now or long ago, by someone who wants nothing to be
+    /// undone that has changed since.
+    fn read(&mut self, position: usize) -> Option<Arc<Credential>> {
+        if self.dice.percent(50) {
+            return None;
+        }
+        let now = self.world.find(&self.plan.members[position].name)?.credential;
+        let before = self.changes.read.insert(position, Arc::clone(&now));
+        before.filter(|_| self.dice.percent(60)).or(Some(now))
     }
 
     fn remove(&mut self, position: usize) {
@@ -130,6 +150,7 @@ impl Run {
                     self.changes.failed.retain(|failed| failed.member != member);
                     let name = self.plan.members[member].name.clone();
                     self.note(format_args!("{name} is as it was wanted"));
+                    change.what.check(&name, snapshot.as_ref());
                     let id = snapshot.map(|snapshot| snapshot.credential.id);
                     if matches!(change.what, What::Removed(_) | What::Added(_)) {
                         self.witness.replaced(&self.plan.members[member], &self.world);
@@ -157,7 +178,7 @@ impl Run {
     /// Returns how credentials may be by now, though nobody has heard of it: as the first
     /// change that is under way leaves them, or one that couldn't be written.
     pub(super) fn about_to_be(&self) -> Vec<Vec<Member>> {
-        let Changes { waiting, unheard, failed } = &self.changes;
+        let Changes { waiting, unheard, failed, .. } = &self.changes;
         let possible = |member: &Member| {
             let of = |change: &&Change| change.member == member.place;
             let first = unheard.iter().chain(waiting).find(of);
@@ -231,10 +252,20 @@ impl What {
         }
     }
 
+    /// Checks that nothing had changed in between if that was to matter.
+    fn check(&self, name: &str, snapshot: Option<&Snapshot>) {
+        if let (Self::Kept(_, _, Some(read), _), Some(Snapshot { credential, .. })) =
+            (self, snapshot)
+        {
+            let is_next = credential.id == read.id && credential.revision == read.revision + 1;
+            assert!(is_next, "{name} is changed by one who hasn't seen what it was like");
+        }
+    }
+
     fn applied_to(&self, member: &Member) -> Member {
         let member = member.clone();
         match self {
-            Self::Kept(policy, limits, _) => {
+            Self::Kept(policy, limits, ..) => {
                 Member { policy: *policy, limits: limits.clone(), ..member }
             }
             Self::Secret(number, _) => Member { secret: *number, ..member },

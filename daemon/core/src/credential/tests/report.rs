@@ -178,6 +178,21 @@ fn a_report_loses_no_token_that_is_only_not_written_yet() {
 }
 
 #[test]
+fn what_took_a_refused_tokens_place_at_a_second_try_is_not_replaced_as_well() {
+    let mut bench = Bench::fresh();
+    bench.report_held(1, 10);
+    let issuance = bench.reserve();
+    bench.issue(issuance, LIFE, "next");
+    bench.unwritten(issuance);
+    bench.pass_to_deadline();
+    bench.wake();
+    bench.input(Input::Persisted(issuance));
+    bench.said();
+    bench.report_held(2, 11);
+    assert_eq!(bench.said(), ["2 is told: NotATokenProblem"]);
+}
+
+#[test]
 fn without_budget_a_report_is_suppressed_and_the_token_still_served() {
     let mut bench = Bench::fresh();
     bench.report_held(1, 10);
