@@ -53,7 +53,6 @@ impl Run {
                 let full = self.world.disk.full;
                 self.note(format_args!("the disk is full: {full}"));
             }
-            95 => self.revoke(),
             96..98 => {
                 let millis = |millis| Duration::from_millis(millis);
                 self.world.disk.writes_after = self.dice.span(millis(1), millis(2_000));
@@ -72,7 +71,7 @@ impl Run {
             127..137 => self.hand_over(),
             137..143 => self.visit(),
             143..147 => self.change_access(),
-            _ => self.revoke(),
+            95 | 147.. => self.revoke(),
         }
         self.look();
     }

@@ -225,7 +225,10 @@ impl Run {
             let is_told = match (slot.published(), told) {
                 // That a token has ended may be told a little later.
                 (Some(held), Some(Told::Token(edition))) => *edition == held.edition(),
-                (Some(held), Some(Told::Absence)) => held.token().is_expired(self.world.now()),
+                // One that has seemed to end is no news when a clock is set back.
+                (Some(held), Some(Told::Absence)) => {
+                    self.witness.has_seemed_ended(held.token(), &self.world)
+                }
                 (None, Some(Told::Absence)) => true,
                 _ => false,
             };

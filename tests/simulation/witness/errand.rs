@@ -11,7 +11,7 @@ use tokend_core::after;
 use super::{Witness, failure::LEAST_PAUSE, is_disk_troubled, told::wait_in};
 use crate::{
     story::Story,
-    world::{World, errand::Sent},
+    world::{World, errand::Plea},
 };
 
 /// What is known of the ends of tokens.
@@ -67,15 +67,15 @@ impl Witness {
             }
         }
         for (place, sent) in all.iter().enumerate().skip(self.errands.seen) {
-            let Sent { name, value, what, .. } = sent;
+            let Plea { name, value, what, .. } = sent;
             story.note(sent.sent_at, format_args!("{name} asks to end {value}: {what}"));
             let is_to_end = world.disk.is_to_end(value);
             assert!(is_to_end, "{name} asks to end {value}, which isn't written down to be ended");
             let earlier = || all[self.errands.before..place].iter().rev();
-            let is_under_way = |other: &&Sent| !other.heard && other.ended_at > sent.sent_at;
+            let is_under_way = |other: &&Plea| !other.heard && other.ended_at > sent.sent_at;
             let under_way = earlier().filter(is_under_way).count();
             assert!(under_way < AT_ONCE, "{name} has {value} ended beside {under_way} others");
-            let same: Vec<&Sent> = earlier().filter(|other| other.value == *value).collect();
+            let same: Vec<&Plea> = earlier().filter(|other| other.value == *value).collect();
             // A token that came late may bring the same refresh token, which is ended once more.
             let is_anew = self.errands.over.remove(value);
             if let Some(last) = same.first().filter(|_| !is_anew) {
@@ -89,8 +89,8 @@ impl Witness {
     }
 
     /// Checks that there is a reason and a pause if the same is asked once more.
-    fn check_sequel(&self, sent: &Sent, last: &Sent, same: &[&Sent]) {
-        let Sent { name, value, sent_at, .. } = sent;
+    fn check_sequel(&self, sent: &Plea, last: &Plea, same: &[&Plea]) {
+        let Plea { name, value, sent_at, .. } = sent;
         assert!(last.heard, "{name} asks twice at a time to end {value}");
         // What couldn't be taken off the disk is asked for once more.
         let was_troubled = self.errands.troubled_at.is_some_and(|at| at >= last.ended_at);
@@ -105,7 +105,7 @@ impl Witness {
         assert!(due_at <= *sent_at, "{name} asks to end {value} before {due_at}, at {sent_at}");
         let since = urged_at.unwrap_or(Timestamp::MIN);
         let is_late =
-            |other: &&&Sent| other.sent_at > since && after(other.sent_at, A_WHILE) > *sent_at;
+            |other: &&&Plea| other.sent_at > since && after(other.sent_at, A_WHILE) > *sent_at;
         let often = same.iter().filter(is_late).count();
         assert!(often < MOST_ATTEMPTS, "{name} has asked {often} times to end {value}");
     }

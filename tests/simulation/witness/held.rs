@@ -72,6 +72,7 @@ impl Witness {
         // By a clock that was set it may have ended.
         let is_kept = has_come
             && wanted.cause != Cause::Login
+            && member.resupplied_at.is_none_or(|at| at < latest.sent_at)
             && !is_brief(latest, member)
             && self.is_steady_since(latest.sent_at);
         let is_written = world.disk.is_settled(latest.issuance);

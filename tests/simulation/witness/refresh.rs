@@ -230,6 +230,14 @@ impl Witness {
         assert!(*alike < ALIKE, "{} is refreshed after {age:?} time and again", member.name);
     }
 
+    /// Tells whether a token can be replaced without a person: where a refresh token is all there
+    /// is, nothing may have been asked for since it came of which the end isn't known.
+    fn may_refresh(&self, member: &Member, held: &Held<'_>, world: &World) -> bool {
+        let came = held.came.map(|(_, place)| world.attempts[place].issuance);
+        let is_latest = came.is_some_and(|came| self.lasting[member.place].is_latest(came));
+        member.kind != Kind::Login || is_latest
+    }
+
     /// Checks that a credential isn't forgotten.
     pub(super) fn check_rest(&self, member: &Member, plan: &Plan, world: &World) {
         let now = world.truth();
@@ -247,7 +255,8 @@ impl Witness {
         let last = known.published.as_ref();
         let was_revoked = last.is_some_and(|token| world.disk.is_revoked(token.id));
         let due_at = match (world.disk.acknowledged(member.id), self.held(member, world)) {
-            (Some(_), Some(held)) => held.due_at,
+            // Nor is a refresh token used that may have been since.
+            (Some(_), Some(held)) if self.may_refresh(member, &held, world) => held.due_at,
             // A person may have to log in first.
             (None, _) if !was_revoked && member.kind != Kind::Login => Timestamp::MIN,
             _ => return,

@@ -108,6 +108,15 @@ impl Witness {
         assert!(now < end && asked <= end, "{name} got {value}, which ends at {end}, at {now}");
     }
 
+    /// Tells whether a token has ended by what the clocks have shown so far, whatever they show now.
+    pub(crate) fn has_seemed_ended(&self, token: &Token<Grant>, world: &World) -> bool {
+        let (_, most) = self.errors(token);
+        token.expires_at.is_some_and(|end| {
+            let end = end.checked_sub(most).expect("it is within the calendar");
+            until(world.truth(), end).is_zero()
+        })
+    }
+
     /// Returns by how much the daemon can be wrong about a token's end that it found
     /// in the store: by as much as the clock was ahead when the token came.
     fn benefit(&self, member: &Member, token: &Token<Grant>) -> SignedDuration {

@@ -18,7 +18,7 @@ use super::{
 
 /// A request to end a token.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct Plea {
     /// The credential.
     pub name: Name,
     /// What is to end: a token, a refresh token or a session.
@@ -35,7 +35,7 @@ pub struct Sent {
     pub has_succeeded: bool,
 }
 
-impl Sent {
+impl Plea {
     /// Tells whether the provider has ended it, whatever it answered.
     pub fn is_done(&self) -> bool {
         matches!(self.what, What::Answer { status: 200, .. } | What::Lost)
@@ -78,7 +78,7 @@ impl World {
         let (ended_at, heard, has_succeeded) = (after(sent_at, took), false, false);
         let value = value(request);
         let visit = Visit { place: self.errands.len(), sent_at: self.now().wall, ..visit };
-        self.errands.push(Sent { name, value, sent_at, ended_at, what, heard, has_succeeded });
+        self.errands.push(Plea { name, value, sent_at, ended_at, what, heard, has_succeeded });
         self.expect(took, Coming::Visited(Box::new(visit)));
     }
 

@@ -38,7 +38,7 @@ pub use self::platter::{Ending, Trouble};
 use self::{
     desk::Desk,
     disk::{Disk, Home},
-    errand::{Sent, Visit},
+    errand::{Plea, Visit},
     machine::Machine,
     office::Office,
     provider::{Arrival, Attempt, Dance},
@@ -57,7 +57,7 @@ pub struct World {
     /// What becomes of requests to end tokens from now on ..
     pub revoking: Arrival,
     /// .. and all that the issuer has sent.
-    pub errands: Vec<Sent>,
+    pub errands: Vec<Plea>,
     /// How often in a row the engine was due at once, up to now.
     pub spins: u32,
     provider: Box<dyn FnMut(&Attempt) -> Arrival>,
