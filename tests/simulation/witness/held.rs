@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokend::{credential::Grant, published::Slot};
 use tokend_core::{Cause, Token, after};
 use tokend_provider::Operation;
@@ -34,11 +35,20 @@ pub(super) fn is_brief(attempt: &Attempt, member: &Member) -> bool {
 
 /// Tells whether the token that an answer brought was as good as expired when it came.
 fn had_ended(attempt: &Attempt) -> bool {
-    let Some(What::Answer { status: 200, body, .. }) = &attempt.what else { return false };
+    let is_short = life(attempt).is_some_and(|life| life < LEAST_LIFE);
+    is_short || has_ended_by(attempt, attempt.ended_at)
+}
+
+/// Tells whether the token that an answer brought was as good as expired at some time.
+fn has_ended_by(attempt: &Attempt, at: Timestamp) -> bool {
+    life(attempt).is_some_and(|life| until(at, after(attempt.sent_at, life)) < LEAST_LEFT)
+}
+
+/// Returns how long the token lives that an answer brought, if it says so.
+fn life(attempt: &Attempt) -> Option<Duration> {
+    let Some(What::Answer { status: 200, body, .. }) = &attempt.what else { return None };
     let told = body.split_once(r#""expires_in":"#).and_then(|(_, rest)| rest.split(',').next());
-    let life = told.and_then(|told| told.trim_end_matches('}').parse().ok()).map(secs);
-    let is_over = |life| until(attempt.ended_at, after(attempt.sent_at, life)) < LEAST_LEFT;
-    life.is_some_and(|life| life < LEAST_LIFE || is_over(life))
+    told.and_then(|told| told.trim_end_matches('}').parse().ok()).map(secs)
 }
 
 impl Witness {
@@ -74,6 +84,7 @@ impl Witness {
             && wanted.cause != Cause::Login
             && member.resupplied_at.is_none_or(|at| at < latest.sent_at)
             && !is_brief(latest, member)
+            && !has_ended_by(latest, wanted.at)
             && self.is_steady_since(latest.sent_at);
         let is_written = world.disk.is_settled(latest.issuance);
         let name = &member.name;

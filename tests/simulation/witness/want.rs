@@ -6,10 +6,14 @@ use jiff::Timestamp;
 use tokend_core::{Caller, Cause, Ruling, TokenId, after};
 use tokend_provider::Operation;
 
-use super::{Witness, terms::wanted_by};
+use super::{
+    Witness,
+    failure::{End, end},
+    terms::wanted_by,
+};
 use crate::{
     plan::{Member, Plan},
-    world::{Wanted, World, caller::secs},
+    world::{Wanted, World, caller::secs, provider::Attempt},
 };
 
 /// What callers and operators have asked of a credential that may cost an issuance, and
@@ -30,7 +34,7 @@ impl Wishes {
 }
 
 /// A token with less left is as good as none.
-const BRIEF: Duration = Duration::from_secs(10);
+pub(super) const BRIEF: Duration = Duration::from_secs(10);
 
 /// The store can answer this much later, and clocks are read in between.
 const ROUNDING: Duration = Duration::from_millis(1);
@@ -121,6 +125,8 @@ impl Witness {
             Cause::Absent => self.check_absent(wanted, member, world),
             // A token that was refused is replaced when that can be done.
             Cause::Rejected if self.is_reported(member, world) => {}
+            // Or once more if what took its place couldn't be kept.
+            Cause::Rejected if last.is_some_and(|last| is_unsaved(last, world)) => {}
             Cause::MinTtl | Cause::Rejected | Cause::Wanted | Cause::Forced | Cause::Login => {
                 let asked = self.known[member.place].wishes.when(*cause);
                 // Where there are many, it may have waited for its turn.
@@ -131,6 +137,7 @@ impl Witness {
         }
     }
 
+    /// Tells whether a token is held that was reported.
     pub(super) fn is_reported(&self, member: &Member, world: &World) -> bool {
         let held = world.disk.acknowledged(member.id).map(|token| token.id);
         held.is_some() && held == self.known[member.place].wishes.reported
@@ -170,4 +177,9 @@ impl Witness {
         let ended = token.expires_at.is_some_and(|end| end <= latest);
         assert!(ended, "{} has a token that lives on", member.name);
     }
+}
+
+/// Tells whether an answer brought a token that isn't on the disk.
+fn is_unsaved(attempt: &Attempt, world: &World) -> bool {
+    end(attempt) == End::Given && !world.disk.is_settled(attempt.issuance)
 }
