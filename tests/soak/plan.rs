@@ -63,7 +63,7 @@ impl Plan {
             let mode = FAILURES[number % FAILURES.len()];
             let site = (number % 4 != 3).then_some(number % SITES);
             let outage = Outage { from, to: from + lasting, mode, site };
-            if outage.to + lasting > length {
+            if outage.to + felt(lasting) > length {
                 break;
             }
             outages.push(outage);
@@ -99,6 +99,12 @@ impl Plan {
     }
 }
 
+/// Returns for how long a failure that lasted so long can be felt: the range that waits are drawn
+/// from doubles, and where the first are drawn short, the last can be a minute.
+fn felt(lasted: Duration) -> Duration {
+    (lasted * 4 + Duration::from_secs(4)).min(Duration::from_secs(66))
+}
+
 impl Outage {
     fn losses(&self) -> (u64, u64) {
         let lasted = self.to.saturating_sub(self.from);
@@ -113,14 +119,13 @@ impl Outage {
         }
     }
 
-    /// Returns until when it can be felt: the longest wait that a daemon chooses grows with
-    /// the time that failures have lasted, and is a minute at most for who has no token.
-    /// Who is told to make fewer requests waits for up to a minute at once, and up to five.
+    /// Returns until when it can be felt: the longest wait that a daemon chooses is a minute for
+    /// who has no token. Who is told to make fewer requests waits for up to a minute at once, and up to five.
     fn forgotten(&self) -> Duration {
         let lasted = self.to.saturating_sub(self.from);
         let wait = match self.mode {
             Mode::Limiting => Duration::from_secs(306),
-            _ => (lasted * 2 + Duration::from_secs(8)).min(Duration::from_secs(66)),
+            _ => felt(lasted),
         };
         self.to + wait
     }

@@ -40,7 +40,7 @@ fn had_ended(attempt: &Attempt) -> bool {
 }
 
 /// Tells whether the token that an answer brought was as good as expired at some time.
-fn has_ended_by(attempt: &Attempt, at: Timestamp) -> bool {
+pub(super) fn has_ended_by(attempt: &Attempt, at: Timestamp) -> bool {
     life(attempt).is_some_and(|life| until(at, after(attempt.sent_at, life)) < LEAST_LEFT)
 }
 

@@ -9,11 +9,13 @@ use tokend_provider::Operation;
 use super::{
     Witness,
     failure::{End, end},
+    held::has_ended_by,
     terms::wanted_by,
+    token::value,
 };
 use crate::{
     plan::{Member, Plan},
-    world::{Wanted, World, caller::secs, provider::Attempt},
+    world::{Wanted, World, caller::secs},
 };
 
 /// What callers and operators have asked of a credential that may cost an issuance, and
@@ -126,7 +128,7 @@ impl Witness {
             // A token that was refused is replaced when that can be done.
             Cause::Rejected if self.is_reported(member, world) => {}
             // Or once more if what took its place couldn't be kept.
-            Cause::Rejected if last.is_some_and(|last| is_unsaved(last, world)) => {}
+            Cause::Rejected if self.is_lost(member, world) => {}
             Cause::MinTtl | Cause::Rejected | Cause::Wanted | Cause::Forced | Cause::Login => {
                 let asked = self.known[member.place].wishes.when(*cause);
                 // Where there are many, it may have waited for its turn.
@@ -135,6 +137,16 @@ impl Witness {
                 assert!(fresh, "no one has asked {} for that: {cause:?}", member.name);
             }
         }
+    }
+
+    /// Tells whether the latest token never came to lie on the disk, or too late.
+    fn is_lost(&self, member: &Member, world: &World) -> bool {
+        let Some(latest) = self.known[member.place].latest else { return false };
+        let held = world.disk.acknowledged(member.id);
+        let came = held.and_then(|token| self.provider.borrow().given(value(token)).attempt);
+        let attempt = &world.attempts[latest];
+        let is_late = has_ended_by(attempt, world.truth());
+        end(attempt) == End::Given && (came != Some(latest) || is_late)
     }
 
     /// Tells whether a token is held that was reported.
@@ -177,9 +189,4 @@ impl Witness {
         let ended = token.expires_at.is_some_and(|end| end <= latest);
         assert!(ended, "{} has a token that lives on", member.name);
     }
-}
-
-/// Tells whether an answer brought a token that isn't on the disk.
-fn is_unsaved(attempt: &Attempt, world: &World) -> bool {
-    end(attempt) == End::Given && !world.disk.is_settled(attempt.issuance)
 }

@@ -178,14 +178,13 @@ impl Disk {
         writes: Vec<Write>,
     ) -> Vec<Coming> {
         let results = store.write(&writes);
-        if results.iter().all(Result::is_err) {
-            // Nobody is promised that it isn't there.
-            let mut besides = self.contents.clone();
-            for write in &writes {
-                besides.apply(write);
-            }
-            self.besides.push(besides);
-        } else {
+        let failed = writes.iter().zip(&results).filter(|(_, result)| result.is_err());
+        let failed: Vec<Write> = failed.map(|(write, _)| write.clone()).collect();
+        // What is written later takes the place of what couldn't be; a refused reservation isn't.
+        let is_written = |(write, result): (&Write, &Result<_, _>)| {
+            Result::is_ok(result) && !matches!(write, Write::Reserve(_))
+        };
+        if writes.iter().zip(&results).any(is_written) {
             self.besides.clear();
         }
         let answers = tickets.into_iter().zip(writes).zip(results);
@@ -198,7 +197,14 @@ impl Disk {
             };
             Coming::Written(Written { ticket, result }, kept)
         };
-        answers.map(answer).collect()
+        let answers = answers.map(answer).collect();
+        // Nobody is promised that it isn't there.
+        if !failed.is_empty() {
+            let mut besides = self.contents.clone();
+            failed.iter().for_each(|write| besides.apply(write));
+            self.besides.push(besides);
+        }
+        answers
     }
 
     pub(super) fn acknowledge(&mut self, kept: Option<Kept>) {
