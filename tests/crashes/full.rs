@@ -174,6 +174,26 @@ fn a_store_that_is_to_be_upgraded_on_a_full_disk_stays_as_it_is_until_there_is_r
     }
 }
 
+/// Has a database be as the tokend before made it.
+const UNDO: &str = "
+    CREATE TABLE undone AS
+        SELECT row.number, row.id, credential.id AS credential, account.id AS account, counts,
+            planned, reserved_wall_ms, reserved_boot_ms, reserved.id AS reserved_boot_id,
+            within_ms, request, settled_wall_ms, settled_boot_ms, settled.id AS settled_boot_id,
+            date_ms, outcome
+        FROM issuances AS row
+        JOIN ledger_credentials AS credential ON credential.number = row.credential
+        JOIN ledger_accounts AS account ON account.number = row.account
+        JOIN ledger_boots AS reserved ON reserved.number = row.reserved_boot
+        LEFT JOIN ledger_boots AS settled ON settled.number = row.settled_boot;
+    DROP TABLE issuances;
+    ALTER TABLE undone RENAME TO issuances;
+    DROP TABLE ledger_accounts;
+    DROP TABLE ledger_credentials;
+    DROP TABLE ledger_boots;
+    PRAGMA user_version = 5;
+";
+
 /// Whether or not what is in its log has to go into the database first.
 fn upgrade_on_a_full_disk(log_is_full: bool) {
     let world = World::new();
@@ -181,9 +201,7 @@ fn upgrade_on_a_full_disk(log_is_full: bool) {
     let (state, log) = (world.place.state(), "tokend.db-wal");
     let database = state.join("tokend.db");
     let connection = rusqlite::Connection::open(&database).unwrap();
-    // As the tokend before made it.
-    let undo = "DROP TABLE restoration; DROP TABLE accepted; PRAGMA user_version = 4;";
-    connection.execute_batch(undo).unwrap();
+    connection.execute_batch(UNDO).unwrap();
     if log_is_full {
         let more = "CREATE TABLE more (x); INSERT INTO more VALUES (zeroblob(100000));";
         connection.execute_batch(more).unwrap();
@@ -202,7 +220,7 @@ fn upgrade_on_a_full_disk(log_is_full: bool) {
         cp -a "$0/." "$0.after"; rm "$0/filler" "$0.after/filler"; exec "$@"; }"#;
     let mut daemon = world.place.launch(|command| on_a_small_disk(&world, command, then));
     let line = daemon.wait_for_log("no space left for");
-    assert!(line.contains("tokend.db.before-v5"), "{line}");
+    assert!(line.contains("tokend.db.before-v6"), "{line}");
     daemon.wait_for_log("it ended with 1");
     daemon.wait_for_log("serving");
     let names = |directory: &Path| {
@@ -217,10 +235,10 @@ fn upgrade_on_a_full_disk(log_is_full: bool) {
         // Where SQLite keeps `user_version`.
         u32::from_be_bytes(bytes[60..64].try_into().unwrap())
     };
-    assert!(version(&after) <= 4);
+    assert!(version(&after) <= 5);
     world.judge();
     let copy = format!("/proc/{}/root{}", daemon.pid(), state.display());
-    let copy = fs::read(Path::new(&copy).join("tokend.db.before-v5")).unwrap();
-    assert_eq!(copy[60..64], 4_u32.to_be_bytes(), "the copy is of the store before");
+    let copy = fs::read(Path::new(&copy).join("tokend.db.before-v6")).unwrap();
+    assert_eq!(copy[60..64], 5_u32.to_be_bytes(), "the copy is of the store before");
     assert_eq!(daemon.end().code, Some(0));
 }
