@@ -201,7 +201,9 @@ impl Disk {
         // Nobody is promised that it isn't there.
         if !failed.is_empty() {
             let mut besides = self.contents.clone();
-            failed.iter().for_each(|write| besides.apply(write));
+            for write in &failed {
+                besides.apply(write);
+            }
             self.besides.push(besides);
         }
         answers
