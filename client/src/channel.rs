@@ -36,7 +36,7 @@ use crate::{
 /// `tokend-proto`.
 ///
 /// It connects when it is first used, and again whenever the connection is lost; who
-/// listens is verified each time, as [`socket`] says. An error of a call over it is told
+/// listens is verified each time, as [`socket`](mod@socket) says. An error of a call over it is told
 /// apart by [`Error::from`](crate::Error).
 ///
 /// # Panics
