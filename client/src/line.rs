@@ -44,6 +44,10 @@ const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often a newer token is offered to a daemon that is ending: for some five seconds.
 const SUBMISSIONS: usize = 8;
 
+/// How often a connection is made for one call if it is lost each time: whoever asks just then
+/// outlives a daemon that is killed more than once. What waits in its socket's queue isn't lost.
+pub(crate) const ATTEMPTS: usize = 4;
+
 /// The longest timeout that the daemon is told of.
 const LONGEST_TOLD: Duration = Duration::from_secs(24 * 3_600);
 
@@ -110,10 +114,13 @@ impl Asked {
                 Ended::Broken(failure) => Error::Disconnected(Status::from_error(failure)),
             })?
         };
-        match attempt() {
-            Err(Error::Disconnected(_)) => attempt(),
-            ended => ended,
+        for _ in 1..ATTEMPTS {
+            match attempt() {
+                Err(Error::Disconnected(_)) => {}
+                ended => return ended,
+            }
         }
+        attempt()
     }
 }
 

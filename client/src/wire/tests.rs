@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tonic::Code;
 
 use super::*;
-use crate::{Client, Error, TokenOptions};
+use crate::{Client, Error, TokenOptions, line::ATTEMPTS};
 
 /// A connection that counts how often it is written to.
 struct Counted(DuplexStream, Arc<AtomicUsize>);
@@ -116,9 +116,9 @@ fn whoever_asks_once_says_all_at_once() {
     let (_directory, path) = place();
     let listener = StdListener::bind(&path).unwrap();
     let listening = thread::spawn(move || {
-        // The connection is lost, and the call is made once more.
+        // The connection is lost, and the call is made again.
         let mut heard = Vec::new();
-        for _ in 0..2 {
+        for _ in 0..ATTEMPTS {
             let (mut stream, _) = listener.accept().unwrap();
             let mut room = [0; 4_096];
             let length = stream.read(&mut room).unwrap();
