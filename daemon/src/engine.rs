@@ -133,6 +133,8 @@ pub struct Engine<C, R, I, S> {
     sent: Sent,
     /// Who waits for dropped tokens to be gone from the disk.
     discarding: BTreeMap<Name, Vec<Reply<Snapshot>>>,
+    /// Who has replaced secrets and waits for the token that is one of them.
+    replacing: BTreeMap<Name, Vec<Reply<Snapshot>>>,
     /// What the latest answers told, until it is on disk with their issuances.
     told: BTreeMap<Name, Told>,
     writing: BTreeMap<Ticket, Pending>,
@@ -218,6 +220,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             revocations: Revocations::default(),
             sent: Sent::default(),
             discarding: BTreeMap::new(),
+            replacing: BTreeMap::new(),
             logins: Logins::default(),
             telling: Telling::default(),
             told: BTreeMap::new(),
@@ -321,6 +324,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.call_off_logins(Some(name));
         self.held.remove(name);
         self.attempts.remove(name);
+        self.answer_all_replaced(name);
         self.mind(name);
         sharers
     }

@@ -151,6 +151,12 @@ impl<P: Clone> Credential<P> {
             Policy::Always | Policy::Used => Next::Due,
             Policy::OnDemand => Next::Asked,
         };
+        // Nobody is asked for a token that is one of the secrets: what was cut short has failed at
+        // nothing, and can be done again at once.
+        let is_own = terms.origin == Origin::Static;
+        let last_failure = history.last_failure;
+        let last_failure =
+            last_failure.filter(|(failure, ..)| !is_own || failure.verdict == Verdict::Denied);
         let mut credential = Self {
             terms,
             since: turn.now.boot,
@@ -158,7 +164,7 @@ impl<P: Clone> Credential<P> {
             activity: Activity::Resting(next),
             allowance: Allowance::default(),
             doubt: history.doubt.map(|doubt| Doubtful::new(doubt, turn.now.boot)),
-            consecutive_failures: history.consecutive_failures,
+            consecutive_failures: last_failure.as_ref().map_or(0, |_| history.consecutive_failures),
             store_failures: 0,
             setback: None,
             away_until: None,
@@ -170,7 +176,7 @@ impl<P: Clone> Credential<P> {
             is_left_alone: false,
             is_resupplied: false,
         };
-        if let Some((failure, at, ago)) = history.last_failure {
+        if let Some((failure, at, ago)) = last_failure {
             let consecutive = credential.consecutive_failures;
             let wait = failure.wait(consecutive, LONGEST_WAIT, &mut turn.random);
             // Only the refresh token was refused, not the secrets.

@@ -25,8 +25,8 @@ pub enum Verdict {
     Denied,
     /// Anything that may pass by itself: try again.
     Transient,
-    /// This machine lacks what it takes to ask, which is none of the provider's doing: try again
-    /// soon.
+    /// This machine lacks what it takes to ask, or nothing was asked in the end, which is none of
+    /// the provider's doing: try again soon.
     Local,
 }
 
@@ -195,6 +195,11 @@ impl Failure {
     /// One that may pass by itself, of which no answer tells more.
     pub fn transient(message: String) -> Self {
         Self { verdict: Verdict::Transient, retry_after: None, message }
+    }
+
+    /// Returns a failure of this machine's own.
+    pub fn local(message: String) -> Self {
+        Self { verdict: Verdict::Local, retry_after: None, message }
     }
 
     /// Returns how long to wait after the `consecutive`-th failure in a row.

@@ -96,8 +96,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Settles an issuance that no one waits for any more: nothing of it is sent.
     fn take_back(&mut self, issuance: IssuanceId) {
-        let message = "it was needed no more".to_owned();
-        let failure = Failure::transient(message);
+        let failure = Failure::local("it was needed no more".to_owned());
         let (fate, settled) = (Fate::Unsent, self.settled_now());
         let write = Write::Failure { issuance, fate, spent: false, failure, settled };
         self.submit(Pending::Settlement { issuance }, write);

@@ -188,11 +188,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
             (PendingChange::Replace { credential, reply, .. }, Ok(())) => {
                 self.take_up_replaced(credential);
-                let _ = reply.send(self.snapshot(&name));
+                self.answer_replaced(&name, reply);
             }
             (PendingChange::Declare { credential, reply }, Ok(())) => {
                 self.take_up_declared(&credential);
-                let _ = reply.send(self.snapshot(&name));
+                self.answer_replaced(&name, reply);
             }
             (PendingChange::Anew { credential, reply }, Ok(())) => {
                 self.take_up_anew(credential);

@@ -37,6 +37,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let effects = self.keeper.handle(now, &mut self.random, &*self.slots, name, input);
         self.carry_out_all(effects);
         self.show_health(name);
+        self.answer_all_replaced(name);
     }
 
     pub(super) fn carry_out_all(&mut self, effects: Vec<(Name, Effect<Grant>)>) {
@@ -180,7 +181,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     ) {
         let noted = self.noted.take();
         if self.stopping {
-            self.send_nothing(name, issuance, "tokend was about to end");
+            let failure = Failure::local("tokend was about to end".to_owned());
+            self.send_nothing(name, issuance, failure);
             return;
         }
         // Nothing is sent without a reservation.
@@ -193,7 +195,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         };
         // It is noted which refresh token is sent: a person may have set another since.
         if spends.is_some() && spends != sent_by(credential, slot) {
-            self.send_nothing(name, issuance, "another refresh token was set meanwhile");
+            let message = "another refresh token was set meanwhile".to_owned();
+            self.send_nothing(name, issuance, Failure::transient(message));
             return;
         }
         self.sent.note(issuance, credential, dance);
@@ -215,9 +218,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     /// Ends an issuance of which nothing is sent.
-    fn send_nothing(&mut self, name: &Name, issuance: IssuanceId, message: &str) {
-        let message = message.to_owned();
-        let failure = Failure::transient(message);
+    fn send_nothing(&mut self, name: &Name, issuance: IssuanceId, failure: Failure) {
         let receipt = Receipt::default();
         self.step(name, Input::Failed { issuance, fate: Fate::Unsent, failure, receipt });
     }

@@ -49,6 +49,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             errand.refuse(Error::Stopping);
         }
         self.dismiss_revocations();
+        // Their secrets are on disk.
+        for (name, replies) in std::mem::take(&mut self.replacing) {
+            for reply in replies {
+                let _ = reply.send(self.snapshot(&name));
+            }
+        }
         for reply in std::mem::take(&mut self.discarding).into_values().flatten() {
             let _ = reply.send(Err(Error::Stopping));
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tokend_core::{History, Input, Name, Random, Token};
+use tokend_core::{History, Input, Name, Origin, Random, State, Token};
 
 use super::Engine;
 use crate::{
     credential::{Credential, Fingerprint, Grant, REFRESH_TOKEN, Replacement},
-    engine::{Entry, Error, Supplier, dance::Dance},
+    engine::{Entry, Error, Reply, Snapshot, Supplier, dance::Dance},
     ports::{Clock, Issuer, Store},
 };
 
@@ -71,6 +71,30 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.mind(&name);
         self.step(&name, Input::Resupplied { refresh_token });
         self.wake();
+    }
+
+    /// Answers a change of secrets. Where the token is one of them, whoever looks once it is
+    /// answered finds the new one: no provider is waited for, just the store.
+    pub(in super::super) fn answer_replaced(&mut self, name: &Name, reply: Reply<Snapshot>) {
+        self.replacing.entry(name.clone()).or_default().push(reply);
+        self.answer_all_replaced(name);
+    }
+
+    /// Answers changes of secrets if the token isn't being taken anew.
+    pub(in super::super) fn answer_all_replaced(&mut self, name: &Name) {
+        if !self.replacing.contains_key(name) {
+            return;
+        }
+        let view = self.keeper.view(name, self.clock.now());
+        let is_under_way = view.is_some_and(|view| {
+            view.terms.origin == Origin::Static
+                && matches!(view.state, State::Issuing | State::Refreshing)
+        });
+        if !is_under_way {
+            for reply in self.replacing.remove(name).into_iter().flatten() {
+                let _ = reply.send(self.snapshot(name));
+            }
+        }
     }
 
     /// Tells why secrets haven't been replaced, if they came of a source.

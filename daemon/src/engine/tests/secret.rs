@@ -236,12 +236,13 @@ fn a_static_token_is_served_at_once_and_nothing_is_kept_of_the_one_before() {
     let mut bench = Bench::load(Loaded { credentials: vec![stored], ..Loaded::default() });
     let mut replaced = bench.replace(secrets(&[("token", "n3w")]));
     bench.done();
-    let snapshot = replaced.try_recv().unwrap().unwrap();
-    assert!(snapshot.is_static && snapshot.credential.supply.former.is_empty());
     bench.done();
+    assert!(replaced.try_recv().is_err(), "the one before is still served");
     bench.issue("n3w", 3_600);
     let Write::Token { settled, .. } = bench.done() else { panic!("a token was due") };
     assert!(settled.free, "it is no issuance");
+    let snapshot = replaced.try_recv().unwrap().unwrap();
+    assert!(snapshot.is_static && snapshot.credential.supply.former.is_empty());
     assert_eq!(bench.value("api").as_deref(), Some("n3w"));
 }
 

@@ -1,6 +1,7 @@
 //! Tokens that outlive the daemon, and refreshes that were missed meanwhile.
 
 use super::*;
+use crate::Origin;
 
 /// What the store holds of a token that came just now.
 fn stored() -> Token<&'static str> {
@@ -25,6 +26,27 @@ fn a_stored_token_is_replaced_when_it_is_due() {
     bench.pass_to_deadline();
     bench.wake();
     assert_eq!(bench.said(), ["reserve Aging"]);
+}
+
+#[test]
+fn a_token_that_is_one_of_the_secrets_is_there_at_once_whatever_was_cut_short() {
+    let cut_short = Failure::transient("tokend ended before the answer came".to_owned());
+    let denied = Failure { verdict: Verdict::Denied, ..cut_short.clone() };
+    let history = |failure: &Failure| History {
+        consecutive_failures: 1,
+        last_failure: Some((failure.clone(), Timestamp::UNIX_EPOCH, Duration::ZERO)),
+        ..History::default()
+    };
+    for (origin, failure, said) in [
+        (Origin::Static, &cut_short, &["reserve Absent"][..]),
+        (Origin::Static, &denied, &[]),
+        (Origin::Secrets, &cut_short, &[]),
+    ] {
+        let terms = Terms { origin, ..Terms::default() };
+        let mut bench = Bench::load_with(None, history(failure), terms);
+        bench.wake();
+        assert_eq!(bench.said(), said, "{origin:?}");
+    }
 }
 
 #[test]
