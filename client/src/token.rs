@@ -33,6 +33,8 @@ pub(crate) struct Parts {
     kind: String,
     clock: Clock,
     ends: Deadline,
+    /// How much life it needs to have left if no one says.
+    min_ttl: Duration,
     issued_at: Option<SystemTime>,
     expires_at: Option<SystemTime>,
     extras: BTreeMap<String, SecretString>,
@@ -247,17 +249,13 @@ impl Token {
 
     /// Tells whether it hasn't expired.
     pub(crate) fn is_alive(&self) -> bool {
-        self.remaining().is_none_or(|left| !left.is_zero())
+        self.parts.ends.remaining(self.parts.clock.coarse()).is_none_or(|left| !left.is_zero())
     }
 
     /// Tells whether it has enough life left at `now`, as `AcquireToken` would: by default
     /// 30 s, but never more than a tenth of its whole life.
     pub(crate) fn suffices(&self, min_ttl: Option<Duration>, now: Moment) -> bool {
-        let needed = min_ttl.unwrap_or_else(|| {
-            let life = self.issued_at().zip(self.expires_at());
-            let life = life.and_then(|(start, end)| end.duration_since(start).ok());
-            life.map_or(DEFAULT_MIN_TTL, |life| DEFAULT_MIN_TTL.min(life / 10))
-        });
+        let needed = min_ttl.unwrap_or(self.parts.min_ttl);
         self.parts.ends.remaining(now).is_none_or(|left| !left.is_zero() && left >= needed)
     }
 
@@ -294,14 +292,17 @@ impl Token {
         clock: &Clock,
         ends: impl FnOnce(Option<SystemTime>) -> Result<Deadline, Error>,
     ) -> Result<Self, Error> {
-        let expires_at = time(token.expire_time)?;
+        let (issued_at, expires_at) = (time(token.issue_time)?, time(token.expire_time)?);
+        let life = issued_at.zip(expires_at);
+        let life = life.and_then(|(start, end)| end.duration_since(start).ok());
         let parts = Parts {
             value: token.value.into(),
             id: token.token_id,
             kind: token.token_type,
             clock: clock.clone(),
             ends: ends(expires_at)?,
-            issued_at: time(token.issue_time)?,
+            min_ttl: life.map_or(DEFAULT_MIN_TTL, |life| DEFAULT_MIN_TTL.min(life / 10)),
+            issued_at,
             expires_at,
             extras: token.extras.into_iter().map(|(name, value)| (name, value.into())).collect(),
             placements: token.placements.into_iter().map(placement).collect::<Result<_, _>>()?,

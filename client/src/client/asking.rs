@@ -17,7 +17,7 @@ impl Client {
         }
         let Inner { cache, clock, .. } = &*self.inner;
         let (token, is_tended) = cache.look(name, |entry| (entry.token(), entry.is_tended()))?;
-        let now = clock.now();
+        let now = clock.coarse();
         let token = token.filter(|token| token.suffices(min_ttl, now) && !cache.is_deaf(now))?;
         if !is_tended {
             cache.look(name, |entry| self.tend(entry));
