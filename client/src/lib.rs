@@ -60,6 +60,8 @@
 //! - `blocking`: `blocking::Client`, for programs without async.
 //! - `testing`: `testing::FakeDaemon`, a daemon in the process of a test.
 
+#[doc(hidden)]
+pub mod accounts;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
 mod attach;
 mod backoff;

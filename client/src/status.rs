@@ -5,12 +5,11 @@ use std::{
     time::Duration,
 };
 
-use nix::unistd::{Gid, Group};
 use tokend_proto::{ERROR_DOMAIN, reason};
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorInfo, StatusExt as _};
 
-use crate::{Error, channel::Unreachable, trust::Distrust};
+use crate::{Error, accounts, channel::Unreachable, trust::Distrust};
 
 impl From<Status> for Error {
     /// Tells errors apart by the reason in the status' `google.rpc.ErrorInfo`,
@@ -145,8 +144,7 @@ fn owning_group(path: &Path) -> Option<String> {
         return None;
     }
     let gid = barrier.gid();
-    let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
-    Some(group.map_or_else(|| gid.to_string(), |group| group.name))
+    Some(accounts::group_name(gid).unwrap_or_else(|| gid.to_string()))
 }
 
 #[cfg(test)]

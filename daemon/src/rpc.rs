@@ -13,6 +13,7 @@ mod codec;
 mod connection;
 mod credential;
 mod event;
+mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod grant;

@@ -2,8 +2,8 @@
 
 use std::env;
 
-use nix::unistd::{Uid, User, getuid};
-use tokend_client::socket;
+use nix::unistd::getuid;
+use tokend_client::{accounts, socket};
 
 /// The person or program that runs the command.
 #[derive(Clone, Debug, Default)]
@@ -25,10 +25,9 @@ impl Caller {
     pub(crate) fn of_this_process() -> Self {
         let uid = getuid();
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let user = User::from_uid(uid).ok().flatten();
         Self {
             uid: uid.as_raw(),
-            user: user.map_or_else(|| uid.to_string(), |user| user.name),
+            user: accounts::user_name(uid.as_raw()).unwrap_or_else(|| uid.to_string()),
             // sudo sets both; without the privileges of another they mean nothing.
             sudo: set("SUDO_USER").zip(set("SUDO_UID")).filter(|_| uid.is_root()),
             has_runtime_directory: set("XDG_RUNTIME_DIR").is_some(),
@@ -42,10 +41,7 @@ impl Caller {
 /// Returns a user as readers are written: `user:alice`, or `uid:1000` where the
 /// number has no name.
 pub(crate) fn user(uid: u32) -> String {
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => format!("user:{}", user.name),
-        Ok(None) | Err(_) => format!("uid:{uid}"),
-    }
+    accounts::user_name(uid).map_or_else(|| format!("uid:{uid}"), |name| format!("user:{name}"))
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //! that holds the greeting and the call.
 
 use std::{
+    cell::RefCell,
     io::{self, ErrorKind, Read as _, Write as _},
     os::{fd::AsFd as _, unix::net::UnixStream},
     pin::{Pin, pin},
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -47,30 +49,29 @@ where
     let waker = Waker::from(Arc::clone(&turn));
     let mut context = Context::from_waker(&waker);
     stream.set_nonblocking(true)?;
-    let stream = Arc::new(stream);
-    let gathered =
-        Gathered { stream: Arc::clone(&stream), turn: Arc::clone(&turn), out: BytesMut::new() };
-    // Nothing is written before it is flushed, so there is nothing to wait for.
-    let Poll::Ready(begun) = pin!(begin(gathered)).poll(&mut context) else {
+    let line = Line::new(stream);
+    // Nothing is written yet, so there is nothing to wait for.
+    let Poll::Ready(begun) = pin!(begin(line.share())).poll(&mut context) else {
         return Err(io::Error::from(ErrorKind::WouldBlock).into());
     };
     let (sender, mut connection) = begun?;
     let mut call = pin!(call(Alone(sender)));
     let mut is_open = true;
     loop {
+        // What is still to be written once it is answered, the daemon can do without.
         if let Poll::Ready(answer) = call.as_mut().poll(&mut context) {
             return Ok(answer);
         }
         // What ended it, the call is told.
         is_open = is_open && Pin::new(&mut connection).poll(&mut context).is_pending();
-        if turn.is_called.swap(false, Relaxed) {
+        if turn.0.swap(false, Relaxed) {
             continue;
         }
         let left = end.saturating_sub(clock.now().boot);
         if left.is_zero() {
             return Err(Ended::TimedOut);
         }
-        turn.wait(&stream, left)?;
+        line.wait(left)?;
     }
 }
 
@@ -103,56 +104,89 @@ impl Service<Request<Body>> for Alone {
     }
 }
 
-/// Who is to go on.
+/// Whether something can go on without waiting.
 #[derive(Debug, Default)]
-struct Turn {
-    /// Something can go on without waiting.
-    is_called: AtomicBool,
-    /// The socket took less than it was to.
-    is_blocked: AtomicBool,
-}
+struct Turn(AtomicBool);
 
 impl Wake for Turn {
     fn wake(self: Arc<Self>) {
-        self.is_called.store(true, Relaxed);
+        self.0.store(true, Relaxed);
     }
 }
 
-impl Turn {
-    /// Waits until the daemon says something, or takes more if it didn't.
-    fn wait(&self, stream: &UnixStream, most: Duration) -> io::Result<()> {
-        let blocked = self.is_blocked.swap(false, Relaxed);
+/// A socket that is written to when there is nothing else to do, and read once the kernel says that
+/// there is something.
+#[derive(Debug)]
+struct Line(Rc<RefCell<Ends>>);
+
+#[derive(Debug)]
+struct Ends {
+    stream: UnixStream,
+    is_readable: bool,
+    gathered: BytesMut,
+}
+
+impl Line {
+    fn new(stream: UnixStream) -> Self {
+        let (is_readable, gathered) = (false, BytesMut::new());
+        Self(Rc::new(RefCell::new(Ends { stream, is_readable, gathered })))
+    }
+
+    fn share(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+
+    /// Writes what was gathered, and waits until the daemon says something, or takes more if it
+    /// hasn't taken all.
+    fn wait(&self, most: Duration) -> io::Result<()> {
+        let mut ends = self.0.borrow_mut();
         let wanted =
-            if blocked { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
+            if ends.write()? { PollFlags::POLLIN } else { PollFlags::POLLIN | PollFlags::POLLOUT };
         // Rounded up, so that it isn't asked for nothing at the end.
         let most = i32::try_from(most.as_millis()).unwrap_or(i32::MAX - 1) + 1;
         let most = PollTimeout::try_from(most).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(stream.as_fd(), wanted)], most) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
+        match poll(&mut [PollFd::new(ends.stream.as_fd(), wanted)], most) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => ends.is_readable = true,
+            Err(error) => return Err(error.into()),
         }
+        Ok(())
     }
 }
 
-/// A socket that is written to once all is there that is to be written.
-#[derive(Debug)]
-struct Gathered {
-    stream: Arc<UnixStream>,
-    turn: Arc<Turn>,
-    out: BytesMut,
+impl Ends {
+    /// Writes what was gathered, and tells whether all of it was taken.
+    fn write(&mut self) -> io::Result<bool> {
+        while !self.gathered.is_empty() {
+            match retried(|| (&self.stream).write(&self.gathered)) {
+                Ok(written) => self.gathered.advance(written),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
 }
 
-impl AsyncRead for Gathered {
+impl AsyncRead for Line {
     fn poll_read(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let mut ends = self.0.borrow_mut();
+        if !ends.is_readable {
+            return Poll::Pending;
+        }
         let room = buffer.initialize_unfilled();
-        match retried(|| (&*self.stream).read(room)) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+        match retried(|| (&ends.stream).read(room)) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                ends.is_readable = false;
+                Poll::Pending
+            }
             Err(error) => Poll::Ready(Err(error)),
             Ok(read) => {
+                // Less than there is room for is all that there is; its end is asked for again.
+                ends.is_readable = read == 0 || read == room.len();
                 buffer.advance(read);
                 Poll::Ready(Ok(()))
             }
@@ -160,32 +194,23 @@ impl AsyncRead for Gathered {
     }
 }
 
-impl AsyncWrite for Gathered {
+impl AsyncWrite for Line {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.out.extend_from_slice(bytes);
+        self.0.borrow_mut().gathered.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.out.is_empty() {
-            match retried(|| (&*self.stream).write(&self.out)) {
-                Ok(written) => self.out.advance(written),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.turn.is_blocked.store(true, Relaxed);
-                    return Poll::Pending;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(context)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Its end is told by its being closed.
+        Poll::Ready(Ok(()))
     }
 }
 

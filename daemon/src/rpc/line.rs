@@ -2,8 +2,9 @@
 //! gathered, so that a call's answer is one write.
 //!
 //! h2 flushes the message of an answer before it looks at the trailers, and each write wakes the
-//! client. So what is flushed is kept until all is read that the client has said: by then the
-//! trailers are there, and the answers to other calls.
+//! client. So what is flushed is kept, and written by whoever has h2 look at the connection, once
+//! it has nothing else to do for now: by then the trailers are there, and the answers to other
+//! calls.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,7 @@ mod tests;
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
 };
 
@@ -27,13 +28,12 @@ use super::{
 /// lets wait at most.
 const MOST: usize = 16 * 1_024;
 
-/// How often more is read before what was flushed is written: a client that goes on and on has
-/// its answers all the same.
-const MOST_READS: u32 = 8;
-
-/// A connection, of which nothing has been read yet.
+/// A connection. What shares it writes what the other has gathered.
 #[derive(Debug)]
-pub(super) struct Line<S> {
+pub(super) struct Line<S>(Arc<Mutex<Ends<S>>>);
+
+#[derive(Debug)]
+struct Ends<S> {
     stream: S,
     usage: Arc<Usage>,
     /// None as soon as the client is known to name a valid authority.
@@ -41,20 +41,37 @@ pub(super) struct Line<S> {
     /// What is to be written. It goes as soon as it is written, since a connection that is
     /// silent is to take no room, and since tokens are in it.
     gathered: Zeroizing<Vec<u8>>,
-    /// How often more was read since it was flushed, if it was.
-    due: Option<u32>,
 }
 
 impl<S> Line<S> {
+    /// Takes a connection of which nothing has been read yet.
     pub(super) fn new(stream: S, usage: Arc<Usage>) -> Self {
         let (frames, gathered) = (Some(Frames::default()), Zeroizing::default());
-        Self { stream, usage, frames, gathered, due: None }
+        Self(Arc::new(Mutex::new(Ends { stream, usage, frames, gathered })))
+    }
+
+    /// Returns the same connection once more.
+    pub(super) fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Ends<S>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<S: AsyncWrite + Unpin> Line<S> {
     /// Writes what was gathered.
+    pub(super) fn poll_written(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.ends().poll_gathered(context)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Ends<S> {
     fn poll_gathered(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.gathered.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
         while !self.gathered.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(context, &self.gathered))?;
             if written == 0 {
@@ -66,35 +83,25 @@ impl<S: AsyncWrite + Unpin> Line<S> {
                 self.gathered.drain(..written);
             }
         }
-        self.due = None;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Line<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
+        let mut ends = self.ends();
         let known = buffer.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
-        let reads = this.due.as_mut().map(|reads| std::mem::replace(reads, *reads + 1));
-        let is_silent = read.is_pending() || buffer.filled().len() == known;
-        // A client that doesn't take it is heard when it does.
-        if reads.is_some_and(|reads| is_silent || reads >= MOST_READS)
-            && let Poll::Ready(written) = this.poll_gathered(context)
-        {
-            written?;
-        }
-        ready!(read)?;
+        ready!(Pin::new(&mut ends.stream).poll_read(context, buffer))?;
         let read = &mut buffer.filled_mut()[known..];
-        this.usage.hear(read.len());
-        if let Some(frames) = &mut this.frames
+        ends.usage.hear(read.len());
+        if let Some(frames) = &mut ends.frames
             && frames.mend(read) == Outlook::Fine
         {
-            this.frames = None;
+            ends.frames = None;
         }
         Poll::Ready(Ok(()))
     }
@@ -110,41 +117,40 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.gathered.len() >= MOST {
-            ready!(self.poll_gathered(context))?;
+        let mut ends = self.ends();
+        if ends.gathered.len() >= MOST {
+            ready!(ends.poll_gathered(context))?;
         }
-        let before = self.gathered.len();
+        let before = ends.gathered.len();
         // Made large enough at once: what is moved elsewhere leaves a copy behind.
         let length = slices.iter().map(|slice| slice.len()).sum::<usize>().min(MOST);
-        self.gathered.reserve(length);
+        ends.gathered.reserve(length);
         for slice in slices {
-            let room = MOST - (self.gathered.len() - before);
-            self.gathered.extend_from_slice(&slice[..slice.len().min(room)]);
+            let room = MOST - (ends.gathered.len() - before);
+            ends.gathered.extend_from_slice(&slice[..slice.len().min(room)]);
         }
-        Poll::Ready(Ok(self.gathered.len() - before))
+        Poll::Ready(Ok(ends.gathered.len() - before))
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.gathered.is_empty() || self.gathered.len() >= MOST {
-            return self.poll_gathered(context);
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut ends = self.ends();
+        if ends.gathered.len() < MOST {
+            return Poll::Ready(Ok(()));
         }
-        if self.due.is_none() {
-            self.due = Some(0);
-            context.waker().wake_by_ref();
-        }
-        Poll::Ready(Ok(()))
+        ends.poll_gathered(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_gathered(context))?;
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut ends = self.ends();
+        ready!(ends.poll_gathered(context))?;
+        Pin::new(&mut ends.stream).poll_shutdown(context)
     }
 }

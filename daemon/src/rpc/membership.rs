@@ -1,7 +1,11 @@
 //! Which groups and which unit a process belongs to, found out while it is sure to be the one
 //! that connected.
 
-use std::{fs, os::fd::OwnedFd};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    os::fd::OwnedFd,
+};
 
 use nix::{
     errno::Errno,
@@ -21,6 +25,9 @@ const UNIFIED: &str = "0::/";
 /// Where processes are looked for: tokend's own unit hides those of others in `/proc`
 /// (`ProtectProc=`, systemd.exec(5)) and shows them elsewhere.
 const PROCESSES: [&str; 2] = ["/proc", "/run/tokend.proc"];
+
+/// How much the kernel tells of a process in general, at most, in bytes.
+const USUAL: usize = 4_096;
 
 /// What units are called that hold others.
 const SLICE: &str = ".slice";
@@ -44,7 +51,7 @@ impl Membership {
         let life = Life::of(stream, pid)?;
         let read = |file| {
             let paths = PROCESSES.map(|place| format!("{place}/{pid}/{file}"));
-            paths.iter().find_map(|path| fs::read_to_string(path).ok())
+            paths.iter().find_map(|path| contents(path).ok())
         };
         let groups = groups(&read("status")?, uid)?;
         let cgroups = read("cgroup").unwrap_or_default();
@@ -73,6 +80,26 @@ impl Life {
         let mut ends = [PollFd::new(&self.0, PollFlags::IN)];
         poll(&mut ends, Some(&Timespec::default())) == Ok(0)
     }
+}
+
+/// Reads a file of the kernel's, which says that it is empty: whoever goes by that reads it in many
+/// small pieces.
+fn contents(path: &str) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let (mut text, mut length) = (vec![0; USUAL], 0);
+    loop {
+        match file.read(&mut text[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if length == text.len() {
+            text.resize(2 * length, 0);
+        }
+    }
+    text.truncate(length);
+    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Takes the groups from `/proc/PID/status` if the process is `uid`'s: groups that came with

@@ -1,24 +1,14 @@
 //! Tells which connections nobody uses.
 
 use std::{
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::sleep;
-use tonic::Status;
-
-use super::{
-    patience::{given, taken},
-    tally::Counted,
-};
 
 /// How long a client may take to say that it speaks HTTP/2. It is on this machine, and says
 /// so with its first bytes.
@@ -67,7 +57,10 @@ impl Usage {
 
     /// Resolves when the client hasn't said within [`GREETING`] that it speaks HTTP/2.
     pub(super) async fn silent(&self) {
-        sleep(GREETING).await;
+        // Most have said so before anyone looks, and need no timer.
+        if self.heard.load(Relaxed) < PREFACE {
+            sleep(GREETING).await;
+        }
         if self.heard.load(Relaxed) == PREFACE {
             std::future::pending::<()>().await;
         }
@@ -91,41 +84,5 @@ impl Usage {
 impl Drop for Call {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, Relaxed);
-    }
-}
-
-/// An answer whose call is open until it is written, or the client doesn't want it any more.
-#[derive(Debug)]
-pub(super) struct Open<B> {
-    body: B,
-    _call: (Call, Option<Counted>),
-}
-
-impl<B> Open<B> {
-    pub(super) fn new(body: B, call: Call, counted: Option<Counted>) -> Self {
-        Self { body, _call: (call, counted) }
-    }
-}
-
-impl<B: Body<Data = Bytes, Error = Status> + Unpin> Body for Open<B> {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        taken();
-        let part = ready!(Pin::new(&mut self.body).poll_frame(context));
-        given();
-        Poll::Ready(part)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -4,27 +4,31 @@
 mod tests;
 
 use std::{
-    convert::Infallible,
     fmt::{Debug, Formatter},
+    future::{Future as _, poll_fn, ready},
+    pin::pin,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
-use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use bytes::Bytes;
+use h2::{RecvStream, server::SendResponse};
+use http::Request;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{UnixListener, UnixStream},
-    sync::watch,
+    sync::{Notify, watch},
 };
 use tracing::debug;
 
 use super::{
     Connection, Door, Peer, Services, access,
+    exchange::Exchange,
     line::Line,
     pace::Paced,
-    patience::{Asked, Calls},
-    quiet::{IDLE, Open, PARTING, Usage},
+    patience::Asked,
+    quiet::{IDLE, PARTING, Usage},
     status,
     tally::Tally,
     turns::Turns,
@@ -73,6 +77,10 @@ const MOST_GIVEN_UP: usize = 100;
 /// How many calls may be refused on one connection for what is wrong with them (RUSTSEC-2024-0003).
 /// Clients that open too many before they are told of [`MOST_CALLS`] are no flood yet.
 const MOST_REFUSED: usize = 1_024;
+
+/// How many calls of a connection are answered together at most, before it is written and others
+/// have their turn.
+const TOGETHER: usize = 64;
 
 /// What it takes to turn someone away.
 #[derive(Clone)]
@@ -159,41 +167,28 @@ pub(super) async fn serve_one<S>(
 {
     let (peer, usage) = (Arc::new(peer), Arc::new(Usage::default()));
     let _visit = fair.tally.enter(peer.party());
-    let service = service_fn(|request: hyper::Request<Incoming>| {
+    let begin = |request: Request<RecvStream>, respond| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Arc::clone(&peer));
         let (call, counted) = (usage.begin(), fair.tally.begin(peer.party()));
-        let answer = counted.is_some().then(|| {
+        let answer = if counted.is_some() {
             let body = Asked::new(body, parts.uri.path());
-            services.answer(hyper::Request::from_parts(parts, body))
-        });
-        async move {
-            let answer = match answer {
-                Some(answer) => answer.await?,
-                None => status::too_many_calls().into_http(),
-            };
-            Ok::<_, Infallible>(answer.map(|body| Open::new(body, call, counted)))
-        }
-    });
-    let mut builder = http2::Builder::new(Calls);
-    // No pings are sent: a client's end closes its socket, and one that is stopped isn't gone.
-    builder
-        .timer(TokioTimer::new())
-        .max_header_list_size(LARGEST_HEADER_LIST)
-        .max_concurrent_streams(MOST_CALLS)
-        .initial_stream_window_size(CALL_WINDOW)
-        .initial_connection_window_size(WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_pending_accept_reset_streams(MOST_GIVEN_UP)
-        .max_local_error_reset_streams(MOST_REFUSED);
+            services.answer(Request::from_parts(parts, body))
+        } else {
+            Box::pin(ready(Ok(status::too_many_calls().into_http())))
+        };
+        Exchange::new(answer, respond, call, counted)
+    };
     let stream = Paced::new(stream, fair.turns.place(peer.party()));
-    let stream = Line::new(stream, Arc::clone(&usage));
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let line = Line::new(stream, Arc::clone(&usage));
+    let leave = Notify::new();
+    let mut conversation = pin!(converse(line, begin, &leave));
     let result = tokio::select! {
-        result = &mut connection => result,
+        biased;
+        result = &mut conversation => result,
         () = told(&mut shutdown) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            leave.notify_one();
+            conversation.await
         }
         () = usage.silent() => {
             debug!(uid = peer.uid, pid = peer.pid, "connection closed: its client said nothing");
@@ -201,15 +196,84 @@ pub(super) async fn serve_one<S>(
         }
         () = usage.unused(IDLE) => {
             debug!(uid = peer.uid, pid = peer.pid, "closing a connection that nobody uses");
-            connection.as_mut().graceful_shutdown();
+            leave.notify_one();
             // A client that was about to call is still answered; whoever doesn't leave is left.
             tokio::select! {
-                result = connection => result,
+                result = conversation => result,
                 () = usage.unused(PARTING) => return,
             }
         }
     };
     if let Err(error) = result {
         debug!(uid = peer.uid, pid = peer.pid, "connection ended: {error}");
+    }
+}
+
+/// Speaks HTTP/2 with a client until it ends the connection, or until all its calls have ended
+/// after it is to leave.
+async fn converse<S>(
+    line: Line<S>,
+    begin: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> Exchange,
+    leave: &Notify,
+) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut builder = h2::server::Builder::new();
+    // No pings are sent: a client's end closes its socket, and one that is stopped isn't gone.
+    builder
+        .max_header_list_size(LARGEST_HEADER_LIST)
+        .max_concurrent_streams(MOST_CALLS)
+        .initial_window_size(CALL_WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(MOST_GIVEN_UP)
+        .max_local_error_reset_streams(Some(MOST_REFUSED));
+    let mut leaving = pin!(leave.notified());
+    let mut connection = tokio::select! {
+        connection = builder.handshake(line.share()) => connection?,
+        () = &mut leaving => return Ok(()),
+    };
+    let mut is_leaving = false;
+    let (mut calls, mut came_together) = (Vec::new(), false);
+    loop {
+        let mut looks = 0;
+        let next = poll_fn(|context| {
+            looks += 1;
+            let next = connection.poll_accept(context);
+            if next.is_pending() && matches!(line.poll_written(context), Poll::Ready(Err(_))) {
+                // The client has gone.
+                return Poll::Ready(None);
+            }
+            next
+        });
+        let (request, respond) = tokio::select! {
+            biased;
+            call = next => match call {
+                Some(call) => call?,
+                None => return Ok(()),
+            },
+            () = &mut leaving, if !is_leaving => {
+                is_leaving = true;
+                connection.graceful_shutdown();
+                continue;
+            }
+        };
+        calls.push(begin(request, respond));
+        // Most calls come alone, and to look for others takes its time.
+        came_together |= looks == 1;
+        while came_together && calls.len() < TOGETHER {
+            let next = poll_fn(|context| Poll::Ready(connection.poll_accept(context)));
+            let Poll::Ready(Some(call)) = next.await else { break };
+            let (request, respond) = call?;
+            calls.push(begin(request, respond));
+        }
+        came_together = calls.len() > 1;
+        for mut call in calls.drain(..) {
+            // Most are answered from memory.
+            if poll_fn(|context| Poll::Ready(pin!(&mut call).poll(context))).await.is_pending() {
+                tokio::spawn(call);
+            }
+        }
     }
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Gid, Uid};
+use tokend_client::accounts;
 
 pub(super) const HELP: &str = "\
 FILE is replaced as a whole, so that whoever reads it finds the old token or the new one; what else
@@ -77,8 +78,8 @@ fn user_of(text: &str) -> Result<Option<Uid>, String> {
         }
         return Ok(Some(Uid::from_raw(number)));
     }
-    let found = User::from_name(text).map_err(|error| error.desc().to_owned())?;
-    found.map(|user| Some(user.uid)).ok_or_else(|| format!("there is no user {text}"))
+    let found = accounts::user_id(text).map(Uid::from_raw);
+    found.map(Some).ok_or_else(|| format!("there is no user {text}"))
 }
 
 fn group_of(text: &str) -> Result<Option<Gid>, String> {
@@ -91,8 +92,8 @@ fn group_of(text: &str) -> Result<Option<Gid>, String> {
         }
         return Ok(Some(Gid::from_raw(number)));
     }
-    let found = Group::from_name(text).map_err(|error| error.desc().to_owned())?;
-    found.map(|group| Some(group.gid)).ok_or_else(|| format!("there is no group {text}"))
+    let found = accounts::group_id(text).map(Gid::from_raw);
+    found.map(Some).ok_or_else(|| format!("there is no group {text}"))
 }
 
 fn mode(text: &str) -> Result<u32, String> {

@@ -7,8 +7,7 @@ use std::{
     time::Duration,
 };
 
-use nix::unistd::{Gid, Group};
-use tokend_client::{Error, Token};
+use tokend_client::{Error, Token, accounts};
 use tokend_proto::v1::{
     AcquireTokenRequest, CreateCredentialRequest, Credential, GetCredentialRequest,
     GetProviderRequest, Provider, credential::RefreshPolicy,
@@ -200,8 +199,7 @@ fn group_of(socket: &Path) -> Option<String> {
     const GROUP_WRITES: u32 = 0o020;
     let socket = socket.metadata().ok()?;
     let gid = Some(socket.gid()).filter(|gid| *gid != 0 && socket.mode() & GROUP_WRITES != 0)?;
-    let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten()?;
-    Some(group.name)
+    accounts::group_name(gid)
 }
 
 #[cfg(test)]

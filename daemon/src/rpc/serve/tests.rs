@@ -10,7 +10,8 @@ use super::*;
 use crate::rpc::{
     LARGEST_REQUEST,
     bench::{ANN, Bench, listener, token},
-    patience::{LONGEST_REQUEST, LONGEST_UNTAKEN},
+    exchange::LONGEST_UNTAKEN,
+    patience::LONGEST_REQUEST,
     quiet::GREETING,
     tally::MOST_OF_A_USER,
 };
