@@ -21,7 +21,7 @@ pub(crate) use self::{
     flight::{Flights, Landed},
 };
 
-use crate::clock::Moment;
+use crate::clock::{Glance, Moment};
 
 type Entries = BTreeMap<Arc<str>, Arc<Entry>>;
 
@@ -74,9 +74,9 @@ impl Cache {
     }
 
     /// Tells whether no news was listened for for so long that what is held may be anything.
-    pub(crate) fn is_deaf(&self, now: Moment) -> bool {
+    pub(crate) fn is_deaf(&self, now: Glance) -> bool {
         let beaten_at = self.beaten_at.load(Ordering::Relaxed);
-        beaten_at != 0 && milliseconds(now.boot).saturating_sub(beaten_at) > DEAF
+        beaten_at != 0 && milliseconds(now.boot()).saturating_sub(beaten_at) > DEAF
     }
 
     /// Does something with the entry of `name`, if there is one.

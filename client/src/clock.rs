@@ -19,6 +19,27 @@ pub(crate) struct Moment {
     pub(crate) boot: Duration,
 }
 
+/// What both clocks say at one time, in nanoseconds since 1970 and since boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Glance {
+    wall: u64,
+    boot: u64,
+}
+
+impl Glance {
+    /// Returns the time since boot.
+    pub(crate) fn boot(self) -> Duration {
+        Duration::from_nanos(self.boot)
+    }
+}
+
+impl From<Moment> for Glance {
+    fn from(moment: Moment) -> Self {
+        let wall = moment.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { wall: nanoseconds(wall), boot: nanoseconds(moment.boot) }
+    }
+}
+
 /// Where the time comes from.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Clock {
@@ -49,17 +70,18 @@ impl Clock {
     /// hundredth of a second at most, and not behind if the kernel ticks when it should. After the
     /// machine has slept, the one that goes on meanwhile is behind for a twentieth of a second; the
     /// other isn't.
-    pub(crate) fn coarse(&self) -> Moment {
+    pub(crate) fn glance(&self) -> Glance {
         match self {
             Self::System => coarse(),
             #[cfg(any(test, feature = "testing"))]
-            Self::Manual(hands) => hands.now(),
+            Self::Manual(hands) => hands.now().into(),
         }
     }
 }
 
-/// The longest tick of Linux (`CONFIG_HZ=100`), by which the coarse clocks are behind at most.
-const TICK: Duration = Duration::from_millis(10);
+/// The longest tick of Linux (`CONFIG_HZ=100`), in nanoseconds, by which the coarse clocks are
+/// behind at most.
+const TICK: u64 = 10_000_000;
 
 /// How long it is taken for granted that the machine hasn't slept, in nanoseconds.
 const AWAKE: u64 = 50_000_000;
@@ -76,23 +98,33 @@ struct Slept {
 }
 
 impl Slept {
-    fn by(&self, awake: Duration) -> Duration {
-        let now = nanoseconds(awake);
+    fn by(&self, now: u64) -> u64 {
         let looked_at = self.looked_at.load(Ordering::Acquire);
         if looked_at == 0 || now.wrapping_sub(looked_at) > AWAKE {
-            let awake = read(ClockId::CLOCK_MONOTONIC);
-            let slept = read(ClockId::CLOCK_BOOTTIME).saturating_sub(awake);
-            self.nanoseconds.store(nanoseconds(slept), Ordering::Relaxed);
-            self.looked_at.store(now, Ordering::Release);
+            self.look(now);
         }
-        Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed))
+        self.nanoseconds.load(Ordering::Relaxed)
+    }
+
+    #[cold]
+    fn look(&self, now: u64) {
+        let awake = read(ClockId::CLOCK_MONOTONIC);
+        let slept = read(ClockId::CLOCK_BOOTTIME).saturating_sub(awake);
+        self.nanoseconds.store(nanoseconds(slept), Ordering::Relaxed);
+        self.looked_at.store(now, Ordering::Release);
     }
 }
 
-fn coarse() -> Moment {
-    let awake = read(ClockId::CLOCK_MONOTONIC_COARSE);
-    let wall = SystemTime::UNIX_EPOCH + read(ClockId::CLOCK_REALTIME_COARSE);
-    Moment { wall: wall + TICK, boot: awake + SLEPT.by(awake) + TICK }
+fn coarse() -> Glance {
+    let awake = ticks(ClockId::CLOCK_MONOTONIC_COARSE);
+    let wall = ticks(ClockId::CLOCK_REALTIME_COARSE) + TICK;
+    Glance { wall, boot: awake + SLEPT.by(awake) + TICK }
+}
+
+/// Returns what a clock says, in nanoseconds, which last until 2554.
+fn ticks(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock).expect("every Linux since 2.6.32 has this clock");
+    time.tv_sec().cast_unsigned().wrapping_mul(1_000_000_000) + time.tv_nsec().cast_unsigned()
 }
 
 fn read(clock: ClockId) -> Duration {
@@ -115,22 +147,40 @@ fn system() -> Moment {
 pub(crate) struct Deadline {
     wall: Option<SystemTime>,
     boot: Option<Duration>,
+    /// The same, for who is in a hurry; the greatest number where there is none.
+    glance: Glance,
 }
 
 impl Deadline {
+    fn new(wall: Option<SystemTime>, boot: Option<Duration>) -> Self {
+        let since = |wall: SystemTime| wall.duration_since(SystemTime::UNIX_EPOCH);
+        let glance = Glance {
+            wall: wall.map_or(u64::MAX, |wall| nanoseconds(since(wall).unwrap_or_default())),
+            boot: boot.map_or(u64::MAX, nanoseconds),
+        };
+        Self { wall, boot, glance }
+    }
+
     /// Returns the end of a life of which `remaining` was left at `since`; `None` stands for
     /// no end, as does one beyond what the clocks can say.
     pub(crate) fn after(remaining: Option<Duration>, since: Moment) -> Self {
-        Self {
-            wall: remaining.and_then(|life| since.wall.checked_add(life)),
-            boot: remaining.and_then(|life| since.boot.checked_add(life)),
-        }
+        Self::new(
+            remaining.and_then(|life| since.wall.checked_add(life)),
+            remaining.and_then(|life| since.boot.checked_add(life)),
+        )
     }
 
     /// Returns this end, or `wall` if the wall clock gets there first.
     pub(crate) fn or_at(self, wall: Option<SystemTime>) -> Self {
         let wall = [self.wall, wall].into_iter().flatten().min();
-        Self { wall, ..self }
+        Self::new(wall, self.boot)
+    }
+
+    /// Tells whether there is something left at `now`, and so much at least.
+    pub(crate) fn leaves(&self, least: Duration, now: Glance) -> bool {
+        let least = nanoseconds(least);
+        let leaves = |end: u64, now: u64| now < end && end - now >= least;
+        leaves(self.glance.wall, now.wall) && leaves(self.glance.boot, now.boot)
     }
 
     /// Returns what is left at `now`, zero after the end; `None` if there is no end.
@@ -193,13 +243,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_in_a_hurry_is_hardly_ahead() {
+    fn a_glance_is_hardly_ahead() {
         for _ in 0..1_000 {
-            let (before, coarse, after) =
-                (Clock::System.now(), Clock::System.coarse(), Clock::System.now());
-            assert!(coarse.boot <= after.boot + TICK && coarse.wall <= after.wall + TICK);
+            let before = Glance::from(Clock::System.now());
+            let glance = Clock::System.glance();
+            let after = Glance::from(Clock::System.now());
+            assert!(glance.boot <= after.boot + TICK && glance.wall <= after.wall + TICK);
             // A machine that stands still for so long stands still for everyone.
-            assert!(before.boot <= coarse.boot + MINUTE && before.wall <= coarse.wall + MINUTE);
+            let minute = nanoseconds(MINUTE);
+            assert!(before.boot <= glance.boot + minute && before.wall <= glance.wall + minute);
+        }
+    }
+
+    #[test]
+    fn at_a_glance_the_same_is_left() {
+        let since = Clock::default().now();
+        for life in [Some(MINUTE), Some(Duration::ZERO), Some(Duration::MAX), None] {
+            let end = Deadline::after(life, since);
+            for passed in [0, 59, 60, 61] {
+                let passed = Duration::from_secs(passed);
+                let now = Moment { wall: since.wall + passed, boot: since.boot + passed };
+                for least in [Duration::ZERO, Duration::from_secs(1), MINUTE] {
+                    let left = end.remaining(now);
+                    let leaves = left.is_none_or(|left| !left.is_zero() && left >= least);
+                    assert_eq!(
+                        end.leaves(least, now.into()),
+                        leaves,
+                        "{life:?} {passed:?} {least:?}"
+                    );
+                }
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use std::{future::Future, path::Path, time::Duration};
 
 use bytes::Bytes;
+use h2::client::SendRequest;
 use http::Uri;
-
 use tokend_proto::{
     reason,
     v1::{
@@ -15,7 +15,7 @@ use tokend_proto::{
     },
 };
 use tokio::runtime::Handle;
-use tonic::{Request, Status, body::Body, client::GrpcService};
+use tonic::{Request, Status};
 
 use crate::{
     Error, Token, Watch,
@@ -24,8 +24,9 @@ use crate::{
     clock::Clock,
     trust::Trust,
     wire::{
-        Failure, ORIGIN, Wire,
+        ORIGIN, Wire,
         alone::{self, Ended},
+        unary,
     },
 };
 
@@ -70,31 +71,20 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Asks by a service.
-    pub(crate) async fn ask<S>(
-        &self,
-        mut service: TokenServiceClient<S>,
-        clock: &Clock,
-    ) -> Result<Option<Token>, Error>
-    where
-        S: GrpcService<Body>,
-        S::Error: Into<Failure>,
-        S::ResponseBody:
-            http_body::Body<Data = Bytes, Error: Into<Failure> + Send> + Send + 'static,
-    {
-        let mut request = Request::new(AcquireTokenRequest {
+    /// Asks over a connection.
+    async fn ask(&self, sender: SendRequest<Bytes>, clock: &Clock) -> Result<Option<Token>, Error> {
+        let question = AcquireTokenRequest {
             name: self.name.clone(),
             min_ttl: self.min_ttl.map(|life| {
                 // Longer than any token lives, for the daemon to refuse.
                 life.try_into().unwrap_or(prost_types::Duration { seconds: i64::MAX, nanos: 0 })
             }),
             if_none_match: self.if_none_match.clone(),
-        });
+        };
+        let sent = clock.now();
         // The call ends by our own timer; what the daemon is told only has to be
         // something that gRPC can say.
-        request.set_timeout(self.timeout.min(LONGEST_TOLD));
-        let sent = clock.now();
-        let answer = service.acquire_token(request).await?.into_inner();
+        let answer = unary::acquire(sender, &question, self.timeout.min(LONGEST_TOLD)).await?;
         if answer.unchanged {
             return Ok(None);
         }
@@ -108,7 +98,7 @@ impl Asked {
         let attempt = || {
             let left = end.saturating_sub(clock.now().boot);
             let stream = connect_within(path, trust, left).map_err(Status::from_error)?;
-            let asking = |alone| self.ask(service(alone), &clock);
+            let asking = |sender| self.ask(sender, &clock);
             alone::wait(stream, left, asking).map_err(|ended| match ended {
                 Ended::TimedOut => Error::TimedOut,
                 Ended::Broken(failure) => Error::Disconnected(Status::from_error(failure)),
@@ -124,23 +114,17 @@ impl Asked {
     }
 }
 
-fn service<S>(calls: S) -> TokenServiceClient<S>
-where
-    S: GrpcService<Body>,
-    S::Error: Into<Failure>,
-    S::ResponseBody: http_body::Body<Data = Bytes, Error: Into<Failure> + Send> + Send + 'static,
-{
-    TokenServiceClient::with_origin(calls, Uri::from_static(ORIGIN))
-}
-
 impl Line {
     pub(crate) fn service(&self) -> TokenServiceClient<Wire> {
-        service(self.wire.clone())
+        TokenServiceClient::with_origin(self.wire.clone(), Uri::from_static(ORIGIN))
     }
 
     /// Asks for a token; `None` if it is the one that the caller has already.
     pub(crate) async fn acquire(&self, asked: Asked) -> Result<Option<Token>, Error> {
-        let call = || asked.ask(self.service(), &self.clock);
+        let call = || async {
+            let sender = self.wire.sender().await.map_err(Status::from_error)?;
+            asked.ask(sender, &self.clock).await
+        };
         limited(asked.timeout, twice(call)).await
     }
 

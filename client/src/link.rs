@@ -36,7 +36,7 @@ impl Link {
             return all.iter().find(|made| made.is_keeper).map(|made| made.line.clone());
         };
         let here = all.iter().position(|made| made.line.runtime.id() == runtime.id());
-        let is_deaf = cache.is_deaf(clock.now());
+        let is_deaf = cache.is_deaf(clock.glance());
         // The task of a runtime that no one runs is of no use.
         let keeper = all.iter().position(|made| made.is_keeper);
         let keeper = keeper.filter(|keeper| here == Some(*keeper) || !is_deaf);

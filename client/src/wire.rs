@@ -6,6 +6,7 @@
 
 pub(crate) mod alone;
 mod answer;
+pub(crate) mod unary;
 
 #[cfg(test)]
 mod tests;
@@ -73,7 +74,7 @@ impl Wire {
     }
 
     /// Returns what sends over a connection that takes another call.
-    async fn sender(&self) -> Result<SendRequest<Bytes>, Failure> {
+    pub(crate) async fn sender(&self) -> Result<SendRequest<Bytes>, Failure> {
         if let Some(sender) = self.connected().await {
             return Ok(sender);
         }

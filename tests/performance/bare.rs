@@ -90,7 +90,8 @@ fn tonic(answer: Vec<u8>, socket: &str) {
             Some((listener.accept().await.map(|(stream, _)| stream), listener))
         });
         let service = TokenServiceServer::new(Same(answer));
-        Server::builder().serve_with_incoming(service, Box::pin(incoming)).await.unwrap();
+        let server = Server::builder().add_service(service);
+        server.serve_with_incoming(Box::pin(incoming)).await.unwrap();
     });
 }
 

@@ -23,7 +23,8 @@ pub(crate) const ROLE: &str = "--caller";
 
 const CALLS: usize = 1_000;
 
-const KINDS: &str = "trace=write,writev,sendto,sendmsg";
+/// What sockets are written by.
+const KINDS: &str = "trace=writev,sendto,sendmsg";
 
 pub(crate) fn measure(table: &mut Table) {
     let (place, provider) = (Place::new(), provider());

@@ -17,7 +17,7 @@ impl Client {
         }
         let Inner { cache, clock, .. } = &*self.inner;
         let (token, is_tended) = cache.look(name, |entry| (entry.token(), entry.is_tended()))?;
-        let now = clock.coarse();
+        let now = clock.glance();
         let token = token.filter(|token| token.suffices(min_ttl, now) && !cache.is_deaf(now))?;
         if !is_tended {
             cache.look(name, |entry| self.tend(entry));
@@ -71,7 +71,7 @@ impl Client {
                 let held = self.inner.cache.look(name, |entry| entry.token()).flatten();
                 let needed = options.min_ttl.or(Some(Duration::ZERO));
                 let now = self.inner.clock.now();
-                held.filter(|held| held.suffices(needed, now)).ok_or(error)
+                held.filter(|held| held.suffices(needed, now.into())).ok_or(error)
             }
             answer => answer,
         }

@@ -15,20 +15,13 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use h2::client::SendRequest;
-use http::{Request, Response};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tonic::body::Body;
-use tower::Service;
 
-use super::{Answer, Failure, begin, send};
+use super::{Failure, begin};
 use crate::clock::Clock;
-
-/// The daemon, as one thread asks it.
-#[derive(Clone, Debug)]
-pub(crate) struct Alone(SendRequest<bytes::Bytes>);
 
 /// Has `call` ask the daemon at the other end of `stream`, and waits for its end on this thread,
 /// at most until `limit` has passed.
@@ -38,7 +31,7 @@ pub(crate) struct Alone(SendRequest<bytes::Bytes>);
 pub(crate) fn wait<T, F>(
     stream: UnixStream,
     limit: Duration,
-    call: impl FnOnce(Alone) -> F,
+    call: impl FnOnce(SendRequest<Bytes>) -> F,
 ) -> Result<T, Ended>
 where
     F: Future<Output = T>,
@@ -55,7 +48,7 @@ where
         return Err(io::Error::from(ErrorKind::WouldBlock).into());
     };
     let (sender, mut connection) = begun?;
-    let mut call = pin!(call(Alone(sender)));
+    let mut call = pin!(call(sender));
     let mut is_open = true;
     loop {
         // What is still to be written once it is answered, the daemon can do without.
@@ -87,20 +80,6 @@ pub(crate) enum Ended {
 impl<E: Into<Failure>> From<E> for Ended {
     fn from(error: E) -> Self {
         Self::Broken(error.into())
-    }
-}
-
-impl Service<Request<Body>> for Alone {
-    type Response = Response<Answer>;
-    type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failure>>>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        self.0.poll_ready(context).map_err(Failure::from)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(send(self.0.clone(), request))
     }
 }
 

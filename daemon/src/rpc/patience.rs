@@ -1,6 +1,7 @@
 //! Waits for requests to end, for a while.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -25,6 +26,8 @@ const DIALOGUES: [&str; 3] = ["/LoginCredential", "/RestoreStore", "/ServerRefle
 #[derive(Debug)]
 pub(super) struct Asked {
     stream: RecvStream,
+    /// What has been looked at, and is still to be read.
+    seen: Option<Bytes>,
     is_at_trailers: bool,
     is_dialogue: bool,
     late: Option<Pin<Box<Sleep>>>,
@@ -34,13 +37,30 @@ impl Asked {
     /// Takes a request to this path.
     pub(super) fn new(stream: RecvStream, path: &str) -> Self {
         let is_dialogue = DIALOGUES.iter().any(|method| path.ends_with(method));
-        Self { stream, is_at_trailers: false, is_dialogue, late: None }
+        Self { stream, seen: None, is_at_trailers: false, is_dialogue, late: None }
+    }
+
+    /// Returns the request if all of it has come, in one piece, and `reads` makes something of
+    /// it. Else it is still to be read.
+    pub(super) async fn at_once<T>(&mut self, reads: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+        let data = poll_fn(|context| Poll::Ready(self.stream.poll_data(context))).await;
+        if let Poll::Ready(Some(Ok(data))) = data {
+            self.stream.flow_control().release_capacity(data.len()).ok()?;
+            self.seen = Some(data);
+        }
+        let all = self.seen.as_ref().filter(|_| self.stream.is_end_stream())?;
+        let read = reads(all)?;
+        self.seen = None;
+        Some(read)
     }
 
     fn poll_part(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        if let Some(data) = self.seen.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
         if !self.is_at_trailers {
             match ready!(self.stream.poll_data(context)) {
                 Some(Ok(data)) => {
@@ -84,6 +104,6 @@ impl Body for Asked {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
+        self.seen.is_none() && self.stream.is_end_stream()
     }
 }

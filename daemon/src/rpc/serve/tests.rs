@@ -1,5 +1,8 @@
 use prost::Message as _;
-use tokend_proto::{reason, v1::WatchTokensRequest};
+use tokend_proto::{
+    reason,
+    v1::{AcquireTokenRequest, WatchTokensRequest},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
     task::JoinHandle,
@@ -85,8 +88,21 @@ impl Client {
         self.send(0, END_STREAM, stream, message).await;
     }
 
+    /// Makes a call whose message comes in one frame, as it does from most clients.
+    async fn call_at_once(&mut self, stream: u32, method: &str, message: &[u8]) {
+        self.open(stream, method).await;
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        self.send(0, END_STREAM, stream, &[&[0][..], &length, message].concat()).await;
+    }
+
     /// Begins a call whose request is to have so many bytes.
     async fn begin(&mut self, stream: u32, method: &str, length: u32) {
+        self.open(stream, method).await;
+        self.send(0, 0, stream, &[&[0][..], &length.to_be_bytes()].concat()).await;
+    }
+
+    /// Begins a call.
+    async fn open(&mut self, stream: u32, method: &str) {
         // :method POST and :scheme http are in the static table (RFC 7541 appendix A).
         let mut fields = vec![0x83, 0x86];
         let path = format!("/tokend.v1.TokenService/{method}");
@@ -95,7 +111,6 @@ impl Client {
             fields.extend(value.bytes());
         }
         self.send(HEADERS, END_HEADERS, stream, &fields).await;
-        self.send(0, 0, stream, &[&[0][..], &length.to_be_bytes()].concat()).await;
     }
 
     /// Reads a frame; `None` at the end.
@@ -304,6 +319,36 @@ async fn a_request_that_does_not_come_to_its_end_is_refused_after_a_while() {
         client.call(3, "None", &[]).await;
         client.wait_for(HEADERS, 3).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_in_one_piece_is_answered_as_one_in_several() {
+    let bench = Bench::new();
+    bench.make("api").publish(token("a"));
+    let mut client = Client::new(&bench).await;
+    let question = |name: &str| AcquireTokenRequest { name: name.into(), ..Default::default() };
+    for (number, name) in [(0, "api"), (1, "b"), (2, "No Name")] {
+        let (question, first) = (question(name).encode_to_vec(), 1 + 4 * number);
+        client.call(first, "AcquireToken", &question).await;
+        client.call_at_once(first + 2, "AcquireToken", &question).await;
+        let mut answers = [(); 2].map(|()| Vec::new());
+        let mut ended = 0;
+        while ended < 2 {
+            let (kind, flags, stream, payload) = client.read().await.unwrap();
+            if [first, first + 2].contains(&stream) && [0, HEADERS].contains(&kind) {
+                // Fields that were sent before are referred to, so heads are not the same.
+                let shown = if kind == HEADERS { Vec::new() } else { payload };
+                answers[usize::from(stream != first)].push((kind, flags & END_STREAM, shown));
+                ended += u32::from(flags & END_STREAM != 0);
+            }
+        }
+        assert_eq!(answers[0], answers[1], "{name}");
+        assert_eq!(answers[0].len(), if number == 0 { 3 } else { 1 });
+    }
+    // What is no question at all is refused in either way.
+    client.call_at_once(21, "AcquireToken", b"\xff\xff").await;
+    let (_, flags, ..) = client.wait_for(HEADERS, 21).await;
+    assert_eq!(flags & END_STREAM, END_STREAM);
 }
 
 #[tokio::test(start_paused = true)]
