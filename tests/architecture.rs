@@ -59,6 +59,17 @@ fn no_package_allows_unsafe_code() {
 }
 
 #[test]
+fn what_is_fuzzed_is_locked_to_what_is_built() {
+    let own = ["arbitrary", "jobserver", "libfuzzer-sys", "tokend-fuzz"];
+    let built = locked("Cargo.lock");
+    let mut others = locked("tests/fuzz/Cargo.lock");
+    others.retain(|package| !built.contains(package) && !own.contains(&package.0.as_str()));
+    // Copy Cargo.lock there, and have `cargo metadata` add what is missing and drop the rest.
+    assert!(others.is_empty(), "tests/fuzz/Cargo.lock has {others:?}");
+    assert!(built.len() > 100);
+}
+
+#[test]
 fn what_features_bring_is_optional() {
     let manifest = read(Path::new("client/Cargo.toml"));
     for name in ["reqwest", "reqwest-middleware", "http-body-util", "form_urlencoded"] {
@@ -211,6 +222,18 @@ fn dependencies(manifest: &str, table: &str) -> BTreeSet<String> {
         .filter_map(|line| line.split(['.', ' ', '=']).next())
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
+        .collect()
+}
+
+/// Returns the packages that a lock file names, with their versions.
+fn locked(path: &str) -> BTreeSet<(String, String)> {
+    let text = read(Path::new(path));
+    let value =
+        |line: &str, key| line.strip_prefix(key).map(|value| value.trim_matches('"').to_owned());
+    let lines: Vec<_> = text.lines().collect();
+    lines
+        .windows(2)
+        .filter_map(|pair| Some((value(pair[0], "name = ")?, value(pair[1], "version = ")?)))
         .collect()
 }
 

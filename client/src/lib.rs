@@ -72,6 +72,9 @@ mod channel;
 mod client;
 mod clock;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod host;
 mod line;
 mod link;

@@ -72,7 +72,11 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// Asks over a connection.
-    async fn ask(&self, sender: SendRequest<Bytes>, clock: &Clock) -> Result<Option<Token>, Error> {
+    pub(crate) async fn ask(
+        &self,
+        sender: SendRequest<Bytes>,
+        clock: &Clock,
+    ) -> Result<Option<Token>, Error> {
         let question = AcquireTokenRequest {
             name: self.name.clone(),
             min_ttl: self.min_ttl.map(|life| {

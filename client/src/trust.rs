@@ -152,7 +152,7 @@ impl Directory {
         if socket.symlink_metadata().ok()?.is_symlink() {
             return None;
         }
-        let metadata = path.symlink_metadata().ok().filter(|it| it.is_dir())?;
+        let metadata = path.symlink_metadata().ok().filter(fs::Metadata::is_dir)?;
         Some(Self { path: path.to_path_buf(), uid: metadata.uid(), mode: metadata.mode() & 0o7777 })
     }
 

@@ -41,6 +41,10 @@ const CALL_WINDOW: u32 = 1024 * 1024;
 /// .. and how much of all answers together.
 const WINDOW: u32 = 4 * 1024 * 1024;
 
+/// How long the fields of a head may be, in bytes, once they are unfolded: more than any reason
+/// for a refusal takes.
+pub(crate) const HEAD: u32 = 64 * 1024;
+
 /// Why a call has no answer.
 pub(crate) type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -131,6 +135,7 @@ where
     builder
         .initial_window_size(CALL_WINDOW)
         .initial_connection_window_size(WINDOW)
+        .max_header_list_size(HEAD)
         .enable_push(false);
     builder.handshake(stream).await
 }
@@ -149,5 +154,5 @@ async fn send(
     };
     let (answer, mut stream) = sender.send_request(Request::from_parts(head, ()), false)?;
     stream.send_data(message, true)?;
-    Ok(answer.await?.map(Answer::new))
+    Ok(Answer::of(answer.await?))
 }

@@ -48,7 +48,7 @@ async fn gets_a_token_and_says_what_it_needs_of_it() {
         AcquireTokenRequest { name: "a".to_owned(), ..AcquireTokenRequest::default() }
     );
     assert_eq!(asked[1].0.min_ttl, Some(prost_types::Duration { seconds: 90, nanos: 0 }));
-    assert_eq!(asked[1].1["grpc-timeout"], "5000000u");
+    assert_eq!(asked[1].1["grpc-timeout"], "5000m");
     assert_eq!(*fake.authorities.lock().unwrap(), ["localhost"; 3]);
 }
 

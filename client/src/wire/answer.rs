@@ -7,7 +7,12 @@ use std::{
 
 use bytes::Bytes;
 use h2::RecvStream;
+use http::{HeaderMap, Response};
 use http_body::{Body, Frame};
+use tonic::metadata::MetadataMap;
+
+/// What says more of how a call went.
+const DETAILS: &str = "grpc-status-details-bin";
 
 /// The body of an answer as it comes.
 #[derive(Debug)]
@@ -17,9 +22,21 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(stream: RecvStream) -> Self {
-        Self { stream, is_at_trailers: false }
+    /// Returns an answer that has begun.
+    pub(super) fn of(response: Response<RecvStream>) -> Response<Self> {
+        let (mut head, stream) = response.into_parts();
+        head.headers = readable(head.headers);
+        Response::from_parts(head, Self { stream, is_at_trailers: false })
     }
+}
+
+/// Leaves out details that can't be read: tonic would panic.
+pub(super) fn readable(fields: HeaderMap) -> HeaderMap {
+    let mut fields = MetadataMap::from_headers(fields);
+    if fields.get_bin(DETAILS).is_some_and(|details| details.to_bytes().is_err()) {
+        fields.remove_bin(DETAILS);
+    }
+    fields.into_headers()
 }
 
 impl Body for Answer {
@@ -42,7 +59,8 @@ impl Body for Answer {
             }
         }
         let trailers = ready!(self.stream.poll_trailers(context));
-        Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)).transpose())
+        let trailers = trailers.map(|trailers| trailers.map(readable).map(Frame::trailers));
+        Poll::Ready(trailers.transpose())
     }
 
     fn is_end_stream(&self) -> bool {

@@ -13,6 +13,8 @@ use prost::Message;
 use tokend_proto::v1::{AcquireTokenRequest, AcquireTokenResponse};
 use tonic::{Code, Status};
 
+use super::answer::readable;
+
 /// What stands before a message: whether it is compressed, and its length
 /// (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX: usize = 5;
@@ -46,11 +48,11 @@ pub(crate) async fn acquire(
     }
     // Where there is no message, the head says why.
     if head.headers.contains_key(STATUS) {
-        said(&head.headers)?;
+        said(head.headers.clone())?;
     }
     let message = whole(&mut body).await?;
     if let Some(trailers) = body.trailers().await.map_err(broken)? {
-        said(&trailers)?;
+        said(trailers)?;
     } else if !head.headers.contains_key(STATUS) {
         return Err(Status::unknown("the answer doesn't say how the call went"));
     }
@@ -97,11 +99,11 @@ async fn whole(body: &mut RecvStream) -> Result<Bytes, Status> {
 }
 
 /// Returns what went wrong with a call, if something did.
-fn said(headers: &HeaderMap) -> Result<(), Status> {
+fn said(headers: HeaderMap) -> Result<(), Status> {
     if headers.get(STATUS).is_some_and(|status| status == "0") {
         return Ok(());
     }
-    match Status::from_header_map(headers) {
+    match Status::from_header_map(&readable(headers)) {
         Some(status) if status.code() == Code::Ok => Ok(()),
         Some(status) => Err(status),
         None => Err(Status::unknown("the answer doesn't say how the call went")),

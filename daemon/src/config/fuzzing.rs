@@ -27,9 +27,9 @@ mod tests {
     use crate::seeds::changed;
 
     const SEEDS: [&[u8]; 3] = [
-        include_bytes!("../../fuzz/corpus/configuration/whole.toml"),
-        include_bytes!("../../fuzz/corpus/configuration/mistakes.toml"),
-        include_bytes!("../../fuzz/corpus/configuration/syntax.toml"),
+        include_bytes!("../../../tests/fuzz/corpus/configuration/whole.toml"),
+        include_bytes!("../../../tests/fuzz/corpus/configuration/mistakes.toml"),
+        include_bytes!("../../../tests/fuzz/corpus/configuration/syntax.toml"),
     ];
 
     proptest! {

@@ -39,9 +39,9 @@ mod tests {
     use crate::seeds::changed;
 
     const SEEDS: [&[u8]; 3] = [
-        include_bytes!("../../fuzz/corpus/declaration/whole.toml"),
-        include_bytes!("../../fuzz/corpus/declaration/mistakes.toml"),
-        include_bytes!("../../fuzz/corpus/declaration/references.toml"),
+        include_bytes!("../../../tests/fuzz/corpus/declaration/whole.toml"),
+        include_bytes!("../../../tests/fuzz/corpus/declaration/mistakes.toml"),
+        include_bytes!("../../../tests/fuzz/corpus/declaration/references.toml"),
     ];
 
     proptest! {

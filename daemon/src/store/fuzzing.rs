@@ -113,11 +113,11 @@ mod tests {
     use crate::seeds::changed;
 
     const SEEDS: [&[u8]; 5] = [
-        include_bytes!("../../fuzz/corpus/record/credential"),
-        include_bytes!("../../fuzz/corpus/record/token"),
-        include_bytes!("../../fuzz/corpus/record/outcome"),
-        include_bytes!("../../fuzz/corpus/record/request"),
-        include_bytes!("../../fuzz/corpus/record/quotas"),
+        include_bytes!("../../../tests/fuzz/corpus/record/credential"),
+        include_bytes!("../../../tests/fuzz/corpus/record/token"),
+        include_bytes!("../../../tests/fuzz/corpus/record/outcome"),
+        include_bytes!("../../../tests/fuzz/corpus/record/request"),
+        include_bytes!("../../../tests/fuzz/corpus/record/quotas"),
     ];
 
     proptest! {

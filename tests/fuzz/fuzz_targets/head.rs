@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/command/rotated/answer.rs"]
+#[path = "../../../client/cli/src/command/rotated/answer.rs"]
 mod answer;
 
 use answer::Answer;

@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/host.rs"]
+#[path = "../../../client/cli/src/host.rs"]
 #[expect(dead_code, reason = "the command uses the rest")]
 mod host;
 
