@@ -77,12 +77,12 @@ pub(crate) fn serve(role: &str, socket: &str) -> bool {
     };
     let mut answer = Vec::new();
     std::io::stdin().read_to_end(&mut answer).unwrap();
-    serve(answer, socket);
+    serve(&answer, socket);
     true
 }
 
-fn tonic(answer: Vec<u8>, socket: &str) {
-    let answer = AcquireTokenResponse::decode(&answer[..]).unwrap();
+fn tonic(answer: &[u8], socket: &str) {
+    let answer = AcquireTokenResponse::decode(answer).unwrap();
     runtime().block_on(async {
         let listener = UnixListener::bind(socket).unwrap();
         println!("ready");
@@ -95,11 +95,11 @@ fn tonic(answer: Vec<u8>, socket: &str) {
     });
 }
 
-fn h2(answer: Vec<u8>, socket: &str) {
+fn h2(answer: &[u8], socket: &str) {
     let mut framed = BytesMut::new();
     framed.put_u8(0);
     framed.put_u32(u32::try_from(answer.len()).unwrap());
-    framed.put(&answer[..]);
+    framed.put(answer);
     let framed = framed.freeze();
     runtime().block_on(async {
         let listener = UnixListener::bind(socket).unwrap();
@@ -122,14 +122,14 @@ async fn answer_all(stream: tokio::net::UnixStream, framed: Bytes) {
     }
 }
 
-fn echo(answer: Vec<u8>, socket: &str) {
+fn echo(answer: &[u8], socket: &str) {
     let listener = net::UnixListener::bind(socket).unwrap();
     println!("ready");
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
         let mut said = [0; 4_096];
         while stream.read(&mut said).is_ok_and(|length| length > 0) {
-            stream.write_all(&answer).unwrap();
+            stream.write_all(answer).unwrap();
         }
     }
 }

@@ -130,8 +130,7 @@ fn many_at_once(table: &mut Table, place: &Place, bare: &Bare) {
     }
     let [ours, bare] = rounds.map(|mut all| median(&mut all));
     let how = format!(
-        "{:.0} a second beside {:.0}, {AT_ONCE} in flight on {CONNECTIONS} connections",
-        ours, bare
+        "{ours:.0} a second beside {bare:.0}, {AT_ONCE} in flight on {CONNECTIONS} connections"
     );
     table.at_least("hits a second", ours / bare, 1.4, "x tonic", &how);
 }

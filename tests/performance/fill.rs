@@ -60,15 +60,13 @@ impl Filled {
 
     /// Writes what comes before a request, and returns what comes after it.
     pub(crate) fn reserve(&mut self) -> Write {
-        let id = match self.credential {
-            Some(id) => id,
-            None => {
-                let credential = self.credential("http://127.0.0.1/token", 0);
-                let id = credential.id;
-                self.write(&[Write::Credential(Arc::new(credential))]);
-                *self.credential.insert(id)
-            }
-        };
+        let id = self.credential.unwrap_or_else(|| {
+            let credential = self.credential("http://127.0.0.1/token", 0);
+            let id = credential.id;
+            self.write(&[Write::Credential(Arc::new(credential))]);
+            id
+        });
+        self.credential = Some(id);
         let reservation = self.reservation(id, "an account".to_owned());
         let issuance = reservation.issuance;
         self.write(&[Write::Reserve(reservation)]);

@@ -6,6 +6,7 @@ use crate::{
     stage::{self, add, memory, provider},
     support::{Daemon, Place},
     table::Table,
+    timing::pass,
 };
 
 /// How many tokens it holds.
@@ -31,9 +32,9 @@ impl Idle {
         }
         let pid = daemon.pid();
         let watching = thread::spawn(move || {
-            thread::sleep(SETTLED);
+            pass(SETTLED);
             let before = woken(pid);
-            thread::sleep(WATCHED);
+            pass(WATCHED);
             woken(pid) - before
         });
         Self { place, daemon, watching }

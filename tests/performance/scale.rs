@@ -19,14 +19,13 @@ use std::{
     net::TcpListener,
     os::unix::net::UnixStream,
     process::{Command, ExitCode},
-    thread,
     time::Duration,
 };
 
 use fill::{Filled, SIZE};
 use support::{Daemon, PATIENCE, Place};
 use table::Table;
-use timing::{median, micros, millis, now};
+use timing::{median, micros, millis, now, pass};
 
 const ROUNDS: usize = 7;
 /// What a refresh is held against: so many bytes that are appended and synced.
@@ -109,7 +108,7 @@ fn launch(place: &Place) -> Daemon {
     let deadline = now() + PATIENCE;
     while UnixStream::connect(place.socket()).is_err() {
         assert!(now() < deadline, "it never serves");
-        thread::sleep(Duration::from_micros(200));
+        pass(Duration::from_micros(200));
     }
     daemon
 }
@@ -134,7 +133,7 @@ fn start(place: &Place, count: u32) -> (Daemon, f64) {
 
 /// Returns how much memory a daemon has resident, in KiB, after it has done what a start leaves.
 fn resident(daemon: &Daemon) -> f64 {
-    thread::sleep(Duration::from_secs(1));
+    pass(Duration::from_secs(1));
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim_end_matches("kB").trim().parse().unwrap()

@@ -1,6 +1,6 @@
 //! A daemon as its unit starts it, with credentials whose tokens are as large as a usual one.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use tokend_client::Client;
 use tokend_proto::v1::{
@@ -67,8 +67,7 @@ pub(crate) async fn create(
         variables: variables.into_iter().collect(),
         ..Default::default()
     };
-    let secrets = HashMap::from([("client_secret".to_owned(), canary::real(SECRET))]);
-    let secrets = secrets.into_iter().collect();
+    let secrets = [("client_secret".to_owned(), canary::real(SECRET))].into_iter().collect();
     let request =
         CreateCredentialRequest { credential: Some(credential), secrets, ..Default::default() };
     CredentialServiceClient::new(operators.clone()).create_credential(request).await.map(drop)

@@ -1,5 +1,7 @@
 //! What was measured, beside what is to be reached.
 
+#![allow(dead_code, reason = "each measurement uses a part")]
+
 /// Prints a line for each figure, and counts those that fall short.
 #[derive(Debug, Default)]
 pub(crate) struct Table {

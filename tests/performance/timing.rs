@@ -14,6 +14,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// Waits until so much time has passed, as providers do and as what is measured over time takes.
+#[expect(clippy::disallowed_methods, reason = "a measurement takes its time")]
+pub(crate) fn pass(time: Duration) {
+    thread::sleep(time);
+}
+
 /// Returns what is in the middle of figures.
 pub(crate) fn median<T: Copy + PartialOrd>(figures: &mut [T]) -> T {
     quantile(figures, 0.5)

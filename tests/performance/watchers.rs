@@ -52,8 +52,8 @@ pub(crate) fn measure(table: &mut Table) {
             let mut all = async || {
                 let mut last = None;
                 for _ in 0..WATCHERS {
-                    let heard = tokio::time::timeout(PATIENCE, hears.recv()).await;
-                    last = last.max(heard.expect("all are told"));
+                    let news = tokio::time::timeout(PATIENCE, hears.recv()).await;
+                    last = last.max(news.expect("all are told"));
                 }
                 last.expect("there are watchers")
             };

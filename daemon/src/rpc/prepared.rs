@@ -41,17 +41,17 @@ impl Prepared {
 
     /// Returns the answer as it goes over the wire, if the call has gone well.
     pub(super) fn into_http(self) -> Response<Body> {
-        let length = match self.unchanged {
-            true => self.published.unchanged(self.now).encoded_len(),
-            false => self.published.encoded_len(self.now),
+        let unchanged = self.unchanged.then(|| self.published.unchanged(self.now));
+        let length = match &unchanged {
+            Some(answer) => answer.encoded_len(),
+            None => self.published.encoded_len(self.now),
         };
         let mut framed = BytesMut::with_capacity(PREFIX + length);
         framed.put_u8(0);
         framed.put_u32(u32::try_from(length).expect("a token has a bound"));
-        if self.unchanged {
-            self.published.unchanged(self.now).encode_raw(&mut framed);
-        } else {
-            self.published.encode(self.now, &mut framed);
+        match &unchanged {
+            Some(answer) => answer.encode_raw(&mut framed),
+            None => self.published.encode(self.now, &mut framed),
         }
         let mut answer = Response::new(Body::new(Said { message: Some(framed.freeze()) }));
         answer.headers_mut().insert(CONTENT_TYPE, GRPC);
