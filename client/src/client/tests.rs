@@ -67,7 +67,7 @@ fn whoever_asks_once_without_a_runtime_gets_what_a_client_gets() {
     assert!(matches!(ask("denied"), Err(Error::NotPermitted { .. })));
     assert!(matches!(ask("late"), Err(Error::TimedOut)));
     let headers = &fake.asked.lock().unwrap()[0].1;
-    assert_eq!(headers["grpc-timeout"], "60000000u");
+    assert_eq!(headers["grpc-timeout"], "60000m");
 }
 
 #[tokio::test]

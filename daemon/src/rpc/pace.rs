@@ -23,6 +23,10 @@ use super::turns::{Place, Turn};
 /// microseconds later.
 const TURN: usize = 128;
 
+/// How much is read in a connection's first turn, in bytes: a greeting and a call. To be heard in
+/// two turns would have the client woken for each.
+const FIRST_TURN: usize = 256;
+
 /// How much is read in one turn of a user who is alone, in bytes. Short ones would cost a user
 /// who has many calls under way more than half of them: each is a round, and a write. Whoever
 /// comes then waits for one such turn, a fraction of a millisecond.
@@ -42,6 +46,8 @@ pub(super) struct Paced<S> {
     held: Box<Zeroizing<[u8; LONG_TURN]>>,
     from: usize,
     to: usize,
+    /// Whether it has been heard.
+    is_known: bool,
     /// Since the client has stopped reading.
     silence: Option<Pin<Box<Sleep>>>,
     /// Who would have read meanwhile.
@@ -51,7 +57,7 @@ pub(super) struct Paced<S> {
 impl<S> Paced<S> {
     pub(super) fn new(stream: S, place: Place) -> Self {
         let held = Box::new(Zeroizing::new([0; LONG_TURN]));
-        Self { stream, place, held, from: 0, to: 0, silence: None, refused: None }
+        Self { stream, place, held, from: 0, to: 0, is_known: false, silence: None, refused: None }
     }
 
     /// Notes whether the client has taken what was written.
@@ -93,9 +99,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             }
         }
         let most = match ready!(this.place.poll_turn(context)) {
+            Turn::Short if !this.is_known => FIRST_TURN,
             Turn::Short => TURN,
             Turn::Long => LONG_TURN,
         };
+        this.is_known = true;
         let length = buffer.remaining().min(this.to - this.from).min(most);
         buffer.put_slice(&this.held[this.from..this.from + length]);
         this.from += length;
