@@ -1,6 +1,6 @@
 //! Makes foreign text fit to be shown: printable, short, without secrets.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, cmp::Reverse, fmt::Write as _, sync::OnceLock};
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
@@ -24,50 +24,36 @@ const MASKED: &str = "[masked]";
 
 /// The secrets that must not show, in all spellings in which a provider may
 /// echo them.
+///
+/// There are some twenty for each, and most answers are never shown: they are made once a text is.
 #[derive(Default, Clone)]
 pub(crate) struct Mask {
+    secrets: Vec<Zeroizing<String>>,
     /// Longest first, so that no part of a longer one is left over.
-    spellings: Vec<Zeroizing<String>>,
+    spellings: OnceLock<Vec<Zeroizing<String>>>,
 }
 
 impl Mask {
     /// Hides a secret from now on.
     pub(crate) fn hide(&mut self, secret: &str) {
-        if secret.trim().len() < SHORTEST {
-            return;
+        let is_hidden = self.secrets.iter().any(|hidden| hidden.as_str() == secret);
+        if secret.trim().len() >= SHORTEST && !is_hidden {
+            self.secrets.push(Zeroizing::new(secret.to_owned()));
+            self.spellings = OnceLock::new();
         }
-        let percent = escape::percent(secret);
-        let form = escape::form(secret);
-        let quoted = serde_json::to_string(secret).unwrap_or_default();
-        let quoted = quoted.trim_start_matches('"').trim_end_matches('"').to_owned();
-        let spellings = [
-            secret.to_owned(),
-            secret.trim().to_owned(),
-            lower_hex(&percent),
-            lower_hex(&form),
-            percent,
-            form,
-            quoted.replace('/', "\\/"),
-            ascii(&quoted),
-            quoted,
-            html(secret, "&#39;"),
-            html(secret, "&#x27;"),
-            BASE64_STANDARD.encode(secret),
-            BASE64_URL_SAFE_NO_PAD.encode(secret),
-            escape::hex(secret.as_bytes()),
-            escape::hex(secret.as_bytes()).to_uppercase(),
-            each(secret, |byte| format!("%{byte:02x}")),
-            each(secret, |byte| format!("%{byte:02X}")),
-            each(secret, |byte| format!("\\u{byte:04x}")),
-            each(secret, |byte| format!("\\u{byte:04X}")),
-        ];
-        for spelling in spellings.into_iter().chain(in_base64(secret)) {
-            let spelling = Zeroizing::new(printable(&spelling));
-            if !spelling.is_empty() && !self.spellings.contains(&spelling) {
-                self.spellings.push(spelling);
+    }
+
+    fn spellings(&self) -> &[Zeroizing<String>] {
+        self.spellings.get_or_init(|| {
+            let mut all = Vec::new();
+            for spelling in self.secrets.iter().flat_map(|secret| spellings(secret)) {
+                if !spelling.is_empty() && !all.contains(&spelling) {
+                    all.push(spelling);
+                }
             }
-        }
-        self.spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
+            all.sort_by_key(|spelling| Reverse(spelling.len()));
+            all
+        })
     }
 
     /// Returns the text as it can be shown: its secrets masked, in printable
@@ -89,7 +75,7 @@ impl Mask {
     fn line(&self, text: &str) -> String {
         let text = printable(text);
         let mut text = Cow::Borrowed(text.as_str());
-        for spelling in &self.spellings {
+        for spelling in self.spellings() {
             if text.contains(spelling.as_str()) {
                 text = Cow::Owned(text.replace(spelling.as_str(), "\0"));
             }
@@ -98,6 +84,37 @@ impl Mask {
         // `mask` isn't looked for in what stands for another.
         text.replace('\0', MASKED)
     }
+}
+
+/// Returns a secret in all its spellings.
+fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
+    let percent = escape::percent(secret);
+    let form = escape::form(secret);
+    let quoted = serde_json::to_string(secret).unwrap_or_default();
+    let quoted = quoted.trim_start_matches('"').trim_end_matches('"').to_owned();
+    let spellings = [
+        secret.to_owned(),
+        secret.trim().to_owned(),
+        lower_hex(&percent),
+        lower_hex(&form),
+        percent,
+        form,
+        quoted.replace('/', "\\/"),
+        ascii(&quoted),
+        quoted,
+        html(secret, "&#39;"),
+        html(secret, "&#x27;"),
+        BASE64_STANDARD.encode(secret),
+        BASE64_URL_SAFE_NO_PAD.encode(secret),
+        escape::hex(secret.as_bytes()),
+        escape::hex(secret.as_bytes()).to_uppercase(),
+        each(secret, |byte| format!("%{byte:02x}")),
+        each(secret, |byte| format!("%{byte:02X}")),
+        each(secret, |byte| format!("\\u{byte:04x}")),
+        each(secret, |byte| format!("\\u{byte:04X}")),
+    ];
+    let spellings = spellings.into_iter().chain(in_base64(secret)).map(Zeroizing::new);
+    spellings.map(|spelling| Zeroizing::new(printable(&spelling))).collect()
 }
 
 /// Cuts a text to the length that is shown.

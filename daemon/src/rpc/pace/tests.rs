@@ -43,6 +43,8 @@ async fn a_client_is_read_in_full_and_a_little_in_each_turn_until_it_has_been_al
     let lengths = read_in_full(served, &speech()).await;
     counting.abort();
     let (short, long) = lengths.split_at(ALONE as usize);
+    assert_eq!(short[0], FIRST_TURN);
+    let short = &short[1..];
     assert!(short.iter().all(|length| *length <= TURN), "{short:?}");
     assert!(long.contains(&LONG_TURN) && long.iter().all(|length| *length <= LONG_TURN));
 }
@@ -63,7 +65,8 @@ async fn a_client_is_read_a_little_in_each_turn_as_long_as_another_calls() {
     let lengths = read_in_full(served, &speech()).await;
     calling.abort();
     counting.abort();
-    assert!(lengths.iter().all(|length| *length <= TURN), "{lengths:?}");
+    assert_eq!(lengths[0], FIRST_TURN);
+    assert!(lengths[1..].iter().all(|length| *length <= TURN), "{lengths:?}");
 }
 
 #[tokio::test(start_paused = true)]
