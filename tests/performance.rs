@@ -45,6 +45,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
+    stage::have_descriptors();
     // A word of the command line picks measurements.
     let only: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
     let mut table = Table::default();

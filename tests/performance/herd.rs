@@ -28,7 +28,6 @@ pub(crate) fn measure(table: &mut Table) {
         token(number)
     });
     let place = Place::new();
-    place.configure("max_connections = 4096");
     let _daemon = pinned(0, || stage::start(&place));
     let mut times: Vec<f64> = (0..ROUNDS)
         .map(|round| {

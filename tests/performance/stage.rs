@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokend_client::Client;
 use tokend_proto::v1::{
     AcquireTokenRequest, CreateCredentialRequest, Credential, RefreshCredentialRequest,
@@ -108,6 +109,16 @@ pub(crate) fn memory(pid: u32, line: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let found = status.lines().find_map(|it| it.strip_prefix(line)).expect("the kernel tells it");
     found.trim_end_matches("kB").trim().parse().expect("it is a number")
+}
+
+/// How many descriptors this process and the daemons may have, as their units let them.
+const DESCRIPTORS: u64 = 16_384;
+
+/// Lets this process and what it starts have as many descriptors as a daemon's unit does.
+pub(crate) fn have_descriptors() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let most = maximum.map_or(DESCRIPTORS, |maximum| maximum.min(DESCRIPTORS));
+    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum }).unwrap();
 }
 
 /// How long something is given that is waited for.

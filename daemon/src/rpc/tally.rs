@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::{sync::Notify, time::sleep};
 use tracing::warn;
 
 use super::connection::Party;
@@ -35,6 +35,8 @@ struct Counts {
     users: Mutex<BTreeMap<Party, usize>>,
     /// Of whom it was told of late that there are as many as may be.
     told: Mutex<BTreeSet<Party>>,
+    /// There is one.
+    telling: Notify,
 }
 
 /// A call that counts until this is dropped.
@@ -55,9 +57,10 @@ impl Tally {
         self.0.crowd.enter(party)
     }
 
-    /// Lets it be told again of users that they have as many calls open as may be, each minute.
+    /// Lets it be told again of users that they have as many calls open as may be, a minute later.
     pub(super) async fn go_on(self) {
         loop {
+            self.0.telling.notified().await;
             sleep(PAUSE).await;
             lock(&self.0.told).clear();
         }
@@ -74,6 +77,7 @@ impl Tally {
                     // At a listener it is no one user.
                     let (socket, uid) = (&*self.0.socket, party);
                     warn!(socket, uid, calls = *open, "as many calls are open as may be");
+                    self.0.telling.notify_one();
                 }
                 return None;
             }

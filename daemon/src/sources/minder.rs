@@ -107,7 +107,8 @@ impl<C: Clock, F: Fn(Supplied)> Minder<C, F> {
                 Some(_) = settling.join_next() => {
                     self.look_into(&std::mem::take(&mut changed));
                 }
-                _ = net.tick() => {
+                // Where there is nothing to look at, nothing wakes it.
+                _ = net.tick(), if self.has_sources() => {
                     self.watch_files();
                     let names: Vec<Name> = self.minded.keys().cloned().collect();
                     for name in names {
@@ -125,6 +126,10 @@ impl<C: Clock, F: Fn(Supplied)> Minder<C, F> {
                 },
             }
         }
+    }
+
+    fn has_sources(&self) -> bool {
+        self.minded.values().any(|sources| !sources.is_empty())
     }
 
     fn mind(&mut self, name: &Name, sources: &BTreeMap<String, Source>) {
