@@ -41,6 +41,11 @@ impl Sent {
         self.0.insert(issuance, Asked { credential, dance, is_unwanted: false });
     }
 
+    /// Returns for which credential an issuance is under way, if it is.
+    pub(in crate::engine) fn credential(&self, issuance: IssuanceId) -> Option<CredentialId> {
+        self.0.get(&issuance).map(|asked| asked.credential.id)
+    }
+
     /// Has what comes for a credential ended, or kept after all.
     pub(in crate::engine) fn turn_away(&mut self, credential: CredentialId, is_unwanted: bool) {
         for asked in self.0.values_mut().filter(|asked| asked.credential.id == credential) {
@@ -62,9 +67,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let message = "the token came when it was to be ended already";
         let failure = Failure::new(Verdict::Transient, message);
         info!(credential = %ended.name, issuance = %ended.issuance, "{message}");
-        let date = issued.date;
+        let (date, quotas) = (issued.date, issued.quotas.clone());
         self.end_unwanted(&credential, dance, issued, ended.sent_at);
-        let outcome = Outcome::Failed(Failure { date, ..failure });
+        let outcome = Outcome::Failed(Failure { date, quotas, ..failure });
         ports::Issuance { outcome, ..ended }
     }
 
