@@ -24,8 +24,13 @@ use jiff::Timestamp;
 
 pub(crate) use self::deadline::Deadline;
 use self::{
-    arrival::Arrival, doubt::Doubtful, issuance::settle, rejection::Rejections, request::refusals,
-    rotation::Rotations, want::Wants,
+    arrival::Arrival,
+    doubt::Doubtful,
+    issuance::{settle, transient},
+    rejection::Rejections,
+    request::refusals,
+    rotation::Rotations,
+    want::Wants,
 };
 pub use self::{
     doubt::{Doubt, DoubtReason},
@@ -309,10 +314,19 @@ impl<P: Clone> Credential<P> {
     /// Answers everyone who waits; the credential is gone.
     pub(crate) fn remove(self) -> Vec<Effect<P>> {
         let mut effects = self.rotations.remove();
-        if let Activity::Issuing { waiters, reporters, .. } = self.activity {
-            effects.extend(refusals(waiters, &Refusal::Removed));
-            let superseded = |waiter| Effect::Rule { waiter, ruling: Ruling::Superseded };
-            effects.extend(reporters.into_iter().map(superseded));
+        match self.activity {
+            Activity::Issuing { waiters, reporters, .. } => {
+                effects.extend(refusals(waiters, &Refusal::Removed));
+                let superseded = |waiter| Effect::Rule { waiter, ruling: Ruling::Superseded };
+                effects.extend(reporters.into_iter().map(superseded));
+            }
+            // What came and couldn't be written isn't written any more.
+            Activity::Unsaved { issuance, receipt, .. } => {
+                let failure = transient("the credential was removed".to_owned());
+                let (fate, spent, quota) = (Fate::Answered, false, None);
+                effects.push(Effect::Settle { issuance, fate, spent, failure, receipt, quota });
+            }
+            Activity::Resting(_) | Activity::Waiting { .. } | Activity::Refused => {}
         }
         effects
     }

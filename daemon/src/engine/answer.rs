@@ -44,8 +44,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 };
                 self.step(&name, input);
             }
-            Pending::Token { name, issuance, settling } => {
+            Pending::Token { name, credential, issuance, settling } => {
                 self.settle_secrets(&name, settling, written.result.is_ok());
+                if written.result.is_err() && !self.is_there(&name, credential) {
+                    return self.settle_thrown_away(issuance, self.settled_now());
+                }
                 let input = match written.result {
                     Ok(_) => {
                         self.forget_told(&name, issuance);
@@ -105,7 +108,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Takes in how a dance ended.
     pub fn issued(&mut self, ended: ports::Issuance) {
         let Some((ended, proven)) = self.attempted(ended) else { return };
+        let is_for_no_one = self.is_for_no_one(&ended);
         let ended = self.turned_away(ended);
+        if is_for_no_one {
+            return self.settle_for_no_one(ended);
+        }
         let ports::Issuance { name, issuance, sent_at, took, fate, outcome } = ended;
         let input = match outcome {
             Outcome::Issued(issued) => {

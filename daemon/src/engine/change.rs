@@ -32,7 +32,7 @@ use tokend_provider::Limit;
 #[derive(Debug)]
 pub(super) enum Pending {
     Reservation { name: Name, issuance: IssuanceId, basis: Basis },
-    Token { name: Name, issuance: IssuanceId, settling: Option<Settling> },
+    Token { name: Name, credential: CredentialId, issuance: IssuanceId, settling: Option<Settling> },
     Rotation { name: Name, token_id: TokenId },
     Settlement { issuance: IssuanceId },
     Discard(Name),

@@ -229,10 +229,9 @@ pub(super) fn grant(issued: Issued) -> Grant {
     Grant { value, token_type, refresh_token, extras, secrets, proven }
 }
 
-/// Returns a failure as the core knows it, at `now`.
+/// Returns a failure as the core knows it, at `now`. A time is held against that only if the
+/// answer didn't tell the provider's own.
 pub(super) fn failure(failure: tokend_provider::Failure, now: Timestamp) -> Failure {
-    // A date is the provider's; so is the one in the answer that it is held against.
-    let now = failure.date.unwrap_or(now);
     let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
     Failure {
         verdict: match failure.verdict {

@@ -82,7 +82,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     self.telling.came(name, issuance, token.id, &receipt);
                     let settled = self.settled(name, issuance, receipt, None);
                     let settling = self.defer_for(name, &token);
-                    let pending = Pending::Token { name: name.clone(), issuance, settling };
+                    let name = name.clone();
+                    let pending = Pending::Token { name, credential, issuance, settling };
                     self.submit(pending, Write::Token { credential, token, issuance, settled });
                 }
             }

@@ -245,6 +245,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let failure = match ended.outcome {
             Outcome::Revoked => {
                 let (name, took) = (ending.stored.name.clone(), ended.took);
+                if let Revocation { credential, token: Some(token), .. } = &*ending.stored {
+                    self.sent.note_revoked(*credential, &token.payload.value);
+                }
                 self.tell(Some(&name), Happening::Revoked { revocation: id, took });
                 self.end_revocation(id);
                 self.begin_revocations();

@@ -5,11 +5,17 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{BootTime, IssuanceId, Name, Quota, Random, Receipt, Stamp, StoreFailure};
+use tokend_core::{
+    BootTime, Failure, Fate, IssuanceId, Name, Quota, Random, Receipt, Stamp, StoreFailure,
+};
+use tokend_provider::Outcome;
 use tracing::{debug, warn};
 
 use super::{Engine, change::Pending, dance, effect::LOUD_FAILURES};
-use crate::ports::{Clock, Issuer, Settled, Store, Ticket, Write};
+use crate::{
+    credential::CredentialId,
+    ports::{Clock, Issuance, Issuer, Settled, Store, Ticket, Write},
+};
 
 /// So many wait at most: the store writes them in one go. Of more the oldest stay unsettled, and
 /// count against their limits as what nobody has heard of does.
@@ -77,6 +83,49 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if self.told.get(name).is_some_and(|told| told.issuance == issuance) {
             self.told.remove(name);
         }
+    }
+
+    /// Tells whether what has ended was asked for by a credential that was removed meanwhile.
+    pub(super) fn is_for_no_one(&self, ended: &Issuance) -> bool {
+        let credential = self.sent.credential(ended.issuance);
+        credential.is_some_and(|credential| !self.is_there(&ended.name, credential))
+    }
+
+    /// Tells whether this credential is still the one of its name.
+    pub(super) fn is_there(&self, name: &Name, credential: CredentialId) -> bool {
+        self.entries.get(name).is_some_and(|entry| entry.credential.id == credential)
+    }
+
+    /// Settles an issuance of which nobody wants to know any more: others count what it was.
+    pub(super) fn settle_for_no_one(&mut self, ended: Issuance) {
+        let Issuance { issuance, took, fate, outcome, .. } = ended;
+        let now = self.settled_now();
+        let settled = |date, quotas: &[tokend_provider::Quota]| {
+            let (at, quotas) = (Stamp { date, ..now.at }, dance::quotas(quotas));
+            Settled { at, took, quotas, ..now }
+        };
+        match outcome {
+            Outcome::Issued(issued) => {
+                self.settle_thrown_away(issuance, settled(issued.date, &issued.quotas));
+            }
+            Outcome::KeptAlive { date } => self.settle_thrown_away(issuance, settled(date, &[])),
+            Outcome::Failed(failed) => {
+                let mut settled = settled(failed.date, &failed.quotas);
+                let failure = dance::failure(failed, now.at.moment.wall);
+                settled.quotas.extend(failure.quota());
+                let write = Write::Failure { issuance, fate, spent: false, failure, settled };
+                self.submit(Pending::Settlement { issuance }, write);
+            }
+            Outcome::Revoked | Outcome::Told(_) => {}
+        }
+    }
+
+    /// Settles an issuance whose token nobody is there for.
+    pub(super) fn settle_thrown_away(&mut self, issuance: IssuanceId, settled: Settled) {
+        let failure = Failure::transient("the credential was removed meanwhile".to_owned());
+        let fate = Fate::Answered;
+        let write = Write::Failure { issuance, fate, spent: false, failure, settled };
+        self.submit(Pending::Settlement { issuance }, write);
     }
 
     pub(super) fn submit(&mut self, pending: Pending, write: Write) {

@@ -38,3 +38,15 @@ pub(super) fn forget_credential(connection: &Connection, number: i64) -> rusqlit
         .execute([number])?;
     Ok(())
 }
+
+/// Forgets a boot of which there is no row any more. Rows of the oldest boots come first, so it
+/// takes no long search to find one; to find none takes one for each boot.
+pub(super) fn forget_boot(connection: &Connection, number: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "DELETE FROM ledger_boots WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM issuances \
+             WHERE reserved_boot = ?1 OR settled_boot = ?1)",
+        )?
+        .execute([number])?;
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! Takes issuances out of the ledger that no one needs any more.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tokend_core::Stamp;
@@ -39,11 +39,19 @@ pub(super) fn prune(
             let candidates = dispensable(connection, account, counts, kept)?;
             // What was written before an old one is old, even if its clock was ahead.
             let old = candidates.iter().rposition(|(_, stamp)| is_old(stamp) == Some(true));
-            let mut delete = connection
-                .prepare_cached("DELETE FROM issuances WHERE number = ? RETURNING credential")?;
+            let mut delete = connection.prepare_cached(
+                "DELETE FROM issuances WHERE number = ? \
+                 RETURNING credential, reserved_boot, settled_boot",
+            )?;
+            let mut boots = BTreeSet::new();
             for (number, _) in candidates.iter().take(old.map_or(0, |last| last + 1)) {
-                let credential = delete.query_row([number], |row| row.get(0))?;
+                let (credential, reserved, settled): (_, _, Option<i64>) = delete
+                    .query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
                 party::forget_credential(connection, credential)?;
+                boots.extend([reserved].into_iter().chain(settled));
+            }
+            for boot in boots {
+                party::forget_boot(connection, boot)?;
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use tokend_provider::{Limit, Window};
 
 use super::Run;
 use crate::{
@@ -12,6 +13,9 @@ use crate::{
 
 /// To write something down and to wipe what was there takes a dozen writes and syncs or two.
 const OPERATIONS: u64 = 30;
+
+/// A clock that is further behind isn't set back even more.
+const FAR_BEHIND: SignedDuration = SignedDuration::from_hours(8);
 
 /// A store is opened with fewer.
 const OPENING: u64 = 8;
@@ -73,27 +77,53 @@ impl Run {
     }
 
     /// The machine comes up with a clock that is behind, and once more when something has been
-    /// sent by it.
+    /// sent by it: what comes before in the ledger tells that it is no older than that.
     fn reboot_twice(&mut self) {
-        let behind = self.dice.span(secs(60), secs(4 * 3_600));
-        let behind = -SignedDuration::try_from(behind).expect("hours");
-        let wrong_by = behind.min(self.witness.latitude(&self.plan, &self.world, true));
+        let position = self.member();
+        if self.dice.percent(60) {
+            self.force_often(position, 1);
+        }
+        let behind = SignedDuration::try_from(self.behind(position)).expect("hours");
+        let before = self.witness.latitude(&self.plan, &self.world, true);
+        let before = before.min(self.world.machine.wrong_by());
+        let wrong_by = if before < -FAR_BEHIND { before } else { before - behind };
         self.note(format_args!("the machine is booted, wrong by {wrong_by:?}"));
         self.world.fall(Ending::Kill);
         self.world.reboot(wrong_by);
         self.begin_again();
-        let position = self.member();
-        for _ in 0..self.dice.below(5) {
-            self.force_one(position);
-            let pause = self.dice.span(secs(1), secs(20));
-            self.pass(pause);
-        }
+        let count = self.dice.below(6);
+        self.force_often(position, count);
         // The last may still be under way.
         self.force_one(position);
         let pause = self.dice.span(Duration::from_millis(3), secs(3));
         self.pass(pause);
         self.reboot_once();
         self.force_one(position);
+        // Whoever takes what was sent for older than it is finds room for more of it.
+        let count = self.dice.below(6);
+        self.force_often(position, count);
+    }
+
+    /// Draws how far behind a clock is: now and then so far that what is written by it seems to
+    /// count no more, and what was written before it still does.
+    fn behind(&mut self, position: usize) -> Duration {
+        let longest = secs(4 * 3_600);
+        let limits = &self.plan.members[position].limits;
+        let windows: Vec<Duration> =
+            limits.iter().filter_map(sliding).filter(|length| *length < longest).collect();
+        if windows.is_empty() || self.dice.percent(30) {
+            return self.dice.span(secs(60), longest);
+        }
+        self.dice.pick(&windows) + self.dice.span(secs(60), secs(1_200))
+    }
+
+    /// An operator asks so often, with pauses.
+    fn force_often(&mut self, position: usize, count: u64) {
+        for _ in 0..count {
+            self.force_one(position);
+            let pause = self.dice.span(secs(1), secs(20));
+            self.pass(pause);
+        }
     }
 
     fn reboot_once(&mut self) {
@@ -214,5 +244,13 @@ impl Run {
     pub(super) fn end_well(&mut self) {
         self.pass(secs(5));
         self.crash(Ending::PowerCut(self.steps));
+    }
+}
+
+/// Returns how far back a limit looks that doesn't go by the calendar.
+fn sliding(limit: &Limit) -> Option<Duration> {
+    match limit.window {
+        Window::Sliding(length) => Some(length),
+        Window::Calendar { .. } => None,
     }
 }

@@ -79,7 +79,7 @@ impl Run {
         // What couldn't be written is by now.
         let end = after(begun_at, WRITTEN);
         self.pass(Duration::try_from(end.duration_since(self.world.truth())).unwrap_or_default());
-        self.witness.check_settled(&self.plan, &self.world);
+        self.witness.check_settled(&self.world);
     }
 
     /// What is to be ended at its provider ends within the longest wait.

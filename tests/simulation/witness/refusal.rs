@@ -61,7 +61,8 @@ impl Witness {
             let is_sent = |attempt: &Attempt| attempt.issuance == asked.issuance;
             let attempts = world.attempts.iter().rev();
             let mut lately = attempts.take_while(|attempt| attempt.sent_at >= asked.at);
-            if !lately.any(is_sent) {
+            // What is settled was granted, and of no use any more when it was.
+            if !lately.any(is_sent) && !world.disk.is_settled(asked.issuance) {
                 self.check_refusal(&asked, plan, world);
             }
         }

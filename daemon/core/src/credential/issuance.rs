@@ -271,10 +271,19 @@ impl<P: Clone> Credential<P> {
         if is_revoked || is_ending(&token, turn.now) {
             let end = if is_revoked { "was revoked" } else { "expired" };
             let failure = transient(format!("the token {end} before it could be stored"));
-            self.tell_late(&Reception::Superseded, turn);
+            let before = self.token.as_ref().map(|token| token.id);
             if !is_revoked {
                 self.supersede(id, &token, turn);
             }
+            let is_superseded = is_revoked || before != self.token.as_ref().map(|token| token.id);
+            let reception = if is_superseded {
+                Reception::Superseded
+            } else {
+                // Theirs can be handed over once more.
+                let (retry_after, message) = (Duration::ZERO, failure.message.clone());
+                Reception::Refused(Refusal::Unavailable { retry_after, message })
+            };
+            self.tell_late(&reception, turn);
             self.failed(Operation::Issue, Fate::Answered, failure, turn);
             return;
         }

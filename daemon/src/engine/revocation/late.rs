@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokend_core::{Fate, IssuanceId, Name, Random, Token, TokenId};
 use tokend_provider::{Failure, Issued, Outcome, Verdict};
 use tracing::info;
@@ -13,7 +14,7 @@ use super::super::{
     dance::{self, Dance},
 };
 use crate::{
-    credential::{Credential, CredentialId, Fingerprint, REFRESH_TOKEN},
+    credential::{Credential, CredentialId, Fingerprint, REFRESH_TOKEN, is_same},
     ports::{self, Clock, Issuer, Leaving, Store},
 };
 
@@ -27,6 +28,8 @@ struct Asked {
     credential: Arc<Credential>,
     dance: Dance,
     is_unwanted: bool,
+    /// Tokens that have been revoked since.
+    revoked: Vec<SecretString>,
 }
 
 impl Sent {
@@ -38,13 +41,26 @@ impl Sent {
         dance: &Dance,
     ) {
         let (credential, dance) = (Arc::clone(credential), dance.clone());
-        self.0.insert(issuance, Asked { credential, dance, is_unwanted: false });
+        let (is_unwanted, revoked) = (false, Vec::new());
+        self.0.insert(issuance, Asked { credential, dance, is_unwanted, revoked });
+    }
+
+    /// Returns for which credential an issuance is under way, if it is.
+    pub(in crate::engine) fn credential(&self, issuance: IssuanceId) -> Option<CredentialId> {
+        self.0.get(&issuance).map(|asked| asked.credential.id)
     }
 
     /// Has what comes for a credential ended, or kept after all.
     pub(in crate::engine) fn turn_away(&mut self, credential: CredentialId, is_unwanted: bool) {
         for asked in self.0.values_mut().filter(|asked| asked.credential.id == credential) {
             asked.is_unwanted = is_unwanted;
+        }
+    }
+
+    /// Notes that a token has been revoked: an answer may bring it that was given before.
+    pub(super) fn note_revoked(&mut self, credential: CredentialId, value: &SecretString) {
+        for asked in self.0.values_mut().filter(|asked| asked.credential.id == credential) {
+            asked.revoked.push(value.clone());
         }
     }
 }
@@ -62,31 +78,31 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let message = "the token came when it was to be ended already";
         let failure = Failure::new(Verdict::Transient, message);
         info!(credential = %ended.name, issuance = %ended.issuance, "{message}");
-        let date = issued.date;
+        let (date, quotas) = (issued.date, issued.quotas.clone());
         self.end_unwanted(&credential, dance, issued, ended.sent_at);
-        let outcome = Outcome::Failed(Failure { date, ..failure });
+        let outcome = Outcome::Failed(Failure { date, quotas, ..failure });
         ports::Issuance { outcome, ..ended }
     }
 
-    /// Makes a failure of a token that the provider gives once more though it is to be ended. One
-    /// with a refresh token is taken, since that would be lost.
+    /// Makes a failure of a token that the provider gives once more though it is to be ended, or has
+    /// been meanwhile. One with a refresh token is taken, since that would be lost.
     fn given_again(&self, ended: ports::Issuance, asked: &Asked) -> ports::Issuance {
-        match ended.outcome {
-            Outcome::Issued(issued)
-                if issued.refresh_token.is_none()
-                    && self.revocations.has_value(asked.credential.id, &issued.value) =>
-            {
-                let message = "the provider gave the token once more that is to be revoked";
-                let failure = Failure::new(Verdict::Transient, message);
-                let outcome = Outcome::Failed(Failure {
-                    date: issued.date,
-                    quotas: issued.quotas,
-                    ..failure
-                });
-                ports::Issuance { outcome, ..ended }
-            }
-            outcome => ports::Issuance { outcome, ..ended },
-        }
+        let Outcome::Issued(issued) = &ended.outcome else { return ended };
+        let is_it = |revoked: &SecretString| is_same(revoked, &issued.value);
+        let end = if issued.refresh_token.is_some() {
+            return ended;
+        } else if self.revocations.has_value(asked.credential.id, &issued.value) {
+            "is to be revoked"
+        } else if asked.revoked.iter().any(is_it) {
+            "was revoked meanwhile"
+        } else {
+            return ended;
+        };
+        let message = format!("the provider gave the token once more that {end}");
+        let failure = Failure::new(Verdict::Transient, &message);
+        let (date, quotas) = (issued.date, issued.quotas.clone());
+        let outcome = Outcome::Failed(Failure { date, quotas, ..failure });
+        ports::Issuance { outcome, ..ended }
     }
 
     /// Has ended what was issued for a credential, or a login, that isn't there any more.

@@ -242,6 +242,7 @@ fn what_is_asked_for_a_removed_credential_is_ended_with_its_token() {
     let Write::Revoke { revocation: late, .. } = bench.done() else { panic!("it is ended, too") };
     assert_ne!(late.id, revocation.id);
     assert_eq!(late.token.as_ref().unwrap().payload.value.expose_secret(), "late");
+    assert!(matches!(bench.done(), Write::Failure { .. }), "it is settled");
     bench.end_errand(Outcome::Revoked);
     bench.end_errand(Outcome::Revoked);
     bench.ended();

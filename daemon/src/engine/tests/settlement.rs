@@ -104,3 +104,71 @@ fn of_too_many_the_oldest_are_left_to_count() {
     assert_eq!(written, all[MANY - KEPT..], "in their order");
     assert!(bench.writes.0.borrow().is_empty());
 }
+
+#[test]
+fn what_is_under_way_for_one_that_is_removed_is_settled_when_its_answer_comes() {
+    let mut bench = asking();
+    let _removed = bench.remove("api");
+    bench.done();
+    // Another of its name has nothing to do with it.
+    let _created = bench.create("api");
+    bench.done();
+    bench.done();
+    let issuance = throttle(&mut bench);
+    let (which, quotas) = settled(bench.done());
+    assert_eq!((which, quotas.len()), (issuance, 1), "others of the account are to know");
+    let other = throttle(&mut bench);
+    assert!(other != issuance);
+    assert_eq!(settled(bench.done()).0, other);
+    assert!(bench.writes.0.borrow().is_empty(), "each is settled once");
+}
+
+#[test]
+fn what_was_never_sent_for_one_that_is_removed_does_not_count() {
+    let mut bench = asking();
+    let _removed = bench.remove("api");
+    bench.done();
+    let job = bench.jobs.0.borrow_mut().remove(0);
+    let failure =
+        tokend_provider::Failure::new(tokend_provider::Verdict::Transient, "can't connect");
+    bench.engine.issued(ports::Issuance {
+        name: job.name,
+        issuance: job.issuance,
+        sent_at: bench.clock.now().wall,
+        took: Duration::from_millis(50),
+        fate: Fate::Unsent,
+        outcome: Outcome::Failed(failure),
+    });
+    let Write::Failure { issuance, fate: Fate::Unsent, .. } = bench.done() else {
+        panic!("it is settled")
+    };
+    assert_eq!(issuance, job.issuance);
+}
+
+#[test]
+fn a_token_that_comes_while_its_credential_is_removed_is_settled_though_it_is_not_stored() {
+    for is_noticed in [false, true] {
+        let mut bench = asking();
+        let issuance = bench.jobs.0.borrow()[0].issuance;
+        if is_noticed {
+            // It couldn't be written, and nobody wants it any more.
+            bench.issue("late", 3_600);
+            assert!(matches!(bench.answer_write(full()), Write::Token { .. }));
+        }
+        let _removed = bench.remove("api");
+        if !is_noticed {
+            bench.issue("late", 3_600);
+        }
+        assert!(matches!(bench.done(), Write::Remove(_)));
+        if !is_noticed {
+            // There is no credential that it could be written for.
+            let none = StoreFailure { full: false, message: "no credential".to_owned() };
+            assert!(matches!(bench.answer_write(Err(none)), Write::Token { .. }));
+        }
+        let Write::Failure { issuance: which, fate: Fate::Answered, .. } = bench.done() else {
+            panic!("it is settled")
+        };
+        assert_eq!(which, issuance);
+        assert!(bench.writes.0.borrow().is_empty(), "once");
+    }
+}

@@ -119,3 +119,26 @@ fn one_from_the_future_does_not_keep_what_follows_it() {
     drain(&mut store, 301, stamp(3, 41 * DAY, 5));
     assert!(numbers(&store)[0] > 2);
 }
+
+#[test]
+fn a_boot_is_forgotten_with_the_last_issuance_that_began_or_ended_in_it() {
+    let home = Home::new();
+    let mut store = home.open();
+    let boots = |store: &Store<SplitMix>| -> Vec<u8> {
+        let mut statement =
+            store.connection.prepare("SELECT id FROM ledger_boots ORDER BY number").unwrap();
+        let ids = statement.query_map([], |row| row.get::<_, [u8; 16]>(0)).unwrap();
+        ids.map(|id| id.unwrap()[0]).collect()
+    };
+    fill(&mut store, 1..=100, stamp(1, 0, 5));
+    // It ends in a boot of its own.
+    done(&mut store, &[failed(1, true, Verdict::Transient, stamp(9, 60, 5))]);
+    fill(&mut store, 101..=150, stamp(2, DAY, 5));
+    fill(&mut store, 151..=400, stamp(3, 2 * DAY, 5));
+    done(&mut store, &[failed(2, true, Verdict::Transient, stamp(8, 3 * DAY, 5))]);
+    assert_eq!(boots(&store), [1, 9, 2, 3, 8]);
+    done(&mut store, &[reserve(401, stamp(4, 50 * DAY, 5), &[])]);
+    assert_eq!(boots(&store), [1, 2, 3, 4], "those of the first two are gone");
+    drain(&mut store, 402, stamp(4, 50 * DAY, 5));
+    assert_eq!(boots(&store), [4], "of the others nothing is left");
+}

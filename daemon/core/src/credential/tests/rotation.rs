@@ -162,6 +162,22 @@ fn one_that_comes_while_another_token_is_written_is_superseded_by_it() {
 }
 
 #[test]
+fn one_that_comes_while_a_token_is_written_that_ends_meanwhile_can_be_handed_over_again() {
+    let mut bench = Bench::fresh();
+    bench.pass_to_deadline();
+    let issuance = bench.wake_and_reserve();
+    bench.issue(issuance, 10, "issued");
+    bench.rotate(1, bench.held(), "rotated");
+    bench.said();
+    bench.pass(10);
+    bench.input(Input::Persisted(issuance));
+    assert_eq!(bench.said(), ["1's is refused"]);
+    bench.rotate(2, bench.held(), "rotated");
+    bench.keep();
+    assert_eq!(bench.said(), ["keep rotated", "publish rotated", "2's is accepted"]);
+}
+
+#[test]
 fn a_session_that_is_kept_alive_meanwhile_goes_on_with_the_newer_token() {
     let session = Session { idle: Duration::from_secs(300), end: None };
     let mut bench = Bench::empty();
