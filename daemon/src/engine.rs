@@ -73,6 +73,7 @@ pub use self::{
     },
     dance::{limit, limit_text},
     declared::{Action, Bound, FieldChange, Plan},
+    effect::foresee,
     error::Error,
     ledger::{AccountBudget, Issuance},
     login::{LoginPlan, NewLogin},
@@ -186,7 +187,8 @@ struct Entry {
 }
 
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
-    /// Takes up what the store held. Stored tokens are served from here on.
+    /// Takes up what the store held. Stored tokens are served from here on, from the slots that
+    /// are there for them if some are.
     pub fn new(
         clock: C,
         random: R,
@@ -246,7 +248,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         for StoredCredential { credential, token, history } in loaded.credentials {
             let name = credential.name.clone();
             let token = token.filter(|token| !engine.revocations.has(credential.id, token.id));
-            engine.take_up(Arc::new(credential));
+            // Whoever looks at a slot that is there goes on with it.
+            let slot = engine.slots.get(name.as_str());
+            engine.take_up_with(Arc::new(credential), slot);
             all.push((name, token, history));
         }
         engine.slots.fill(engine.entries.values().map(|entry| Arc::clone(&entry.slot)));
@@ -265,6 +269,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Returns where the provider definitions are that it goes by.
     pub fn definitions(&self) -> Arc<Shelf> {
         Arc::clone(&self.definitions)
+    }
+
+    /// Has others find the definitions there from now on; the same are there by now.
+    #[must_use]
+    pub fn on_shelf(mut self, definitions: Arc<Shelf>) -> Self {
+        self.definitions = definitions;
+        self
     }
 
     /// Does what is due.
@@ -297,12 +308,18 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn take_up(&mut self, credential: Arc<Credential>) -> Arc<Slot> {
+        self.take_up_with(credential, None)
+    }
+
+    fn take_up_with(&mut self, credential: Arc<Credential>, slot: Option<Arc<Slot>>) -> Arc<Slot> {
         let name = credential.name.clone();
         let dance = Dance::of(&self.definitions.now(), &credential);
         if let Err(problem) = &dance {
             warn!(credential = %name, "no issuance is possible: {problem}");
         }
-        let slot = Arc::new(Slot::new(name.clone(), credential.access(), self.slots.watchers()));
+        let watchers = || self.slots.watchers();
+        let slot = slot
+            .unwrap_or_else(|| Arc::new(Slot::new(name.clone(), credential.access(), watchers())));
         let notes = Notes::default();
         let entry =
             Entry { credential, dance, slot: Arc::clone(&slot), notes, is_budget_unknown: false };

@@ -1,6 +1,7 @@
 //! What callers see of tokens: one slot for each credential, read without a lock
 //! and without the engine.
 
+mod early;
 mod message;
 mod usage;
 mod view;
@@ -27,6 +28,7 @@ use tokend_provider::{Placement, Rejection, Rotation};
 use tokio::sync::watch;
 use zeroize::{Zeroize, Zeroizing};
 
+pub(crate) use self::early::Early;
 pub use self::message::timestamp;
 pub use self::watchers::{TooManyWatches, Watched, Watcher, Watchers};
 use self::{message::message, usage::Usage};
@@ -38,6 +40,8 @@ use crate::credential::{Access, Grant};
 pub struct Slots {
     all: Arc<ArcSwap<BTreeMap<Name, Arc<Slot>>>>,
     watchers: Arc<Watchers>,
+    /// Where tokens are found until the engine is there.
+    early: Arc<ArcSwapOption<Early>>,
     /// The names that are seen here; `None` for all.
     only: Option<Arc<ArcSwap<BTreeSet<Name>>>>,
 }
@@ -191,7 +195,7 @@ impl Slot {
     pub fn acquire(&self, min_ttl: Option<Duration>, now: Moment) -> Option<Arc<Published>> {
         self.usage.note(min_ttl, now);
         let published = self.published.load();
-        published.as_ref().filter(|p| p.token.satisfies(min_ttl, now)).cloned()
+        published.as_ref().filter(|p| p.satisfies(min_ttl, now)).cloned()
     }
 
     /// Returns the id of the latest token.
@@ -305,6 +309,11 @@ impl Published {
     /// Returns the life that is left to the token at `now`, as the contract writes it.
     pub fn remaining(&self, now: Moment) -> Option<prost_types::Duration> {
         self.token.remaining(now).and_then(|left| left.try_into().ok())
+    }
+
+    /// Tells whether it satisfies a caller at `now`.
+    pub fn satisfies(&self, min_ttl: Option<Duration>, now: Moment) -> bool {
+        self.token.satisfies(min_ttl, now)
     }
 
     /// Returns the token.

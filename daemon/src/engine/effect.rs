@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use tokend_core::{
-    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Policy, Random,
-    Receipt, Refusal, Setback, Token, WaiterId,
+    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Moment, Name, Operation, Policy,
+    Random, Receipt, Refusal, Setback, Token, WaiterId,
 };
+use tokend_provider::Library;
 use tracing::debug;
 
 use super::{
@@ -15,7 +16,10 @@ use super::{
 };
 use crate::{
     credential::{Credential, Fingerprint, Grant, refresh_token},
-    ports::{Clock, Happening, Issuer, Job, LONGEST_ISSUANCE, Reservation, Store, Write},
+    ports::{
+        Clock, Happening, Issuer, Job, LONGEST_ISSUANCE, Reservation, Store, StoredCredential,
+        Write,
+    },
     published::{Presentation, Published, Slot},
 };
 
@@ -120,13 +124,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     fn publish(&mut self, name: &Name, token: Arc<Token<Grant>>) {
         if let Some(Entry { credential, dance, slot, .. }) = self.entries.get(name) {
-            let presentation = match dance {
-                Ok(dance) => dance.presentation(&token.payload),
-                Err(_) => Presentation::default(),
-            };
-            let is_refreshed = credential.policy != Policy::OnDemand;
-            let presentation = Presentation { is_refreshed, ..presentation };
-            slot.publish(Published::new(token, presentation));
+            slot.publish(published(credential, dance.as_ref().ok(), token));
         }
     }
 
@@ -242,6 +240,24 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
         }
     }
+}
+
+/// Returns what callers see of a stored token at `now`, before an engine has taken it up.
+pub fn foresee(library: &Library, stored: StoredCredential, now: Moment) -> Option<Published> {
+    let StoredCredential { credential, token, .. } = stored;
+    let token = Token { taken_up: Some(now), ..token? };
+    let dance = Dance::of(library, &credential).ok();
+    Some(published(&credential, dance.as_ref(), Arc::new(token)))
+}
+
+fn published(
+    credential: &Credential,
+    dance: Option<&Dance>,
+    token: Arc<Token<Grant>>,
+) -> Published {
+    let presentation = dance.map(|dance| dance.presentation(&token.payload)).unwrap_or_default();
+    let is_refreshed = credential.policy != Policy::OnDemand;
+    Published::new(token, Presentation { is_refreshed, ..presentation })
 }
 
 /// Identifies the refresh token that the next dance sends, if it sends one.

@@ -18,11 +18,12 @@ use crate::{
     ports::{Damage, Loaded, StoredCredential},
 };
 
-/// Reads all credentials with their tokens and histories.
+/// Reads all credentials with their tokens and histories, and attends to others between them.
 pub(super) fn load(
     connection: &Connection,
     vault: &Vault,
     now: &Stamp,
+    mut attend: impl FnMut(),
 ) -> rusqlite::Result<Loaded> {
     let mut nameless = Vec::new();
     let mut named: BTreeMap<Name, Result<StoredCredential, Damage>> = BTreeMap::new();
@@ -33,6 +34,7 @@ pub(super) fn load(
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
+        attend();
         let id = CredentialId(row.get(0)?);
         let sealed: Vec<u8> = row.get(1)?;
         let credential = match open_credential(vault, id, &sealed) {
@@ -104,7 +106,7 @@ pub(super) fn open_credential(
     record.restore(id).map_err(|_| cell.broken(Flaw::Content(0)))
 }
 
-fn complete(
+pub(super) fn complete(
     connection: &Connection,
     vault: &Vault,
     credential: Credential,
