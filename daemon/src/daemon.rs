@@ -10,6 +10,7 @@ mod locked;
 mod reload;
 mod serving;
 mod sockets;
+mod starting;
 mod threads;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -27,8 +28,9 @@ use self::{
     listeners::Container,
     locked::LockedDaemon,
     reload::{Containers, Left, Reloader},
-    serving::{Serving, Unlocked, join},
+    serving::{Serving, Unlocked, announce, join},
     sockets::Sockets,
+    starting::{Parts, Starting},
     threads::Threads,
 };
 pub use self::{
@@ -41,19 +43,19 @@ use crate::{
     clock::SystemClock,
     config::Config,
     declared::{Declaration, Mistake},
-    engine::{self, Command, Engine, Inbox},
+    engine::{self, Command, Inbox},
     entropy::SystemEntropy,
     events::Events,
     handout::Handout,
     hook::{self, Hook},
-    issuer::{HttpIssuer, HttpProber},
+    issuer::HttpProber,
     metrics::{Counters, Exporter, View},
-    ports::{self, Clock, Loaded, Sources},
+    ports::{self, Clock, Outline, Shelf, Sources},
     published::Slots,
-    rpc::{About, Context, Door, Doorkeeper, Listener, Phase, Services, serve},
+    rpc::{About, Context, Doorkeeper, Listener, Phase, Services},
     socket::{Made, Reach},
     sources::{Ending, LocalSources},
-    store::{Copier, Store, Worker},
+    store::{Copier, Store},
     systemd::{self, Heartbeat, Inherited},
 };
 
@@ -67,7 +69,8 @@ const GRACE: Duration = Duration::from_secs(3);
 /// A daemon that is ready to serve. It holds the store and the sockets.
 #[derive(Debug)]
 pub struct Daemon {
-    engine: Engine<SystemClock, SystemEntropy, HttpIssuer, Worker>,
+    starting: Starting,
+    definitions: Arc<Shelf>,
     inbox: Inbox,
     sources: Arc<LocalSources>,
     backups: Arc<Copier>,
@@ -114,21 +117,21 @@ impl Daemon {
         // The store's lock keeps a second daemon away; nothing else is touched
         // before it is held.
         let key = config.key.read()?;
-        let mut store = Store::open(
+        let store = Store::open(
             &config.state_dir,
             config.mark_file.as_deref(),
             &key,
             SystemEntropy::default(),
         )?;
-        let loaded = store.load(&ground.clock.stamp())?;
-        Self::with(config, ground, (store, loaded), || Sockets::open(config, former))
+        let outline = store.outline()?;
+        Self::with(config, ground, (store, outline), || Sockets::open(config, former))
     }
 
     /// Starts the daemon's threads around a store that is open.
     fn with(
         config: &Config,
         mut ground: Ground,
-        (store, loaded): (Store<SystemEntropy>, Loaded),
+        (store, outline): (Store<SystemEntropy>, Outline),
         sockets: impl FnOnce() -> Result<Sockets, StartError>,
     ) -> Result<Self, StartError> {
         let (clock, definitions) = (ground.clock, Arc::clone(&ground.definitions));
@@ -139,30 +142,28 @@ impl Daemon {
         let slots = Arc::new(Slots::default());
         let happened = Arc::new(Events::new(clock.now().wall));
         let (counters, calls) = (Arc::<Counters>::default(), Arc::<Calls>::default());
-        let mut engine = Engine::new(
-            clock,
-            SystemEntropy::default(),
-            issuer,
-            store,
-            definitions,
-            Arc::clone(&slots),
-            loaded,
-        )
-        .with_sources(Arc::clone(&sources) as Arc<dyn Sources>)
-        .revoking_at_the_end(config.revoke_on_shutdown);
-        engine.heard_by(vec![
-            Arc::clone(&happened) as Arc<dyn ports::Listener>,
-            Arc::clone(&counters) as Arc<dyn ports::Listener>,
-        ]);
         if let Some(problem) = config.on_login_needed.as_deref().and_then(hook::problem) {
             warn!("{problem}");
             ground.problems.push(problem);
         }
         let hook = config.on_login_needed.clone().map(Hook::spawn).transpose();
         let hook = hook.map_err(system("the hook's thread"))?;
-        if let Some(hook) = &hook {
-            engine.tell_logins(hook.notices());
-        }
+        let shelf = Arc::new(Shelf::new(Arc::clone(&definitions)));
+        let parts = Parts {
+            clock,
+            issuer,
+            store,
+            definitions,
+            shelf: Arc::clone(&shelf),
+            slots: Arc::clone(&slots),
+            sources: Arc::clone(&sources) as Arc<dyn Sources>,
+            listeners: vec![
+                Arc::clone(&happened) as Arc<dyn ports::Listener>,
+                Arc::clone(&counters) as Arc<dyn ports::Listener>,
+            ],
+            notices: hook.as_ref().map(Hook::notices),
+            revoking_at_the_end: config.revoke_on_shutdown,
+        };
         let doorkeeper = ground.doorkeeper();
         let sockets = sockets()?;
         let grants = sockets.grants();
@@ -190,7 +191,8 @@ impl Daemon {
         });
         let exporter = exporter.transpose()?;
         Ok(Self {
-            engine,
+            starting: Starting::begin(parts, outline),
+            definitions: shelf,
             inbox,
             sources,
             backups,
@@ -237,11 +239,16 @@ impl Daemon {
         &self.about.socket
     }
 
-    /// Serves until it is to end. Returns what the next daemon starts with, if there is to be one.
+    /// Serves until it is to end, stored tokens from the start on. Returns what the next daemon
+    /// starts with, if there is to be one.
     #[expect(clippy::too_many_lines, reason = "it wires all there is, once")]
-    async fn serve(self, mut shutdown: impl Future<Output = ()> + Unpin) -> Option<Anew> {
+    async fn serve(
+        self,
+        mut shutdown: impl Future<Output = ()> + Unpin,
+    ) -> Result<Option<Anew>, StartError> {
         let Self {
-            engine,
+            starting,
+            definitions,
             inbox,
             sources,
             backups,
@@ -258,8 +265,8 @@ impl Daemon {
             calls,
             exporter,
             doorkeeper,
-            listeners,
-            serving,
+            mut listeners,
+            mut serving,
             units,
             waiting,
             user,
@@ -274,7 +281,7 @@ impl Daemon {
         let context = Context {
             slots,
             engine: commands,
-            definitions: engine.definitions(),
+            definitions,
             reloads,
             sources,
             backups,
@@ -291,8 +298,31 @@ impl Daemon {
             let watchers = Arc::clone(&watchers);
             async move { watchers.spread().await }
         });
-        let Serving { stop, mut apart, mut tasks, gates, unlocked } = serving;
-        let stopping = stop.subscribe();
+        // Whoever is served from the start on finds what is declared, and whoever unlocks the
+        // store is told once every call is served.
+        let is_early = serving.unlocked.is_none() && declared.as_ref().is_ok_and(Vec::is_empty);
+        let (ready, is_ready) = watch::channel(false);
+        if is_early {
+            announce(&context.about);
+            for listener in listeners.drain(..) {
+                let services = Services::new(&context, &listener.door).early(&is_ready);
+                serving.serve_gate(listener, services, doorkeeper.clone());
+            }
+        }
+        let engine = match starting.finish().await {
+            Ok(engine) => engine,
+            Err(problem) => {
+                let problem = StartError::from(problem);
+                // Whoever waits for the engine hears that it doesn't come.
+                drop((ready, inbox));
+                spreading.abort();
+                serving.fail(&problem).await;
+                let made = containers.into_iter().filter_map(|container| container.made);
+                made.chain(sockets).for_each(Made::remove);
+                return Err(problem);
+            }
+        };
+        let stopping = serving.stop.subscribe();
         let mut ended = stopping.clone();
         let engine = engine::run(
             engine,
@@ -305,7 +335,6 @@ impl Daemon {
             Heartbeat::from_env(),
         );
         let mut engine = std::pin::pin!(engine);
-        // Whoever is served from the start on finds what is declared.
         let is_over = tokio::select! {
             taken_up = declared::take_up(&context.engine, &context.sources, declared) => {
                 for problem in taken_up.problems {
@@ -316,21 +345,18 @@ impl Daemon {
             () = &mut shutdown => true,
             _ = &mut engine => unreachable!("nothing has told the engine to end"),
         };
-        announce(&context.about);
+        if !is_early {
+            announce(&context.about);
+        }
         for listener in listeners {
             let services = Services::new(&context, &listener.door);
-            let stopping = match &listener.door {
-                Door::Listener(grant) => {
-                    let stop = apart.entry(grant.name.clone());
-                    stop.or_insert_with(|| watch::channel(false).0).subscribe()
-                }
-                Door::Callers | Door::Operators => stopping.clone(),
-            };
-            tasks.spawn(serve(listener, services, doorkeeper.clone(), stopping, GRACE));
+            serving.serve(listener, services, doorkeeper.clone());
         }
-        for (door, locked) in gates {
-            locked.give_way(Services::new(&context, &door));
+        let Serving { stop, apart, mut tasks, gates, unlocked } = serving;
+        for (door, gate) in gates {
+            gate.give_way(Services::new(&context, &door));
         }
+        ready.send_replace(true);
         if let Some(Unlocked { reply, over }) = unlocked {
             // From now on every call is served; whoever unlocked it can count on that.
             let _ = reply.send(Ok(()));
@@ -403,18 +429,10 @@ impl Daemon {
             }
             Err(problem) => error!("the store wasn't closed in order: {problem}"),
         }
-        let mut former = spare?.into_former(made, reach);
+        let Some(spare) = spare else { return Ok(None) };
+        let mut former = spare.into_former(made, reach);
         former.inherited.waiting = restoring.left();
-        Some(Anew { config: running, reloading, former })
-    }
-}
-
-/// Says where it serves.
-fn announce(about: &About) {
-    info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
-    for grant in &about.standing.load().listeners {
-        let socket = grant.socket.display();
-        info!(listener = grant.name, %socket, anyone = grant.anyone(), "serving");
+        Ok(Some(Anew { config: running, reloading, former }))
     }
 }
 

@@ -50,7 +50,7 @@ use tracing::{info, warn};
 use self::{
     account::Accounts as AccountBook,
     change::Pending,
-    dance::Dance,
+    dance::{Dance, Routine},
     effect::Basis,
     errand::Errand,
     ledger::Look,
@@ -73,6 +73,7 @@ pub use self::{
     },
     dance::{limit, limit_text},
     declared::{Action, Bound, FieldChange, Plan},
+    effect::foresee,
     error::Error,
     ledger::{AccountBudget, Issuance},
     login::{LoginPlan, NewLogin},
@@ -178,15 +179,35 @@ const RESTORED: &str = "the store was restored from a backup: what has been aske
 #[derive(Debug)]
 struct Entry {
     credential: Arc<Credential>,
-    dance: Result<Dance, Error>,
+    routine: Result<Routine, Box<Error>>,
     slot: Arc<Slot>,
     notes: Notes,
     /// Whether nobody knows what is used of its limits.
     is_budget_unknown: bool,
 }
 
+impl Entry {
+    /// Goes on with what the credential is from now on. Its dance is to be remembered anew, if
+    /// that could be another.
+    fn replace(&mut self, credential: Arc<Credential>) -> Arc<Credential> {
+        self.slot.prepare();
+        std::mem::replace(&mut self.credential, credential)
+    }
+
+    /// Remembers the dance that the credential has by now.
+    fn remember(&mut self, library: &Library) {
+        self.routine = remembered(Dance::of(library, &self.credential));
+    }
+
+    /// Returns its dance, if it has one.
+    fn dance(&self) -> Option<Dance> {
+        self.routine.as_ref().ok()?.dance(&self.credential).ok()
+    }
+}
+
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
-    /// Takes up what the store held. Stored tokens are served from here on.
+    /// Takes up what the store held. Stored tokens are served from here on, from the slots that
+    /// are there for them if some are.
     pub fn new(
         clock: C,
         random: R,
@@ -246,12 +267,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         for StoredCredential { credential, token, history } in loaded.credentials {
             let name = credential.name.clone();
             let token = token.filter(|token| !engine.revocations.has(credential.id, token.id));
-            engine.take_up(Arc::new(credential));
-            all.push((name, token, history));
+            // Whoever looks at a slot that is there goes on with it.
+            let slot = engine.slots.get(name.as_str());
+            let (_, terms) = engine.take_up_with(Arc::new(credential), slot);
+            all.push((name, token, history, terms));
         }
         engine.slots.fill(engine.entries.values().map(|entry| Arc::clone(&entry.slot)));
-        for (name, token, history) in all {
-            let terms = engine.terms(&name);
+        for (name, token, history, terms) in all {
             let is_resupplied = engine.is_resupplied_since(&name, token.as_ref(), &history);
             engine.step(&name, Input::Loaded { token, history, terms, new: false });
             if is_resupplied {
@@ -265,6 +287,13 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Returns where the provider definitions are that it goes by.
     pub fn definitions(&self) -> Arc<Shelf> {
         Arc::clone(&self.definitions)
+    }
+
+    /// Has others find the definitions there from now on; the same are there by now.
+    #[must_use]
+    pub fn on_shelf(mut self, definitions: Arc<Shelf>) -> Self {
+        self.definitions = definitions;
+        self
     }
 
     /// Does what is due.
@@ -297,19 +326,30 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn take_up(&mut self, credential: Arc<Credential>) -> Arc<Slot> {
+        self.take_up_with(credential, None).0
+    }
+
+    fn take_up_with(
+        &mut self,
+        credential: Arc<Credential>,
+        slot: Option<Arc<Slot>>,
+    ) -> (Arc<Slot>, Terms) {
         let name = credential.name.clone();
         let dance = Dance::of(&self.definitions.now(), &credential);
         if let Err(problem) = &dance {
             warn!(credential = %name, "no issuance is possible: {problem}");
         }
-        let slot = Arc::new(Slot::new(name.clone(), credential.access(), self.slots.watchers()));
+        let watchers = || self.slots.watchers();
+        let slot = slot
+            .unwrap_or_else(|| Arc::new(Slot::new(name.clone(), credential.access(), watchers())));
         let notes = Notes::default();
+        let (terms, routine) = (terms(&credential, dance.as_ref().ok()), remembered(dance));
         let entry =
-            Entry { credential, dance, slot: Arc::clone(&slot), notes, is_budget_unknown: false };
+            Entry { credential, routine, slot: Arc::clone(&slot), notes, is_budget_unknown: false };
         self.entries.insert(name.clone(), entry);
         self.join_account(&name);
         self.mind(&name);
-        slot
+        (slot, terms)
     }
 
     /// Drops what `take_up` took up, and returns who shared its account.
@@ -331,13 +371,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     /// Returns what is settled for a credential.
     fn terms(&self, name: &Name) -> Terms {
-        match self.entries.get(name) {
-            Some(Entry { credential, dance: Ok(dance), .. }) => dance.terms(credential),
-            Some(Entry { credential, .. }) => {
-                Terms { policy: credential.policy, ..Terms::default() }
-            }
-            None => Terms::default(),
-        }
+        let entry = self.entries.get(name);
+        entry.map_or_else(Terms::default, |it| terms(&it.credential, it.dance().as_ref()))
     }
 
     fn identified(&self, name: &Name) -> Result<CredentialId, Error> {
@@ -371,7 +406,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             )
         });
         let unusable = self.entries.iter().filter_map(|(name, entry)| {
-            let problem = entry.dance.as_ref().err()?;
+            let problem = entry.routine.as_ref().err()?;
             Some(format!("no new token can be asked for {name}: {problem}"))
         });
         let secrets = self.entries.values().flat_map(|entry| self.secret_problems(entry));
@@ -404,4 +439,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         self.last_number += 1;
         self.last_number
     }
+}
+
+/// Returns what is settled for a credential with this dance, if it has one.
+fn terms(credential: &Credential, dance: Option<&Dance>) -> Terms {
+    let without = || Terms { policy: credential.policy, ..Terms::default() };
+    dance.map_or_else(without, |dance| dance.terms(credential))
+}
+
+fn remembered(dance: Result<Dance, Error>) -> Result<Routine, Box<Error>> {
+    dance.map(|dance| Routine::of(&dance)).map_err(Box::new)
 }

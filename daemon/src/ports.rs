@@ -17,6 +17,7 @@ mod shelf;
 mod source;
 
 use std::{
+    collections::BTreeSet,
     fmt::{Display, Formatter},
     sync::Arc,
     time::Duration,
@@ -41,7 +42,7 @@ pub use self::reload::{FailedReload, Mistake, Redefined, Redefinition, Reload, R
 pub use self::revocation::{Leaving, Revocation};
 pub use self::shelf::Shelf;
 pub use self::source::{Look, Reading, Sources, Supplied, Yield};
-use crate::credential::{Credential, CredentialId, Fingerprint, Grant};
+use crate::credential::{Access, Credential, CredentialId, Fingerprint, Grant};
 
 /// Reads the machine's clocks.
 pub trait Clock {
@@ -352,6 +353,16 @@ pub struct Loaded {
     pub revocations: Vec<Revocation>,
     /// Those of them whose rows can't be opened, each with what is wrong.
     pub unreadable: Vec<(RevocationId, String)>,
+}
+
+/// As much of what the store held as it takes to serve the first callers.
+#[derive(Debug, Default)]
+pub struct Outline {
+    /// The credentials whose names can be read, in the order of these, and who may read them.
+    /// Whatever else is wrong with one isn't known yet.
+    pub credentials: Vec<(Name, CredentialId, Access)>,
+    /// Tokens that are served to no one: they are to be ended at their providers.
+    pub ending: BTreeSet<(CredentialId, TokenId)>,
 }
 
 /// A credential as it was stored.

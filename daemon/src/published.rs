@@ -1,36 +1,35 @@
 //! What callers see of tokens: one slot for each credential, read without a lock
 //! and without the engine.
 
+mod early;
 mod message;
+mod token;
 mod usage;
 mod view;
 mod watchers;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::{Debug, Formatter},
     ops::Bound,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::{BufMut, Bytes};
 use jiff::Timestamp;
-use prost::Message;
-use tokend_core::{Callers, Demand, Moment, Name, Setback, Token, TokenId};
-use tokend_proto::v1;
+use tokend_core::{Callers, Demand, Moment, Name, Setback, TokenId};
 use tokend_provider::{Placement, Rejection, Rotation};
 use tokio::sync::watch;
-use zeroize::{Zeroize, Zeroizing};
 
+pub(crate) use self::early::Early;
 pub use self::message::timestamp;
+pub use self::token::{Edition, Published};
+use self::usage::Usage;
 pub use self::watchers::{TooManyWatches, Watched, Watcher, Watchers};
-use self::{message::message, usage::Usage};
-use crate::credential::{Access, Grant};
+use crate::credential::Access;
 
 /// All slots by name. The map is replaced when a credential comes or goes, never
 /// on a refresh.
@@ -38,6 +37,8 @@ use crate::credential::{Access, Grant};
 pub struct Slots {
     all: Arc<ArcSwap<BTreeMap<Name, Arc<Slot>>>>,
     watchers: Arc<Watchers>,
+    /// Where tokens are found until the engine is there.
+    early: Arc<ArcSwapOption<Early>>,
     /// The names that are seen here; `None` for all.
     only: Option<Arc<ArcSwap<BTreeSet<Name>>>>,
 }
@@ -51,29 +52,10 @@ pub struct Slot {
     published: ArcSwapOption<Published>,
     setback: ArcSwapOption<Setback>,
     failing: AtomicBool,
-    changes: watch::Sender<()>,
+    /// Whom it tells of changes, if anyone has ever wanted to hear.
+    changes: OnceLock<watch::Sender<()>>,
     watchers: Arc<Watchers>,
     usage: Usage,
-}
-
-/// A token that is on disk and may be served, with its message prepared.
-pub struct Published {
-    token: Arc<Token<Grant>>,
-    /// Field 1 of `AcquireTokenResponse` and of `WatchTokensResponse`, with its tag and
-    /// length.
-    encoded: Bytes,
-    edition: Edition,
-}
-
-/// Tells apart what was published since the daemon started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edition(u64);
-
-impl Edition {
-    fn next() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(LAST.fetch_add(1, Ordering::Relaxed))
-    }
 }
 
 /// What callers do with a token.
@@ -171,7 +153,7 @@ impl Slot {
             published: ArcSwapOption::empty(),
             setback: ArcSwapOption::empty(),
             failing: AtomicBool::new(false),
-            changes: watch::Sender::new(()),
+            changes: OnceLock::new(),
             watchers,
             usage: Usage::new(),
         }
@@ -191,7 +173,7 @@ impl Slot {
     pub fn acquire(&self, min_ttl: Option<Duration>, now: Moment) -> Option<Arc<Published>> {
         self.usage.note(min_ttl, now);
         let published = self.published.load();
-        published.as_ref().filter(|p| p.token.satisfies(min_ttl, now)).cloned()
+        published.as_ref().filter(|p| p.satisfies(min_ttl, now)).cloned()
     }
 
     /// Returns the id of the latest token.
@@ -214,12 +196,20 @@ impl Slot {
     /// Tells of every change from now on: of the token, of its health, of who
     /// may read it, and of its end.
     pub fn changes(&self) -> watch::Receiver<()> {
-        self.changes.subscribe()
+        self.changes.get_or_init(|| watch::Sender::new(())).subscribe()
     }
 
     /// Returns when a token was last asked for.
     pub fn last_use(&self) -> Option<Timestamp> {
         self.usage.last_use()
+    }
+
+    /// Has the latest token's message prepared, if it isn't: what it is made of is about to be
+    /// otherwise.
+    pub(crate) fn prepare(&self) {
+        if let Some(published) = &*self.published.load() {
+            published.encoded();
+        }
     }
 
     /// Returns the latest token, whether it has expired or not.
@@ -239,10 +229,8 @@ impl Slot {
 
     pub(crate) fn publish(&self, mut published: Published) {
         self.usage.turn();
-        if let Some(before) = &*self.published.load()
-            && before.encoded == published.encoded
-        {
-            published.edition = before.edition;
+        if let Some(before) = &*self.published.load() {
+            published.follow(before);
         }
         self.published.store(Some(Arc::new(published)));
         self.announce();
@@ -268,94 +256,34 @@ impl Slot {
 
     pub(crate) fn set_failing(&self, failing: bool) {
         if self.failing.swap(failing, Ordering::Relaxed) != failing {
-            self.changes.send_replace(());
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        if let Some(changes) = self.changes.get() {
+            changes.send_replace(());
         }
     }
 
     fn announce(&self) {
-        self.changes.send_replace(());
+        self.tell();
         self.watchers.announce(&self.name);
-    }
-}
-
-impl Published {
-    pub(crate) fn new(token: Arc<Token<Grant>>, presentation: Presentation) -> Self {
-        let mut message = message(&token, presentation);
-        // Of the right size from the start: growing would leave copies behind.
-        let length = prost::encoding::message::encoded_len(1, &message);
-        let mut encoded = Zeroizing::new(Vec::with_capacity(length));
-        prost::encoding::message::encode(1, &message, &mut *encoded);
-        message.value.zeroize();
-        message.extras.values_mut().for_each(Zeroize::zeroize);
-        message.placements.iter_mut().for_each(|placement| placement.value.zeroize());
-        let encoded = Bytes::from_owner(Wiped(encoded));
-        Self { token, encoded, edition: Edition::next() }
-    }
-
-    /// Tells it apart from all else that was published and looks otherwise.
-    pub fn edition(&self) -> Edition {
-        self.edition
-    }
-
-    /// Returns field 1 of `AcquireTokenResponse` and of `WatchTokensResponse`.
-    pub fn encoded(&self) -> &[u8] {
-        &self.encoded
-    }
-
-    /// Returns the life that is left to the token at `now`, as the contract writes it.
-    pub fn remaining(&self, now: Moment) -> Option<prost_types::Duration> {
-        self.token.remaining(now).and_then(|left| left.try_into().ok())
-    }
-
-    /// Returns the token.
-    pub fn token(&self) -> &Arc<Token<Grant>> {
-        &self.token
-    }
-
-    /// Returns how long `encode` writes at `now`.
-    pub fn encoded_len(&self, now: Moment) -> usize {
-        self.encoded.len() + self.tail(now).encoded_len()
-    }
-
-    /// Writes the `AcquireTokenResponse` as of `now`.
-    pub fn encode(&self, now: Moment, buffer: &mut impl BufMut) {
-        buffer.put_slice(&self.encoded);
-        self.tail(now).encode_raw(buffer);
-    }
-
-    /// Returns the `AcquireTokenResponse` for one who has the token already.
-    pub fn unchanged(&self, now: Moment) -> v1::AcquireTokenResponse {
-        v1::AcquireTokenResponse { unchanged: true, ..self.tail(now) }
-    }
-
-    /// The part of the answer that changes from call to call.
-    fn tail(&self, now: Moment) -> v1::AcquireTokenResponse {
-        v1::AcquireTokenResponse { token: None, unchanged: false, remaining: self.remaining(now) }
-    }
-}
-
-impl Debug for Published {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Published").field("token", &self.token.id).finish_non_exhaustive()
-    }
-}
-
-/// Bytes that are wiped when the last one who reads them is done.
-struct Wiped(Zeroizing<Vec<u8>>);
-
-impl AsRef<[u8]> for Wiped {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use prost::Message as _;
     use secrecy::SecretString;
-    use tokend_core::TokenId;
+    use tokend_core::Token;
+    use tokend_proto::v1;
     use tokend_provider::{RotationSource, Target};
 
     use super::*;
+    use crate::credential::Grant;
 
     const SECRET: &str = "s3cret-Horse_Battery";
 
@@ -393,7 +321,7 @@ mod tests {
             }],
             is_refreshed: true,
         };
-        Published::new(Arc::new(token), presentation)
+        Published::new(Arc::new(token), |_| presentation)
     }
 
     #[test]
@@ -414,6 +342,31 @@ mod tests {
         let header = v1::rotation_rule::Source::Header("X-Authorization".to_owned());
         let [rule] = &token.rotations[..] else { panic!("{:?}", token.rotations) };
         assert_eq!((&rule.source, rule.strip_prefix.as_str()), (&Some(header), "Bearer "));
+    }
+
+    #[test]
+    fn a_message_is_prepared_once_and_for_who_asks() {
+        let prepared = Arc::<AtomicUsize>::default();
+        let counted = |token: &Arc<Token<Grant>>| {
+            let prepared = Arc::clone(&prepared);
+            Published::new(Arc::clone(token), move |_| {
+                prepared.fetch_add(1, Ordering::Relaxed);
+                Presentation::default()
+            })
+        };
+        let slot = Slot::new("api".parse().unwrap(), Access::default(), Arc::default());
+        let token = Arc::clone(published().token());
+        slot.publish(counted(&token));
+        slot.publish(counted(&token));
+        assert_eq!(prepared.load(Ordering::Relaxed), 0);
+        let seen = slot.published().unwrap();
+        assert_eq!(seen.encoded(), slot.published().unwrap().encoded());
+        slot.prepare();
+        assert_eq!(prepared.load(Ordering::Relaxed), 1);
+        // What somebody has seen is known again.
+        slot.publish(counted(&token));
+        assert_eq!(slot.published().unwrap().edition(), seen.edition());
+        assert_eq!(prepared.load(Ordering::Relaxed), 2);
     }
 
     #[test]

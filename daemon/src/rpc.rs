@@ -62,7 +62,7 @@ use tokend_proto::v1::{
     admin_service_server::AdminServiceServer, credential_service_server::CredentialServiceServer,
     provider_service_server::ProviderServiceServer,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch as notice};
 use tonic::{Status, body::Body, server::NamedService};
 use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::pb;
@@ -234,6 +234,28 @@ impl Services {
     pub fn give_way(&self, successor: Self) {
         // There is one at most.
         let _ = self.successor.set(successor);
+    }
+
+    /// Returns what has tokens read already and all else wait until `ready` says so. It gives way
+    /// to these services then.
+    #[must_use]
+    pub fn early(&self, ready: &notice::Receiver<bool>) -> Self {
+        let routes = self.routes.keys().map(|name| -> (_, Route) {
+            let (services, ready) = (self.clone(), ready.clone());
+            let answer = move |request: Request<Asked>| -> Answer {
+                if request.uri().path() == token::ACQUIRE {
+                    return services.answer(request);
+                }
+                let (services, mut ready) = (services.clone(), ready.clone());
+                Box::pin(async move {
+                    // If the sender is gone, the daemon ends, and the engine says so.
+                    let _ = ready.wait_for(|ready| *ready).await;
+                    services.answer(request).await
+                })
+            };
+            (*name, Box::new(answer))
+        });
+        Self { routes: Arc::new(routes.collect()), successor: Arc::default() }
     }
 
     /// Answers one request.

@@ -22,6 +22,7 @@ mod keyring;
 mod ledger;
 mod load;
 mod mark;
+mod outline;
 mod pages;
 mod party;
 mod privacy;
@@ -77,9 +78,12 @@ pub use self::{
     privacy::Exposed,
     restore::{Candidate, Restored, Staged},
     sealed::{Lock, Sealed},
-    worker::{Answer, Copier, Worker},
+    worker::{Answer, Copier, Opener, Worker},
 };
-use crate::ports::{Findings, Loaded, Query, Reply, Write};
+use crate::{
+    credential::CredentialId,
+    ports::{Findings, Loaded, Outline, Query, Reply, StoredCredential, Write},
+};
 
 /// An open store. No other process can open it meanwhile.
 pub struct Store<R> {
@@ -102,7 +106,7 @@ pub struct Store<R> {
 
 impl<R: Random> Store<R> {
     /// How many prepared statements are kept: all that there are.
-    const STATEMENTS: usize = 56;
+    const STATEMENTS: usize = 57;
 
     /// Makes a store in `directory`, which exists and is closed to others, with a
     /// new data key that `key` wraps. A store that is there already is left alone.
@@ -208,11 +212,32 @@ impl<R: Random> Store<R> {
         Ok(())
     }
 
+    /// Reads which credentials there are, and who may read them.
+    pub fn outline(&self) -> Result<Outline, OpenError> {
+        let outline = outline::outline(&self.connection, &self.vault);
+        outline.map_err(|source| OpenError::sqlite(&self.path, source))
+    }
+
+    /// Reads one credential of the outline; `None` if it can't be read.
+    pub fn one(&self, id: CredentialId, now: &Stamp) -> Option<StoredCredential> {
+        outline::one(&self.connection, &self.vault, id, now)
+    }
+
     /// Reads everything that the daemon starts with.
     pub fn load(&mut self, now: &Stamp) -> Result<Loaded, OpenError> {
+        self.load_beside(now, |_| {})
+    }
+
+    /// Does the same, and between any two credentials what is wanted of the store meanwhile.
+    fn load_beside(
+        &mut self,
+        now: &Stamp,
+        mut attend: impl FnMut(&Self),
+    ) -> Result<Loaded, OpenError> {
         self.outlive_before(now.moment.wall);
         let sqlite = |source| OpenError::sqlite(&self.path, source);
-        let loaded = load::load(&self.connection, &self.vault, now).map_err(sqlite)?;
+        let attend = || attend(self);
+        let loaded = load::load(&self.connection, &self.vault, now, attend).map_err(sqlite)?;
         let is_restored = restoration::date(&self.connection, now).map_err(sqlite)?;
         let lacks = restoration::is_noted(&self.connection).map_err(sqlite)?;
         Ok(Loaded { is_restored, lacks, ..loaded })

@@ -23,7 +23,8 @@ use crate::{
 /// credentials there are.
 #[derive(Debug)]
 pub struct Keeper<P> {
-    credentials: BTreeMap<Name, Entry<P>>,
+    // Apart: those that come in order leave half of each of the tree's nodes empty.
+    credentials: BTreeMap<Name, Box<Entry<P>>>,
     wall: BTreeSet<(Timestamp, Name)>,
     boot: BTreeSet<(BootTime, Name)>,
     now: BTreeSet<Name>,
@@ -84,7 +85,7 @@ impl<P: Clone> Keeper<P> {
                 let credential = Credential::load(token, history, terms, new, &mut turn);
                 let provider = Arc::clone(credential.provider());
                 let entry = Entry { credential, scheduled: None, provider };
-                self.credentials.insert(name.clone(), entry);
+                self.credentials.insert(name.clone(), Box::new(entry));
             }
             (None, input) => turn.effects.extend(gone(&input)),
             (Some(entry), input) => entry.credential.handle(input, &mut turn),
@@ -152,6 +153,7 @@ impl<P: Clone> Keeper<P> {
         let Some(entry) = self.credentials.remove(name) else {
             return Vec::new();
         };
+        let entry = *entry;
         self.unschedule(name, entry.scheduled);
         if let Some(queue) = self.queues.get_mut(&entry.provider) {
             queue.leave(name);
@@ -271,9 +273,8 @@ impl<P: Clone> Keeper<P> {
     }
 
     fn reschedule(&mut self, name: &Name) {
-        let Some(Entry { credential, scheduled, .. }) = self.credentials.get_mut(name) else {
-            return;
-        };
+        let Some(entry) = self.credentials.get_mut(name) else { return };
+        let Entry { credential, scheduled, .. } = &mut **entry;
         let deadline = credential.deadline();
         let before = std::mem::replace(scheduled, deadline);
         if before == deadline {

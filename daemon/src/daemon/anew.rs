@@ -235,12 +235,12 @@ impl Daemon {
     ///
     /// # Errors
     ///
-    /// Fails if it can't start anew.
+    /// Fails if its store can't be read, or if it can't start anew.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
         let mut shutdown = pin!(shutdown);
         let mut next = Some(self);
         while let Some(daemon) = next {
-            next = match Box::pin(daemon.serve(shutdown.as_mut())).await {
+            next = match Box::pin(daemon.serve(shutdown.as_mut())).await? {
                 Some(anew) => anew.open(shutdown.as_mut()).await?,
                 None => None,
             };

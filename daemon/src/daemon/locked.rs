@@ -11,13 +11,13 @@ use tokio::{
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
-use super::{Daemon, GRACE, Ground, Sockets, StartError, Unlocked, anew::Former, chain};
+use super::{Daemon, Ground, Sockets, StartError, Unlocked, anew::Former, chain};
 use crate::{
     config::Config,
     engine::Author,
     entropy::SystemEntropy,
     ports::Clock as _,
-    rpc::{About, Attempt, Locked, Phase, Services, Unopened, serve},
+    rpc::{About, Attempt, Locked, Phase, Services, Unopened},
     store::{Key, Lock, OpenError, Passphrase, Patience, Sealed},
     systemd::{self, Heartbeat},
 };
@@ -63,15 +63,7 @@ impl LockedDaemon {
         let locked = Locked { about: Arc::clone(&about), attempts, over: is_over };
         for listener in sockets.listeners.drain(..) {
             let services = Services::locked(&locked, &listener.door);
-            let stopping = sockets.serving.stopping(&listener.door);
-            sockets.serving.gates.push((listener.door.clone(), services.clone()));
-            sockets.serving.tasks.spawn(serve(
-                listener,
-                services,
-                ground.doorkeeper(),
-                stopping,
-                GRACE,
-            ));
+            sockets.serving.serve_gate(listener, services, ground.doorkeeper());
         }
         info!(
             socket = %about.socket.display(),
@@ -97,9 +89,9 @@ impl LockedDaemon {
         };
         systemd::opening(&heartbeat);
         let mark = config.mark_file.as_deref();
-        let opened = sealed.open(mark, &key, SystemEntropy::default()).and_then(|mut store| {
-            let loaded = store.load(&ground.clock.stamp())?;
-            Ok((store, loaded))
+        let opened = sealed.open(mark, &key, SystemEntropy::default()).and_then(|store| {
+            let outline = store.outline()?;
+            Ok((store, outline))
         });
         match opened {
             Ok(opened) => {

@@ -10,8 +10,10 @@ use tokio::{
     sync::{oneshot, watch},
     task::JoinSet,
 };
+use tracing::info;
 
-use crate::rpc::{Door, Phase, Services, Unopened};
+use super::{GRACE, StartError, chain};
+use crate::rpc::{About, Door, Doorkeeper, Listener, Phase, Services, Unopened, serve};
 
 /// What serves callers and operators, and outlasts the time in which the store is locked.
 pub(super) struct Serving {
@@ -20,7 +22,7 @@ pub(super) struct Serving {
     /// Ends what serves a listener, by its name.
     pub(super) apart: BTreeMap<String, watch::Sender<bool>>,
     pub(super) tasks: JoinSet<()>,
-    /// What answers as long as the store is locked.
+    /// What answers as long as the store is locked, or the engine is still to come.
     pub(super) gates: Vec<(Door, Services)>,
     /// Who is to hear when it isn't any more.
     pub(super) unlocked: Option<Unlocked>,
@@ -54,6 +56,33 @@ impl Serving {
         }
     }
 
+    /// Serves a listener.
+    pub(super) fn serve(&mut self, listener: Listener, services: Services, doorkeeper: Doorkeeper) {
+        let stopping = self.stopping(&listener.door);
+        self.tasks.spawn(serve(listener, services, doorkeeper, stopping, GRACE));
+    }
+
+    /// Serves a listener with services that are to give way to others.
+    pub(super) fn serve_gate(
+        &mut self,
+        listener: Listener,
+        gate: Services,
+        doorkeeper: Doorkeeper,
+    ) {
+        self.gates.push((listener.door.clone(), gate.clone()));
+        self.serve(listener, gate, doorkeeper);
+    }
+
+    /// Ends what serves: there is nothing to be served.
+    pub(super) async fn fail(mut self, problem: &StartError) {
+        if let Some(Unlocked { reply, over }) = self.unlocked.take() {
+            let _ = reply.send(Err(Unopened::Failed(chain(problem))));
+            over.send_replace(Phase::Ending);
+        }
+        self.end();
+        join(&mut self.tasks).await;
+    }
+
     /// Has all end.
     pub(super) fn end(&self) {
         for stop in self.apart.values().chain([&self.stop]) {
@@ -76,5 +105,14 @@ pub(super) async fn join(tasks: &mut JoinSet<()>) {
         {
             panic::resume_unwind(problem.into_panic());
         }
+    }
+}
+
+/// Says where it serves.
+pub(super) fn announce(about: &About) {
+    info!(socket = %about.socket.display(), pid = std::process::id(), "serving");
+    for grant in &about.standing.load().listeners {
+        let socket = grant.socket.display();
+        info!(listener = grant.name, %socket, anyone = grant.anyone(), "serving");
     }
 }

@@ -1,6 +1,9 @@
 //! Who shares the limits of an account, and what they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tokend_core::{Input, Limit, Name, Random};
 
@@ -10,9 +13,9 @@ use crate::ports::{self, Clock, Issuer, Store};
 /// The accounts at providers.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    all: BTreeMap<String, Account>,
+    all: BTreeMap<Arc<str>, Account>,
     /// Which one each credential has joined: by other definitions it is another one.
-    joined: BTreeMap<Name, String>,
+    joined: BTreeMap<Name, Arc<str>>,
 }
 
 /// An account, the credentials that use it, and all limits that one of them knows of:
@@ -25,8 +28,8 @@ struct Account {
 
 impl Accounts {
     /// Returns all accounts with their credentials, in the order of their names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &BTreeSet<Name>)> {
-        self.all.iter().map(|(name, account)| (name, &account.names))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &BTreeSet<Name>)> {
+        self.all.iter().map(|(name, account)| (&**name, &account.names))
     }
 
     /// Returns the credentials of the account that one has joined, itself among them.
@@ -60,12 +63,12 @@ impl Account {
 impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Lets a credential, which is known already, share its account.
     pub(super) fn join_account(&mut self, name: &Name) {
-        if let Some(Entry { credential, dance: Ok(dance), .. }) = self.entries.get(name) {
-            let key = dance.account().to_owned();
-            self.accounts.joined.insert(name.clone(), key.clone());
+        if let Some(Entry { credential, routine: Ok(routine), .. }) = self.entries.get(name) {
+            let key = Arc::clone(routine.account());
+            self.accounts.joined.insert(name.clone(), Arc::clone(&key));
             let account = self.accounts.all.entry(key).or_default();
             account.names.insert(name.clone());
-            account.add(dance.limits(credential));
+            account.add(routine.limits(credential));
         }
     }
 
@@ -82,8 +85,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         // What this one knew of may be known to others, too.
         account.limits.clear();
         for name in account.names.clone() {
-            if let Some(Entry { credential, dance: Ok(dance), .. }) = self.entries.get(&name) {
-                account.add(dance.limits(credential));
+            if let Some(Entry { credential, routine: Ok(routine), .. }) = self.entries.get(&name) {
+                account.add(routine.limits(credential));
             }
         }
         account.names.clone()

@@ -157,7 +157,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 "the answer contradicts itself about the token's end; the earlier counts");
         }
         let entry = self.entries.get(name);
-        let dance = entry.and_then(|entry| entry.dance.as_ref().ok());
+        let dance = entry.and_then(super::Entry::dance);
+        let dance = dance.as_ref();
         let idle = dance.and_then(|dance| dance.inputs.lifetimes().idle);
         let told = dance::told(issued.expiry);
         let free = dance.is_some_and(Dance::is_static);

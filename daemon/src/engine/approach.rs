@@ -22,10 +22,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     pub(super) fn approaches(&self) -> Vec<Approach> {
         let approach = |(name, entry): (&Name, &super::Entry)| Approach {
             name: name.clone(),
-            dance: match &entry.dance {
-                Ok(Dance { definition, inputs }) => {
-                    Ok((Arc::clone(definition), Arc::clone(inputs)))
-                }
+            dance: match &entry.routine {
+                Ok(routine) => routine
+                    .dance(&entry.credential)
+                    .map(|Dance { definition, inputs }| (definition, inputs))
+                    .map_err(|problem| problem.to_string()),
                 Err(problem) => Err(problem.to_string()),
             },
         };

@@ -170,14 +170,14 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             (PendingChange::Update { credential, reply }, Ok(())) => {
                 if let Some(entry) = self.entries.get_mut(&name) {
                     entry.slot.set_access(credential.access());
-                    entry.credential = credential;
+                    entry.replace(credential);
                 }
                 let _ = reply.send(self.snapshot(&name));
             }
             (PendingChange::Keep { credential, reply }, Ok(())) => {
                 let sharers = self.leave_account(&name);
                 if let Some(entry) = self.entries.get_mut(&name) {
-                    entry.credential = credential;
+                    entry.replace(credential);
                 }
                 self.join_account(&name);
                 self.settle(sharers.into_iter().chain([name.clone()]));

@@ -1,6 +1,10 @@
 //! Between the core, which knows when, and the definitions, which know how.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -25,11 +29,70 @@ pub(super) struct Dance {
     pub(super) inputs: Arc<AcceptedInputs>,
 }
 
+/// How a credential's dance goes, while it isn't danced: what goes into it is worked out of the
+/// credential each time that it is.
+#[derive(Debug)]
+pub(super) struct Routine {
+    pub(super) definition: Arc<Definition>,
+    account: Arc<str>,
+    limits: Box<[tokend_provider::Limit]>,
+    /// What goes into it, as long as somebody has that.
+    inputs: Mutex<Weak<AcceptedInputs>>,
+}
+
+impl Routine {
+    /// Remembers a dance.
+    pub(super) fn of(dance: &Dance) -> Self {
+        Self {
+            definition: Arc::clone(&dance.definition),
+            account: dance.account().into(),
+            limits: dance.inputs.limits().into(),
+            inputs: Mutex::new(Arc::downgrade(&dance.inputs)),
+        }
+    }
+
+    /// Returns the dance of a credential, which is the one that it was remembered for.
+    pub(super) fn dance(&self, credential: &Credential) -> Result<Dance, Error> {
+        let definition = Arc::clone(&self.definition);
+        let mut known = self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(inputs) = known.upgrade() {
+            return Ok(Dance { definition, inputs });
+        }
+        let inputs = Arc::new(definition.accept(inputs(credential))?);
+        *known = Arc::downgrade(&inputs);
+        Ok(Dance { definition, inputs })
+    }
+
+    /// Returns the account at the provider, whose issuances the limits count.
+    pub(super) fn account(&self) -> &Arc<str> {
+        &self.account
+    }
+
+    /// Returns the limits on issuances: the definition's, and what else is known
+    /// of the account.
+    pub(super) fn limits<'a>(
+        &'a self,
+        credential: &'a Credential,
+    ) -> impl Iterator<Item = Limit> + 'a {
+        self.limits.iter().chain(&credential.limits).map(limit)
+    }
+}
+
+fn inputs(credential: &Credential) -> Inputs {
+    let (variables, secrets) = (credential.variables.clone(), credential.secrets.clone());
+    Inputs { variables, secrets }
+}
+
 impl Dance {
     /// Finds a credential's definition and hands it the inputs.
     pub(super) fn of(library: &Library, credential: &Credential) -> Result<Self, Error> {
-        let (variables, secrets) = (credential.variables.clone(), credential.secrets.clone());
-        Self::with(library, &credential.provider, Inputs { variables, secrets })
+        Self::with(library, &credential.provider, inputs(credential))
+    }
+
+    /// Hands a definition a credential's inputs.
+    pub(super) fn by(definition: Arc<Definition>, credential: &Credential) -> Result<Self, Error> {
+        let inputs = Arc::new(definition.accept(inputs(credential))?);
+        Ok(Self { definition, inputs })
     }
 
     /// Finds a definition and hands it these inputs.
@@ -56,15 +119,6 @@ impl Dance {
     /// Returns the account at the provider, whose issuances the limits count.
     pub(super) fn account(&self) -> &str {
         self.inputs.account().as_str()
-    }
-
-    /// Returns the limits on issuances: the definition's, and what else is known
-    /// of the account.
-    pub(super) fn limits<'a>(
-        &'a self,
-        credential: &'a Credential,
-    ) -> impl Iterator<Item = Limit> + 'a {
-        self.inputs.limits().iter().chain(&credential.limits).map(limit)
     }
 
     /// Returns what is settled for the credential.

@@ -8,9 +8,7 @@ use tokend_core::{History, Input, Name, Random};
 use tracing::info;
 
 pub use self::plan::{Action, FieldChange, Plan};
-use super::{
-    Author, Change, Engine, Error, Reply, Snapshot, Supplier, change::PendingChange, dance::Dance,
-};
+use super::{Author, Change, Engine, Error, Reply, Snapshot, Supplier, change::PendingChange};
 use crate::{
     credential::{Credential, Declared, Fingerprint, Place, REFRESH_TOKEN},
     ports::{Clock, Issuer, Store, Write},
@@ -73,8 +71,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let sharers = self.leave_account(&name);
         let (mut is_resupplied, mut refresh_token) = (false, false);
         if let Some(entry) = self.entries.get_mut(&name) {
-            let before = std::mem::replace(&mut entry.credential, Arc::clone(credential));
-            entry.dance = Dance::of(&self.definitions.now(), credential);
+            let before = entry.replace(Arc::clone(credential));
+            entry.remember(&self.definitions.now());
             entry.slot.set_access(credential.access());
             let of = |it: &Credential| it.secrets.get(REFRESH_TOKEN).map(Fingerprint::of);
             refresh_token = of(&before) != of(credential);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use tokend_core::{
-    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Name, Operation, Policy, Random,
-    Receipt, Refusal, Setback, Token, WaiterId,
+    BootTime, Cause, Effect, Failure, Fate, Input, IssuanceId, Moment, Name, Operation, Policy,
+    Random, Receipt, Refusal, Setback, Token, WaiterId,
 };
+use tokend_provider::{Definition, Library};
 use tracing::debug;
 
 use super::{
@@ -15,7 +16,10 @@ use super::{
 };
 use crate::{
     credential::{Credential, Fingerprint, Grant, refresh_token},
-    ports::{Clock, Happening, Issuer, Job, LONGEST_ISSUANCE, Reservation, Store, Write},
+    ports::{
+        Clock, Happening, Issuer, Job, LONGEST_ISSUANCE, Reservation, Store, StoredCredential,
+        Write,
+    },
     published::{Presentation, Published, Slot},
 };
 
@@ -120,14 +124,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     }
 
     fn publish(&mut self, name: &Name, token: Arc<Token<Grant>>) {
-        if let Some(Entry { credential, dance, slot, .. }) = self.entries.get(name) {
-            let presentation = match dance {
-                Ok(dance) => dance.presentation(&token.payload),
-                Err(_) => Presentation::default(),
-            };
-            let is_refreshed = credential.policy != Policy::OnDemand;
-            let presentation = Presentation { is_refreshed, ..presentation };
-            slot.publish(Published::new(token, presentation));
+        if let Some(Entry { credential, routine, slot, .. }) = self.entries.get(name) {
+            let definition = routine.as_ref().ok().map(|routine| Arc::clone(&routine.definition));
+            slot.publish(published(Arc::clone(credential), definition, token));
         }
     }
 
@@ -146,17 +145,20 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         cause: Cause,
         spends: bool,
     ) {
-        let Some(Entry { credential, dance, slot, .. }) = self.entries.get(name) else { return };
+        let Some(Entry { credential, routine, slot, .. }) = self.entries.get(name) else { return };
         debug!(credential = %name, %issuance, ?cause, "issuance wanted");
+        let dance = match routine {
+            Ok(routine) => routine.dance(credential).map_err(|problem| problem.to_string()),
+            Err(problem) => Err(problem.to_string()),
+        };
         let dance = match dance {
             Ok(dance) => dance,
-            Err(problem) => {
-                let message = problem.to_string();
+            Err(message) => {
                 self.step(name, Input::Impossible { issuance, message });
                 return;
             }
         };
-        let (dance, account) = (dance.clone(), self.accounts.get(dance.account()));
+        let account = self.accounts.get(dance.account());
         let spends = sent_by(credential, slot).filter(|_| spends);
         let reservation = Reservation {
             issuance,
@@ -188,11 +190,11 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         // Nothing is sent without a reservation.
         let Some(Basis { spends, dance: reserved }) = noted else { return };
-        let Some(Entry { dance, slot, credential, .. }) = self.entries.get(name) else { return };
-        let dance = match dance {
-            Ok(dance) if Arc::ptr_eq(&dance.definition, &reserved.definition) => dance,
+        let Some(entry @ Entry { slot, credential, .. }) = self.entries.get(name) else { return };
+        let dance = match entry.dance() {
+            Some(dance) if Arc::ptr_eq(&dance.definition, &reserved.definition) => dance,
             // Another definition holds since, by which it may be another account.
-            _ => &reserved,
+            _ => reserved,
         };
         // It is noted which refresh token is sent: a person may have set another since.
         if spends.is_some() && spends != sent_by(credential, slot) {
@@ -200,7 +202,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             self.send_nothing(name, issuance, Failure::transient(message));
             return;
         }
-        self.sent.note(issuance, credential, dance);
+        self.sent.note(issuance, credential, &dance);
         let held = slot.published().map(|published| dance::held(&published.token().payload));
         let mut entropy = [0; 32];
         self.random.fill(&mut entropy);
@@ -243,6 +245,27 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             }
         }
     }
+}
+
+/// Returns what callers see of a stored token at `now`, before an engine has taken it up.
+pub fn foresee(library: &Library, stored: StoredCredential, now: Moment) -> Option<Published> {
+    let StoredCredential { credential, token, .. } = stored;
+    let token = Token { taken_up: Some(now), ..token? };
+    let definition = library.get(&credential.provider);
+    Some(published(Arc::new(credential), definition, Arc::new(token)))
+}
+
+fn published(
+    credential: Arc<Credential>,
+    definition: Option<Arc<Definition>>,
+    token: Arc<Token<Grant>>,
+) -> Published {
+    Published::new(token, move |token| {
+        let dance = definition.and_then(|definition| Dance::by(definition, &credential).ok());
+        let presentation = dance.map(|dance| dance.presentation(&token.payload));
+        let is_refreshed = credential.policy != Policy::OnDemand;
+        Presentation { is_refreshed, ..presentation.unwrap_or_default() }
+    })
 }
 
 /// Identifies the refresh token that the next dance sends, if it sends one.

@@ -105,11 +105,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     pub(super) fn danced(&self, name: &Name) -> Result<Dance, Error> {
         let entry = self.entries.get(name).ok_or_else(|| self.missing(name))?;
-        entry
-            .dance
-            .as_ref()
-            .map(Dance::clone)
-            .map_err(|problem| Error::Refused(Refusal::Impossible { message: problem.to_string() }))
+        let impossible =
+            |problem: &Error| Error::Refused(Refusal::Impossible { message: problem.to_string() });
+        let routine = entry.routine.as_ref().map_err(|problem| impossible(problem))?;
+        routine.dance(&entry.credential).map_err(|problem| impossible(&problem))
     }
 
     pub(super) fn held(&self, name: &Name) -> Option<Arc<tokend_core::Token<Grant>>> {

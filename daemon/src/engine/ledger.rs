@@ -79,7 +79,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     ) -> (Vec<Named>, Vec<ports::Account>) {
         let named = self.accounts.iter().filter(|(account, _)| is_wanted(account));
         let named: Vec<Named> = named
-            .map(|(account, names)| (account.clone(), names.iter().cloned().collect()))
+            .map(|(account, names)| (account.to_owned(), names.iter().cloned().collect()))
             .collect();
         let accounts = named.iter().map(|(account, _)| self.accounts.get(account)).collect();
         (named, accounts)

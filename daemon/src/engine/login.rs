@@ -288,7 +288,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         took: Duration,
     ) -> tokend_core::Login<crate::credential::Grant> {
         let entry = self.entries.get(name);
-        let dance = entry.and_then(|entry| entry.dance.as_ref().ok());
+        let dance = entry.and_then(super::Entry::dance);
+        let dance = dance.as_ref();
         let had = entry.is_some_and(|it| it.credential.secrets.contains_key(REFRESH_TOKEN));
         if had && !issued.secrets.contains_key(REFRESH_TOKEN) {
             // What an earlier login left behind is no part of this one. Empty is none.

@@ -61,7 +61,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     /// Returns what brings what a login leaves behind: a login, or another refresh token,
     /// where tokend knows no login.
     pub(super) fn login_command(&self, name: &Name) -> String {
-        let dance = self.entries.get(name).and_then(|entry| entry.dance.as_ref().ok());
+        let dance = self.entries.get(name).and_then(super::Entry::dance);
         if dance.is_some_and(|dance| dance.definition.logins(&dance.inputs).is_empty()) {
             format!("tokend-cli set-secret {name} {REFRESH_TOKEN} --now")
         } else {

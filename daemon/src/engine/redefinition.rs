@@ -75,7 +75,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
     fn go_by_definition(&mut self, name: &Name, redefined: &mut Redefined) -> BTreeSet<Name> {
         let library = self.definitions.now();
         let Some(entry) = self.entries.get(name) else { return BTreeSet::new() };
-        let before = entry.dance.as_ref().ok().map(|dance| &dance.definition);
+        let before = entry.routine.as_ref().ok().map(|routine| &routine.definition);
         let is_same = library.get(&entry.credential.provider).is_some_and(|definition| {
             before.is_some_and(|before| Arc::ptr_eq(before, &definition))
         });
@@ -94,8 +94,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         }
         let is_usable = dance.is_ok();
         let mut sharers = self.leave_account(name);
-        if let Some(Entry { dance: current, .. }) = self.entries.get_mut(name) {
-            *current = dance;
+        if let Some(Entry { routine, slot, .. }) = self.entries.get_mut(name) {
+            slot.prepare();
+            *routine = super::remembered(dance);
         }
         self.join_account(name);
         sharers.extend(self.accounts.sharers(name));

@@ -42,8 +42,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let Rejection { token, caller, status, code } = rejection;
         let repeated = self.reports_of(name, *caller) >= LOUD_REPORTS;
         let reporter = Reporter { caller: *caller, repeated, reply };
-        let refused = self.entries.get(name).map_or(&[][..], |entry| match &entry.dance {
-            Ok(dance) => &dance.definition.rejection().statuses,
+        let refused = self.entries.get(name).map_or(&[][..], |entry| match &entry.routine {
+            Ok(routine) => &routine.definition.rejection().statuses,
             Err(_) => &[],
         });
         if !speaks_against_token(*status, code, refused) {

@@ -71,9 +71,9 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
             return Err(Error::NotRestored);
         }
         match accounts {
-            Accounts::All => Ok(self.accounts.iter().map(|(name, _)| name.clone()).collect()),
+            Accounts::All => Ok(self.accounts.iter().map(|(name, _)| name.to_owned()).collect()),
             Accounts::Named(account) => match self.accounts.iter().find(|it| *it.0 == account) {
-                Some((name, _)) => Ok(vec![name.clone()]),
+                Some((name, _)) => Ok(vec![name.to_owned()]),
                 None => Err(Error::NoAccount(account)),
             },
             Accounts::Of(name) => Ok(vec![self.danced(&name)?.account().to_owned()]),

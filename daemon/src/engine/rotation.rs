@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokend_core::{Caller, Input, Name, Random, Reception, Refusal, TokenId, WaiterId};
+use tokend_core::{Caller, Input, Name, Random, Reception, TokenId, WaiterId};
 use tokend_provider::Held;
 use tracing::warn;
 
@@ -67,12 +67,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         waiter: WaiterId,
         caller: Caller,
     ) -> Result<tokend_core::Rotation<Grant>, Result<Rotated, Error>> {
-        let Some(Entry { dance, slot, .. }) = self.entries.get(name) else {
+        let Some(Entry { slot, .. }) = self.entries.get(name) else {
             return Err(Err(self.missing(name)));
         };
-        let dance = dance.as_ref().map_err(|problem| {
-            Err(Error::Refused(Refusal::Impossible { message: problem.to_string() }))
-        })?;
+        let dance = self.danced(name).map_err(Err)?;
         let superseded = || Err(Error::Superseded(name.clone()));
         let published = slot.published().ok_or_else(superseded)?;
         let held = published.token();

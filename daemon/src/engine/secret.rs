@@ -14,7 +14,7 @@ use tracing::info;
 
 use self::expiry::Stage;
 pub(super) use self::{overlap::Attempt, replacement::check_supply, source::Held};
-use super::{Engine, Entry, dance::Dance};
+use super::{Engine, Entry};
 use crate::{
     credential::Grant,
     ports::{
@@ -67,8 +67,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                 info!(credential = %name, secrets, "new secrets work; those before are dropped");
                 entry.notes.refused = None;
             }
-            entry.credential = Arc::new(entry.credential.settled_by(&grant, at));
-            entry.dance = Dance::of(&self.definitions.now(), &entry.credential);
+            entry.replace(Arc::new(entry.credential.settled_by(&grant, at)));
+            entry.remember(&self.definitions.now());
             self.settle([name.clone()]);
             self.mind(name);
             if !grant.secrets.is_empty() {

@@ -149,7 +149,7 @@ fn published(value: &str) -> Published {
             extras: [("tenant".to_owned(), SecretString::from("acme"))].into(),
         },
     };
-    Published::new(Arc::new(token), Presentation::default())
+    Published::new(Arc::new(token), |_| Presentation::default())
 }
 
 fn placed(targets: &[(Target, &str)]) -> Published {
@@ -160,7 +160,7 @@ fn placed(targets: &[(Target, &str)]) -> Published {
     };
     let placements = targets.iter().map(placement).collect();
     let token = Arc::clone(published("t0ken").token());
-    Published::new(token, Presentation { placements, ..Presentation::default() })
+    Published::new(token, |_| Presentation { placements, ..Presentation::default() })
 }
 
 fn down() -> Result<Arc<Published>, Error> {

@@ -15,6 +15,7 @@ impl Slots {
         Self {
             all: Arc::clone(&self.all),
             watchers: Arc::clone(&self.watchers),
+            early: Arc::clone(&self.early),
             only: Some(Arc::clone(names)),
         }
     }

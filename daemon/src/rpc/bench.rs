@@ -173,5 +173,5 @@ pub(super) fn token(value: &str) -> Published {
         session: None,
         payload,
     };
-    Published::new(Arc::new(token), Presentation::default())
+    Published::new(Arc::new(token), |_| Presentation::default())
 }

@@ -18,14 +18,17 @@ use crate::{
     ports::{Damage, Loaded, StoredCredential},
 };
 
-/// Reads all credentials with their tokens and histories.
+/// Reads all credentials with their tokens and histories, and attends to others between them.
 pub(super) fn load(
     connection: &Connection,
     vault: &Vault,
     now: &Stamp,
+    mut attend: impl FnMut(),
 ) -> rusqlite::Result<Loaded> {
     let mut nameless = Vec::new();
-    let mut named: BTreeMap<Name, Result<StoredCredential, Damage>> = BTreeMap::new();
+    // What is large lies in one piece, which leaves no holes behind in memory.
+    let mut all: Vec<StoredCredential> = Vec::new();
+    let mut named: BTreeMap<Name, Result<(), Damage>> = BTreeMap::new();
     let mut statement = connection.prepare_cached(
         "SELECT credentials.id, credentials.sealed, tokens.sealed \
          FROM credentials LEFT JOIN tokens ON tokens.credential = credentials.id \
@@ -33,6 +36,7 @@ pub(super) fn load(
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
+        attend();
         let id = CredentialId(row.get(0)?);
         let sealed: Vec<u8> = row.get(1)?;
         let credential = match open_credential(vault, id, &sealed) {
@@ -52,19 +56,18 @@ pub(super) fn load(
         } else {
             let token: Option<Vec<u8>> = row.get(2)?;
             complete(connection, vault, credential, token.as_deref(), now)?
+                .map(|stored| all.push(stored))
                 .map_err(|broken| damage(broken.to_string()))
         };
         named.insert(name, stored);
     }
 
     let (revocations, unreadable) = revocation::load(connection, vault)?;
-    let mut loaded = Loaded { damaged: nameless, revocations, unreadable, ..Loaded::default() };
-    for stored in named.into_values() {
-        match stored {
-            Ok(stored) => loaded.credentials.push(stored),
-            Err(damage) => loaded.damaged.push(damage),
-        }
-    }
+    all.retain(|stored| matches!(named.get(&stored.credential.name), Some(Ok(()))));
+    all.sort_unstable_by(|one, other| one.credential.name.cmp(&other.credential.name));
+    let damaged = nameless.into_iter().chain(named.into_values().filter_map(Result::err));
+    let damaged = damaged.collect();
+    let loaded = Loaded { credentials: all, damaged, revocations, unreadable, ..Loaded::default() };
     Ok(loaded)
 }
 
@@ -104,7 +107,7 @@ pub(super) fn open_credential(
     record.restore(id).map_err(|_| cell.broken(Flaw::Content(0)))
 }
 
-fn complete(
+pub(super) fn complete(
     connection: &Connection,
     vault: &Vault,
     credential: Credential,

@@ -1,6 +1,7 @@
 //! What is in a sealed cell: JSON, so that an older record can be read by a newer
 //! tokend without being sealed anew.
 
+mod label;
 mod reader;
 mod revocation;
 mod supply;
@@ -17,7 +18,7 @@ use tokend_core::{Cause, Failure, InvalidName, Policy, Quota, Session, Token, To
 use tokend_provider::LimitError;
 use zeroize::Zeroizing;
 
-pub(super) use self::revocation::RevocationRecord;
+pub(super) use self::{label::LabelRecord, revocation::RevocationRecord};
 use self::{
     reader::{ReaderRecord, restore},
     supply::SupplyRecord,

@@ -8,6 +8,7 @@ mod history;
 mod journal;
 mod keyring;
 mod mark;
+mod outline;
 mod passphrase;
 mod reading;
 mod refusal;

@@ -1,8 +1,10 @@
 //! The thread that owns a store.
 
 mod copies;
+mod opener;
 
 use std::{
+    collections::VecDeque,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -13,14 +15,18 @@ use std::{
     time::Duration,
 };
 
-use tokend_core::{BootTime, Random, StoreFailure};
+use tokend_core::{BootTime, Random, Stamp, StoreFailure};
 use tokio::sync::oneshot;
 
 use self::copies::{Copies, CopyReply};
-use super::{CloseError, Store};
-use crate::ports::{
-    self, Backups, Found, Query, Rekey, RekeyEnded, RekeyFailure, Rekeyed, Reply, Ticket,
-    Unchecked, Write, Written,
+pub use self::opener::Opener;
+use super::{CloseError, OpenError, Store};
+use crate::{
+    credential::CredentialId,
+    ports::{
+        self, Backups, Found, Loaded, Query, Rekey, RekeyEnded, RekeyFailure, Rekeyed, Reply,
+        StoredCredential, Ticket, Unchecked, Write, Written,
+    },
 };
 
 /// A thread that owns a store and does what is submitted, in order. What has piled
@@ -41,6 +47,8 @@ enum Task {
     Look(Ticket, Query),
     Rekey(Ticket, Rekey, BootTime),
     Copy(CopyReply),
+    Load(Stamp, oneshot::Sender<Result<Loaded, OpenError>>),
+    One(CredentialId, Stamp, oneshot::Sender<Option<StoredCredential>>),
 }
 
 /// Asks the thread for copies of its store, as long as the worker is there.
@@ -100,6 +108,19 @@ impl Worker {
         Copier(self.queue.as_ref().map_or_else(Weak::new, Arc::downgrade))
     }
 
+    /// Returns what reads single credentials.
+    pub fn opener(&self) -> Opener {
+        Opener(self.queue.as_ref().map_or_else(Weak::new, Arc::downgrade))
+    }
+
+    /// Starts to read everything that the daemon starts with. What [`Opener::open`] asks for is
+    /// read meanwhile.
+    pub fn load(&mut self, now: Stamp) -> oneshot::Receiver<Result<Loaded, OpenError>> {
+        let (reply, loaded) = oneshot::channel();
+        self.queue(Task::Load(now, reply));
+        loaded
+    }
+
     fn queue(&mut self, task: Task) {
         self.queue
             .as_ref()
@@ -157,10 +178,15 @@ fn run<R: Random>(
     mut deliver: impl FnMut(Answer),
 ) -> Result<(), CloseError> {
     let mut copies = Copies::default();
-    while let Some(first) = next(&mut store, queue, &mut copies) {
+    // What came while everything was read.
+    let mut put_off = VecDeque::new();
+    loop {
+        let first = put_off.pop_front().or_else(|| next(&mut store, queue, &mut copies));
+        let Some(first) = first else { break };
         let (mut tickets, mut writes, mut looks) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rekeys = Vec::new();
-        for task in std::iter::once(first).chain(queue.try_iter()).take(BATCH) {
+        let (mut rekeys, mut loads) = (Vec::new(), Vec::new());
+        let more = put_off.drain(..).chain(queue.try_iter());
+        for task in std::iter::once(first).chain(more.take(BATCH)) {
             match task {
                 Task::Write(ticket, write) => {
                     tickets.push(ticket);
@@ -169,6 +195,9 @@ fn run<R: Random>(
                 Task::Look(ticket, query) => looks.push((ticket, query)),
                 Task::Rekey(ticket, wish, now) => rekeys.push((ticket, wish, now)),
                 Task::Copy(reply) => copies.want(reply),
+                Task::Load(now, reply) => loads.push((now, reply)),
+                // Who has gone away wants nothing.
+                Task::One(id, now, reply) => drop(reply.send(store.one(id, &now))),
             }
         }
         for (ticket, result) in tickets.into_iter().zip(write(&mut store, &writes)) {
@@ -182,6 +211,10 @@ fn run<R: Random>(
         for (ticket, wish, now) in rekeys {
             let result = rekey(&mut store, &wish, now);
             deliver(Answer::Rekeyed(RekeyEnded { ticket, result }));
+        }
+        for (now, reply) in loads {
+            let loaded = opener::load(&mut store, &now, queue, &mut put_off);
+            let _ = reply.send(loaded);
         }
         copies.go_on(&mut store);
     }
@@ -383,6 +416,24 @@ mod tests {
         let results: Vec<_> = answers.iter().take(2).map(|written| written.result).collect();
         assert!(results.len() == 2 && results.iter().all(is_granted), "{results:?}");
         worker.finish().unwrap();
+    }
+
+    #[test]
+    fn single_credentials_are_read_beside_all_of_them_and_none_once_it_has_ended() {
+        let home = Home::new();
+        let mut store = home.open();
+        let made = store.write(&[Write::Credential(credential(1, "causely"))]);
+        assert!(made[0].is_ok(), "{made:?}");
+        let (mut worker, _answers) = self::worker(store);
+        let (opener, now) = (worker.opener(), stamp(1, 0, 0));
+        let loaded = worker.load(now);
+        let ids = [[1; 16], [2; 16]].map(CredentialId);
+        let found = ids.map(|id| opener.open(id, now).blocking_recv().unwrap());
+        let name = |it: StoredCredential| it.credential.name.to_string();
+        assert_eq!(found.map(|it| it.map(name)), [Some("causely".to_owned()), None]);
+        assert_eq!(loaded.blocking_recv().unwrap().unwrap().credentials.len(), 1);
+        worker.finish().unwrap();
+        assert!(opener.open(ids[0], now).blocking_recv().is_err());
     }
 
     #[test]

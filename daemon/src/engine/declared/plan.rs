@@ -69,7 +69,7 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         if let Some(place) = self.binding(&stored).filter(|_| declared.place.is_none()) {
             return Err(Error::Declared { name: name.clone(), place });
         }
-        let account = entry.dance.as_ref().ok().map(|dance| dance.account().to_owned());
+        let account = entry.routine.as_ref().ok().map(|routine| routine.account().to_string());
         if stored.provider != declared.provider {
             return Err(Error::OtherProvider {
                 name: name.clone(),

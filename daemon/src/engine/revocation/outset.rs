@@ -168,8 +168,8 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
                     && is_its
                     && leaving == Leaving::Login
                 {
-                    entry.credential = Arc::new(entry.credential.without_login(asked_at));
-                    entry.dance = Dance::of(&self.definitions.now(), &entry.credential);
+                    entry.replace(Arc::new(entry.credential.without_login(asked_at)));
+                    entry.remember(&self.definitions.now());
                     // With the login, whatever came of it ends.
                     ended = entry.slot.published().map(|published| published.token().id);
                     self.settle([name.clone()]);

@@ -59,12 +59,12 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
         let sharers = self.leave_account(&name);
         let mut refresh_token = false;
         if let Some(entry) = self.entries.get_mut(&name) {
-            entry.dance = Dance::of(&self.definitions.now(), &credential);
             entry.notes.refused = None;
             entry.notes.sources.clear();
             let of = |it: &Credential| it.secrets.get(REFRESH_TOKEN).map(Fingerprint::of);
             refresh_token = of(&entry.credential) != of(&credential);
-            entry.credential = credential;
+            entry.replace(credential);
+            entry.remember(&self.definitions.now());
         }
         self.join_account(&name);
         self.settle(sharers.into_iter().chain([name.clone()]));

@@ -141,6 +141,26 @@ impl Client {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn until_the_engine_is_there_calls_for_tokens_are_answered_and_all_others_wait() {
+    let bench = Bench::new();
+    bench.make("api").publish(token("1"));
+    let (ready, is_ready) = watch::channel(false);
+    let door = Door::Callers;
+    let services = Services::new(&bench.context, &door).early(&is_ready);
+    let (stream, served) = tokio::io::duplex(64 * 1_024);
+    let (stop, shutdown) = watch::channel(false);
+    let peer = Peer { uid: ANN, gid: ANN, groups: vec![], unit: None, pid: None, door };
+    let serving =
+        tokio::spawn(serve_one(served, Connection::new(peer), services, fair(), shutdown));
+    let mut client = Client { stream, serving, _stop: stop }.greet().await;
+    client.call(1, "ListTokens", &[]).await;
+    client.call(3, "AcquireToken", &[&[0x0a, 3][..], b"api"].concat()).await;
+    assert_eq!(client.wait_for(0, 3).await.2, 3);
+    ready.send_replace(true);
+    assert_eq!(client.wait_for(0, 1).await.2, 1);
+}
+
 /// What connections share that have nothing to do with those of other tests.
 fn fair() -> Fair {
     let fair = Fair::default();

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     credential::Reader,
     log::Log,
-    published::Slot,
+    published::{Early, Slot},
     rpc::{
         Door,
         bench::{ANN, Bench, access_of, token},
@@ -52,6 +52,50 @@ async fn who_waits_for_a_token_while_access_is_taken_away_does_not_get_it() {
         let (acquired, ()) = tokio::join!(acquiring, answering);
         let code = acquired.map(drop).map_err(|status| status.code());
         assert_eq!(code, if is_taken { Err(Code::PermissionDenied) } else { Ok(()) });
+    }
+}
+
+#[tokio::test]
+async fn until_the_engine_is_there_a_stored_token_is_found_for_who_may_read_it() {
+    let (tokens, mut asked, _slot) = service();
+    let acquire = |uid, min_ttl: Option<u64>| {
+        let min_ttl = min_ttl.map(|seconds| Duration::from_secs(seconds).try_into().unwrap());
+        let message = AcquireTokenRequest { name: name(), min_ttl, ..Default::default() };
+        let mut request = of_ann(message);
+        let peer =
+            Peer { uid, gid: uid, groups: vec![], unit: None, pid: None, door: Door::Callers };
+        request.extensions_mut().insert(Arc::new(Connection::new(peer)));
+        tokens.clone().acquire(request)
+    };
+    tokens.0.slots.find_early(Early::new(|name| {
+        assert_eq!(name.as_str(), "api");
+        Box::pin(async { Some(Arc::new(token("1"))) })
+    }));
+    assert!(acquire(ANN, None).await.is_ok());
+    let denied = acquire(ANN + 1, None).await.map(drop).unwrap_err();
+    assert_eq!(denied.code(), Code::PermissionDenied);
+
+    // For a longer life than it has, and once the engine is there, the engine is asked.
+    let slots = tokens.0.slots.clone();
+    let ends = Arc::clone(&slots);
+    for is_ended in [false, true] {
+        if is_ended {
+            let ends = Arc::clone(&ends);
+            slots.find_early(Early::new(move |_| {
+                let ends = Arc::clone(&ends);
+                Box::pin(async move {
+                    ends.end_early();
+                    Some(Arc::new(token("1")))
+                })
+            }));
+        }
+        let answering = async {
+            let Some(Command::Acquire { reply, .. }) = asked.recv().await else { panic!("asked") };
+            let _ = reply.send(Err(crate::engine::Error::Stopping));
+        };
+        let min_ttl = Some(7_200).filter(|_| !is_ended);
+        let (acquired, ()) = tokio::join!(acquire(ANN, min_ttl), answering);
+        assert_eq!(acquired.map(drop).unwrap_err().code(), Code::Unavailable);
     }
 }
 

@@ -65,6 +65,7 @@ fn an_altered_or_cut_row_is_set_aside_and_left_as_it_is() {
             let [damage] = &loaded.damaged[..] else { panic!("{:?}", loaded.damaged) };
             let name = damage.credential.0.as_str();
             assert_eq!(name == "causely", named, "{name}");
+            assert!(store.one(CredentialId([1; 16]), &at(1_000)).is_none());
             let cell = format!("{}.{} of row 0", place.table, place.column);
             assert!(damage.message.starts_with(&cell), "{}", damage.message);
             assert_eq!(place.read(&store.connection), forgery, "nothing was written over it");
