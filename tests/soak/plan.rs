@@ -100,9 +100,10 @@ impl Plan {
 }
 
 /// Returns for how long a failure that lasted so long can be felt: the range that waits are drawn
-/// from doubles, and where the first are drawn short, the last can be a minute.
+/// from doubles, and where the first are drawn short, the last can be a minute. It begins with the
+/// end of an attempt, and another follows it, each of which a busy machine can stretch.
 fn felt(lasted: Duration) -> Duration {
-    (lasted * 4 + Duration::from_secs(4)).min(Duration::from_secs(66))
+    (lasted * 4 + Duration::from_secs(4)).min(Duration::from_secs(64) + 4 * TIMEOUT)
 }
 
 impl Outage {

@@ -6,12 +6,14 @@ use std::{
     fmt::{Debug, Formatter},
     panic,
     sync::{Arc, Mutex, PoisonError},
+    thread,
 };
 
 use futures_util::FutureExt as _;
 use tokend_core::Name;
 use tokend_provider::Library;
-use tokio::{sync::oneshot, task::spawn_blocking};
+use tokio::sync::oneshot;
+use tracing::warn;
 
 use crate::{
     clock::SystemClock,
@@ -98,10 +100,40 @@ impl Starting {
         let Self { parts, loaded } = self;
         let loaded = loaded.await.expect("the store's thread answers, or panics")?;
         let slots = Arc::clone(&parts.slots);
-        let engine = spawn_blocking(move || parts.into_engine(loaded)).await;
-        let engine = engine.unwrap_or_else(|problem| panic::resume_unwind(problem.into_panic()));
+        let engine = apart(parts, loaded).await;
         slots.end_early();
         Ok(engine)
+    }
+}
+
+/// Makes the engine on a thread of its own, so that callers are served meanwhile; where there can't
+/// be another, on this one.
+async fn apart(parts: Parts, loaded: Loaded) -> Whole {
+    // What a thread is to do is lost if it can't begin.
+    let made_of = Arc::new(Mutex::new(Some((parts, loaded))));
+    let take = |made_of: &Mutex<Option<(Parts, Loaded)>>| {
+        let taken = made_of.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.expect("it is taken once")
+    };
+    let (sender, engine) = oneshot::channel();
+    let handed = Arc::clone(&made_of);
+    let thread = thread::Builder::new().name("tokend-start".to_owned()).spawn(move || {
+        let (parts, loaded) = take(&handed);
+        drop(sender.send(Box::new(parts.into_engine(loaded))));
+    });
+    match thread {
+        Ok(thread) => match engine.await {
+            Ok(engine) => *engine,
+            Err(_) => match thread.join() {
+                Ok(()) => unreachable!("it sends the engine"),
+                Err(panic) => panic::resume_unwind(panic),
+            },
+        },
+        Err(problem) => {
+            warn!("callers wait until all is taken up, since there are no threads: {problem}");
+            let (parts, loaded) = take(&made_of);
+            parts.into_engine(loaded)
+        }
     }
 }
 
