@@ -219,14 +219,18 @@ impl Services {
         let health = HealthServer::new(health).max_decoding_message_size(LARGEST_REQUEST);
         routes.extend([route(health)]);
         // Both versions: many tools speak the older one only.
-        let names = names(&routes);
-        let v1 = reflection(&names).build_v1();
-        let v1 = v1.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
-        let v1alpha = reflection(&names).build_v1alpha();
-        let v1alpha =
-            v1alpha.map(|server| route(server.max_decoding_message_size(LARGEST_REQUEST)));
-        let both = v1.into_iter().chain(v1alpha);
-        routes.extend(both);
+        let names = Arc::new(names(&routes));
+        let others = Arc::clone(&names);
+        routes.extend([
+            later(move || {
+                let v1 = reflection(&names).build_v1().ok()?;
+                Some(v1.max_decoding_message_size(LARGEST_REQUEST))
+            }),
+            later(move || {
+                let v1alpha = reflection(&others).build_v1alpha().ok()?;
+                Some(v1alpha.max_decoding_message_size(LARGEST_REQUEST))
+            }),
+        ]);
         Self { routes: Arc::new(routes), successor: Arc::default() }
     }
 
@@ -268,8 +272,7 @@ impl Services {
         if let Some(route) = self.routes.get(name) {
             return route(request);
         }
-        let answer = status::unknown("this socket has no such service").into_http();
-        Box::pin(future::ready(Ok(answer)))
+        missing()
     }
 }
 
@@ -285,6 +288,27 @@ where
     S: Service<Request<Asked>, Response = Response<Body>, Error = Infallible, Future = Answer>,
 {
     (S::NAME, Box::new(move |request| service.clone().call(request)))
+}
+
+/// Makes a service for the first who calls it: it takes its time.
+fn later<S>(make: impl Fn() -> Option<S> + Send + Sync + 'static) -> (&'static str, Route)
+where
+    S: NamedService + Clone + Send + Sync + 'static,
+    S: Service<Request<Asked>, Response = Response<Body>, Error = Infallible, Future = Answer>,
+{
+    let service = OnceLock::new();
+    let answer = move |request: Request<Asked>| -> Answer {
+        match service.get_or_init(&make) {
+            Some(service) => service.clone().call(request),
+            None => missing(),
+        }
+    };
+    (S::NAME, Box::new(answer))
+}
+
+fn missing() -> Answer {
+    let answer = status::unknown("this socket has no such service").into_http();
+    Box::pin(future::ready(Ok(answer)))
 }
 
 /// Does what takes its time on a thread where no caller waits for anything else.

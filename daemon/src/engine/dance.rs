@@ -47,7 +47,7 @@ impl Routine {
             definition: Arc::clone(&dance.definition),
             account: dance.account().into(),
             limits: dance.inputs.limits().into(),
-            inputs: Mutex::new(Arc::downgrade(&dance.inputs)),
+            inputs: Mutex::default(),
         }
     }
 
@@ -61,6 +61,11 @@ impl Routine {
         let inputs = Arc::new(definition.accept(inputs(credential))?);
         *known = Arc::downgrade(&inputs);
         Ok(Dance { definition, inputs })
+    }
+
+    /// Forgets what went into it, which else keeps its room.
+    pub(super) fn rest(&self) {
+        *self.inputs.lock().unwrap_or_else(PoisonError::into_inner) = Weak::new();
     }
 
     /// Returns the account at the provider, whose issuances the limits count.

@@ -125,7 +125,10 @@ impl<C: Clock, R: Random, I: Issuer, S: Store> Engine<C, R, I, S> {
 
     fn publish(&mut self, name: &Name, token: Arc<Token<Grant>>) {
         if let Some(Entry { credential, routine, slot, .. }) = self.entries.get(name) {
-            let definition = routine.as_ref().ok().map(|routine| Arc::clone(&routine.definition));
+            let definition = routine.as_ref().ok().map(|routine| {
+                routine.rest();
+                Arc::clone(&routine.definition)
+            });
             slot.publish(published(Arc::clone(credential), definition, token));
         }
     }

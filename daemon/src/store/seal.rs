@@ -232,9 +232,10 @@ mod tests {
             ] {
                 prop_assert!(cipher.open(cell(b"row"), &wrong).is_err());
             }
-            // The same content, and nonces of their own.
+            // The same content, and nonces of their own; but the last bytes can be the same by chance.
             let joined = [&sealed[..place], &other[place..]].concat();
-            prop_assert!(joined == other || cipher.open(cell(b"row"), &joined).is_err());
+            let is_one = joined == sealed || joined == other;
+            prop_assert!(is_one || cipher.open(cell(b"row"), &joined).is_err());
         }
     }
 
