@@ -1,6 +1,7 @@
 //! What serves the first callers is what is read afterwards.
 
 use super::*;
+use crate::ports::Leaving;
 
 #[test]
 fn an_outline_has_the_names_and_readers_and_one_is_read_as_all_are() {
@@ -28,10 +29,13 @@ fn an_outline_has_the_names_and_readers_and_one_is_read_as_all_are() {
 #[test]
 fn an_outline_tells_which_tokens_are_to_be_ended_and_leaves_out_what_has_no_name() {
     let home = furnished();
-    let store = home.open();
+    let mut store = home.open();
+    let revocation = super::revocation::revocation(7, 9);
+    done(&mut store, &[super::revocation::revoke(revocation, Leaving::Token)]);
+    let ending = [(CredentialId([1; 16]), TokenId([9; 16]))];
+    assert_eq!(store.outline().unwrap().ending, ending.into());
     let sql = "UPDATE credentials SET sealed = x'00'";
     assert_eq!(store.connection.execute(sql, []).unwrap(), 1);
-    let outline = store.outline().unwrap();
-    assert!(outline.credentials.is_empty());
+    assert!(store.outline().unwrap().credentials.is_empty());
     assert!(store.one(CredentialId([1; 16]), &at(1_000)).is_none());
 }
