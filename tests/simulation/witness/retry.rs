@@ -17,7 +17,7 @@ const BRIEF: Duration = secs(8);
 impl Witness {
     /// Returns until when a refresh that failed has to be tried again if nobody demanded a wait: so
     /// that an outage that is over is noticed while a token is held. Of more failures, limits may
-    /// have it wait for longer.
+    /// have it wait for longer; and what a shared limit leaves, another credential may take.
     pub(super) fn retry_until(
         &self,
         member: &Member,
@@ -39,12 +39,19 @@ impl Witness {
             || !self.is_steady_since(failed_at)
             || is_disk_troubled(world)
             || lasting.active_at > failed_at
+            || self.is_contended(member, plan)
         {
             return None;
         }
         let held = self.held(member, world).filter(|held| held.due_at <= failed_at)?;
         let left = Duration::try_from(held.end.duration_since(failed_at)).ok()?;
         (left > BRIEF).then(|| after(failed_at, left / 2))
+    }
+
+    /// Tells whether another credential may take what a limit leaves for this one.
+    fn is_contended(&self, member: &Member, plan: &Plan) -> bool {
+        let sharers = plan.members.iter().filter(|other| other.account == member.account);
+        !self.is_unlimited(member.account) && sharers.count() > 1
     }
 
     /// Checks that what failed is tried again in time.
