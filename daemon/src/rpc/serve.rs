@@ -31,6 +31,7 @@ use super::{
     quiet::{IDLE, PARTING, Usage},
     status,
     tally::Tally,
+    token::ACQUIRE,
     turns::Turns,
 };
 use crate::{
@@ -80,7 +81,7 @@ const MOST_REFUSED: usize = 1_024;
 
 /// How many calls of a connection are answered together at most, before it is written and others
 /// have their turn.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 16;
 
 /// What it takes to turn someone away.
 #[derive(Clone)]
@@ -170,6 +171,7 @@ pub(super) async fn serve_one<S>(
     let begin = |request: Request<RecvStream>, respond| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Arc::clone(&peer));
+        let is_brief = parts.uri.path() == ACQUIRE;
         let (call, counted) = (usage.begin(), fair.tally.begin(peer.party()));
         let answer = if counted.is_some() {
             let body = Asked::new(body, parts.uri.path());
@@ -177,7 +179,7 @@ pub(super) async fn serve_one<S>(
         } else {
             Box::pin(ready(Ok(status::too_many_calls().into_http())))
         };
-        Exchange::new(answer, respond, call, counted)
+        (Exchange::new(answer, respond, call, counted), is_brief)
     };
     let stream = Paced::new(stream, fair.turns.place(peer.party()));
     let line = Line::new(stream, Arc::clone(&usage));
@@ -213,7 +215,7 @@ pub(super) async fn serve_one<S>(
 /// after it is to leave.
 async fn converse<S>(
     line: Line<S>,
-    begin: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> Exchange,
+    begin: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> (Exchange, bool),
     leave: &Notify,
 ) -> Result<(), h2::Error>
 where
@@ -269,9 +271,11 @@ where
             calls.push(begin(request, respond));
         }
         came_together = calls.len() > 1;
-        for mut call in calls.drain(..) {
-            // Most are answered from memory.
-            if poll_fn(|context| Poll::Ready(pin!(&mut call).poll(context))).await.is_pending() {
+        for (mut call, is_brief) in calls.drain(..) {
+            // Nearly all that ask for a token are answered from memory. What takes longer mustn't hold
+            // up others.
+            let look = poll_fn(|context| Poll::Ready(pin!(&mut call).poll(context)));
+            if !is_brief || look.await.is_pending() {
                 tokio::spawn(call);
             }
         }
