@@ -29,8 +29,8 @@ use waves::{
 };
 use wire::Wire;
 
-/// How many times longer a call may take, by the median: it waits for a turn of the flood's, which
-/// takes as long as two of its kind without optimization, and for what the machine does beside.
+/// How many times longer a call may take, by the median: it waits for a turn of the flood's and for
+/// what the machine does beside.
 const MOST: f64 = 4.0;
 
 /// How many connections the flood has.
